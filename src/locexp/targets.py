@@ -1,0 +1,118 @@
+"""Dotted names in the configuration: finding what they name and checking the arguments given for it."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import math
+import pkgutil
+import types
+import typing
+from collections.abc import Callable
+from typing import Any
+
+from locexp.errors import UserError, listed, nearest
+
+
+def resolve(path: str, key: str) -> Callable[..., Any]:
+    """Import the callable that a dotted path names.
+
+    Args:
+        path: such as ``"locexp.models.cnn.build"``.
+        key: the configuration key that holds it, for the message.
+
+    Raises:
+        UserError: nothing callable has that name.
+    """
+    module_name, _, attribute = path.rpartition(".")
+    if not module_name:
+        raise UserError(f"{key}={path}: expected a dotted path such as package.module.function.")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise UserError(f"{key}={path}: cannot import {module_name} ({error}).") from error
+    found = getattr(module, attribute, None)
+    if not callable(found):
+        names = [name for name in vars(module) if not name.startswith("_") and callable(getattr(module, name))]
+        raise UserError(f"{key}={path}: {module_name} has no callable {attribute!r}.{nearest(attribute, names)}")
+    return found
+
+
+def find_loss(name: str) -> Callable[..., Any]:
+    """Return the box loss called ``name``: a module of :mod:`locexp.losses`, or a dotted path.
+
+    Raises:
+        UserError: there is no such loss.
+    """
+    if "." in name:
+        return resolve(name, "loss.bbox_loss")
+    package = importlib.import_module("locexp.losses")
+    names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+    if name not in names:
+        raise UserError(
+            f"loss.bbox_loss={name}: expected one of {listed(names)}, or a dotted path.{nearest(name, names)}"
+        )
+    return resolve(f"locexp.losses.{name}.{name}", "loss.bbox_loss")
+
+
+def check_arguments(
+    function: Callable[..., Any], arguments: dict[str, Any], key: str, given_by_caller: tuple[str, ...]
+) -> None:
+    """Check names and types of ``arguments`` against the signature of ``function``.
+
+    Raises:
+        UserError: an unknown name, a missing one, or a value that does not fit its annotation.
+    """
+    parameters = inspect.signature(function).parameters
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    names = [
+        name
+        for name, parameter in parameters.items()
+        if parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD) and name not in given_by_caller
+    ]
+    try:
+        owner = function.__init__ if inspect.isclass(function) else function  # type: ignore[misc]
+        hints = typing.get_type_hints(owner)
+    except (NameError, TypeError):
+        hints = {}
+    for name, value in arguments.items():
+        if name not in names and not takes_any:
+            allowed = listed(names) if names else "nothing"
+            raise UserError(f"{key}.{name}={value}: unknown key; allowed: {allowed}.{nearest(name, names)}")
+        if name in hints and not _fits(value, hints[name]):
+            raise UserError(f"{key}.{name}={value}: expected {_spelled(hints[name])}, got {type(value).__name__}.")
+    for name in names:
+        if name not in arguments and parameters[name].default is inspect.Parameter.empty:
+            raise UserError(f"{key}.{name} is required: give it as {key}.{name}=VALUE.")
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    origin = typing.get_origin(hint)
+    if hint is Any:
+        return True
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(value, part) for part in typing.get_args(hint))
+    if origin is typing.Literal:
+        return value in typing.get_args(hint)
+    if origin is not None and isinstance(origin, type) and issubclass(origin, typing.Sequence):  # type: ignore[arg-type]
+        inner = typing.get_args(hint)
+        return isinstance(value, list | tuple) and all(_fits(item, inner[0]) for item in value if inner)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if hint is type(None):
+        return value is None
+    if isinstance(hint, type):
+        return isinstance(value, hint)
+    return True
+
+
+def _spelled(hint: Any) -> str:
+    if isinstance(hint, type) and typing.get_origin(hint) is None:
+        return {"int": "a whole number", "float": "a finite number", "str": "a text", "bool": "true or false"}.get(
+            hint.__name__, hint.__name__
+        )
+    if typing.get_origin(hint) is typing.Literal:
+        return "one of " + listed(typing.get_args(hint))
+    return str(hint).replace("collections.abc.", "")
