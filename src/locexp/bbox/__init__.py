@@ -1,0 +1,1 @@
+"""Box strategies: one file each; from digits to (image, box) scenes."""

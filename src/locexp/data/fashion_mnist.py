@@ -1,0 +1,39 @@
+"""``data=fashion_mnist``: 60,000 + 10,000 pictures of clothes (Xiao, Rasul, Vollgraf 2017, arXiv 1708.07747)."""
+
+from __future__ import annotations
+
+from locexp.data.arrays import RawData
+from locexp.data.files import read_idx_folder
+from locexp.data.sources import OfflineError, RemoteFile, keras_cache, locate
+from locexp.errors import UserError
+
+_BASE = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
+FILES = tuple(
+    RemoteFile(f"fashion-mnist/{name}", _BASE + name)
+    for name in (
+        "train-images-idx3-ubyte.gz",
+        "train-labels-idx1-ubyte.gz",
+        "t10k-images-idx3-ubyte.gz",
+        "t10k-labels-idx1-ubyte.gz",
+    )
+)
+
+
+def load(source: str = "auto", path: str | None = None) -> RawData:
+    """Load Fashion-MNIST from the Keras cache or the network.
+
+    Raises:
+        UserError: neither has it, or ``source=bundled`` (nothing is bundled).
+    """
+    if path is not None:
+        raise UserError(f"data.path={path}: data=fashion_mnist reads no path; use data=file data.path={path}.")
+    if source == "bundled":
+        raise UserError("data.source=bundled: Fashion-MNIST is not bundled; expected auto, cache or download.")
+    try:
+        found, _ = locate(FILES, source, "fashion_mnist")
+    except OfflineError as error:
+        raise UserError(
+            f"data=fashion_mnist: neither cached nor reachable ({error}). Use data=mnist_5k, or data=file with a "
+            "folder of its IDX files."
+        ) from error
+    return RawData("fashion_mnist", found, *read_idx_folder(keras_cache() / "fashion-mnist", "data (the Keras cache)"))
