@@ -1,0 +1,5 @@
+"""Box losses: one module and one function of the same name each; ``loss.bbox_loss`` names it.
+
+A box loss takes ``ground_truth`` and ``prediction`` (tensors (n, 4), normalised xyxy) and returns one value an
+example (n,). It may also take ``canvas`` = (width, height) in pixels, and parameters of its own.
+"""

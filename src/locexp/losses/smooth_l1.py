@@ -1,0 +1,36 @@
+"""Smooth L1: quadratic near zero, linear beyond (Girshick 2015, arXiv 1504.08083)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from locexp.errors import UserError
+
+
+def smooth_l1(ground_truth: Any, prediction: Any, *, canvas: tuple[int, int], delta_px: float = 1.0) -> Any:
+    """Return the mean over the coordinates of d²/(2δ) below δ and |d| - δ/2 beyond: (n,).
+
+    Args:
+        ground_truth, prediction: (n, 4), normalised xyxy.
+        canvas: (width, height) in pixels, by which δ is normalised for each coordinate.
+        delta_px: where the two pieces meet, in pixels, > 0. On coordinates in [0, 1], δ = 1 would be just mse / 2.
+
+    Raises:
+        UserError: ``delta_px`` is not above 0.
+    """
+    from keras import ops
+
+    check(delta_px=delta_px)
+    width, height = canvas
+    delta = ops.cast(
+        ops.convert_to_tensor([delta_px / width, delta_px / height] * 2, dtype="float64"), prediction.dtype
+    )
+    distance = ops.abs(ground_truth - prediction)
+    quadratic = ops.square(distance) / (2 * delta)
+    return ops.mean(ops.where(distance < delta, quadratic, distance - delta / 2), axis=-1)
+
+
+def check(delta_px: float = 1.0) -> None:
+    """Check the range of the parameter; raises :class:`UserError`."""
+    if delta_px <= 0:
+        raise UserError(f"loss.bbox_loss_params.delta_px={delta_px}: expected a number of pixels > 0.")

@@ -1,0 +1,150 @@
+"""What is measured: weight-independent metrics of class and box, their floors and tables. All in float64 NumPy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from locexp import boxes as geometry
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a network said about n examples, beside the truth.
+
+    Attributes:
+        probabilities: (n, classes).
+        boxes: (n, 4), normalised xyxy.
+        labels: int64, (n,).
+        truth: (n, 4), normalised xyxy.
+        classification_loss, bbox_loss: (n,), unweighted, one value an example.
+        canvas: (width, height) in pixels.
+    """
+
+    probabilities: np.ndarray
+    boxes: np.ndarray
+    labels: np.ndarray
+    truth: np.ndarray
+    classification_loss: np.ndarray
+    bbox_loss: np.ndarray
+    canvas: tuple[int, int]
+
+    @property
+    def classes(self) -> np.ndarray:
+        """The most probable class of each example: int64 (n,)."""
+        return self.probabilities.argmax(axis=1)
+
+    @property
+    def correct(self) -> np.ndarray:
+        """Whether the class is right: bool (n,)."""
+        return self.classes == self.labels
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """The probability of the predicted class: (n,)."""
+        return self.probabilities.max(axis=1)
+
+    @property
+    def iou(self) -> np.ndarray:
+        """IoU of predicted and true box: float64 (n,)."""
+        return geometry.iou(self.boxes, self.truth)
+
+    @property
+    def center_error_px(self) -> np.ndarray:
+        """Distance of the box centres in pixels: float64 (n,)."""
+        shift = geometry.centers(self.boxes.astype(np.float64)) - geometry.centers(self.truth.astype(np.float64))
+        return np.hypot(shift[:, 0] * self.canvas[0], shift[:, 1] * self.canvas[1])
+
+
+def summarise(predictions: Predictions) -> dict[str, float]:
+    """Return the headline and secondary metrics of design: means over examples, none depends on the loss weights."""
+    correct, iou = predictions.correct, predictions.iou
+    width, height = predictions.canvas
+    sides = [box[:, 2:].astype(np.float64) - box[:, :2] for box in (predictions.boxes, predictions.truth)]
+    size_error = np.abs(sides[0] - sides[1]) * np.array([width, height])
+    metrics = {
+        "accuracy": correct,
+        "mean_iou": iou,
+        "loc_acc_50": correct & (iou >= 0.5),
+        "loc_acc_75": correct & (iou >= 0.75),
+        "gt_known_loc_50": iou >= 0.5,
+        "gt_known_loc_75": iou >= 0.75,
+        "box_acc_v2": np.mean([iou >= threshold for threshold in (0.3, 0.5, 0.7)], axis=0),
+        "center_error_px": predictions.center_error_px,
+        "width_error_px": size_error[:, 0],
+        "height_error_px": size_error[:, 1],
+        "inverted_fraction": geometry.inverted(predictions.boxes),
+        "classification_loss": predictions.classification_loss,
+        "bbox_loss": predictions.bbox_loss,
+    }
+    return {name: float(np.mean(values, dtype=np.float64)) for name, values in metrics.items()}
+
+
+def four_way(predictions: Predictions) -> dict[str, float]:
+    """Return the shares of examples with both, only the class, only the box (IoU >= .5), or neither right."""
+    correct, boxed = predictions.correct, predictions.iou >= 0.5
+    shares = {
+        "both_right": correct & boxed,
+        "class_only": correct & ~boxed,
+        "box_only": ~correct & boxed,
+        "neither": ~correct & ~boxed,
+    }
+    return {name: float(np.mean(values)) for name, values in shares.items()}
+
+
+def constant_box(train_boxes: np.ndarray) -> np.ndarray:
+    """Return the mean box of the training set, what a network without eyes would say: float64 (4,)."""
+    return np.mean(train_boxes, axis=0, dtype=np.float64)
+
+
+def floors(train_boxes: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Return the mean IoU that needs no network.
+
+    Args:
+        train_boxes: (n, 4), normalised xyxy; the constants come from here.
+        truth: (m, 4), what is evaluated.
+
+    Returns:
+        ``mean_iou``: of the constant mean training box; ``centered_mean_iou``: of a box of the mean training size
+        with its centre exactly right.
+    """
+    constant = constant_box(train_boxes)
+    size = (constant[2:] - constant[:2]) / 2
+    center = geometry.centers(truth.astype(np.float64))
+    centered = np.concatenate([center - size, center + size], axis=1)
+    return {
+        "mean_iou": float(geometry.iou(np.broadcast_to(constant, truth.shape), truth).mean()),
+        "centered_mean_iou": float(geometry.iou(centered, truth).mean()),
+    }
+
+
+def skill(value: float, floor: float) -> float | None:
+    """Return (value - floor) / (1 - floor), or ``None`` where the floor is (nearly) 1: there is nothing to gain."""
+    return None if floor > 1 - 1e-6 else (value - floor) / (1 - floor)
+
+
+def confusion_matrix(predictions: Predictions) -> np.ndarray:
+    """Return counts int64 (classes, classes): row the truth, column the prediction."""
+    classes = predictions.probabilities.shape[1]
+    flat = predictions.labels * classes + predictions.classes
+    return np.bincount(flat, minlength=classes * classes).reshape(classes, classes)
+
+
+def per_class(predictions: Predictions) -> list[dict[str, float]]:
+    """Return one row a class that occurs: class, count, accuracy, mean_iou, loc_acc_50, center_error_px."""
+    rows = []
+    for label in np.unique(predictions.labels):
+        members = predictions.labels == label
+        correct, iou = predictions.correct[members], predictions.iou[members]
+        rows.append(
+            {
+                "class": int(label),
+                "count": int(members.sum()),
+                "accuracy": float(correct.mean()),
+                "mean_iou": float(iou.mean()),
+                "loc_acc_50": float((correct & (iou >= 0.5)).mean()),
+                "center_error_px": float(predictions.center_error_px[members].mean()),
+            }
+        )
+    return rows
