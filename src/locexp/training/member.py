@@ -1,0 +1,124 @@
+"""A member of a stack: a network with its optimizer, its loss weights and its own random seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from locexp.errors import UserError, listed
+
+BATCH_HOOKS = (
+    "on_batch_begin",
+    "on_batch_end",
+    "on_train_batch_begin",
+    "on_train_batch_end",
+    "on_test_batch_begin",
+    "on_test_batch_end",
+    "on_predict_batch_begin",
+    "on_predict_batch_end",
+)
+
+
+@dataclass(frozen=True)
+class MemberSpec:
+    """How to build a member.
+
+    Attributes:
+        seed: drives initial weights, batch order and dropout.
+        build_model: makes a fresh Keras model.
+        build_optimizer: makes a fresh Keras optimizer, given the number of steps of the run.
+        classification_weight, bbox_weight: the static loss weights, >= 0.
+        build_callbacks: makes fresh Keras callbacks with epoch hooks.
+    """
+
+    seed: int
+    build_model: Callable[[], Any]
+    build_optimizer: Callable[[int], Any]
+    classification_weight: float
+    bbox_weight: float
+    build_callbacks: Callable[[], Sequence[Any]] = tuple
+
+
+@dataclass
+class Member:
+    """A member in training; made by :func:`build_member`."""
+
+    seed: int
+    model: Any
+    optimizer: Any
+    classification_weight: Any
+    bbox_weight: Any
+    callbacks: Sequence[Any]
+    history: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int | None = None
+    best_weights: list[np.ndarray] | None = None
+    failure: str | None = None
+    stopped: bool = False
+
+    def batch_order(self, epoch: int, examples: int) -> np.ndarray:
+        """Return the permutation of the training examples for an epoch (from 0): int32 (examples,)."""
+        return np.random.default_rng((self.seed, epoch)).permutation(examples).astype(np.int32)
+
+
+def build_member(spec: MemberSpec, steps: int, dtype: str) -> Member:
+    """Build a member; its initial weights depend on its seed alone, not on what was built before.
+
+    Args:
+        spec: how.
+        steps: optimizer steps of the whole run, for the learning-rate schedule.
+        dtype: of the loss weights, ``float32`` or ``float64``.
+
+    Raises:
+        UserError: the model has the wrong outputs, or a callback has batch hooks.
+    """
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(spec.seed)
+    model = spec.build_model()
+    check_model(model)
+    optimizer = spec.build_optimizer(steps)
+    optimizer.build(model.trainable_variables)
+    callbacks = list(spec.build_callbacks())
+    for callback in callbacks:
+        check_callback(callback)
+        model.optimizer = optimizer
+        callback.set_model(model)
+    return Member(
+        seed=spec.seed,
+        model=model,
+        optimizer=optimizer,
+        classification_weight=tf.Variable(spec.classification_weight, dtype=dtype, trainable=False),
+        bbox_weight=tf.Variable(spec.bbox_weight, dtype=dtype, trainable=False),
+        callbacks=callbacks,
+    )
+
+
+def check_model(model: Any) -> None:
+    """Check that a model returns ``{"classification": (n, classes), "bbox": (n, 4)}``; raises :class:`UserError`."""
+    shapes = getattr(model, "output_shape", None)
+    if not isinstance(shapes, Mapping) or set(shapes) != {"classification", "bbox"}:
+        raise UserError(
+            f"model: the network's outputs are {shapes}; expected a functional Keras model with outputs "
+            "{'classification': (n, classes), 'bbox': (n, 4)}."
+        )
+    if len(shapes["classification"]) != 2 or tuple(shapes["bbox"][1:]) != (4,):
+        raise UserError(f"model: output shapes are {dict(shapes)}; expected classification (n, classes), bbox (n, 4).")
+
+
+def check_callback(callback: Any) -> None:
+    """Refuse a callback with batch hooks: many steps run in one call; raises :class:`UserError`."""
+    import keras
+
+    name = type(callback).__name__
+    if not isinstance(callback, keras.callbacks.Callback):
+        raise UserError(f"trainer.callbacks: {name} is not a keras.callbacks.Callback.")
+    hooks = [hook for hook in BATCH_HOOKS if getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook)]
+    if hooks:
+        raise UserError(
+            f"trainer.callbacks: {name} has batch hooks ({listed(hooks)}), which cannot be called: many steps run in "
+            "one call into the graph. Use a callback with epoch hooks."
+        )

@@ -1,0 +1,64 @@
+"""Bringing TensorFlow up: quietly, with the threads, precision and determinism of the run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+
+@contextlib.contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Hold back what native code writes to file descriptor 2; replay it if the block raises."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(saved, 2)
+            kept.seek(0)
+            os.write(2, kept.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+def thread_counts(threads: int | str) -> tuple[int, int]:
+    """Return (intra-op, inter-op) threads; see docs/speed.md for the measurements behind ``auto``.
+
+    Args:
+        threads: ``"auto"``, or the number of cores to use.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = cores if threads == "auto" else int(threads)
+    return count, 2 if count > 1 else 1
+
+
+def start_tensorflow(*, threads: int | str = "auto", precision: str = "float32", deterministic: bool = False) -> Any:
+    """Import TensorFlow and set it up for one run; returns the module.
+
+    Thread counts only take effect before the first operation of a process; later calls leave them as they are.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    with _quiet_stderr():
+        import tensorflow as tf
+
+        intra, inter = thread_counts(threads)
+        with contextlib.suppress(RuntimeError):
+            tf.config.threading.set_intra_op_parallelism_threads(intra)
+            tf.config.threading.set_inter_op_parallelism_threads(inter)
+        tf.constant(0)
+    import keras
+
+    keras.config.set_floatx("float64" if precision == "float64" else "float32")
+    keras.config.set_dtype_policy(precision)
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+    return tf

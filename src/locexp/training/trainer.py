@@ -1,0 +1,173 @@
+"""The epochs of a stack: train, evaluate, keep the best, stop early, notice divergence."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from locexp.metrics import Predictions, summarise
+from locexp.training.member import Member
+from locexp.training.stack import Stack
+
+LOWER_IS_BETTER = ("center_error_px", "classification_loss", "bbox_loss")
+
+
+class Observer:
+    """What may watch a training; every hook does nothing by default. ``member`` is the index in the stack."""
+
+    def on_steps(self, epoch: int, done: int, total: int, losses: list[tuple[float, float]]) -> None:
+        """Called between calls into the graph: steps done of an epoch, and each member's mean unweighted losses."""
+
+    def on_epoch(self, member: int, epoch: int, metrics: dict[str, float]) -> None:
+        """Called after an epoch (from 1) with ``train/…``, ``val/…`` and ``time/…`` metrics."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How a stack is trained; the keys of the ``trainer`` group."""
+
+    epochs: int
+    batch_size: int
+    steps_per_call: int = 200
+    evaluation_batch_size: int = 500
+    monitor: str = "val/loc_acc_50"
+    keep: str = "best"
+    early_stopping: int | None = None
+
+
+def steps_per_epoch(examples: int, batch_size: int) -> int:
+    """Return the optimizer steps of an epoch; the last takes what is left."""
+    return -(-examples // batch_size)
+
+
+def rank(metrics: dict[str, float], monitor: str) -> tuple[float, float]:
+    """Return what orders epochs: the monitored metric (higher is better), ties by ``val/mean_iou``."""
+    sign = -1.0 if monitor.split("/", 1)[1] in LOWER_IS_BETTER else 1.0
+    return sign * metrics[monitor], metrics["val/mean_iou"]
+
+
+def train(
+    stack: Stack,
+    schedule: Schedule,
+    validation: tuple[np.ndarray, np.ndarray, np.ndarray],
+    observers: Sequence[Observer] = (),
+) -> None:
+    """Train the members of a stack; each ends with its kept weights, its history and, if it diverged, its failure.
+
+    Args:
+        stack: what to train.
+        schedule: how.
+        validation: images (uint8, (n, height, width)), labels (n,), boxes (n, 4).
+        observers: told of progress.
+    """
+    for member in stack.members:
+        for callback in member.callbacks:
+            callback.set_params({"epochs": schedule.epochs, "steps": steps_per_epoch(stack.examples, schedule.batch_size)})
+            callback.on_train_begin()
+    for epoch in range(1, schedule.epochs + 1):
+        if all(member.stopped for member in stack.members):
+            break
+        for member in _active(stack):
+            for callback in member.callbacks:
+                callback.on_epoch_begin(epoch - 1)
+        start = time.perf_counter()
+        predictions = _train_epoch(stack, schedule, epoch, observers)
+        seconds = time.perf_counter() - start
+        for index, member in enumerate(stack.members):
+            if member.stopped:
+                continue
+            metrics = {f"train/{name}": value for name, value in summarise(predictions[index]).items()}
+            start = time.perf_counter()
+            validated = stack.evaluate(index, *validation, schedule.evaluation_batch_size)
+            metrics |= {f"val/{name}": value for name, value in summarise(validated).items()}
+            for part in ("train", "val"):
+                metrics[f"{part}/loss"] = weighted_total(member, metrics, part)
+            metrics["time/epoch_seconds"] = seconds
+            metrics["time/evaluation_seconds"] = time.perf_counter() - start
+            metrics["time/images_per_second"] = stack.examples / seconds
+            _end_epoch(member, epoch, metrics, schedule)
+            for observer in observers:
+                observer.on_epoch(index, epoch, metrics)
+    for member in stack.members:
+        if member.best_weights is not None and member.failure is None:
+            member.model.set_weights(member.best_weights)
+        for callback in member.callbacks:
+            callback.on_train_end()
+
+
+def weighted_total(member: Member, metrics: dict[str, float], part: str) -> float:
+    """Return Σ weight·loss of a part: what the optimizer minimises, never to be compared across weights."""
+    return float(member.classification_weight.numpy()) * metrics[f"{part}/classification_loss"] + float(
+        member.bbox_weight.numpy()
+    ) * metrics[f"{part}/bbox_loss"]
+
+
+def _active(stack: Stack) -> list[Member]:
+    return [member for member in stack.members if not member.stopped]
+
+
+def _train_epoch(stack: Stack, schedule: Schedule, epoch: int, observers: Sequence[Observer]) -> list[Predictions]:
+    size, examples = schedule.batch_size, stack.examples
+    orders = np.stack([member.batch_order(epoch - 1, examples) for member in stack.members])
+    full, total = examples // size, steps_per_epoch(examples, size)
+    parts: list[list[Predictions]] = [[] for _ in stack.members]
+    done = 0
+    while done < total:
+        if done < full:
+            steps = min(schedule.steps_per_call, full - done)
+            block = orders[:, done * size : (done + steps) * size].reshape(len(orders), steps, size)
+        else:
+            steps, block = 1, orders[:, None, done * size :]
+        made = stack.train_steps(block)
+        losses = []
+        for index, (member, part) in enumerate(zip(stack.members, made, strict=True)):
+            parts[index].append(part)
+            losses.append((float(part.classification_loss.mean()), float(part.bbox_loss.mean())))
+            if not member.stopped:
+                _notice_divergence(member, part, epoch, done, block.shape[2])
+        done += steps
+        for observer in observers:
+            observer.on_steps(epoch, done, total, losses)
+        if all(member.stopped for member in stack.members):
+            break
+    return [_joined(part) for part in parts]
+
+
+def _notice_divergence(member: Member, made: Predictions, epoch: int, done: int, size: int) -> None:
+    values = member.classification_weight.numpy() * made.classification_loss
+    values = values + member.bbox_weight.numpy() * made.bbox_loss
+    bad = np.flatnonzero(~np.isfinite(values) | ~np.isfinite(made.boxes).all(axis=1))
+    if len(bad):
+        step = done + bad[0] // size + 1
+        member.failure = (
+            f"diverged: the loss is not finite at step {step} of epoch {epoch}. Try a smaller "
+            "optimizer.learning_rate, smaller loss weights, optimizer.params={clipnorm: 1.0}, or float32 precision."
+        )
+        member.stopped = True
+
+
+def _end_epoch(member: Member, epoch: int, metrics: dict[str, float], schedule: Schedule) -> None:
+    member.history.append({"epoch": epoch, **metrics})
+    best = None if member.best_epoch is None else rank(member.history[member.best_epoch - 1], schedule.monitor)
+    improved = best is None or rank(metrics, schedule.monitor) > best
+    if improved:
+        member.best_epoch = epoch
+    if improved or schedule.keep == "last":
+        member.best_weights = member.model.get_weights()
+    for callback in member.callbacks:
+        callback.on_epoch_end(epoch - 1, dict(metrics))
+    assert member.best_epoch is not None
+    patient = schedule.early_stopping is None or epoch - member.best_epoch < schedule.early_stopping
+    if not patient or getattr(member.model, "stop_training", False):
+        member.stopped = True
+
+
+def _joined(parts: list[Predictions]) -> Predictions:
+    if len(parts) == 1:
+        return parts[0]
+    names = ("probabilities", "boxes", "labels", "truth", "classification_loss", "bbox_loss")
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    return Predictions(**arrays, canvas=parts[0].canvas)
