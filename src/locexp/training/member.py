@@ -99,7 +99,11 @@ def build_member(spec: MemberSpec, steps: int, dtype: str) -> Member:
 
 def check_model(model: Any) -> None:
     """Check that a model returns ``{"classification": (n, classes), "bbox": (n, 4)}``; raises :class:`UserError`."""
-    shapes = getattr(model, "output_shape", None)
+    import keras
+
+    if not isinstance(model, keras.Model):
+        raise UserError(f"model: got a {type(model).__name__}; expected a keras.Model.")
+    shapes = model.compute_output_shape((1, *model.input_shape[1:]))
     if not isinstance(shapes, Mapping) or set(shapes) != {"classification", "bbox"}:
         raise UserError(
             f"model: the network's outputs are {shapes}; expected a functional Keras model with outputs "

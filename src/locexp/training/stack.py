@@ -48,7 +48,7 @@ class Stack:
         self._labels = tf.constant(labels, tf.int32)
         self._boxes = tf.constant(boxes, self.dtype)
         order_spec = tf.TensorSpec([len(self.members), None, None], tf.int32)
-        self._train = tf.function(self._train_steps, input_signature=[order_spec])
+        self._train = tf.function(self._train_steps, input_signature=[order_spec], autograph=False)
         self._evaluators: dict[int, Callable[..., tf.Tensor]] = {}
 
     @property
@@ -84,6 +84,7 @@ class Stack:
                     tf.TensorSpec([None], tf.int32),
                     tf.TensorSpec([None, 4], self.dtype),
                 ],
+                autograph=False,
             )
         evaluator = self._evaluators[index]
         blocks = []
@@ -133,11 +134,17 @@ class Stack:
 
     def _train_steps(self, order: tf.Tensor) -> list[tf.Tensor]:
         steps = tf.shape(order)[1]
-        rows = [tf.TensorArray(self.dtype, size=steps, element_shape=[None, None]) for _ in self.members]
-        for step in tf.range(steps):
-            for m, member in enumerate(self.members):
-                rows[m] = rows[m].write(step, self._step(member, order[m, step]))
-        return [written.concat() for written in rows]
+        rows = tuple(tf.TensorArray(self.dtype, size=steps, element_shape=[None, None]) for _ in self.members)
+
+        def body(step: tf.Tensor, rows: tuple[tf.TensorArray, ...]) -> tuple[tf.Tensor, tuple[tf.TensorArray, ...]]:
+            written = [
+                made.write(step, self._step(member, order[m, step]))
+                for m, (member, made) in enumerate(zip(self.members, rows, strict=True))
+            ]
+            return step + 1, tuple(written)
+
+        _, rows = tf.while_loop(lambda step, _: step < steps, body, (tf.constant(0), rows), parallel_iterations=1)
+        return [made.concat() for made in rows]
 
     def _pack(self, probabilities: tf.Tensor, boxes: tf.Tensor, *losses: tf.Tensor) -> tf.Tensor:
         """One row an example, so that a step hands out a single tensor: (batch, classes + 4 + 2)."""
