@@ -1,0 +1,1 @@
+"""Matplotlib figures: data in, Figure out; nothing is shown or saved here."""

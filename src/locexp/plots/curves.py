@@ -1,0 +1,64 @@
+"""Learning curves and the confusion matrix."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+PANELS = (
+    ("accuracy", "accuracy"),
+    ("mean_iou", "mean IoU"),
+    ("loc_acc_50", "class right and IoU ≥ .5"),
+    ("classification_loss", "classification loss (unweighted)"),
+    ("bbox_loss", "box loss (unweighted)"),
+    ("center_error_px", "centre error, px"),
+)
+
+
+def learning_curves(history: list[dict[str, float]], best_epoch: int, floor: float) -> Figure:
+    """Return six panels over epochs, train and validation.
+
+    Args:
+        history: one row an epoch with ``epoch``, ``train/…`` and ``val/…``; at least one.
+        best_epoch: marked by a line.
+        floor: mean IoU of the constant box, marked in its panel.
+    """
+    figure = Figure(figsize=(11, 6), layout="constrained")
+    epochs = [row["epoch"] for row in history]
+    for axes, (name, title) in zip(figure.subplots(2, 3).ravel(), PANELS, strict=True):
+        for part, style in (("train", "o--"), ("val", "o-")):
+            label = "train (while learning)" if part == "train" else "validation"
+            axes.plot(epochs, [row[f"{part}/{name}"] for row in history], style, label=label, markersize=4)
+        axes.axvline(best_epoch, color="gray", linewidth=0.8, linestyle=":")
+        if name == "mean_iou":
+            axes.axhline(floor, color="black", linewidth=0.8, linestyle="-.", label="constant box")
+            axes.legend(fontsize=8)
+        axes.set_title(title, fontsize=10)
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+    figure.suptitle(f"Learning curves (dotted: best epoch, {best_epoch})", fontsize=11)
+    return figure
+
+
+def confusion(matrix: np.ndarray, title: str) -> Figure:
+    """Return the confusion matrix (int, (classes, classes); rows the truth) with its counts."""
+    classes = len(matrix)
+    side = min(12.0, 1.8 + 0.45 * classes)
+    figure = Figure(figsize=(side, side), layout="constrained")
+    axes = figure.subplots()
+    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    if classes <= 20:
+        for row in range(classes):
+            for column in range(classes):
+                if matrix[row, column]:
+                    color = "white" if share[row, column] > 0.5 else "black"
+                    axes.text(column, row, str(matrix[row, column]), ha="center", va="center", fontsize=8, color=color)
+        axes.set_xticks(range(classes))
+        axes.set_yticks(range(classes))
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    axes.set_title(title, fontsize=10)
+    return figure

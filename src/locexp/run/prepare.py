@@ -1,0 +1,139 @@
+"""From a configuration to what is trained: data, scenes, member, schedule. Everything that can be wrong shows here."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from omegaconf import DictConfig, OmegaConf
+
+from locexp.bbox.scenes import Scenes
+from locexp.data.arrays import Dataset, Split, sha256
+from locexp.data.load import load_dataset
+from locexp.errors import UserError
+from locexp.metrics import floors
+from locexp.targets import find_loss, resolve
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a network is asked to learn: a data set with its boxes.
+
+    Attributes:
+        scenes: for ``train``, ``validation`` and ``test``.
+        scenes_digest: sha256 over the images and boxes of the three, in hexadecimal.
+        constant_targets: every training box is the same, so localization is trivial.
+        floors: of the test part, see :func:`locexp.metrics.floors`.
+    """
+
+    dataset: Dataset
+    scenes: dict[str, Scenes]
+    scenes_digest: str
+    constant_targets: bool
+    floors: dict[str, float]
+
+    def arrays(self, part: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return images, labels and boxes of ``train``, ``validation`` or ``test``."""
+        split: Split = getattr(self.dataset, part)
+        return self.scenes[part].images, split.labels, self.scenes[part].boxes
+
+    @property
+    def canvas(self) -> tuple[int, int]:
+        """(width, height) of the scenes in pixels."""
+        height, width = self.scenes["train"].images.shape[1:]
+        return int(width), int(height)
+
+
+def load_problem(cfg: DictConfig) -> Problem:
+    """Load the data and make its scenes; imports no TensorFlow.
+
+    Raises:
+        UserError: the data cannot be had, or the boxes do not fit it.
+    """
+    dataset = load_dataset(cfg.data)
+    strategy = make(cfg.bbox, "bbox", skip=("scene_seed",))
+    seed = int(cfg.bbox.get("scene_seed", 0))
+    scenes = {
+        "train": strategy.compose(dataset.train.images, split="train", scene_seed=seed),
+        "test": strategy.compose(dataset.test.images, split="test", scene_seed=seed),
+    }
+    scenes["validation"] = (
+        scenes["test"]
+        if dataset.validation_is_test
+        else strategy.compose(dataset.validation.images, split="validation", scene_seed=seed)
+    )
+    boxes = scenes["train"].boxes
+    parts = ("train", "test") if dataset.validation_is_test else ("train", "validation", "test")
+    return Problem(
+        dataset=dataset,
+        scenes=scenes,
+        scenes_digest=sha256(*(array for part in parts for array in (scenes[part].images, scenes[part].boxes))),
+        constant_targets=bool(np.ptp(boxes, axis=0).max() == 0),
+        floors=floors(boxes, scenes["test"].boxes),
+    )
+
+
+def make(node: DictConfig, key: str, skip: tuple[str, ...] = (), **given: Any) -> Any:
+    """Call the ``_target_`` of a configuration node with its other keys and what the caller gives.
+
+    Raises:
+        UserError: the target does not take these arguments.
+    """
+    arguments = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(arguments, dict)
+    target = resolve(str(arguments.pop("_target_")), f"{key}._target_")
+    kept = {str(name): value for name, value in arguments.items() if name not in skip}
+    try:
+        return target(**given, **kept)
+    except (TypeError, ValueError) as error:
+        name = getattr(target, "__name__", target)
+        raise UserError(f"{key}: {name} refuses its arguments ({error}).") from error
+
+
+def model_builder(cfg: DictConfig, problem: Problem) -> Callable[[], Any]:
+    """Return a function that makes a fresh network for the problem."""
+    width, height = problem.canvas
+    return functools.partial(
+        make, cfg.model, "model", input_shape=(height, width, 1), num_classes=problem.dataset.num_classes
+    )
+
+
+def optimizer_builder(cfg: DictConfig) -> Callable[[int], Any]:
+    """Return a function from the number of steps of the run to a fresh Keras optimizer."""
+
+    def build(steps: int) -> Any:
+        import keras
+
+        peak, decay = cfg.optimizer.learning_rate, keras.optimizers.schedules.CosineDecay
+        if cfg.optimizer.schedule == "cosine":
+            rate: Any = decay(peak, steps)
+        elif cfg.optimizer.schedule == "one_cycle":
+            rise = max(1, round(0.3 * steps))
+            rate = decay(peak / 25, max(1, steps - rise), warmup_target=peak, warmup_steps=rise)
+        else:
+            rate = peak
+        node = OmegaConf.create({"_target_": cfg.optimizer._target_, **cfg.optimizer.params})
+        optimizer = make(node, "optimizer.params", learning_rate=rate)
+        if not isinstance(optimizer, keras.optimizers.Optimizer):
+            raise UserError(f"optimizer._target_={cfg.optimizer._target_}: is not a keras.optimizers.Optimizer.")
+        return optimizer
+
+    return build
+
+
+def callbacks_builder(cfg: DictConfig) -> Callable[[], Sequence[Any]]:
+    """Return a function that makes fresh Keras callbacks."""
+    return lambda: [make(node, f"trainer.callbacks.{name}") for name, node in cfg.trainer.callbacks.items()]
+
+
+def box_loss(cfg: DictConfig, canvas: tuple[int, int]) -> Callable[[Any, Any], Any]:
+    """Return the configured box loss as (ground_truth, prediction) -> (n,)."""
+    function = find_loss(cfg.loss.bbox_loss)
+    arguments: dict[str, Any] = {str(name): value for name, value in cfg.loss.bbox_loss_params.items()}
+    if "canvas" in inspect.signature(function).parameters:
+        arguments["canvas"] = canvas
+    return functools.partial(function, **arguments)
