@@ -11,7 +11,7 @@ import json
 import math
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -102,12 +102,20 @@ class Config:
     name: str | None = None
 
 
+GROUPS = {
+    "data": DataConfig,
+    "loss": LossConfig,
+    "optimizer": OptimizerConfig,
+    "trainer": TrainerConfig,
+    "tracking": TrackingConfig,
+}
+"""The groups whose keys are the same whatever file is picked."""
+
+
 def register() -> None:
     """Register the schema and the resolvers with Hydra; calling it again changes nothing."""
     ConfigStore.instance().store(name="locexp_schema", node=Config)
-    OmegaConf.register_new_resolver(
-        "locexp.unique", lambda: uuid.uuid4().hex[:6], use_cache=True, replace=True
-    )
+    OmegaConf.register_new_resolver("locexp.unique", lambda: uuid.uuid4().hex[:6], use_cache=True, replace=True)
 
 
 def config_directory() -> Path:
@@ -137,6 +145,7 @@ def validate(cfg: DictConfig) -> None:
     Raises:
         UserError: names the key, what was given, what is allowed and the nearest name.
     """
+    _check_names(cfg, Config, "")
     missing = sorted(OmegaConf.missing_keys(cfg))
     if missing:
         raise UserError(f"{missing[0]} is required: give it as {missing[0]}=VALUE.")
@@ -146,16 +155,30 @@ def validate(cfg: DictConfig) -> None:
         rule(cfg)
 
 
+def _check_names(node: DictConfig, schema: type, prefix: str) -> None:
+    """Refuse keys that were forced in with ``+`` or taken out with ``~``."""
+    names = [entry.name for entry in fields(schema)]
+    for name in map(str, node):
+        if name not in names:
+            raise UserError(
+                f"{prefix}{name}={node[name]}: unknown key; allowed: {listed(names)}.{nearest(name, names)}"
+            )
+    for name in names:
+        if name not in node:
+            raise UserError(f"{prefix}{name} is required: give it as {prefix}{name}=VALUE.")
+        if name in GROUPS:
+            _check_names(node[name], GROUPS[name], f"{name}.")
+
+
 def _data(cfg: DictConfig) -> None:
     data = cfg.data
-    resolve(data._target_, "data._target_")
+    loader = resolve(data._target_, "data._target_")
     _choice("data.source", data.source, SOURCES)
+    check_arguments(loader, {"source": data.source, "path": data.path}, "data", given_by_caller=())
     limit = data.limit
     _require(limit is None or _positive_int(limit), "data.limit", limit, "a whole number >= 1, or null")
     validation = data.validation
-    is_fraction = (
-        isinstance(validation, int | float) and not isinstance(validation, bool) and 0 < float(validation) < 1
-    )
+    is_fraction = isinstance(validation, int | float) and not isinstance(validation, bool) and 0 < float(validation) < 1
     _require(is_fraction or validation == "test", "data.validation", validation, "a fraction in (0, 1), or test")
     _require(0 <= data.split_seed < 2**31, "data.split_seed", data.split_seed, "a whole number from 0 to 2147483647")
     if data.path is not None:
@@ -180,9 +203,6 @@ def _model(cfg: DictConfig) -> None:
         return  # checked when it is built: keras must not be imported here
     build = resolve(target, "model._target_")
     check_arguments(build, arguments, "model", given_by_caller=("input_shape", "num_classes"))
-    checker = getattr(build, "check", None)
-    if checker is not None:
-        checker(**arguments)
 
 
 def _loss(cfg: DictConfig) -> None:
@@ -196,9 +216,7 @@ def _loss(cfg: DictConfig) -> None:
         )
     function = find_loss(loss.bbox_loss)
     params = _arguments(loss.bbox_loss_params, "loss.bbox_loss_params", needs_target=False)
-    check_arguments(
-        function, params, "loss.bbox_loss_params", given_by_caller=("ground_truth", "prediction", "canvas")
-    )
+    check_arguments(function, params, "loss.bbox_loss_params", given_by_caller=("ground_truth", "prediction", "canvas"))
 
 
 def _optimizer(cfg: DictConfig) -> None:

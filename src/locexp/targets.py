@@ -60,8 +60,10 @@ def check_arguments(
 ) -> None:
     """Check names and types of ``arguments`` against the signature of ``function``.
 
+    Where the module of ``function`` has a ``check_ranges``, it is called with the arguments as well.
+
     Raises:
-        UserError: an unknown name, a missing one, or a value that does not fit its annotation.
+        UserError: an unknown name, a missing one, or a value that does not fit its annotation or is out of range.
     """
     parameters = inspect.signature(function).parameters
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
@@ -84,6 +86,9 @@ def check_arguments(
     for name in names:
         if name not in arguments and parameters[name].default is inspect.Parameter.empty:
             raise UserError(f"{key}.{name} is required: give it as {key}.{name}=VALUE.")
+    check_ranges = getattr(inspect.getmodule(function), "check_ranges", None)
+    if check_ranges is not None:
+        check_ranges(**arguments)
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -89,9 +89,7 @@ def checked(images: np.ndarray, labels: np.ndarray, where: str) -> tuple[np.ndar
     if images.ndim == 4 and images.shape[-1] == 1:
         images = images[..., 0]
     if images.ndim != 3 or 0 in images.shape:
-        raise UserError(
-            f"{where}: images have shape {images.shape}; expected (n, height, width) grey images, n >= 1."
-        )
+        raise UserError(f"{where}: images have shape {images.shape}; expected (n, height, width) grey images, n >= 1.")
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.shape != (len(images),):

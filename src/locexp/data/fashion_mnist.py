@@ -25,10 +25,7 @@ def load(source: str = "auto", path: str | None = None) -> RawData:
     Raises:
         UserError: neither has it, or ``source=bundled`` (nothing is bundled).
     """
-    if path is not None:
-        raise UserError(f"data.path={path}: data=fashion_mnist reads no path; use data=file data.path={path}.")
-    if source == "bundled":
-        raise UserError("data.source=bundled: Fashion-MNIST is not bundled; expected auto, cache or download.")
+    check_ranges(source, path)
     try:
         found, _ = locate(FILES, source, "fashion_mnist")
     except OfflineError as error:
@@ -37,3 +34,11 @@ def load(source: str = "auto", path: str | None = None) -> RawData:
             "folder of its IDX files."
         ) from error
     return RawData("fashion_mnist", found, *read_idx_folder(keras_cache() / "fashion-mnist", "data (the Keras cache)"))
+
+
+def check_ranges(source: str = "auto", path: str | None = None) -> None:
+    """Check the keys without reading anything; raises :class:`UserError`."""
+    if path is not None:
+        raise UserError(f"data.path={path}: data=fashion_mnist reads no path; use data=file data.path={path}.")
+    if source == "bundled":
+        raise UserError("data.source=bundled: Fashion-MNIST is not bundled; expected auto, cache or download.")

@@ -15,10 +15,16 @@ def load(source: str = "auto", path: str | None = None) -> RawData:
     Raises:
         UserError: another source than ``auto``, no path, or a file that cannot be read.
     """
+    check_ranges(source, path)
+    assert path is not None
+    place = Path(path).expanduser().resolve()
+    arrays = read_idx_folder(place) if place.is_dir() else read_npz(place)
+    return RawData(place.stem, "file", *arrays)
+
+
+def check_ranges(source: str = "auto", path: str | None = None) -> None:
+    """Check the keys without reading anything; raises :class:`UserError`."""
     if source != "auto":
         raise UserError(f"data.source={source}: data=file reads data.path; expected auto.")
     if path is None:
         raise UserError("data.path is required: give it as data.path=FILE_OR_FOLDER.")
-    place = Path(path).expanduser().resolve()
-    arrays = read_idx_folder(place) if place.is_dir() else read_npz(place)
-    return RawData(place.stem, "file", *arrays)

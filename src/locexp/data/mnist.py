@@ -23,8 +23,7 @@ def load(source: str = "auto", path: str | None = None) -> RawData:
     Raises:
         UserError: the source that was asked for does not have it.
     """
-    if path is not None:
-        raise UserError(f"data.path={path}: data=mnist reads no path; use data=file data.path={path}.")
+    check_ranges(source, path)
     if source == "bundled":
         return mnist_5k.load()
     try:
@@ -36,3 +35,9 @@ def load(source: str = "auto", path: str | None = None) -> RawData:
         )
         return mnist_5k.load(notes=(note,))
     return RawData("mnist", found, *read_npz(paths[0], "data (the Keras cache)"))
+
+
+def check_ranges(source: str = "auto", path: str | None = None) -> None:
+    """Check the keys without reading anything; raises :class:`UserError`."""
+    if path is not None:
+        raise UserError(f"data.path={path}: data=mnist reads no path; use data=file data.path={path}.")

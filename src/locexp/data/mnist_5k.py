@@ -13,9 +13,14 @@ def load(source: str = "auto", path: str | None = None, notes: tuple[str, ...] =
     Raises:
         UserError: another source than ``auto`` or ``bundled``, or a path.
     """
+    check_ranges(source, path)
+    images, labels = bundled_digits()
+    return RawData("mnist_5k", "bundled", images, labels, notes=notes)
+
+
+def check_ranges(source: str = "auto", path: str | None = None) -> None:
+    """Check the keys without reading anything; raises :class:`UserError`."""
     if source not in ("auto", "bundled"):
         raise UserError(f"data.source={source}: data=mnist_5k is bundled; expected auto or bundled.")
     if path is not None:
         raise UserError(f"data.path={path}: data=mnist_5k reads no path; use data=file data.path={path}.")
-    images, labels = bundled_digits()
-    return RawData("mnist_5k", "bundled", images, labels, notes=notes)

@@ -33,7 +33,7 @@ def build(
     """
     import keras
 
-    check(filters=filters, dense_units=dense_units, dropout=dropout)
+    check_ranges(filters=filters, dense_units=dense_units, dropout=dropout)
     side = min(input_shape[:2])
     for _ in filters:
         side = (side - 2) // 2
@@ -62,7 +62,7 @@ def build(
     return keras.Model(images, outputs, name="cnn")
 
 
-def check(filters: Sequence[int] = (32, 64), dense_units: int = 128, dropout: float = 0.0) -> None:
+def check_ranges(filters: Sequence[int] = (32, 64), dense_units: int = 128, dropout: float = 0.0) -> None:
     """Check the ranges of the keys; raises :class:`UserError`."""
     if not filters or any(count < 1 for count in filters):
         raise UserError(f"model.filters={list(filters)}: expected one whole number >= 1 for each convolution.")

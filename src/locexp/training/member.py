@@ -120,7 +120,9 @@ def check_callback(callback: Any) -> None:
     name = type(callback).__name__
     if not isinstance(callback, keras.callbacks.Callback):
         raise UserError(f"trainer.callbacks: {name} is not a keras.callbacks.Callback.")
-    hooks = [hook for hook in BATCH_HOOKS if getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook)]
+    hooks = [
+        hook for hook in BATCH_HOOKS if getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook)
+    ]
     if hooks:
         raise UserError(
             f"trainer.callbacks: {name} has batch hooks ({listed(hooks)}), which cannot be called: many steps run in "

@@ -65,7 +65,9 @@ def train(
     """
     for member in stack.members:
         for callback in member.callbacks:
-            callback.set_params({"epochs": schedule.epochs, "steps": steps_per_epoch(stack.examples, schedule.batch_size)})
+            callback.set_params(
+                {"epochs": schedule.epochs, "steps": steps_per_epoch(stack.examples, schedule.batch_size)}
+            )
             callback.on_train_begin()
     for epoch in range(1, schedule.epochs + 1):
         if all(member.stopped for member in stack.members):
@@ -100,9 +102,10 @@ def train(
 
 def weighted_total(member: Member, metrics: dict[str, float], part: str) -> float:
     """Return Σ weight·loss of a part: what the optimizer minimises, never to be compared across weights."""
-    return float(member.classification_weight.numpy()) * metrics[f"{part}/classification_loss"] + float(
-        member.bbox_weight.numpy()
-    ) * metrics[f"{part}/bbox_loss"]
+    return (
+        float(member.classification_weight.numpy()) * metrics[f"{part}/classification_loss"]
+        + float(member.bbox_weight.numpy()) * metrics[f"{part}/bbox_loss"]
+    )
 
 
 def _active(stack: Stack) -> list[Member]:
