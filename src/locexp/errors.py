@@ -14,6 +14,13 @@ class RunFailedError(Exception):
     """A run that was valid but went wrong (a divergence, a lost server): exit status 1."""
 
 
+class Terminated(SystemExit):
+    """SIGTERM was received: exit status 143."""
+
+    def __init__(self) -> None:
+        super().__init__(143)
+
+
 def nearest(given: str, allowed: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the closest allowed name, or an empty string."""
     close = difflib.get_close_matches(given, list(allowed), n=1, cutoff=0.6)

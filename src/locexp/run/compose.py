@@ -60,7 +60,7 @@ def compose_jobs(
             try:
                 validate(job.cfg)
             except OmegaConfBaseException as error:
-                raise UserError(_explain(error, words)) from error
+                raise UserError(explain(error, words)) from error
             jobs.append(job)
     return jobs
 
@@ -69,7 +69,7 @@ def _combinations(overrides: Sequence[str]) -> Iterator[tuple[str, ...]]:
     try:
         parsed = OverridesParser.create().parse_overrides(list(overrides))
     except HydraException as error:
-        raise UserError(_explain(error, overrides)) from error
+        raise UserError(explain(error, overrides)) from error
     choices = []
     for override in parsed:
         if override.is_sweep_override():
@@ -95,11 +95,11 @@ def _compose(words: tuple[str, ...], extra: list[str], config_name: str, number:
             del cfg["hydra"]
         OmegaConf.to_container(cfg, resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(_explain(error, words)) from error
+        raise UserError(explain(error, words)) from error
     return Job(words, cfg, directory)
 
 
-def _explain(error: BaseException, words: Sequence[str]) -> str:
+def explain(error: BaseException, words: Sequence[str]) -> str:
     """Turn an error of Hydra or OmegaConf into one readable message."""
     if isinstance(error, OverrideParseException):
         return f"{error.override}: cannot be read as KEY=VALUE ({str(error).splitlines()[0]})."

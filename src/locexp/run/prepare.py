@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
@@ -16,7 +16,13 @@ from locexp.data.arrays import Dataset, Split, sha256
 from locexp.data.load import load_dataset
 from locexp.errors import UserError
 from locexp.metrics import floors
+from locexp.run.saving import check_round_trip
 from locexp.targets import find_loss, resolve
+from locexp.training.runtime import start_tensorflow
+
+if TYPE_CHECKING:
+    from locexp.training.stack import Stack
+    from locexp.training.trainer import Schedule
 
 
 @dataclass(frozen=True)
@@ -49,11 +55,18 @@ class Problem:
 
 
 def load_problem(cfg: DictConfig) -> Problem:
-    """Load the data and make its scenes; imports no TensorFlow.
+    """Load the data and make its scenes; imports no TensorFlow. The last problem is kept, for the jobs of a sweep.
 
     Raises:
         UserError: the data cannot be had, or the boxes do not fit it.
     """
+    return _load_problem(OmegaConf.to_yaml(OmegaConf.masked_copy(cfg, ["data", "bbox"]), resolve=True))
+
+
+@functools.lru_cache(maxsize=1)
+def _load_problem(yaml: str) -> Problem:
+    cfg = OmegaConf.create(yaml)
+    assert isinstance(cfg, DictConfig)
     dataset = load_dataset(cfg.data)
     strategy = make(cfg.bbox, "bbox", skip=("scene_seed",))
     seed = int(cfg.bbox.get("scene_seed", 0))
@@ -75,6 +88,55 @@ def load_problem(cfg: DictConfig) -> Problem:
         constant_targets=bool(np.ptp(boxes, axis=0).max() == 0),
         floors=floors(boxes, scenes["test"].boxes),
     )
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that a training needs, built and checked."""
+
+    cfg: DictConfig
+    problem: Problem
+    stack: Stack
+    schedule: Schedule
+
+
+def prepare(cfg: DictConfig) -> Prepared:
+    """Load the data, start TensorFlow, and build and check the network: nothing is written.
+
+    Raises:
+        UserError: the data, the network, the optimizer, a callback or the loss is not what it should be.
+    """
+    problem = load_problem(cfg)
+    trainer = cfg.trainer
+    start_tensorflow(threads=trainer.threads, precision=trainer.precision, deterministic=trainer.deterministic)
+    from locexp.training.member import MemberSpec, build_member
+    from locexp.training.stack import Stack
+    from locexp.training.trainer import Schedule, steps_per_epoch
+
+    dtype = "float64" if trainer.precision == "float64" else "float32"
+    spec = MemberSpec(
+        seed=cfg.seed,
+        build_model=model_builder(cfg, problem),
+        build_optimizer=optimizer_builder(cfg),
+        classification_weight=cfg.loss.classification_weight,
+        bbox_weight=cfg.loss.bbox_weight,
+        build_callbacks=callbacks_builder(cfg),
+    )
+    images, labels, boxes = problem.arrays("train")
+    steps = trainer.epochs * steps_per_epoch(len(labels), trainer.batch_size)
+    member = build_member(spec, steps, dtype)
+    check_round_trip(member.model, problem.arrays("test")[0], trainer.save_h5)
+    stack = Stack([member], images, labels, boxes, box_loss=box_loss(cfg, problem.canvas), dtype=dtype)
+    schedule = Schedule(
+        epochs=trainer.epochs,
+        batch_size=trainer.batch_size,
+        steps_per_call=trainer.steps_per_call,
+        evaluation_batch_size=trainer.evaluation_batch_size,
+        monitor=trainer.monitor,
+        keep=trainer.keep,
+        early_stopping=trainer.early_stopping,
+    )
+    return Prepared(cfg, problem, stack, schedule)
 
 
 def make(node: DictConfig, key: str, skip: tuple[str, ...] = (), **given: Any) -> Any:

@@ -1,17 +1,12 @@
-"""What a run leaves: a record of plain values, and the files of its directory."""
+"""What a run leaves in its directory: a record of plain values (run.json) and a history (history.jsonl)."""
 
 from __future__ import annotations
 
-import csv
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-
-from locexp.boxes import to_pixels
-from locexp.metrics import Predictions
 
 RECORD = "run.json"
 HISTORY = "history.jsonl"
@@ -28,7 +23,8 @@ class RunRecord:
         metrics: the final ones, with prefixes ``test/``, ``val/``, ``best/``, ``floor/``, ``skill/``, ``time/``.
         dataset: name, source, sizes and digests.
         notes: what the user was warned of.
-        tracking_uri, artifact_root, experiment, run_id: where it is tracked; ``run_id`` is null until it is.
+        tracking_uri, artifact_root, experiment: where it is tracked.
+        run_id, experiment_id: MLflow's; null until the run is there.
         logged: everything has reached the tracking store.
     """
 
@@ -46,6 +42,7 @@ class RunRecord:
     artifact_root: str | None = None
     experiment: str = "locexp"
     run_id: str | None = None
+    experiment_id: str | None = None
     logged: bool = False
 
     def write(self, directory: Path) -> None:
@@ -60,10 +57,10 @@ class RunRecord:
         return cls(**json.loads((directory / RECORD).read_text()))
 
 
-def append_history(directory: Path, epoch: int, metrics: dict[str, float]) -> None:
-    """Append one epoch's metrics to ``history.jsonl``."""
+def append_history(directory: Path, row: dict[str, float]) -> None:
+    """Append a row, ``epoch`` and ``timestamp`` (seconds since 1970) and metrics, to ``history.jsonl``."""
     with (directory / HISTORY).open("a") as file:
-        file.write(json.dumps({"epoch": epoch, **metrics}) + "\n")
+        file.write(json.dumps(row) + "\n")
 
 
 def read_history(directory: Path) -> list[dict[str, float]]:
@@ -72,31 +69,6 @@ def read_history(directory: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
 
-def write_predictions(path: Path, predictions: Predictions) -> None:
-    """Write one CSV row an example: index, label, predicted, confidence, IoU, centre error, boxes in pixels."""
-    truth = to_pixels(predictions.truth, *predictions.canvas)
-    boxes = to_pixels(predictions.boxes, *predictions.canvas)
-    sides = ("x1", "y1", "x2", "y2")
-    header = ["index", "label", "predicted", "confidence", "iou", "center_error_px"]
-    header += [f"true_{side}" for side in sides] + [f"predicted_{side}" for side in sides]
-    columns = (predictions.confidence, predictions.iou, predictions.center_error_px)
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        for index, label in enumerate(predictions.labels):
-            numbers = [*(column[index] for column in columns), *truth[index], *boxes[index]]
-            writer.writerow([index, label, predictions.classes[index], *(f"{value:.6g}" for value in numbers)])
-
-
-def write_table(path: Path, rows: list[dict[str, float]]) -> None:
-    """Write rows of equal keys as CSV."""
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({name: value if isinstance(value, int) else f"{value:.6g}" for name, value in row.items()})
-
-
 def finite(metrics: dict[str, float]) -> dict[str, float]:
     """Return the metrics that are finite numbers."""
-    return {name: float(value) for name, value in metrics.items() if np.isfinite(value)}
+    return {name: float(value) for name, value in metrics.items() if math.isfinite(value)}

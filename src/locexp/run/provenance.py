@@ -1,0 +1,97 @@
+"""Where a run comes from: its name, its parameters and its tags."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import socket
+import subprocess
+from collections.abc import Iterator, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+from omegaconf import DictConfig, OmegaConf
+
+from locexp import __version__
+from locexp.config import config_hash
+
+BOOKKEEPING = ("tracking", "hydra", "name")
+
+
+def run_name(cfg: DictConfig, overrides: Sequence[str]) -> str:
+    """Return the run's name: ``cfg.name``, or what varies, such as ``bbox_weight=0.5 seed=1``."""
+    if cfg.name:
+        return str(cfg.name)
+    parts = []
+    for override in overrides:
+        key, _, value = override.lstrip("+~").partition("=")
+        if key.replace("/", ".").split(".", 1)[0] not in (*BOOKKEEPING, "seed"):
+            parts.append(f"{key.split('.')[-1]}={value}")
+    return " ".join([*(parts or ["defaults"]), f"seed={cfg.seed}"])
+
+
+def flattened(cfg: DictConfig) -> dict[str, str]:
+    """Return every leaf of a configuration by its dotted key, as text; lists are leaves."""
+    return {key: str(value) for key, value in _leaves(OmegaConf.to_container(cfg, resolve=True), "")}
+
+
+def _leaves(node: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    if not isinstance(node, dict) or (not node and prefix):
+        yield prefix, node
+        return
+    for name, value in node.items():
+        yield from _leaves(value, f"{prefix}.{name}" if prefix else str(name))
+
+
+def provenance(cfg: DictConfig, overrides: Sequence[str]) -> dict[str, str]:
+    """Return tags that say what was run, by whom, where and from which commit."""
+    process = psutil.Process()
+    tags = {
+        "config_hash": config_hash(cfg),
+        "seed": str(cfg.seed),
+        "overrides": " ".join(overrides),
+        "locexp_version": __version__,
+        "tensorflow_version": _version("tensorflow"),
+        "keras_version": _version("keras"),
+        "python_version": platform.python_version(),
+        "host": socket.gethostname(),
+        "pid": str(process.pid),
+        "process_start": f"{process.create_time():.2f}",
+        "mlflow.source.name": "locexp.train",
+        "mlflow.source.type": "LOCAL",
+        "mlflow.user": _user(),
+    }
+    commit = _git("rev-parse", "HEAD")
+    if commit:
+        tags["mlflow.source.git.commit"] = commit
+        tags["git_commit"] = commit + ("-dirty" if _git("status", "--porcelain", "--untracked-files=no") else "")
+    return tags
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no name for this user id
+        return str(os.getuid())
+
+
+def _git(*words: str) -> str:
+    """Ask git about the checkout that this code runs from; empty where it is none."""
+    root = Path(__file__).resolve().parents[3]
+    if not (root / ".git").exists():
+        return ""
+    try:
+        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()

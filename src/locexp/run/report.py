@@ -1,0 +1,117 @@
+"""The files that show how a run went: tables and pictures; and its final metrics."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from locexp import metrics as measure
+from locexp.boxes import to_pixels
+from locexp.metrics import Predictions
+
+GALLERY_SIZE = 24
+GALLERY_SEED = 0
+"""Fixes which examples the random gallery shows, so that two runs on the same data show the same ones."""
+HEADLINES = ("accuracy", "mean_iou", "loc_acc_50", "loc_acc_75", "center_error_px", "classification_loss", "bbox_loss")
+
+
+def final_metrics(
+    test: Predictions, floors: dict[str, float], history: list[dict[str, float]], best: int, kept: int
+) -> dict[str, float]:
+    """Return the metrics that sum a run up.
+
+    Args:
+        test: of the kept weights.
+        floors: see :func:`locexp.metrics.floors`.
+        history: one row an epoch.
+        best: the epoch with the best monitored validation metric, from 1.
+        kept: the epoch whose weights are kept, from 1.
+
+    Returns:
+        ``test/…``, ``best/…`` (validation at the best epoch), ``floor/…``, ``skill/mean_iou`` (absent where the
+        floor is 1), ``epochs``, ``kept/epoch`` and ``time/training_seconds``.
+    """
+    values = {f"test/{name}": value for name, value in (measure.summarise(test) | measure.four_way(test)).items()}
+    values |= {f"best/{name}": history[best - 1][f"val/{name}"] for name in HEADLINES}
+    values |= {f"floor/{name}": value for name, value in floors.items()}
+    skill = measure.skill(values["test/mean_iou"], floors["mean_iou"])
+    if skill is not None:
+        values["skill/mean_iou"] = skill
+    values |= {"best/epoch": float(best), "kept/epoch": float(kept), "epochs": float(len(history))}
+    values["time/training_seconds"] = sum(row["time/epoch_seconds"] for row in history)
+    return values
+
+
+def write_tables(directory: Path, test: Predictions) -> None:
+    """Write predictions.csv, per_class.csv, four_way.csv and confusion_matrix.csv to ``directory``."""
+    directory.mkdir(exist_ok=True)
+    _write_predictions(directory / "predictions.csv", test)
+    _write_table(directory / "per_class.csv", measure.per_class(test))
+    _write_table(directory / "four_way.csv", [measure.four_way(test)])
+    np.savetxt(directory / "confusion_matrix.csv", measure.confusion_matrix(test), fmt="%d", delimiter=",")
+
+
+def write_pictures(
+    directory: Path, images: np.ndarray, test: Predictions, history: list[dict[str, float]], best: int, floor: float
+) -> list[str]:
+    """Write the pictures of a run to ``directory``.
+
+    Args:
+        images: the test images, uint8 (n, height, width).
+        test: what was predicted for them.
+        history, best, floor: see :func:`final_metrics`.
+
+    Returns:
+        What could not be drawn, in words.
+    """
+    from locexp.plots import boxes, curves
+
+    directory.mkdir(exist_ok=True)
+    missing = []
+    first = to_pixels(test.boxes[:1], *test.canvas)[0]
+    figures = {"sample": boxes.sample(images[0], first, int(test.classes[0]))}
+    size = min(GALLERY_SIZE, len(images))
+    chosen = np.sort(np.random.default_rng(GALLERY_SEED).choice(len(images), size, replace=False))
+    figures["gallery_random"] = boxes.gallery(images, test, chosen, f"{size} random test images")
+    worst = np.argsort(test.iou, kind="stable")[:size]
+    figures["gallery_worst_iou"] = boxes.gallery(images, test, worst, f"The {size} test images with the lowest IoU")
+    wrong = np.flatnonzero(~test.correct)
+    if len(wrong):
+        wrong = wrong[np.argsort(-test.confidence[wrong], kind="stable")][:size]
+        title = f"The {len(wrong)} most confident mistakes on the test images"
+        figures["gallery_confident_mistakes"] = boxes.gallery(images, test, wrong, title)
+    else:
+        missing.append("There is no gallery of confident mistakes: every test image was named right.")
+    figures["learning_curves"] = curves.learning_curves(history, best, floor)
+    title = f"Confusion on {len(images):,} test images"
+    figures["confusion_matrix"] = curves.confusion(measure.confusion_matrix(test), title)
+    for name, figure in figures.items():
+        figure.savefig(directory / f"{name}.png", dpi=120)
+    return missing
+
+
+def _write_predictions(path: Path, predictions: Predictions) -> None:
+    """Write one CSV row an example: index, label, predicted, confidence, IoU, centre error, boxes in pixels."""
+    truth = to_pixels(predictions.truth, *predictions.canvas)
+    boxes = to_pixels(predictions.boxes, *predictions.canvas)
+    sides = ("x1", "y1", "x2", "y2")
+    header = ["index", "label", "predicted", "confidence", "iou", "center_error_px"]
+    header += [f"true_{side}" for side in sides] + [f"predicted_{side}" for side in sides]
+    columns = (predictions.confidence, predictions.iou, predictions.center_error_px)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        for index, label in enumerate(predictions.labels):
+            numbers = [*(column[index] for column in columns), *truth[index], *boxes[index]]
+            writer.writerow([index, label, predictions.classes[index], *(f"{value:.6g}" for value in numbers)])
+
+
+def _write_table(path: Path, rows: list[dict[str, float]]) -> None:
+    """Write rows of equal keys as CSV."""
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({name: value if isinstance(value, int) else f"{value:.6g}" for name, value in row.items()})

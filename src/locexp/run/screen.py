@@ -1,0 +1,48 @@
+"""What a run shows while it works: lines, and one progress line where the screen is a terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import TextIO
+
+from locexp.record import RunRecord
+
+SHOWN = ("accuracy", "mean_iou", "loc_acc_50", "loc_acc_75", "center_error_px", "classification_loss", "bbox_loss")
+
+
+class Screen:
+    """Writes to a stream; a progress line is overwritten by what comes next."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stdout
+        self._width = 0
+
+    def line(self, text: str = "") -> None:
+        """Write a whole line."""
+        self._clear()
+        self._stream.write(text + "\n")
+        self._stream.flush()
+
+    def progress(self, text: str) -> None:
+        """Show a passing state; only on a terminal."""
+        if self._stream.isatty():
+            self._clear()
+            self._stream.write(text)
+            self._stream.flush()
+            self._width = len(text)
+
+    def _clear(self) -> None:
+        if self._width:
+            self._stream.write("\r" + " " * self._width + "\r")
+            self._width = 0
+
+
+def final_table(record: RunRecord) -> list[str]:
+    """Return the lines that sum a finished run up: test metrics, with the floor of those that have one."""
+    metrics = record.metrics
+    lines = [f"{'':22}{'test':>8}{'floor':>9}{'skill':>9}"]
+    for name in SHOWN:
+        floor, skill = metrics.get(f"floor/{name}"), metrics.get(f"skill/{name}")
+        cells = "".join("" if value is None else f"{value:9.3f}" for value in (floor, skill))
+        lines.append(f"{name:22}{metrics[f'test/{name}']:8.4f}{cells}")
+    return lines

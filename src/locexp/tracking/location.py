@@ -1,0 +1,198 @@
+"""Where results are tracked: resolving and probing it before anything heavy is imported."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from locexp.errors import UserError, listed
+
+PROBE_SECONDS = 3.0
+"""How long a tracking server may take to answer before the run is refused."""
+DATABASE = "mlflow.db"
+
+
+@dataclass(frozen=True)
+class Location:
+    """A tracking store and the experiment in it.
+
+    Attributes:
+        uri: for MLflow, absolute: ``sqlite:////…`` or ``http(s)://…`` or another database.
+        database: the SQLite file of a local store, else ``None``.
+        artifact_root: where a new experiment keeps artifacts, absolute; ``None`` leaves it to the server.
+        experiment: its name.
+    """
+
+    uri: str
+    database: Path | None
+    artifact_root: str | None
+    experiment: str
+
+    @property
+    def is_server(self) -> bool:
+        """Whether an MLflow server is spoken to over HTTP."""
+        return self.uri.startswith(("http://", "https://"))
+
+
+def locate(uri: str | None, artifact_root: str | None, experiment: str) -> Location:
+    """Resolve the ``tracking`` keys against the current directory; nothing is made or opened.
+
+    Args:
+        uri: ``None`` for ./mlruns, a folder, ``sqlite:///…``, ``http(s)://…`` or another database address.
+        artifact_root: a folder or an address; ``None`` for ``artifacts`` beside the database, or the server's choice.
+        experiment: name of the MLflow experiment.
+    """
+    database: Path | None = None
+    if uri is None or "://" not in uri or uri.startswith("file://"):
+        folder = Path(urllib.parse.unquote(uri.removeprefix("file://")) if uri else "mlruns")
+        database = folder.expanduser().absolute() / DATABASE
+    elif uri.startswith("sqlite:///"):
+        database = Path(uri.removeprefix("sqlite:///")).absolute()
+    if database is not None:
+        database = Path(os.path.normpath(database))
+        uri = f"sqlite:///{database}"
+    assert uri is not None
+    if artifact_root is None:
+        if database is not None:
+            artifact_root = (database.parent / "artifacts").as_uri()
+        elif not uri.startswith(("http://", "https://")):
+            artifact_root = (Path("mlruns") / "artifacts").absolute().as_uri()
+    elif "://" not in artifact_root:
+        artifact_root = Path(artifact_root).expanduser().absolute().as_uri()
+    return Location(uri.rstrip("/"), database, artifact_root, experiment)
+
+
+def location_of(tracking: DictConfig) -> Location:
+    """Resolve a ``tracking`` configuration."""
+    return locate(tracking.uri, tracking.artifact_root, tracking.experiment)
+
+
+def check(location: Location) -> None:
+    """Check that results can go there, in at most :data:`PROBE_SECONDS`; writes nothing.
+
+    Raises:
+        UserError: the server does not answer, is not MLflow's, the folder is not writable, or a store was moved.
+    """
+    if location.is_server:
+        _probe(location.uri)
+    if location.database is not None:
+        _check_folder(location.database.parent, "tracking.uri")
+        _check_database(location)
+    if location.artifact_root is not None and location.artifact_root.startswith("file://"):
+        _check_folder(local_path(location.artifact_root), "tracking.artifact_root")
+
+
+def local_path(uri: str) -> Path:
+    """Return the path that a ``file://`` address names."""
+    return Path(urllib.request.url2pathname(urllib.parse.urlparse(uri).path))
+
+
+def _check_folder(folder: Path, key: str) -> None:
+    place = folder
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        raise UserError(f"{key}: {folder} cannot be written ({place} is not a writable folder).")
+
+
+def _check_database(location: Location) -> None:
+    database = location.database
+    assert database is not None
+    if not database.exists() or database.stat().st_size == 0:
+        return
+    key = f"tracking.uri: {database}"
+    try:
+        with contextlib.closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=PROBE_SECONDS)) as db:
+            row = db.execute(
+                "SELECT artifact_location, lifecycle_stage FROM experiments WHERE name = ?", (location.experiment,)
+            ).fetchone()
+    except sqlite3.OperationalError as error:
+        if "no such table" not in str(error):
+            return  # busy or locked: MLflow waits for it
+        raise UserError(f"{key} is a database, but not MLflow's; expected a folder of its own.") from None
+    except sqlite3.DatabaseError as error:
+        raise UserError(f"{key} is not a database ({error}); expected MLflow's, or a folder without one.") from None
+    if row is None:
+        return
+    artifacts, stage = row
+    if stage != "active":
+        raise UserError(
+            f"tracking.experiment={location.experiment}: was deleted in this store; restore it with "
+            "`mlflow experiments restore`, or give another name."
+        )
+    if artifacts and artifacts.startswith("file://") and artifacts != location.artifact_root:
+        place = local_path(artifacts)
+        if not place.is_dir():
+            raise UserError(
+                f"tracking.experiment={location.experiment}: keeps its artifacts in {place}, which is not there (was "
+                "the folder moved?); move it back, or give another tracking.experiment."
+            )
+
+
+def _probe(uri: str) -> None:
+    """Ask an MLflow server for an experiment; raises :class:`UserError` unless it answers."""
+    problem: list[str] = ["no answer within 3 s"]
+
+    def ask() -> None:
+        request = f"{uri}/api/2.0/mlflow/experiments/search?max_results=1"
+        try:
+            with urllib.request.urlopen(request, timeout=PROBE_SECONDS) as answer:
+                json.loads(answer.read())
+            problem.clear()
+        except urllib.error.HTTPError as error:
+            if error.code in (401, 403):  # alive, and MLflow's client will bring its credentials
+                problem.clear()
+            else:
+                problem[:] = [f"it answers {error.code} {error.reason}, so it is not an MLflow server"]
+        except urllib.error.URLError as error:
+            problem[:] = [str(error.reason)]
+        except ValueError:
+            problem[:] = ["it does not answer in JSON, so it is not an MLflow server"]
+        except OSError as error:
+            problem[:] = [str(error)]
+
+    # In a thread: looking up a host name cannot be given a time limit.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(PROBE_SECONDS)
+    if problem:
+        raise UserError(
+            f"tracking.uri={uri}: {listed(problem)}. Start the server, or leave tracking.uri out to use ./mlruns."
+        )
+
+
+def answers(location: Location) -> bool:
+    """Return whether the store can be reached now."""
+    try:
+        check(location)
+    except UserError:
+        return False
+    return True
+
+
+def run_link(base: str, experiment_id: str, run_id: str) -> str:
+    """Return the address of a run in the MLflow UI served at ``base``."""
+    return f"{base}/#/experiments/{experiment_id}/runs/{run_id}"
+
+
+def experiment_link(base: str, experiment_id: str, *, view: str = "TABLE", order_by: str = "test/loc_acc_50") -> str:
+    """Return the address of an experiment's runs: flat, sorted by a metric (TABLE) or as charts (CHART).
+
+    MLflow 3 opens experiments in its GenAI mode unless the workflow type is given; sorting by a metric shows nested
+    runs, which it folds away otherwise.
+    """
+    metric = urllib.parse.quote(f"metrics.`{order_by}`", safe="")
+    return (
+        f"{base}/#/experiments/{experiment_id}/runs?workflowType=machine_learning&compareRunsMode={view}"
+        f"&orderByKey={metric}&orderByAsc=false"
+    )

@@ -1,0 +1,192 @@
+"""One run in MLflow, logged from its record and its directory. Everything here is synchronous; see ``tracker``."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+# A server that is gone must be noticed in seconds: MLflow by itself retries for minutes.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+
+import mlflow
+import numpy as np
+from filelock import FileLock
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.types import Schema, TensorSpec
+
+from locexp.errors import UserError
+from locexp.record import HISTORY, RECORD, RunRecord, finite
+from locexp.tracking.location import Location
+
+MODEL = "model"
+PARAMS_PER_CALL = 100
+SAMPLING_SECONDS = 5
+SIGNIFICANT_DIGEST = 36
+"""MLflow keeps at most this many characters of a data set's digest; the whole one is a tag and in its profile."""
+
+for _name in ("mlflow", "mlflow.system_metrics.system_metrics_monitor"):
+    logging.getLogger(_name).setLevel(logging.ERROR)
+
+
+class Session:
+    """A run in a tracking store, from its start to its end.
+
+    Args:
+        location: of the store; it is created, under a lock, where there is none.
+
+    Raises:
+        UserError: the experiment was deleted.
+        MlflowException, OSError: the store cannot be opened.
+    """
+
+    def __init__(self, location: Location) -> None:
+        self.location = location
+        mlflow.set_tracking_uri(location.uri)
+        if location.database is None:
+            self.client = MlflowClient(location.uri)
+            self.experiment_id = self._experiment()
+        else:
+            # Two processes that create one SQLite store at the same time destroy it.
+            location.database.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(location.database.with_suffix(".lock")):
+                self.client = MlflowClient(location.uri)
+                self.experiment_id = self._experiment()
+        self.run_id = ""
+
+    def _experiment(self) -> str:
+        name = self.location.experiment
+        found = self.client.get_experiment_by_name(name)
+        if found is None:
+            try:
+                return str(self.client.create_experiment(name, artifact_location=self.location.artifact_root))
+            except MlflowException:  # another process was quicker
+                found = self.client.get_experiment_by_name(name)
+                if found is None:
+                    raise
+        if found.lifecycle_stage != "active":
+            raise UserError(
+                f"tracking.experiment={name}: was deleted in this store; restore it with "
+                "`mlflow experiments restore`, or give another name."
+            )
+        return str(found.experiment_id)
+
+    def start(self, record: RunRecord, *, system_metrics: bool) -> None:
+        """Create the run of a record, or take it up again if the store has it; log parameters, tags and data set."""
+        known = None
+        if record.run_id is not None:
+            with contextlib.suppress(MlflowException):
+                known = self.client.get_run(record.run_id)
+        if known is None:
+            known = self.client.create_run(
+                self.experiment_id, start_time=_milliseconds(record.start_time), tags=record.tags, run_name=record.name
+            )
+        self.run_id = str(known.info.run_id)
+        self.experiment_id = str(known.info.experiment_id)
+        params = [Param(name, value) for name, value in record.parameters.items()]
+        tags = [RunTag(name, value) for name, value in record.tags.items()]
+        for start in range(0, max(len(params), 1), PARAMS_PER_CALL):
+            self.client.log_batch(self.run_id, params=params[start : start + PARAMS_PER_CALL], tags=tags)
+        self.client.log_inputs(self.run_id, [_dataset(record)])
+        if system_metrics:
+            mlflow.set_system_metrics_sampling_interval(SAMPLING_SECONDS)
+        mlflow.start_run(run_id=self.run_id, log_system_metrics=system_metrics)
+
+    def log_epoch(self, row: dict[str, float]) -> None:
+        """Log one row of the history: ``epoch``, ``timestamp`` and metrics."""
+        self._log(row, int(row["epoch"]), row["timestamp"])
+
+    def _log(self, metrics: dict[str, float], step: int, timestamp: float) -> None:
+        values = [
+            Metric(name, value, _milliseconds(timestamp), step)
+            for name, value in finite(metrics).items()
+            if name not in ("epoch", "timestamp")
+        ]
+        self.client.log_batch(self.run_id, metrics=values)
+
+    def finish(self, record: RunRecord, directory: Path, model: Any | None) -> None:
+        """Log final metrics, files and the model, and close the run with the record's status.
+
+        Args:
+            record: its ``metrics``, ``tags``, ``status`` and ``end_time`` are what is logged.
+            directory: the run's own.
+            model: the Keras model, or ``None`` where there is none.
+        """
+        end = record.end_time or time.time()
+        epochs = int(record.metrics.get("epochs", 0))
+        self._log(record.metrics, epochs, end)
+        self.client.log_batch(self.run_id, tags=[RunTag(name, value) for name, value in record.tags.items()])
+        for path in sorted(directory.iterdir()):
+            if path.is_dir():
+                self.client.log_artifacts(self.run_id, str(path), path.name)
+            elif path.name in (RECORD, HISTORY) or path.suffix in (".h5", ".log"):
+                self.client.log_artifact(self.run_id, str(path))
+        if model is not None:
+            self._log_model(model, int(record.dataset["classes"]))
+        mlflow.end_run(record.status)
+        self.client.set_terminated(self.run_id, record.status, _milliseconds(end))
+
+    def _log_model(self, model: Any, classes: int) -> None:
+        (image,) = model.inputs
+        example = np.zeros((1, *image.shape[1:]), np.float32)
+        signature = ModelSignature(
+            inputs=Schema([TensorSpec(np.dtype(np.float32), (-1, *image.shape[1:]))]),
+            outputs=Schema(
+                [
+                    TensorSpec(np.dtype(np.float32), (-1, classes), "classification"),
+                    TensorSpec(np.dtype(np.float32), (-1, 4), "bbox"),
+                ]
+            ),
+        )
+        import keras
+
+        keras.config.disable_interactive_logging()  # MLflow tries the example; no progress bar for it
+        # With the requirements given, MLflow need not import the model in a new process to find them (7 s).
+        mlflow.tensorflow.log_model(
+            model, name=MODEL, signature=signature, input_example=example, pip_requirements=requirements()
+        )
+
+    def abandon(self) -> None:
+        """Stop sampling and forget the run, whose server is gone."""
+        with contextlib.suppress(Exception):
+            mlflow.end_run("FAILED")
+
+
+def requirements() -> list[str]:
+    """Return the pinned packages that serve a saved model."""
+    pinned = []
+    for names in (("mlflow",), ("tensorflow", "tensorflow-cpu"), ("keras",), ("numpy",)):
+        for name in names:
+            with contextlib.suppress(metadata.PackageNotFoundError):
+                pinned.append(f"{name}=={metadata.version(name)}")
+                break
+    return pinned
+
+
+def _dataset(record: RunRecord) -> DatasetInput:
+    data = record.dataset
+    return DatasetInput(
+        Dataset(
+            name=str(data["name"]),
+            digest=str(data["sha256"])[:SIGNIFICANT_DIGEST],
+            source_type="local",
+            source=json.dumps({"uri": str(data["source"])}),
+            profile=json.dumps(data),
+        ),
+        tags=[InputTag("mlflow.data.context", "training")],
+    )
+
+
+def _milliseconds(seconds: float) -> int:
+    return int(seconds * 1000)

@@ -1,0 +1,119 @@
+"""Tracking beside a training: a session in a thread of its own, which a lost server never stops."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from locexp.errors import UserError
+from locexp.record import RunRecord, read_history
+from locexp.tracking.location import Location, answers
+
+if TYPE_CHECKING:
+    from locexp.tracking.session import Session
+
+logger = logging.getLogger(__name__)
+
+
+class Tracker:
+    """Logs a run as it goes. All of MLflow, its import too, happens in one thread, in order, beside the training.
+
+    Args:
+        location: of the store.
+        directory: of the run.
+        record: of the run; gets its ``run_id`` and ``experiment_id``.
+        system_metrics: whether CPU and memory use are sampled.
+    """
+
+    def __init__(self, location: Location, directory: Path, record: RunRecord, *, system_metrics: bool) -> None:
+        self._location, self._directory, self._record = location, directory, record
+        self._session: Session | None = None
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="tracking")
+        self.problem: Exception | None = None
+        self._submit(self._start, system_metrics)
+
+    def check(self) -> None:
+        """Raise if the store could not even be opened: better known in the first seconds than in the last."""
+        if self._session is None and self.problem is not None:
+            raise UserError(f"tracking.uri={self._location.uri}: cannot be opened ({_first_line(self.problem)}).")
+
+    def epoch(self, row: dict[str, float]) -> None:
+        """Log a row of the history."""
+        self._submit(lambda: self._opened().log_epoch(row))
+
+    @property
+    def reason(self) -> str:
+        """Why tracking stopped, in one line."""
+        return _first_line(self.problem) if self.problem is not None else ""
+
+    def wait(self) -> None:
+        """Wait until everything handed over so far is logged, or known not to be."""
+        self._pool.submit(lambda: None).result()
+
+    def finish(self, model: Any | None) -> bool:
+        """Log the end of the run; returns whether everything has reached the store.
+
+        A store that was lost is tried once more, and gets the whole directory if it is back.
+        """
+        self._submit(lambda: self._opened().finish(self._record, self._directory, model))
+        self.wait()
+        if self.problem is not None and answers(self._location):
+            logger.info("the tracking store answers again: logging the whole run")
+            self.problem = None
+            self._submit(lambda: log_directory(self._location, self._directory, self._record, model))
+            self.wait()
+        self._pool.shutdown()
+        return self.problem is None
+
+    def _start(self, system_metrics: bool) -> None:
+        from locexp.tracking.session import Session
+
+        session = Session(self._location)
+        session.start(self._record, system_metrics=system_metrics)
+        self._record.run_id, self._record.experiment_id = session.run_id, session.experiment_id
+        self._record.write(self._directory)
+        self._session = session
+
+    def _opened(self) -> Session:
+        assert self._session is not None
+        return self._session
+
+    def _submit(self, call: Callable[..., None], *arguments: Any) -> Future[None]:
+        return self._pool.submit(self._guarded, call, *arguments)
+
+    def _guarded(self, call: Callable[..., None], *arguments: Any) -> None:
+        if self.problem is not None:
+            return
+        try:
+            call(*arguments)
+        except Exception as error:
+            self.problem = error
+            logger.info("tracking failed", exc_info=True)
+            if self._session is not None:
+                logger.warning(
+                    "tracking stopped (%s). The run goes on; its results are kept in %s",
+                    _first_line(error),
+                    self._directory,
+                )
+                self._session.abandon()
+
+
+def log_directory(location: Location, directory: Path, record: RunRecord, model: Any | None) -> None:
+    """Log a whole run from its directory: everything that logging it live would have logged but system metrics."""
+    from locexp.tracking.session import Session
+
+    session = Session(location)
+    session.start(record, system_metrics=False)
+    record.run_id, record.experiment_id = session.run_id, session.experiment_id
+    record.write(directory)
+    for row in read_history(directory):
+        session.log_epoch(row)
+    session.finish(record, directory, model)
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:200]

@@ -1,0 +1,16 @@
+"""``python -m locexp.train``: train one network, or a sweep of them. See ``--help``."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command and exit with its status."""
+    from locexp.run.command import train_command
+
+    sys.exit(train_command(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()
