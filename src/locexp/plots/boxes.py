@@ -16,22 +16,38 @@ from locexp.metrics import Predictions
 TRUTH, PREDICTION = "#2ca02c", "#d62728"
 
 
-def _draw(axes: Axes, image: np.ndarray, boxes: Sequence[tuple[np.ndarray, str, str]]) -> None:
+def _draw(
+    axes: Axes,
+    image: np.ndarray,
+    boxes: Sequence[tuple[np.ndarray, str, str]],
+    corner: tuple[float, float] = (0.0, 0.0),
+    line_width: float = 1.6,
+) -> None:
     height, width = image.shape
+    left, top = corner
     # Pixel i covers [i, i + 1): so half-open boxes are drawn exactly where they are.
-    axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest", extent=(0, width, height, 0))
+    extent = (left, left + width, top + height, top)
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest", extent=extent)
     for (x1, y1, x2, y2), color, style in boxes:
         axes.add_patch(
-            Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=color, linestyle=style, linewidth=1.6)
+            Rectangle(
+                (left + x1, top + y1),
+                x2 - x1,
+                y2 - y1,
+                fill=False,
+                edgecolor=color,
+                linestyle=style,
+                linewidth=line_width,
+            )
         )
-    axes.set_axis_off()
 
 
 def sample(image: np.ndarray, box: np.ndarray, digit: int) -> Figure:
     """Return the classic picture: one image (uint8, (height, width)) and its predicted pixel box in red."""
     figure = Figure(figsize=(4, 4.3), layout="constrained")
     axes = figure.subplots()
-    _draw(axes, image, [(box, PREDICTION, "-")])
+    _draw(axes, image, [(box, PREDICTION, "-")], line_width=2.5)
+    axes.set_axis_off()
     axes.set_title(f"Predicted digit: {digit}")
     return figure
 
@@ -47,28 +63,41 @@ def gallery(images: np.ndarray, predictions: Predictions, chosen: np.ndarray, ti
     """
     columns = min(columns, len(chosen))
     rows = -(-len(chosen) // columns)
-    figure = Figure(figsize=(1.9 * columns, 2.15 * rows + 0.8), layout="constrained")
     truth = to_pixels(predictions.truth, *predictions.canvas)
     boxes = to_pixels(predictions.boxes, *predictions.canvas)
     classes, confidence, iou = predictions.classes, predictions.confidence, predictions.iou
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in grid[len(chosen) :]:
-        axes.set_axis_off()
-    for axes, index in zip(grid, chosen, strict=False):
-        _draw(axes, images[index], [(truth[index], TRUTH, "--"), (boxes[index], PREDICTION, "-")])
+    height, width = images.shape[1:]
+    # All examples share one axes (an axes each takes ten times as long to draw); units are pixels of the images.
+    step_x, step_y = 1.12 * width, height + 0.30 * width
+    inches = 1.75 / step_x
+    size = (inches * columns * step_x, inches * rows * step_y + 0.75)
+    figure = Figure(figsize=size)
+    axes = figure.add_axes((0, 0.35 / size[1], 1, (size[1] - 0.75) / size[1]))
+    axes.set_axis_off()
+    for place, index in enumerate(chosen):
+        row, column = divmod(place, columns)
+        left, top = column * step_x, row * step_y
+        shown = [(truth[index], TRUTH, "--"), (boxes[index], PREDICTION, "-")]
+        _draw(axes, images[index], shown, (left, top))
         right = classes[index] == predictions.labels[index]
-        axes.set_title(
+        axes.text(
+            left + width / 2,
+            top - 0.02 * width,
             f"{predictions.labels[index]} → {classes[index]}  p {confidence[index]:.2f}\nIoU {iou[index]:.2f}",
+            ha="center",
+            va="bottom",
             fontsize=8,
             color="black" if right else PREDICTION,
         )
-    figure.suptitle(title, fontsize=10)
+    axes.set_xlim(-0.06 * width, columns * step_x - 0.06 * width)
+    axes.set_ylim(rows * step_y - 0.28 * width, -0.28 * width)
+    figure.suptitle(title, fontsize=10, y=1 - 0.1 / size[1], va="top")
     figure.legend(
         handles=[
             Line2D([], [], color=TRUTH, linestyle="--", label="truth"),
             Line2D([], [], color=PREDICTION, label="prediction"),
         ],
-        loc="outside lower center",
+        loc="lower center",
         ncols=2,
         fontsize=8,
         frameon=False,

@@ -1,0 +1,80 @@
+"""Logging a run later, from the files in its directory."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from locexp.errors import RunFailedError, UserError
+from locexp.record import RECORD, RunRecord
+from locexp.run.saving import MODEL
+from locexp.tracking.location import check, locate
+
+
+def relog(directory: str, uri: str | None) -> str:
+    """Log a run's directory to its own store, or to another; returns what was done, in words.
+
+    A run that is already there in part is taken up and completed; one that ended without closing its record (it was
+    killed) is logged as KILLED.
+
+    Raises:
+        UserError: no run there, it is still going on, or the store does not answer.
+        RunFailedError: the store refused.
+    """
+    folder = Path(directory).absolute()
+    try:
+        record = RunRecord.read(folder)
+    except OSError:
+        raise UserError(f"{directory}: holds no {RECORD}; expected the folder of a run.") from None
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{directory}: its {RECORD} cannot be read ({error}).") from None
+    if record.status == "RUNNING":
+        if _alive(record):
+            raise UserError(f"{directory}: this run is still going on (process {record.tags['pid']}).")
+        record.status, record.error = "KILLED", "ended without closing its record"
+        record.end_time = record.end_time or (folder / RECORD).stat().st_mtime
+    location = locate(uri or record.tracking_uri, record.artifact_root if uri is None else None, record.experiment)
+    if location.uri != record.tracking_uri:
+        record.run_id = record.experiment_id = None
+        record.tracking_uri, record.artifact_root = location.uri, location.artifact_root
+    elif record.logged:
+        return f"{directory}: is in {location.uri} already, as run {record.run_id}."
+    check(location)
+    from locexp.tracking.tracker import log_directory
+
+    try:
+        log_directory(location, folder, record, _model(folder))
+    except UserError:
+        raise
+    except Exception as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise RunFailedError(f"{directory}: not everything reached {location.uri} ({first}).") from error
+    record.logged = True
+    record.write(folder)
+    return f"{directory}: logged to {location.uri} as run {record.run_id} ({record.status})."
+
+
+def _model(folder: Path) -> Any | None:
+    path = folder / MODEL
+    if not path.is_file():
+        return None
+    from locexp.training.runtime import start_tensorflow
+
+    start_tensorflow()
+    import keras
+
+    return keras.models.load_model(path, safe_mode=True, compile=False)
+
+
+def _alive(record: RunRecord) -> bool:
+    """Whether the process that wrote a record still runs: same machine, same number, same start."""
+    if record.tags.get("host") != socket.gethostname():
+        return False
+    try:
+        started = psutil.Process(int(record.tags["pid"])).create_time()
+    except (psutil.Error, KeyError, ValueError):
+        return False
+    return abs(started - float(record.tags.get("process_start", 0))) < 1

@@ -1,0 +1,158 @@
+"""The MLflow UI on a local store: loopback only, and lean."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+
+from locexp.errors import RunFailedError, UserError
+from locexp.tracking.location import Location, check, experiment_link
+
+HOST = "127.0.0.1"
+START_SECONDS = 90.0
+LEAN = {
+    # Without these, ten processes and 2.3 GB; with them, two processes and .5 GB.
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+
+
+def free_port(port: int | None, first: int = 5000) -> int:
+    """Return ``port`` if it is free, or the first free one from ``first`` where none is asked for.
+
+    Raises:
+        UserError: the port that was asked for is taken.
+    """
+    for candidate in [port] if port is not None else range(first, first + 100):
+        with contextlib.closing(socket.socket()) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind((HOST, candidate))
+                return candidate
+    raise UserError(f"--port {port}: is in use; give another, or none to take the next free one.")
+
+
+def command(location: Location, port: int) -> list[str]:
+    """Return the command line that serves a store."""
+    words = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", location.uri]
+    if location.artifact_root is not None:
+        words += ["--no-serve-artifacts", "--default-artifact-root", location.artifact_root]
+    return [*words, "--host", HOST, "--port", str(port), "--workers", "1"]
+
+
+def serve(location: Location, port: int | None, say: Callable[[str], None]) -> int:
+    """Serve a store until Ctrl-C or SIGTERM; returns the exit status.
+
+    Args:
+        location: of a store that exists; where it is itself a server, only its links are said.
+        port: to listen on, or ``None`` for the first free one from 5000.
+        say: told the links, once they work.
+
+    Raises:
+        UserError: there is no store, or the port is taken.
+        RunFailedError: the server ended by itself.
+    """
+    check(location)
+    if location.is_server:
+        for line in links(location, location.uri):
+            say(line)
+        return 0
+    if location.database is not None and not location.database.is_file():
+        raise UserError(
+            f"{location.database.parent}: holds no store yet; run python -m locexp.train first, or give --uri."
+        )
+    chosen = free_port(port)
+    base = f"http://{HOST}:{chosen}"
+    # The server's own screen output goes nowhere: its errors are what counts, and they are shown if it ends.
+    process = subprocess.Popen(
+        command(location, chosen),
+        env={**os.environ, **LEAN},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        with _stoppable():
+            say(f"starting the MLflow UI on {location.uri} …")
+            _wait(process, base)
+            for line in links(location, base):
+                say(line)
+            say("Ctrl-C stops it.")
+            assert process.stderr is not None
+            for _ in process.stderr:  # keeps the pipe empty; ends with the server
+                pass
+            raise RunFailedError(f"the MLflow server ended by itself with status {process.wait()}")
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        _stop(process)
+
+
+def links(location: Location, base: str) -> Iterator[str]:
+    """Yield lines with the addresses that open an experiment's runs as a table and as charts."""
+    identity = experiment_id(location, base)
+    if identity is None:
+        yield f"{base}/  (there is no experiment {location.experiment!r} yet)"
+        return
+    yield f"runs    {experiment_link(base, identity)}"
+    yield f"charts  {experiment_link(base, identity, view='CHART')}"
+
+
+def experiment_id(location: Location, base: str) -> str | None:
+    """Ask a running server for the id of the experiment; ``None`` where it has none."""
+    name = urllib.parse.quote(location.experiment)
+    try:
+        with urllib.request.urlopen(
+            f"{base}/api/2.0/mlflow/experiments/get-by-name?experiment_name={name}", timeout=10
+        ) as answer:
+            return str(json.loads(answer.read())["experiment"]["experiment_id"])
+    except urllib.error.HTTPError:
+        return None
+
+
+def _wait(process: subprocess.Popen[bytes], base: str) -> None:
+    """Wait until the server answers; raises :class:`RunFailedError` if it ends or takes too long."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            assert process.stderr is not None
+            lines = process.stderr.read().decode(errors="replace").strip().splitlines()
+            raise RunFailedError(f"the MLflow server did not start: {lines[-1] if lines else 'no message'}")
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{base}/health", timeout=2):
+            return
+        time.sleep(0.2)
+    raise RunFailedError(f"the MLflow server did not answer within {START_SECONDS:g} s")
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """Make SIGTERM end the block as Ctrl-C does."""
+
+    def interrupt(signum: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End the server and the workers that it started."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, sign)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+            return

@@ -1,0 +1,36 @@
+"""``python -m locexp.ui``: the MLflow UI on the results of this folder, on this machine only."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from locexp.errors import RunFailedError, UserError
+
+
+def main() -> None:
+    """Serve until Ctrl-C. Exit status: 0, 1 the server failed, 2 bad input."""
+    parser = argparse.ArgumentParser(prog="python -m locexp.ui", description=__doc__)
+    parser.add_argument("--uri", help="a folder, sqlite:/// or http(s):// address (default: ./mlruns)")
+    parser.add_argument("--experiment", default="locexp", help="the experiment that the links open (%(default)s)")
+    parser.add_argument("--port", type=int, help="port (default: the first free one from 5000)")
+    arguments = parser.parse_args()
+    from locexp.tracking.location import locate
+    from locexp.tracking.server import serve
+
+    try:
+        location = locate(arguments.uri, None, arguments.experiment)
+        sys.exit(serve(location, arguments.port, lambda text: print(text, flush=True)))
+    except UserError as error:
+        sys.exit(_said(f"error: {error}", 2))
+    except RunFailedError as error:
+        sys.exit(_said(f"failed: {error}", 1))
+
+
+def _said(text: str, status: int) -> int:
+    print(text, file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    main()
