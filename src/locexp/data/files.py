@@ -29,9 +29,11 @@ def read_npz(path: Path, key: str = "data.path") -> Arrays:
     """
     found: dict[str, np.ndarray] = {}
     try:
+        if not zipfile.is_zipfile(path):
+            if not path.is_file():
+                raise FileNotFoundError(path)
+            raise UserError(f"{key}={path}: is not an .npz archive, or a truncated one.")
         with np.load(path, allow_pickle=False) as archive:
-            if not hasattr(archive, "files"):
-                raise UserError(f"{key}={path}: a single array; expected an .npz archive with {listed(KEYS)}.")
             names = archive.files
             for name in KEYS:
                 if name in names:
@@ -50,7 +52,7 @@ def read_npz(path: Path, key: str = "data.path") -> Arrays:
         if name not in found:
             raise UserError(
                 f"{key}={path}: has no array {name}; it holds {listed(names)}; expected {listed(KEYS)}."
-                f"{nearest(name, names)}"
+                f"{nearest(name, set(names) - set(KEYS))}"
             )
     if ("x_test" in found) != ("y_test" in found):
         raise UserError(f"{key}={path}: has only one of x_test and y_test; expected both or neither.")

@@ -72,7 +72,7 @@ def _fetch(file: RemoteFile, path: Path) -> None:
             raise UserError(f"{file.url}: sha256 is {digest.hexdigest()}; expected {file.sha256}. Not kept.")
         partial.replace(path)
     except (urllib.error.URLError, TimeoutError, ConnectionError, OSError) as error:
-        raise OfflineError(f"{file.url}: {error}") from error
+        raise OfflineError(f"{file.url}: {getattr(error, 'reason', error)}") from error
     finally:
         partial.unlink(missing_ok=True)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +49,13 @@ def save(model: Any, path: Path) -> Any:
     """Save a network and return it as loaded again from that file (safe mode: no code in the file is run)."""
     import keras
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # "this format is legacy": it was asked for by name
+    log = logging.getLogger("absl")
+    level = log.level
+    log.setLevel(logging.ERROR)  # "this format is legacy": it was asked for by name
+    try:
         model.save(path)
+    finally:
+        log.setLevel(level)
     return keras.models.load_model(path, safe_mode=True, compile=False)
 
 

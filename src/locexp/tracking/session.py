@@ -36,7 +36,7 @@ SAMPLING_SECONDS = 5
 SIGNIFICANT_DIGEST = 36
 """MLflow keeps at most this many characters of a data set's digest; the whole one is a tag and in its profile."""
 
-for _name in ("mlflow", "mlflow.system_metrics.system_metrics_monitor"):
+for _name in ("mlflow", "mlflow.system_metrics.system_metrics_monitor", "urllib3"):
     logging.getLogger(_name).setLevel(logging.ERROR)
 
 

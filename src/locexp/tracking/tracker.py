@@ -116,4 +116,4 @@ def log_directory(location: Location, directory: Path, record: RunRecord, model:
 
 def _first_line(error: Exception) -> str:
     text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0][:200]
+    return text.splitlines()[0].split(" failed with exception")[0][:200]

@@ -1,0 +1,92 @@
+"""What the tests share: a quiet TensorFlow, tiny real data, and the command run in this process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+
+TINY = (
+    "data=mnist_5k",
+    "data.limit=320",
+    "trainer.epochs=1",
+    "model.filters=[4]",
+    "model.dense_units=8",
+    "tracking.system_metrics=false",
+)
+"""Overrides for a run that trains for well under a second."""
+
+
+@pytest.fixture(scope="session")
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    """The bundled digits, shuffled: uint8 (5000, 28, 28) and int64 (5000,)."""
+    from locexp.data.bundled import bundled_digits
+
+    images, labels = bundled_digits()
+    order = np.random.default_rng(0).permutation(len(labels))
+    return images[order], labels[order]
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """No network and an empty Keras cache; returns the cache's folder."""
+    home = tmp_path_factory.mktemp("keras")
+    monkeypatch.setenv("KERAS_HOME", str(home))
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nothing listens there
+    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
+    return home / "datasets"
+
+
+@pytest.fixture
+def float32() -> Iterator[None]:
+    """Keras in float32 before and after."""
+    from locexp.training.runtime import start_tensorflow
+
+    start_tensorflow()
+    yield
+    start_tensorflow()
+
+
+def train_here(*words: str) -> int:
+    """Run ``python -m locexp.train`` in this process; returns its exit status."""
+    from locexp.run.command import train_command
+
+    return train_command(words)
+
+
+def locexp(door: str, *words: str, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a real command, ``python -m locexp.DOOR WORDS``, to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", f"locexp.{door}", *words],
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def only_run(place: Path) -> Path:
+    """Return the directory of the one run under ``place``/multirun."""
+    (record,) = place.glob("multirun/*/*/run.json")
+    return record.parent
+
+
+Predicate = Callable[[], bool]
