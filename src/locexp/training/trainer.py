@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from locexp.errors import RunFailedError
 from locexp.metrics import Predictions, summarise
 from locexp.training.member import Member
 from locexp.training.stack import Stack
@@ -68,13 +70,13 @@ def train(
             callback.set_params(
                 {"epochs": schedule.epochs, "steps": steps_per_epoch(stack.examples, schedule.batch_size)}
             )
-            callback.on_train_begin()
+            _call(callback, "on_train_begin")
     for epoch in range(1, schedule.epochs + 1):
         if all(member.stopped for member in stack.members):
             break
         for member in _active(stack):
             for callback in member.callbacks:
-                callback.on_epoch_begin(epoch - 1)
+                _call(callback, "on_epoch_begin", epoch - 1)
         start = time.perf_counter()
         predictions = _train_epoch(stack, schedule, epoch, observers)
         seconds = time.perf_counter() - start
@@ -97,7 +99,7 @@ def train(
         if member.best_weights is not None and member.failure is None:
             member.model.set_weights(member.best_weights)
         for callback in member.callbacks:
-            callback.on_train_end()
+            _call(callback, "on_train_end")
 
 
 def weighted_total(member: Member, metrics: dict[str, float], part: str) -> float:
@@ -106,6 +108,13 @@ def weighted_total(member: Member, metrics: dict[str, float], part: str) -> floa
         float(member.classification_weight.numpy()) * metrics[f"{part}/classification_loss"]
         + float(member.bbox_weight.numpy()) * metrics[f"{part}/bbox_loss"]
     )
+
+
+def _call(callback: Any, hook: str, *arguments: Any) -> None:
+    try:
+        getattr(callback, hook)(*arguments)
+    except Exception as error:
+        raise RunFailedError(f"trainer.callbacks: {type(callback).__name__} failed in {hook}: {error}") from error
 
 
 def _active(stack: Stack) -> list[Member]:
@@ -161,7 +170,7 @@ def _end_epoch(member: Member, epoch: int, metrics: dict[str, float], schedule: 
     if improved or schedule.keep == "last":
         member.best_weights = member.model.get_weights()
     for callback in member.callbacks:
-        callback.on_epoch_end(epoch - 1, dict(metrics))
+        _call(callback, "on_epoch_end", epoch - 1, dict(metrics))
     assert member.best_epoch is not None
     patient = schedule.early_stopping is None or epoch - member.best_epoch < schedule.early_stopping
     if not patient or getattr(member.model, "stop_training", False):

@@ -1,0 +1,148 @@
+"""The configuration: what is refused and in which words, what makes two runs the same setting, and its comments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from locexp.config import config_directory, config_hash
+from locexp.errors import UserError
+from locexp.run.compose import compose_jobs
+
+BAD = {
+    "loss.bbox_wieght=1": r"loss.bbox_wieght=1: unknown key; .*Did you mean 'bbox_weight'",
+    "bbox_weight=3": r"unknown key; .*Did you mean 'loss.bbox_weight'",
+    "optimiser=sgd": r"unknown key; .*Did you mean 'optimizer'",
+    "+loss.foo=1": r"loss.foo=1: unknown key",
+    "+foo=1": r"foo=1: unknown key; allowed: data, bbox",
+    "~seed": r"seed is required",
+    "data=mnst": r"data=mnst: expected one of .*Did you mean 'mnist'",
+    "optimizer=sdg": r"optimizer=sdg: expected one of adam, adamw, sgd",
+    "experiment=sed": r"Did you mean 'seed'",
+    "trainer.epochs=abc": r"trainer.epochs=abc: value 'abc'",
+    "trainer.epochs=0": r"trainer.epochs=0: expected a whole number >= 1",
+    "trainer.epochs=1.5": r"trainer.epochs=1.5: ",
+    "trainer.epochs": r"trainer.epochs: cannot be read as KEY=VALUE",
+    "trainer.epochs=1,2": r"several values are a sweep; add --multirun",
+    "trainer.batch_size=-1": r"trainer.batch_size=-1: expected a whole number >= 1",
+    "trainer.threads=0": r"trainer.threads=0: expected auto",
+    "trainer.precision=float16": r"expected one of float32, mixed_bfloat16, float64",
+    "trainer.keep=first": r"expected one of best, last",
+    "trainer.monitor=val/loss": r"trainer.monitor=val/loss: expected one of val/accuracy",
+    "trainer.monitor=val/mean_iuo": r"Did you mean 'val/mean_iou'",
+    "trainer.early_stopping=0": r"trainer.early_stopping=0: expected",
+    "trainer.save_h5=model.keras": r"a file name that ends in .h5",
+    "trainer.save_h5=../m.h5": r"a file name that ends in .h5",
+    "trainer.callbacks.x=3": r"add to it with \+trainer.callbacks.x=VALUE",
+    "+trainer.callbacks.x=3": r"trainer.callbacks.x=3: expected a _target_",
+    "+trainer.callbacks.x={_target_: no.such.Callback}": r"cannot import no.such",
+    "loss.bbox_weight=-1": r"loss.bbox_weight=-1.0: expected a finite number >= 0",
+    "loss.bbox_weight=nan": r"loss.bbox_weight=nan: expected a finite number",
+    "loss.classification_weight=inf": r"loss.classification_weight=inf: expected a finite number",
+    "loss.bbox_weight=[1]": r"loss.bbox_weight=\[1\]: value",
+    "loss.bbox_loss=msee": r"expected one of mae, mse, smooth_l1, or a dotted path. Did you mean 'mse'",
+    "loss.bbox_loss=no.such.loss": r"cannot import no.such",
+    "+loss.bbox_loss_params.delta_px=1": r"loss.bbox_loss_params.delta_px=1: unknown key",
+    "optimizer.learning_rate=0": r"expected a finite number > 0",
+    "optimizer.schedule=cosin": r"Did you mean 'cosine'",
+    "model.dense_unit=3": r"Did you mean 'dense_units'",
+    "+model.dense_unit=3": r"Did you mean 'dense_units'",
+    "model.dense_units=0": r"model.dense_units=0: expected a whole number >= 1",
+    "model.dense_units=a": r"model.dense_units=a: expected a whole number, got str",
+    "model.dropout=1": r"model.dropout=1: expected a number in \[0, 1\)",
+    "model.filters=[]": r"model.filters=\[\]: expected one whole number",
+    "model._target_=locexp.models.cnn.buld": r"no callable 'buld'. Did you mean 'build'",
+    "bbox.threshold=255": r"bbox.threshold=255: expected a whole number from 0 to 254",
+    "bbox.margin=-1": r"bbox.margin=-1: expected",
+    "bbox.scene_seed=-1": r"bbox.scene_seed=-1: expected",
+    "data.validation=1": r"data.validation=1: expected a fraction",
+    "data.validation=tets": r"data.validation=tets: expected a fraction in \(0, 1\), or test",
+    "data.limit=0": r"data.limit=0: expected a whole number >= 1",
+    "data.source=web": r"expected one of auto, cache, download, bundled",
+    "data.path=x": r"data=mnist reads no path",
+    "data=file": r"data.path is required",
+    "data.split_seed=-1": r"data.split_seed=-1: expected",
+    "seed=-1": r"seed=-1: expected a whole number from 0",
+    "seed=a": r"seed=a: value 'a'",
+    "seed=${foo}": r"interpolation key 'foo' not found",
+    "tracking.uri=htp://x": r"Did you mean 'http'",
+    "tracking.experiment=' '": r"tracking.experiment=' ': expected a name",
+    "hydra.run.di=3": r"allowed in hydra.run: dir. Did you mean 'dir'",
+}
+
+
+@pytest.mark.parametrize("word", BAD)
+def test_bad_input_is_named(word: str) -> None:
+    with pytest.raises(UserError, match=BAD[word]) as caught:
+        compose_jobs([word])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["loss.bbox_weight=0", "loss.classification_weight=0"], "at least one weight above 0"),
+        (["bbox=fixed", "bbox.box=[9,2,3,4]"], "inverted or empty"),
+        (["bbox=fixed", "bbox.box=a"], r"bbox.box=a: expected"),
+        (["bbox=tight", "bbox.box=[1,2,3,4]"], "unknown key; allowed in bbox"),
+        (["data=file", "data.path=missing.npz"], "data.path=missing.npz: expected an existing"),
+        (["data=mnist_5k", "data.source=cache"], "expected auto or bundled"),
+        (
+            ["loss.bbox_loss=smooth_l1", "+loss.bbox_loss_params.delta_px=-1"],
+            "delta_px=-1: expected a number of pixels",
+        ),
+    ],
+)
+def test_bad_combinations_are_named(words: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        compose_jobs(words)
+
+
+def test_every_job_of_a_sweep_is_checked() -> None:
+    with pytest.raises(UserError, match="loss.bbox_weight=-2"):
+        compose_jobs(["loss.bbox_weight=1,-2", "seed=0"], multirun=True)
+    jobs = compose_jobs(["loss.bbox_weight=1,2", "seed=range(3)", "name='a,b'"], multirun=True)
+    assert [(job.cfg.loss.bbox_weight, job.cfg.seed) for job in jobs] == [(w, s) for w in (1, 2) for s in range(3)]
+    assert {job.cfg.name for job in jobs} == {"a,b"}
+
+
+def setting(*words: str) -> str:
+    (job,) = compose_jobs(list(words))
+    return config_hash(job.cfg)
+
+
+def test_config_hash_names_a_setting() -> None:
+    same = [[], ["seed=3"], ["trainer.threads=1"], ["tracking.experiment=x"], ["name=y"], ["hydra.run.dir=z"]]
+    assert len({setting(*words) for words in same}) == 1
+    other = ["loss.bbox_weight=0.6", "trainer.epochs=6", "data.split_seed=1", "model.dropout=0.1", "bbox=fixed"]
+    assert len({setting(), *(setting(word) for word in other)}) == 1 + len(other)
+
+
+def test_the_seed_experiment_is_the_classic_script() -> None:
+    (job,) = compose_jobs(["experiment=seed"])
+    cfg = job.cfg
+    assert cfg.bbox.box == [6, 6, 22, 22]
+    assert (cfg.model.filters, cfg.model.dense_units, cfg.model.dropout) == ([32, 64], 128, 0)
+    assert (cfg.loss.classification_weight, cfg.loss.bbox_weight, cfg.loss.bbox_loss) == (1.0, 0.5, "mse")
+    assert (cfg.optimizer._target_, cfg.optimizer.learning_rate) == ("keras.optimizers.Adam", 0.001)
+    assert (cfg.trainer.batch_size, cfg.trainer.epochs, cfg.trainer.keep) == (32, 5, "last")
+    assert (cfg.data.validation, cfg.trainer.save_h5) == ("test", "multi_output_mnist_model.h5")
+
+
+FILES = sorted(path for path in config_directory().rglob("*.yaml") if "hydra" not in path.parts)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_every_file_says_what_it_is_and_every_key_is_documented(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    head = "\n".join(line for line in lines[:8] if line.startswith("#"))
+    assert "python -m locexp.train" in head
+    top = [i for i, line in enumerate(lines) if line and line[0].isalpha()]
+    keys = yaml.safe_load(path.read_text())
+    for index in top:
+        name = lines[index].split(":")[0]
+        if name in ("_target_", "defaults", "hydra") or (isinstance(keys[name], dict) and "experiment" in path.parts):
+            continue
+        assert lines[index - 1].startswith("#"), f"{path.name}: {name} has no comment"

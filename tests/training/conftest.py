@@ -1,0 +1,67 @@
+"""Small stacks of members on real digits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+BUILDER = Callable[..., Any]
+
+
+@pytest.fixture
+def make_stack(digits: tuple[np.ndarray, np.ndarray]) -> BUILDER:
+    """Return a function that builds a stack of tiny or given networks on the first digits, with tight boxes."""
+
+    def make(
+        *,
+        seeds: tuple[int, ...] = (0,),
+        weights: tuple[tuple[float, float], ...] | None = None,
+        examples: int = 256,
+        steps: int = 8,
+        dtype: str = "float32",
+        box_loss: Any = None,
+        optimizer: Callable[[int], Any] | None = None,
+        callbacks: Callable[[], list[Any]] = list,
+        **keys: Any,
+    ) -> Any:
+        import keras
+
+        from locexp.boxes import ink_boxes, normalise
+        from locexp.losses.mse import mse
+        from locexp.models.cnn import build
+        from locexp.training.member import MemberSpec, build_member
+        from locexp.training.stack import Stack
+
+        images, labels = digits[0][:examples], digits[1][:examples]
+        network = {"filters": (4,), "dense_units": 8} | keys
+        members = [
+            build_member(
+                MemberSpec(
+                    seed=seed,
+                    build_model=lambda: build((28, 28, 1), 10, **network),
+                    build_optimizer=optimizer or (lambda _: keras.optimizers.Adam(1e-3)),
+                    classification_weight=pair[0],
+                    bbox_weight=pair[1],
+                    build_callbacks=callbacks,
+                ),
+                steps,
+                dtype,
+            )
+            for seed, pair in zip(seeds, weights or ((1.0, 0.5),) * len(seeds), strict=True)
+        ]
+        boxes = normalise(ink_boxes(images), 28, 28).astype(dtype)
+        return Stack(members, images, labels, boxes, box_loss=box_loss or mse, dtype=dtype)
+
+    return make
+
+
+@pytest.fixture
+def validation(digits: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Images, labels and boxes that no stack above trains on."""
+    from locexp.boxes import ink_boxes, normalise
+
+    images, labels = digits[0][4000:4100], digits[1][4000:4100]
+    return images, labels, normalise(ink_boxes(images), 28, 28).astype(np.float32)
