@@ -77,7 +77,7 @@ def test_status_name_and_parameters(finished: Finished) -> None:
     assert info.run_name.endswith("seed=3")
     assert "bbox_weight=20" in info.run_name
     assert data.params["loss.bbox_weight"] == "20.0"
-    assert data.params["model.filters"] == "[8]"
+    assert data.params["model.filters"] == "[32, 64]"
     assert data.params["trainer.epochs"] == "2"
     assert data.tags["seed"] == "3"
     assert data.tags["constant_targets"] == "false"

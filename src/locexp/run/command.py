@@ -18,7 +18,8 @@ from omegaconf import DictConfig
 
 from locexp.config import config_directory, register
 from locexp.errors import RunFailedError, Terminated, UserError
-from locexp.run.compose import Job, check_writable, compose_jobs, explain
+from locexp.folders import check_writable
+from locexp.run.compose import Job, compose_jobs, explain
 from locexp.tracking.location import check, location_of
 
 
@@ -50,7 +51,9 @@ def _run(words: Sequence[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # its errors are caught and worded above
     signal.signal(signal.SIGTERM, _terminate)
     register()
-    arguments = get_args_parser().parse_args(list(words))
+    parser = get_args_parser()
+    parser.prog = "python -m locexp.train"
+    arguments = parser.parse_intermixed_args(list(words))
     informs = any(getattr(arguments, name) for name in ("help", "hydra_help", "cfg", "info", "shell_completion"))
     prepared: dict[str, Any] = {}
     if not informs:
@@ -77,7 +80,9 @@ def _run(words: Sequence[str]) -> None:
         except RunFailedError as error:  # Hydra would print it in its own words and hide all but the first
             failures.append(error)
 
-    program, sys.argv = sys.argv, ["locexp.train", *words]
+    # Hydra's own parser takes no overrides on both sides of a flag.
+    flags = [word for word in words if word not in arguments.overrides]
+    program, sys.argv = sys.argv, ["locexp.train", *flags, *arguments.overrides]
     try:
         hydra.main(config_path=str(config_directory()), config_name="config", version_base="1.3")(task)()
     finally:
@@ -89,7 +94,7 @@ def _run(words: Sequence[str]) -> None:
 def _check_surroundings(jobs: list[Job]) -> None:
     """Check folders and tracking stores, each once."""
     for directory in {job.directory.parent for job in jobs}:
-        check_writable(directory)
+        check_writable(directory, "hydra.run.dir")
     for location in {location_of(job.cfg.tracking) for job in jobs}:
         check(location)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -154,12 +153,3 @@ def _explain_unknown(key: str, word: str | None) -> str:
 
 def _keys(node: DictConfig, prefix: object) -> list[str]:
     return [f"{prefix}.{name}" for name in node]
-
-
-def check_writable(directory: Path) -> None:
-    """Check that a directory can be made and written to, without making it; raises :class:`UserError`."""
-    place = directory.absolute()
-    while not place.exists():
-        place = place.parent
-    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-        raise UserError(f"{directory}: cannot be written ({place} is not a writable folder).")

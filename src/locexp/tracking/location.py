@@ -16,6 +16,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from locexp.errors import UserError, listed
+from locexp.folders import check_writable
 
 PROBE_SECONDS = 3.0
 """How long a tracking server may take to answer before the run is refused."""
@@ -86,23 +87,15 @@ def check(location: Location) -> None:
     if location.is_server:
         _probe(location.uri)
     if location.database is not None:
-        _check_folder(location.database.parent, "tracking.uri")
+        check_writable(location.database.parent, "tracking.uri")
         _check_database(location)
     if location.artifact_root is not None and location.artifact_root.startswith("file://"):
-        _check_folder(local_path(location.artifact_root), "tracking.artifact_root")
+        check_writable(local_path(location.artifact_root), "tracking.artifact_root")
 
 
 def local_path(uri: str) -> Path:
     """Return the path that a ``file://`` address names."""
     return Path(urllib.request.url2pathname(urllib.parse.urlparse(uri).path))
-
-
-def _check_folder(folder: Path, key: str) -> None:
-    place = folder
-    while not place.exists():
-        place = place.parent
-    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-        raise UserError(f"{key}: {folder} cannot be written ({place} is not a writable folder).")
 
 
 def _check_database(location: Location) -> None:

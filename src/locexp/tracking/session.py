@@ -32,7 +32,7 @@ from locexp.tracking.location import Location
 
 MODEL = "model"
 PARAMS_PER_CALL = 100
-SAMPLING_SECONDS = 2
+SAMPLING_SECONDS = 1
 SIGNIFICANT_DIGEST = 36
 """MLflow keeps at most this many characters of a data set's digest; the whole one is a tag and in its profile."""
 

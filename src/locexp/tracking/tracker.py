@@ -32,6 +32,7 @@ class Tracker:
         self._location, self._directory, self._record = location, directory, record
         self._session: Session | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="tracking")
+        self._last_epoch = 0
         self.problem: Exception | None = None
         self._submit(self._start, system_metrics)
 
@@ -42,7 +43,7 @@ class Tracker:
 
     def epoch(self, row: dict[str, float]) -> None:
         """Log a row of the history."""
-        self._submit(lambda: self._opened().log_epoch(row))
+        self._submit(self._log_epoch, row)
 
     @property
     def reason(self) -> str:
@@ -58,7 +59,7 @@ class Tracker:
 
         A store that was lost is tried once more, and gets the whole directory if it is back.
         """
-        self._submit(lambda: self._opened().finish(self._record, self._directory, model))
+        self._submit(self._finish, model)
         self.wait()
         if self.problem is not None and answers(self._location):
             logger.info("the tracking store answers again: logging the whole run")
@@ -76,6 +77,16 @@ class Tracker:
         self._record.run_id, self._record.experiment_id = session.run_id, session.experiment_id
         self._record.write(self._directory)
         self._session = session
+
+    def _log_epoch(self, row: dict[str, float]) -> None:
+        self._opened().log_epoch(row)
+        self._last_epoch = int(row["epoch"])
+
+    def _finish(self, model: Any | None) -> None:
+        for row in read_history(self._directory):  # Ctrl-C can fall between the file and the tracker
+            if row["epoch"] > self._last_epoch:
+                self._log_epoch(row)
+        self._opened().finish(self._record, self._directory, model)
 
     def _opened(self) -> Session:
         assert self._session is not None

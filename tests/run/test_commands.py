@@ -1,0 +1,356 @@
+"""The real command: refusals leave nothing, endings have the right status, and lost results can be logged later."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from locexp.tracking.location import answers, locate
+from locexp.tracking.server import LEAN, command, free_port
+from tests.conftest import TINY, locexp, only_run, train_here
+
+
+def everything(place: Path) -> list[str]:
+    return sorted(str(path.relative_to(place)) for path in place.rglob("*"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["loss.bbox_wieght=1"], "Did you mean 'bbox_weight'?"),
+        (["--multirun", "loss.bbox_weight=0.1,-1"], "loss.bbox_weight=-1.0: expected"),
+        (["--multirun", "trainer.epochs=1", "data=mnst"], "Did you mean 'mnist'?"),
+        (["--cfg", "job", "data=mnst"], "Did you mean 'mnist'?"),
+        (["--config-dir", "nowhere"], "--config-dir nowhere: there is no such folder"),
+        (["tracking.uri=http://127.0.0.1:9"], "tracking.uri=http://127.0.0.1:9: [Errno 111] Connection refused"),
+        (["data=mnist_5k", "bbox=fixed", "bbox.box=[1,2,3,40]"], "leaves the canvas of 28x28"),
+        (["data=mnist_5k", "data.limit=5000"], "data.limit=5000: only 4000 training examples"),
+        (["data=file", "data.path=bad.npz"], "data.path="),
+        (["hydra.run.dir=/proc/no/where"], "cannot be written"),
+        (["tracking.uri=/proc/no/where"], "cannot be written"),
+        (["tracking.uri=broken"], "is not a database"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_exits_2_with_one_line_and_writes_nothing(workplace: Path, words: list[str], message: str) -> None:
+    (workplace / "bad.npz").write_bytes(b"PK\x03\x04 half")
+    (workplace / "broken").mkdir()
+    (workplace / "broken" / "mlflow.db").write_bytes(b"no database at all " * 100)
+    before = everything(workplace)
+    done = locexp("train", *words, cwd=workplace)
+    assert done.returncode == 2, done.stderr
+    (line,) = done.stderr.strip().splitlines()
+    assert message in line
+    assert line.startswith("error: ")
+    assert done.stdout == ""
+    assert everything(workplace) == before
+
+
+LIGHT = """
+import sys
+from locexp.run.command import train_command
+try:
+    status = train_command(sys.argv[1:])
+except SystemExit as ended:
+    status = ended.code
+heavy = [name for name in ("tensorflow", "keras", "mlflow", "matplotlib") if name in sys.modules]
+print("status", status, "heavy", heavy, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "status"), [(["--help"], 0), (["--cfg", "job"], 0), (["loss.bbox_weight=x"], 2), (["data=file"], 2)]
+)
+def test_answers_before_anything_heavy_is_imported(workplace: Path, words: list[str], status: int) -> None:
+    done = subprocess.run([sys.executable, "-c", LIGHT, *words], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == f"status {status} heavy []"
+
+
+def test_help_names_groups_keys_and_examples(workplace: Path) -> None:
+    text = locexp("train", "--help", cwd=workplace).stdout
+    for words in (
+        "data: fashion_mnist, file, mnist, mnist_5k",
+        "bbox_weight: 0.5",
+        "python -m locexp.ui",
+        "143 SIGTERM",
+    ):
+        assert words in text
+    assert everything(workplace) == []
+
+
+def test_divergence_fails_the_run_and_says_at_which_step(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from mlflow import MlflowClient
+
+    assert train_here(*TINY, "optimizer=sgd", "optimizer.learning_rate=1e9") == 1
+    message = capsys.readouterr().err
+    assert "not finite at step" in message
+    assert "Try a smaller optimizer.learning_rate" in message
+    record = json.loads((only_run(workplace) / "run.json").read_text())
+    assert (record["status"], record["logged"]) == ("FAILED", True)
+    run = MlflowClient(f"sqlite:///{workplace}/mlruns/mlflow.db").get_run(record["run_id"])
+    assert run.info.status == "FAILED"
+    assert "not finite" in run.data.tags["error"]
+
+
+def test_an_exception_fails_the_run(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow import MlflowClient
+
+    (workplace / "mine.py").write_text(
+        "import keras\n"
+        "class Clumsy(keras.callbacks.Callback):\n"
+        "    def on_epoch_end(self, epoch, logs=None):\n"
+        "        raise ZeroDivisionError('ouch')\n"
+    )
+    monkeypatch.syspath_prepend(workplace)
+    assert train_here(*TINY, "+trainer.callbacks.mine={_target_: mine.Clumsy}") == 1
+    record = json.loads((only_run(workplace) / "run.json").read_text())
+    assert record["status"] == "FAILED"
+    assert "Clumsy failed in on_epoch_end: ouch" in record["error"]
+    assert MlflowClient(f"sqlite:///{workplace}/mlruns/mlflow.db").get_run(record["run_id"]).info.status == "FAILED"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["+trainer.callbacks.t={_target_: keras.callbacks.TerminateOnNaN}"], "TerminateOnNaN has batch hooks"),
+        (["+trainer.callbacks.t={_target_: keras.callbacks.EarlyStoping}"], "no callable 'EarlyStoping'"),
+        (["+optimizer.params.momentm=1"], "momentm"),
+        (["optimizer._target_=keras.layers.Dense", "+optimizer.params.units=3"], "Dense refuses its arguments"),
+        (["model._target_=mine.unsafe"], "cannot be saved as .keras and loaded again"),
+        (["model._target_=mine.one_head"], "expected a functional Keras model with outputs"),
+        (["model.filters=[4,4,4,4,4]"], "leave nothing of an image"),
+    ],
+)
+def test_what_keras_must_judge_is_refused_before_training(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workplace / "mine.py").write_text(
+        "import keras\n"
+        "def unsafe(input_shape, num_classes, **keys):\n"
+        "    x = keras.Input(input_shape)\n"
+        "    y = keras.layers.Flatten()(keras.layers.Lambda(lambda t: t * 2)(x))\n"
+        "    return keras.Model(x, {'classification': keras.layers.Dense(num_classes)(y),"
+        " 'bbox': keras.layers.Dense(4)(y)})\n"
+        "def one_head(input_shape, num_classes, **keys):\n"
+        "    x = keras.Input(input_shape)\n"
+        "    return keras.Model(x, keras.layers.Dense(4)(keras.layers.Flatten()(x)))\n"
+    )
+    monkeypatch.syspath_prepend(workplace)
+    monkeypatch.delitem(sys.modules, "mine", raising=False)
+    tiny = [word for word in TINY if not word.startswith("model.") or not words[0].startswith("model.")]
+    assert train_here(*tiny, *words) == 2
+    assert message in capsys.readouterr().err
+    assert not (workplace / "multirun").exists()
+    assert not (workplace / "mlruns").exists()
+
+
+def started(place: Path, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "locexp.train", *TINY, "trainer.epochs=5000", *words],
+        cwd=place,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.1)
+
+
+def epochs(place: Path) -> int:
+    return sum(len(path.read_text().splitlines()) for path in place.glob("multirun/*/*/history.jsonl"))
+
+
+def tracked(place: Path) -> bool:
+    return any(json.loads(path.read_text())["run_id"] for path in place.glob("multirun/*/*/run.json"))
+
+
+@pytest.mark.parametrize(("sign", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_is_closed_as_killed_and_keeps_its_best_weights(
+    workplace: Path, sign: signal.Signals, status: int
+) -> None:
+    from mlflow import MlflowClient
+
+    process = started(workplace)
+    wait_until(lambda: epochs(workplace) >= 3 and tracked(workplace))
+    process.send_signal(sign)
+    assert process.wait(60) == status
+    assert process.stderr is not None
+    assert "Traceback" not in process.stderr.read()
+    directory = only_run(workplace)
+    record = json.loads((directory / "run.json").read_text())
+    assert (record["status"], record["logged"]) == ("KILLED", True)
+    client = MlflowClient(f"sqlite:///{workplace}/mlruns/mlflow.db")
+    assert client.get_run(record["run_id"]).info.status == "KILLED"
+    assert len(client.get_metric_history(record["run_id"], "val/accuracy")) == epochs(workplace)
+    assert (directory / "model.keras").is_file()
+
+
+def test_a_process_that_is_shot_can_be_logged_later(workplace: Path) -> None:
+    from mlflow import MlflowClient
+
+    process = started(workplace)
+    wait_until(lambda: epochs(workplace) >= 2 and tracked(workplace))
+    directory = only_run(workplace)
+    alive = locexp("log", str(directory), cwd=workplace)
+    assert alive.returncode == 2
+    assert f"still going on (process {process.pid})" in alive.stderr
+    process.kill()
+    process.wait()
+    done = locexp("log", str(directory), cwd=workplace)
+    assert done.returncode == 0, done.stderr
+    record = json.loads((directory / "run.json").read_text())
+    run = MlflowClient(f"sqlite:///{workplace}/mlruns/mlflow.db").get_run(record["run_id"])
+    assert run.info.status == "KILLED"
+    assert "is in sqlite" in locexp("log", str(directory), cwd=workplace).stdout
+
+
+def test_log_refuses_what_is_no_run(workplace: Path) -> None:
+    (workplace / "run.json").write_text("{}")
+    for words, message in ((["nowhere"], "holds no run.json"), (["."], "cannot be read")):
+        done = locexp("log", *words, cwd=workplace)
+        assert (done.returncode, message in done.stderr) == (2, True), done.stderr
+
+
+class Server:
+    """An MLflow server on loopback that can be stopped and started."""
+
+    def __init__(self, folder: Path) -> None:
+        self.location = locate(str(folder / "store"), None, "locexp")
+        (folder / "store").mkdir()
+        self.port = free_port(None, 5300)
+        self.uri = f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            command(self.location, self.port),
+            env={**os.environ, **LEAN},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        wait_until(lambda: answers(locate(self.uri, None, "locexp")))
+
+    def stop(self) -> None:
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.fixture
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    made = Server(tmp_path_factory.mktemp("server"))
+    made.start()
+    yield made
+    made.stop()
+
+
+def test_a_lost_server_costs_no_result(workplace: Path, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    """The server is shot after the first epochs; training goes on; the files are logged when it is back."""
+    import threading
+
+    from mlflow import MlflowClient
+
+    def shoot() -> None:
+        wait_until(lambda: epochs(workplace) >= 2 and tracked(workplace))
+        server.stop()
+
+    gunman = threading.Thread(target=shoot)
+    gunman.start()
+    status = train_here(*TINY, "data.limit=4000", "trainer.epochs=25", f"tracking.uri={server.uri}")
+    gunman.join()
+    said = capsys.readouterr()
+    assert status == 1
+    directory = only_run(workplace)
+    assert f"python -m locexp.log {directory}" in said.out
+    assert "failed: not all results reached" in said.err
+    record = json.loads((directory / "run.json").read_text())
+    assert (record["status"], record["logged"], epochs(workplace)) == ("FINISHED", False, 25)
+    assert (directory / "model.keras").is_file()
+    refused = locexp("log", str(directory), cwd=workplace)
+    assert (refused.returncode, "Connection refused" in refused.stderr) == (2, True)
+    server.start()
+    done = locexp("log", str(directory), cwd=workplace)
+    assert done.returncode == 0, done.stderr
+    client = MlflowClient(server.uri)
+    run = client.get_run(record["run_id"])
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics["test/accuracy"] == pytest.approx(record["metrics"]["test/accuracy"])
+    assert len(client.get_metric_history(record["run_id"], "val/accuracy")) == 25
+    assert {file.path for file in client.list_artifacts(record["run_id"])} >= {"config", "pictures", "tables"}
+    assert run.outputs.model_outputs
+
+
+def test_a_moved_store_and_a_deleted_experiment_are_noticed(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mlflow import MlflowClient
+
+    assert train_here(*TINY, "tracking.uri=here") == 0
+    (workplace / "here").rename(workplace / "there")
+    assert train_here(*TINY, "tracking.uri=there") == 2
+    assert "was the folder moved?" in capsys.readouterr().err
+    assert train_here(*TINY, "tracking.uri=there", "tracking.experiment=next") == 0
+    client = MlflowClient(f"sqlite:///{workplace}/there/mlflow.db")
+    client.delete_experiment(client.get_experiment_by_name("next").experiment_id)
+    assert train_here(*TINY, "tracking.uri=there", "tracking.experiment=next") == 2
+    assert "was deleted in this store" in capsys.readouterr().err
+
+
+def test_artifacts_elsewhere(workplace: Path) -> None:
+    assert (
+        train_here(*TINY, "tracking.uri=sqlite:///db/x.db", "tracking.artifact_root=art", "tracking.experiment=e") == 0
+    )
+    record: dict[str, Any] = json.loads((only_run(workplace) / "run.json").read_text())
+    assert (workplace / "art" / record["run_id"] / "artifacts" / "pictures" / "sample.png").is_file()
+    assert (workplace / "db" / "x.db").is_file()
+    assert not (workplace / "mlruns").exists()
+
+
+def test_a_sweep_runs_every_combination(workplace: Path) -> None:
+    from mlflow import MlflowClient
+
+    assert train_here(*TINY, "--multirun", "loss.bbox_weight=1,100", "seed=0,1") == 0
+    records = [json.loads(path.read_text()) for path in workplace.glob("multirun/*/*/*/run.json")]
+    assert sorted((record["parameters"]["loss.bbox_weight"], record["tags"]["seed"]) for record in records) == [
+        ("1.0", "0"),
+        ("1.0", "1"),
+        ("100.0", "0"),
+        ("100.0", "1"),
+    ]
+    client = MlflowClient(f"sqlite:///{workplace}/mlruns/mlflow.db")
+    assert {client.get_run(record["run_id"]).info.status for record in records} == {"FINISHED"}
+    assert len({record["tags"]["config_hash"] for record in records}) == 2
+    assert len({record["tags"]["scenes_digest"] for record in records}) == 1
+
+
+def test_a_diverged_job_of_a_sweep_does_not_hide_the_others(workplace: Path) -> None:
+    words = ("--multirun", "optimizer=sgd", "optimizer.learning_rate=1e9,0.01")
+    assert train_here(*TINY, *words) == 1
+    records = [json.loads(path.read_text()) for path in workplace.glob("multirun/*/*/*/run.json")]
+    assert sorted(record["status"] for record in records) == ["FAILED", "FINISHED"]
+
+
+def test_results_do_not_depend_on_the_current_directory(workplace: Path) -> None:
+    """Relative paths are those of the caller; nothing is left in the checkout."""
+    images = np.random.default_rng(0).integers(0, 256, (200, 28, 28), dtype=np.uint8)
+    np.savez(workplace / "mine.npz", x_train=images, y_train=np.arange(200) % 10)
+    done = locexp(
+        "train", "data=file", "data.path=mine.npz", "trainer.epochs=1", "tracking.system_metrics=false", cwd=workplace
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert {path.name for path in workplace.iterdir()} == {"mine.npz", "multirun", "mlruns"}
