@@ -25,8 +25,9 @@ def ink_boxes(images: np.ndarray, threshold: int = 0) -> np.ndarray:
     Returns:
         Boxes; an image without ink gets [0, 0, 0, 0].
     """
-    ink = images > threshold
-    columns, rows = ink.any(axis=1), ink.any(axis=2)
+    ink: np.ndarray = np.greater(images, threshold)
+    columns: np.ndarray = np.any(ink, axis=1)
+    rows: np.ndarray = np.any(ink, axis=2)
     inked = columns.any(axis=1)
     x1, y1 = columns.argmax(axis=1), rows.argmax(axis=1)
     x2 = columns.shape[1] - columns[:, ::-1].argmax(axis=1)

@@ -54,7 +54,7 @@ class Predictions:
     def center_error_px(self) -> np.ndarray:
         """Distance of the box centres in pixels: float64 (n,)."""
         shift = geometry.centers(self.boxes.astype(np.float64)) - geometry.centers(self.truth.astype(np.float64))
-        return np.hypot(shift[:, 0] * self.canvas[0], shift[:, 1] * self.canvas[1])
+        return np.asarray(np.hypot(shift[:, 0] * self.canvas[0], shift[:, 1] * self.canvas[1]))
 
 
 def summarise(predictions: Predictions) -> dict[str, float]:

@@ -73,7 +73,7 @@ def check_arguments(
         if parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD) and name not in given_by_caller
     ]
     try:
-        owner = function.__init__ if inspect.isclass(function) else function  # type: ignore[misc]
+        owner = function.__init__ if inspect.isclass(function) else function
         hints = typing.get_type_hints(owner)
     except (NameError, TypeError):
         hints = {}
@@ -99,7 +99,7 @@ def _fits(value: Any, hint: Any) -> bool:
         return any(_fits(value, part) for part in typing.get_args(hint))
     if origin is typing.Literal:
         return value in typing.get_args(hint)
-    if origin is not None and isinstance(origin, type) and issubclass(origin, typing.Sequence):  # type: ignore[arg-type]
+    if origin is not None and isinstance(origin, type) and issubclass(origin, typing.Sequence):
         inner = typing.get_args(hint)
         return isinstance(value, list | tuple) and all(_fits(item, inner[0]) for item in value if inner)
     if hint is float:

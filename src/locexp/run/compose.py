@@ -152,4 +152,4 @@ def _explain_unknown(key: str, word: str | None) -> str:
 
 
 def _keys(node: DictConfig, prefix: object) -> list[str]:
-    return [f"{prefix}.{name}" for name in node]
+    return [f"{prefix}.{name}" for name in map(str, node)]

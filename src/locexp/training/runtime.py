@@ -55,6 +55,7 @@ def start_tensorflow(*, threads: int | str = "auto", precision: str = "float32",
             tf.config.threading.set_intra_op_parallelism_threads(intra)
             tf.config.threading.set_inter_op_parallelism_threads(inter)
         tf.constant(0)
+    tf.get_logger().setLevel("ERROR")  # it warns of retracing where each run of a sweep traces its own network
     import keras
 
     keras.config.set_floatx("float64" if precision == "float64" else "float32")
