@@ -28,7 +28,7 @@ def ink_boxes(images: np.ndarray, threshold: int = 0) -> np.ndarray:
     ink: np.ndarray = np.greater(images, threshold)
     columns: np.ndarray = np.any(ink, axis=1)
     rows: np.ndarray = np.any(ink, axis=2)
-    inked = columns.any(axis=1)
+    inked: np.ndarray = np.any(columns, axis=1)
     x1, y1 = columns.argmax(axis=1), rows.argmax(axis=1)
     x2 = columns.shape[1] - columns[:, ::-1].argmax(axis=1)
     y2 = rows.shape[1] - rows[:, ::-1].argmax(axis=1)

@@ -95,7 +95,7 @@ def four_way(predictions: Predictions) -> dict[str, float]:
 
 def constant_box(train_boxes: np.ndarray) -> np.ndarray:
     """Return the mean box of the training set, what a network without eyes would say: float64 (4,)."""
-    return np.mean(train_boxes, axis=0, dtype=np.float64)
+    return np.asarray(np.mean(train_boxes, axis=0, dtype=np.float64))
 
 
 def floors(train_boxes: np.ndarray, truth: np.ndarray) -> dict[str, float]:
