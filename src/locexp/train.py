@@ -7,9 +7,10 @@ import sys
 
 def main() -> None:
     """Run the command and exit with its status."""
+    from locexp.process import leave
     from locexp.run.command import train_command
 
-    sys.exit(train_command(sys.argv[1:]))
+    leave(train_command(sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from locexp.errors import UserError
+from locexp.process import importing
 from locexp.record import RunRecord, read_history
 from locexp.tracking.location import Location, answers
 
@@ -70,7 +71,8 @@ class Tracker:
         return self.problem is None
 
     def _start(self, system_metrics: bool) -> None:
-        from locexp.tracking.session import Session
+        with importing():
+            from locexp.tracking.session import Session
 
         session = Session(self._location)
         session.start(self._record, system_metrics=system_metrics)

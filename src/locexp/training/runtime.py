@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
+from locexp.process import importing
+
 
 @contextlib.contextmanager
 def _quiet_stderr() -> Iterator[None]:
@@ -47,7 +49,8 @@ def start_tensorflow(*, threads: int | str = "auto", precision: str = "float32",
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    with _quiet_stderr():
+    with _quiet_stderr(), importing():
+        import keras
         import tensorflow as tf
 
         intra, inter = thread_counts(threads)
@@ -56,8 +59,6 @@ def start_tensorflow(*, threads: int | str = "auto", precision: str = "float32",
             tf.config.threading.set_inter_op_parallelism_threads(inter)
         tf.constant(0)
     tf.get_logger().setLevel("ERROR")  # it warns of retracing where each run of a sweep traces its own network
-    import keras
-
     keras.config.set_floatx("float64" if precision == "float64" else "float32")
     keras.config.set_dtype_policy(precision)
     if deterministic:
