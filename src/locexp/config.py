@@ -68,7 +68,7 @@ class TrainerConfig:
     precision: str = "float32"
     threads: Any = "auto"
     steps_per_call: int = 200
-    evaluation_batch_size: int = 500
+    evaluation_batch_size: int = 200
     monitor: str = "val/loc_acc_50"
     keep: str = "best"
     save_h5: str | None = None

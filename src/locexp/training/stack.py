@@ -44,7 +44,8 @@ class Stack:
         self.canvas = (int(images.shape[2]), int(images.shape[1]))
         self.labels, self.boxes = labels, boxes
         self._box_loss = box_loss
-        self._images = tf.constant(images)
+        # tf.constant keeps a second copy beside the tensor for as long as it lives; its identity does not.
+        self._images = tf.identity(tf.constant(images))
         self._labels = tf.constant(labels, tf.int32)
         self._boxes = tf.constant(boxes, self.dtype)
         order_spec = tf.TensorSpec([len(self.members), None, None], tf.int32)

@@ -34,7 +34,7 @@ class Schedule:
     epochs: int
     batch_size: int
     steps_per_call: int = 200
-    evaluation_batch_size: int = 500
+    evaluation_batch_size: int = 200
     monitor: str = "val/loc_acc_50"
     keep: str = "best"
     early_stopping: int | None = None
