@@ -39,6 +39,8 @@ def everything(place: Path) -> list[str]:
         (["hydra.run.dir=/proc/no/where"], "cannot be written"),
         (["tracking.uri=/proc/no/where"], "cannot be written"),
         (["tracking.uri=broken"], "is not a database"),
+        (["tracking.uri=http://me:secret@127.0.0.1:9"], "holds a password"),
+        (["--multirun", "trainer.threads=1,2"], "trainer.threads=1,2: TensorFlow takes one value in a process"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -308,6 +310,14 @@ def test_a_moved_store_and_a_deleted_experiment_are_noticed(
     client.delete_experiment(client.get_experiment_by_name("next").experiment_id)
     assert train_here(*TINY, "tracking.uri=there", "tracking.experiment=next") == 2
     assert "was deleted in this store" in capsys.readouterr().err
+
+
+def test_an_address_in_the_environment_is_not_followed_in_silence(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    assert train_here(*TINY) == 0
+    assert f"results go to sqlite:///{workplace}/mlruns/mlflow.db" in capsys.readouterr().out
 
 
 def test_artifacts_elsewhere(workplace: Path) -> None:

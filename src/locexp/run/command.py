@@ -92,7 +92,14 @@ def _run(words: Sequence[str]) -> None:
 
 
 def _check_surroundings(jobs: list[Job]) -> None:
-    """Check folders and tracking stores, each once."""
+    """Check what a process has one of, folders and tracking stores, each once."""
+    for name in ("threads", "deterministic"):
+        values = sorted({str(job.cfg.trainer[name]) for job in jobs})
+        if len(values) > 1:
+            raise UserError(
+                f"trainer.{name}={','.join(values)}: TensorFlow takes one value in a process, so it cannot be swept; "
+                "give one command for each value."
+            )
     for directory in {job.directory.parent for job in jobs}:
         check_writable(directory, "hydra.run.dir")
     for location in {location_of(job.cfg.tracking) for job in jobs}:

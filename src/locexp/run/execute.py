@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -93,11 +94,16 @@ def _open_record(
     }
     if problem.constant_targets:
         notes.append(
-            "Every image has the same box, so localization is trivial here: any network reaches mean IoU 1, and no "
+            "Every image has the same box, so localization is trivial here: a constant answer has mean IoU 1, and no "
             "weights can be compared. Use bbox=tight for boxes that differ."
         )
     if dataset.validation_is_test:
         notes.append("The test set is the validation set here, as data.validation=test asks: nothing is held out.")
+    if os.environ.get("MLFLOW_TRACKING_URI") and cfg.tracking.uri is None:
+        notes.append(
+            f"MLFLOW_TRACKING_URI is set but not read: results go to {location.uri}. "
+            'Give tracking.uri="$MLFLOW_TRACKING_URI" to send them there.'
+        )
     return RunRecord(
         name=run_name(cfg, overrides),
         parameters=flattened(cfg),

@@ -82,8 +82,14 @@ def check(location: Location) -> None:
     """Check that results can go there, in at most :data:`PROBE_SECONDS`; writes nothing.
 
     Raises:
-        UserError: the server does not answer, is not MLflow's, the folder is not writable, or a store was moved.
+        UserError: the server does not answer, is not MLflow's, the folder is not writable, a store was moved, or the
+            address holds a password, which would be logged with the run's parameters.
     """
+    if location.is_server and urllib.parse.urlsplit(location.uri).password:
+        raise UserError(
+            "tracking.uri holds a password, which would be logged with the run; leave it out and set "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
+        )
     if location.is_server:
         _probe(location.uri)
     if location.database is not None:
