@@ -330,10 +330,12 @@ def test_artifacts_elsewhere(workplace: Path) -> None:
     assert not (workplace / "mlruns").exists()
 
 
-def test_a_sweep_runs_every_combination(workplace: Path) -> None:
+def test_a_sweep_runs_every_combination(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from mlflow import MlflowClient
 
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     assert train_here(*TINY, "--multirun", "loss.bbox_weight=1,100", "seed=0,1") == 0
+    assert "MLFLOW_TRACKING_URI" not in os.environ  # one job must not tell the next, or a later command, where to log
     records = [json.loads(path.read_text()) for path in workplace.glob("multirun/*/*/*/run.json")]
     assert sorted((record["parameters"]["loss.bbox_weight"], record["tags"]["seed"]) for record in records) == [
         ("1.0", "0"),

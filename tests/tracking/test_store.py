@@ -148,7 +148,8 @@ def test_mlflow_serves_both_heads(workplace: Path) -> None:
         request = urllib.request.Request(
             f"http://127.0.0.1:{port}/invocations", body, {"Content-Type": "application/json"}
         )
-        for _ in range(120):
+        said: dict[str, list[list[float]]] = {}
+        for _ in range(240):
             try:
                 with urllib.request.urlopen(request, timeout=30) as answer:
                     said = json.loads(answer.read())["predictions"]

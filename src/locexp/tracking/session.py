@@ -53,7 +53,7 @@ class Session:
 
     def __init__(self, location: Location) -> None:
         self.location = location
-        mlflow.set_tracking_uri(location.uri)
+        _use_store(location.uri)
         if location.database is None:
             self.client = MlflowClient(location.uri)
             self.experiment_id = self._experiment()
@@ -161,6 +161,16 @@ class Session:
         """Stop sampling and forget the run, whose server is gone."""
         with contextlib.suppress(Exception):
             mlflow.end_run("FAILED")
+
+
+def _use_store(uri: str) -> None:
+    """Point MLflow at a store, but leave the variable by which a user speaks, and which MLflow would overwrite."""
+    given = os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(uri)
+    if given is not None:
+        os.environ["MLFLOW_TRACKING_URI"] = given
+    else:
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
 def requirements() -> list[str]:
