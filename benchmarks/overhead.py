@@ -28,8 +28,8 @@ from typing import Any
 import common
 
 STAGES = {
-    "compose and validate": ("locexp.run.command", "compose_jobs"),
-    "check folders and store": ("locexp.run.command", "_check_surroundings"),
+    "compose and validate": ("locexp.sweep.plan", "Plan.next_stage"),
+    "check folders and store": ("locexp.command", "_check_surroundings"),
     "load data, make boxes": ("locexp.run.prepare", "_load_problem"),
     "import TensorFlow and Keras": ("locexp.run.prepare", "start_tensorflow"),
     "check the save round trip": ("locexp.run.prepare", "check_round_trip"),
@@ -66,9 +66,13 @@ def broken_down(words: list[str]) -> dict[str, float]:
                 owner = getattr(owner, part)
             setattr(owner, last, timed(name, getattr(owner, last)))
 
-    from locexp.run.command import train_command
+    from locexp.command import train_command
 
-    early = [name for name, (module, _) in STAGES.items() if module in ("locexp.run.command", "locexp.run.prepare")]
+    early = [
+        name
+        for name, (module, _) in STAGES.items()
+        if module in ("locexp.command", "locexp.sweep.plan", "locexp.run.prepare")
+    ]
     patch(early)
     prepare = importlib.import_module("locexp.run.prepare")
     original = prepare.prepare

@@ -41,11 +41,12 @@ def plain_keras(images: int, epochs: int) -> list[float]:
 
 def locexp(images: int, epochs: int, threads: str) -> list[float]:
     """Return the seconds of each epoch of the trainer, metrics of the training part included."""
-    from locexp.run.compose import compose_jobs
+    from locexp.run.compose import composing
     from locexp.run.prepare import box_loss, callbacks_builder, optimizer_builder
     from locexp.training.runtime import start_tensorflow
 
-    (job,) = compose_jobs(["experiment=seed"])
+    with composing() as composer:
+        job = composer.compose(["experiment=seed"])
     cfg = job.cfg
     start_tensorflow(threads=threads if threads == "auto" else int(threads), precision=cfg.trainer.precision)
     import numpy as np

@@ -66,7 +66,7 @@ def float32() -> Iterator[None]:
 
 def train_here(*words: str) -> int:
     """Run ``python -m locexp.train`` in this process; returns its exit status."""
-    from locexp.run.command import train_command
+    from locexp.command import train_command
 
     return train_command(words)
 

@@ -9,7 +9,8 @@ import yaml
 
 from locexp.config import config_directory, config_hash
 from locexp.errors import UserError
-from locexp.run.compose import compose_jobs
+from locexp.run.compose import Job, composing
+from locexp.sweep.plan import Plan, SweepJob
 
 BAD = {
     "loss.bbox_wieght=1": r"loss.bbox_wieght=1: unknown key; .*Did you mean 'bbox_weight'",
@@ -73,10 +74,21 @@ BAD = {
 }
 
 
+def compose_one(*words: str) -> Job:
+    with composing() as composer:
+        return composer.compose(words)
+
+
+def planned(*words: str) -> list[SweepJob]:
+    """Return the jobs of a multirun."""
+    with composing() as composer:
+        return Plan(composer, words, multirun=True).next_stage({})
+
+
 @pytest.mark.parametrize("word", BAD)
 def test_bad_input_is_named(word: str) -> None:
     with pytest.raises(UserError, match=BAD[word]) as caught:
-        compose_jobs([word])
+        compose_one(word)
     assert "\n" not in str(caught.value)
 
 
@@ -97,20 +109,19 @@ def test_bad_input_is_named(word: str) -> None:
 )
 def test_bad_combinations_are_named(words: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        compose_jobs(words)
+        compose_one(*words)
 
 
 def test_every_job_of_a_sweep_is_checked() -> None:
     with pytest.raises(UserError, match="loss.bbox_weight=-2"):
-        compose_jobs(["loss.bbox_weight=1,-2", "seed=0"], multirun=True)
-    jobs = compose_jobs(["loss.bbox_weight=1,2", "seed=range(3)", "name='a,b'"], multirun=True)
-    assert [(job.cfg.loss.bbox_weight, job.cfg.seed) for job in jobs] == [(w, s) for w in (1, 2) for s in range(3)]
+        planned("loss.bbox_weight=1,-2", "seed=0")
+    jobs = planned("loss.bbox_weight=1,2", "seed=range(3)", "name='a,b'")
+    assert [(job.cfg.loss.bbox_weight, job.cfg.seed) for job in jobs] == [(w, s) for s in range(3) for w in (1, 2)]
     assert {job.cfg.name for job in jobs} == {"a,b"}
 
 
 def setting(*words: str) -> str:
-    (job,) = compose_jobs(list(words))
-    return config_hash(job.cfg)
+    return config_hash(compose_one(*words).cfg)
 
 
 def test_config_hash_names_a_setting() -> None:
@@ -121,8 +132,7 @@ def test_config_hash_names_a_setting() -> None:
 
 
 def test_the_seed_experiment_is_the_classic_script() -> None:
-    (job,) = compose_jobs(["experiment=seed"])
-    cfg = job.cfg
+    cfg = compose_one("experiment=seed").cfg
     assert cfg.bbox.box == [6, 6, 22, 22]
     assert (cfg.model.filters, cfg.model.dense_units, cfg.model.dropout) == ([32, 64], 128, 0)
     assert (cfg.loss.classification_weight, cfg.loss.bbox_weight, cfg.loss.bbox_loss) == (1.0, 0.5, "mse")

@@ -89,7 +89,7 @@ class TrackingConfig:
 
 @dataclass
 class Config:
-    """One run. ``bbox`` and ``model`` hold a ``_target_`` and its arguments, checked against its signature."""
+    """One run. ``bbox``, ``model`` and ``sweep`` hold a ``_target_`` and its arguments, checked by its signature."""
 
     data: DataConfig = field(default_factory=DataConfig)
     bbox: dict[str, Any] = field(default_factory=dict)
@@ -98,6 +98,7 @@ class Config:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    sweep: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
     name: str | None = None
 
@@ -149,7 +150,16 @@ def validate(cfg: DictConfig) -> None:
     missing = sorted(OmegaConf.missing_keys(cfg))
     if missing:
         raise UserError(f"{missing[0]} is required: give it as {missing[0]}=VALUE.")
-    rules: tuple[Callable[[DictConfig], None], ...] = (_data, _bbox, _model, _loss, _optimizer, _trainer, _tracking)
+    rules: tuple[Callable[[DictConfig], None], ...] = (
+        _data,
+        _bbox,
+        _model,
+        _loss,
+        _optimizer,
+        _trainer,
+        _tracking,
+        _sweep,
+    )
     _require(0 <= cfg.seed < 2**31, "seed", cfg.seed, "a whole number from 0 to 2147483647")
     for rule in rules:
         rule(cfg)
@@ -264,6 +274,44 @@ def _tracking(cfg: DictConfig) -> None:
                 f"tracking.uri={uri}: expected a folder, or an address that starts with one of "
                 f"{listed(f'{name}://' for name in known)}.{nearest(scheme, known)}"
             )
+
+
+SWEEP_KEYS = ("_target_", "seeds", "on_error", "dry_run", "resume")
+"""The keys that every sweep has; the others are arguments of its ``_target_``."""
+
+
+def _sweep(cfg: DictConfig) -> None:
+    sweep = cfg.sweep
+    for key in SWEEP_KEYS:
+        if key not in sweep:
+            raise UserError(f"sweep.{key} is required: give it as sweep.{key}=VALUE.")
+    seeds = OmegaConf.to_container(sweep, resolve=True)["seeds"]  # type: ignore[index, call-overload]
+    is_list = isinstance(seeds, list) and len(seeds) > 0
+    whole = is_list and all(isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in seeds)
+    _require(
+        seeds is None or _positive_int(seeds) or (whole and len(set(seeds)) == len(seeds)),
+        "sweep.seeds",
+        seeds,
+        "a whole number >= 1, a list of different seeds, or null",
+    )
+    _choice("sweep.on_error", str(sweep.on_error), ("continue", "stop"))
+    _require(isinstance(sweep.dry_run, bool), "sweep.dry_run", sweep.dry_run, "true or false")
+    arguments = sweep_arguments(cfg)
+    if sweep._target_ is None:
+        if arguments:
+            name = min(arguments)
+            raise UserError(
+                f"sweep.{name}={arguments[name]}: unknown key; allowed in sweep: {listed(SWEEP_KEYS)}."
+                f"{nearest(name, SWEEP_KEYS)}"
+            )
+        return
+    plan = resolve(str(sweep._target_), "sweep._target_")
+    check_arguments(plan, arguments, "sweep", given_by_caller=("base",))
+
+
+def sweep_arguments(cfg: DictConfig) -> dict[str, Any]:
+    """Return the keys of ``sweep`` that are arguments of its ``_target_``."""
+    return {name: value for name, value in _arguments(cfg.sweep, "sweep").items() if name not in SWEEP_KEYS}
 
 
 def _arguments(node: DictConfig, key: str, needs_target: bool = True) -> dict[str, Any]:

@@ -7,9 +7,12 @@ import contextlib
 import gc
 import logging
 import os
+import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NoReturn
+
+import psutil
 
 
 @contextlib.contextmanager
@@ -26,6 +29,27 @@ def importing() -> Iterator[None]:
         gc.freeze()
         if was_enabled:
             gc.enable()
+
+
+def identity() -> dict[str, str]:
+    """Return tags by which another process can tell later whether this one still runs."""
+    process = psutil.Process()
+    return {
+        "host": socket.gethostname(),
+        "pid": str(process.pid),
+        "process_start": f"{process.create_time():.2f}",
+    }
+
+
+def is_alive(tags: Mapping[str, str]) -> bool | None:
+    """Whether the process of these :func:`identity` tags still runs; ``None`` where it ran on another machine."""
+    if tags.get("host") != socket.gethostname():
+        return None
+    try:
+        started = psutil.Process(int(tags["pid"])).create_time()
+    except (psutil.Error, KeyError, ValueError):
+        return False
+    return abs(started - float(tags.get("process_start", 0))) < 1
 
 
 def leave(status: int) -> NoReturn:

@@ -40,7 +40,7 @@ def everything(place: Path) -> list[str]:
         (["tracking.uri=/proc/no/where"], "cannot be written"),
         (["tracking.uri=broken"], "is not a database"),
         (["tracking.uri=http://me:secret@127.0.0.1:9"], "holds a password"),
-        (["--multirun", "trainer.threads=1,2"], "trainer.threads=1,2: TensorFlow takes one value in a process"),
+        (["--multirun", "trainer.threads=1,2"], "trainer.threads: TensorFlow takes one value in a process"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -60,7 +60,7 @@ def test_bad_input_exits_2_with_one_line_and_writes_nothing(workplace: Path, wor
 
 LIGHT = """
 import sys
-from locexp.run.command import train_command
+from locexp.command import train_command
 try:
     status = train_command(sys.argv[1:])
 except SystemExit as ended:

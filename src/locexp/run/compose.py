@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import itertools
 import re
 from collections.abc import Iterator, Sequence
@@ -22,26 +24,66 @@ from locexp.errors import UserError, listed, nearest
 
 @dataclass(frozen=True)
 class Job:
-    """One run of a command: its overrides, its configuration and the directory it is to write to."""
+    """One run of a command: its overrides, its configuration, and its directory or the one of its sweep."""
 
     overrides: tuple[str, ...]
     cfg: DictConfig
     directory: Path
 
 
-def compose_jobs(
-    overrides: Sequence[str], *, multirun: bool = False, config_dir: str | None = None, config_name: str = "config"
-) -> list[Job]:
-    """Compose and validate every job that a command asks for.
+class Composer:
+    """Composes and validates configurations; made by :func:`composing`."""
+
+    def __init__(self, extra: Sequence[str], config_name: str) -> None:
+        self._extra, self._config_name = list(extra), config_name
+        self._known: dict[tuple[str, ...], tuple[DictConfig, Path, Path]] = {}
+
+    def compose(self, words: Sequence[str], *, sweeps: bool = False) -> Job:
+        """Compose and validate the configuration of one run.
+
+        Args:
+            words: overrides that fix values; none of them sweeps.
+            sweeps: the run is one of a sweep.
+
+        Raises:
+            UserError: the configuration is wrong; the message names the key, what was given and what is allowed.
+        """
+        # Runs that differ only in their seed share one composition, which takes tens of milliseconds.
+        seeds = [word for word in words if re.fullmatch(r"seed=\d{1,10}", word)]
+        rest = tuple(word for word in words if word not in seeds)
+        try:
+            if rest not in self._known:
+                self._known[rest] = self._compose(rest)
+            known, run, sweep = self._known[rest]
+            cfg = copy.deepcopy(known)
+            if seeds:
+                cfg.seed = int(seeds[-1].partition("=")[2])
+            validate(cfg)
+        except (HydraException, OmegaConfBaseException) as error:
+            raise UserError(explain(error, words)) from error
+        return Job(tuple(words), cfg, sweep if sweeps else run)
+
+    def _compose(self, words: tuple[str, ...]) -> tuple[DictConfig, Path, Path]:
+        cfg = compose(self._config_name, overrides=[*self._extra, *words], return_hydra_config=True)
+        if cfg.hydra.mode == RunMode.MULTIRUN:
+            raise UserError("hydra.mode=MULTIRUN: give --multirun instead.")
+        run, sweep = Path(cfg.hydra.run.dir), Path(cfg.hydra.sweep.dir)
+        with open_dict(cfg):
+            del cfg["hydra"]
+        OmegaConf.to_container(cfg, resolve=True)
+        return cfg, run, sweep
+
+
+@contextlib.contextmanager
+def composing(config_dir: str | None = None, config_name: str = "config") -> Iterator[Composer]:
+    """Open the configuration for composing.
 
     Args:
-        overrides: as on the command line.
-        multirun: sweep over comma-separated values; all combinations are composed.
         config_dir: a further directory of YAML files, searched first.
         config_name: the primary configuration.
 
     Raises:
-        UserError: a configuration is wrong; the message names the key, what was given and what is allowed.
+        UserError: there is no such directory.
     """
     register()
     extra = []
@@ -52,50 +94,28 @@ def compose_jobs(
         extra = [f"hydra.searchpath=['file://{folder}']"]
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(config_directory()), job_name="train", version_base="1.3"):
-        combinations = list(_combinations(overrides)) if multirun else [tuple(overrides)]
-        jobs = []
-        for number, words in enumerate(combinations):
-            job = _compose(words, extra, config_name, number if multirun else None)
-            try:
-                validate(job.cfg)
-            except OmegaConfBaseException as error:
-                raise UserError(explain(error, words)) from error
-            jobs.append(job)
-    return jobs
+        yield Composer(extra, config_name)
 
 
-def _combinations(overrides: Sequence[str]) -> Iterator[tuple[str, ...]]:
+def combinations(overrides: Sequence[str]) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Return the keys that the overrides sweep, and all combinations of their values, each with every override.
+
+    Raises:
+        UserError: an override cannot be read.
+    """
     try:
         parsed = OverridesParser.create().parse_overrides(list(overrides))
     except HydraException as error:
         raise UserError(explain(error, overrides)) from error
-    choices = []
+    keys, choices = [], []
     for override in parsed:
         if override.is_sweep_override():
             key = override.get_key_element()
+            keys.append(key)
             choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
         else:
             choices.append([str(override.input_line)])
-    yield from itertools.product(*choices)
-
-
-def _compose(words: tuple[str, ...], extra: list[str], config_name: str, number: int | None) -> Job:
-    try:
-        cfg = compose(config_name, overrides=[*extra, *words], return_hydra_config=True)
-        if number is None:
-            directory = Path(cfg.hydra.run.dir)
-            if cfg.hydra.mode == RunMode.MULTIRUN:
-                raise UserError("hydra.mode=MULTIRUN: give --multirun instead.")
-        else:
-            with open_dict(cfg):
-                cfg.hydra.job.num = number
-            directory = Path(cfg.hydra.sweep.dir) / str(cfg.hydra.sweep.subdir)
-        with open_dict(cfg):
-            del cfg["hydra"]
-        OmegaConf.to_container(cfg, resolve=True)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(explain(error, words)) from error
-    return Job(words, cfg, directory)
+    return keys, list(itertools.product(*choices))
 
 
 def explain(error: BaseException, words: Sequence[str]) -> str:

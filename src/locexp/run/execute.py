@@ -13,18 +13,21 @@ from omegaconf import DictConfig, OmegaConf
 from locexp.errors import RunFailedError, Terminated
 from locexp.record import RunRecord, append_history
 from locexp.run import report
+from locexp.run.link import SweepLink
 from locexp.run.prepare import Prepared, Problem
 from locexp.run.provenance import flattened, provenance, run_name
 from locexp.run.saving import MODEL, save, save_checked
 from locexp.run.screen import Screen, final_table
-from locexp.tracking.location import Location, locate, location_of
+from locexp.tracking.location import Location, location_of, run_link, ui_command
 from locexp.tracking.tracker import Tracker
 from locexp.training.trainer import Observer, train
 
 logger = logging.getLogger(__name__)
 
 
-def execute(prepared: Prepared, directory: Path, overrides: Sequence[str], screen: Screen) -> RunRecord:
+def execute(
+    prepared: Prepared, directory: Path, overrides: Sequence[str], screen: Screen, link: SweepLink | None = None
+) -> RunRecord:
     """Train what was prepared; its results lie in ``directory`` and in the tracking store.
 
     Args:
@@ -32,6 +35,7 @@ def execute(prepared: Prepared, directory: Path, overrides: Sequence[str], scree
         directory: of this run alone; exists.
         overrides: the words of the command, which name the run.
         screen: where progress is shown.
+        link: to the sweep that the run belongs to.
 
     Raises:
         RunFailedError: training diverged, or results did not reach the tracking store.
@@ -39,7 +43,7 @@ def execute(prepared: Prepared, directory: Path, overrides: Sequence[str], scree
     """
     cfg, problem = prepared.cfg, prepared.problem
     location = location_of(cfg.tracking)
-    record = _open_record(cfg, problem, location, directory, overrides)
+    record = _open_record(cfg, problem, location, directory, overrides, link)
     config = directory / "config"
     config.mkdir(exist_ok=True)
     (config / "resolved.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True))
@@ -78,19 +82,24 @@ def execute(prepared: Prepared, directory: Path, overrides: Sequence[str], scree
 
 
 def _open_record(
-    cfg: DictConfig, problem: Problem, location: Location, directory: Path, overrides: Sequence[str]
+    cfg: DictConfig,
+    problem: Problem,
+    location: Location,
+    directory: Path,
+    overrides: Sequence[str],
+    link: SweepLink | None,
 ) -> RunRecord:
     dataset = problem.dataset
     sizes = {part: len(getattr(dataset, part)) for part in ("train", "validation", "test")}
     notes = list(dataset.notes)
-    tags = provenance(cfg, overrides) | {
+    bare = _bare_record(cfg, location, directory, overrides, link)
+    bare.tags |= {
         "data_name": dataset.name,
         "data_source": dataset.source,
         "data_digest": dataset.digest,
         "scenes_digest": problem.scenes_digest,
         "constant_targets": str(problem.constant_targets).lower(),
         "validation_is_test": str(dataset.validation_is_test).lower(),
-        "directory": str(directory.absolute()),
     }
     if problem.constant_targets:
         notes.append(
@@ -104,25 +113,48 @@ def _open_record(
             f"MLFLOW_TRACKING_URI is set but not read: results go to {location.uri}. "
             'Give tracking.uri="$MLFLOW_TRACKING_URI" to send them there.'
         )
+    bare.notes = notes
+    bare.dataset = {
+        "name": dataset.name,
+        "source": dataset.source,
+        "sha256": dataset.digest,
+        "scenes_sha256": problem.scenes_digest,
+        "classes": dataset.num_classes,
+        "canvas": f"{problem.canvas[0]}x{problem.canvas[1]}",
+        **sizes,
+    }
+    return bare
+
+
+def _bare_record(
+    cfg: DictConfig, location: Location, directory: Path, overrides: Sequence[str], link: SweepLink | None
+) -> RunRecord:
+    """Return the record of a run of which nothing is known but its configuration."""
+    tags = provenance(cfg, overrides) | {"kind": "run", "directory": str(directory.absolute())}
     return RunRecord(
-        name=run_name(cfg, overrides),
+        name=link.name if link is not None else run_name(cfg, overrides),
         parameters=flattened(cfg),
-        tags=tags,
-        dataset={
-            "name": dataset.name,
-            "source": dataset.source,
-            "sha256": dataset.digest,
-            "scenes_sha256": problem.scenes_digest,
-            "classes": dataset.num_classes,
-            "canvas": f"{problem.canvas[0]}x{problem.canvas[1]}",
-            **sizes,
-        },
-        notes=notes,
+        tags=tags | (link.tags if link is not None else {}),
         start_time=time.time(),
         tracking_uri=location.uri,
         artifact_root=location.artifact_root,
         experiment=location.experiment,
     )
+
+
+def record_failure(
+    cfg: DictConfig, directory: Path, overrides: Sequence[str], link: SweepLink, error: Exception
+) -> None:
+    """Record and track a run of a sweep that failed before it could start, with its traceback in its log."""
+    logger.error("the run failed before it started", exc_info=error)
+    location = location_of(cfg.tracking)
+    record = _bare_record(cfg, location, directory, overrides, link)
+    record.status, record.end_time = "FAILED", time.time()
+    record.error = str(error).strip() or type(error).__name__
+    record.tags["error"] = record.error[:500]
+    record.write(directory)
+    record.logged = Tracker(location, directory, record, system_metrics=False).finish(None)
+    record.write(directory)
 
 
 def _introduce(record: RunRecord, problem: Problem, screen: Screen) -> None:
@@ -213,20 +245,9 @@ def _rescue(prepared: Prepared, directory: Path, record: RunRecord, screen: Scre
 
 
 def _conclude(record: RunRecord, problem: Problem, directory: Path, location: Location, screen: Screen) -> None:
-    from locexp.tracking.location import run_link
-
     screen.line(f"Files    {directory}  (pictures/, tables/, {MODEL}, run.json)")
     base = location.uri if location.is_server else "http://127.0.0.1:5000"
     command = "" if location.is_server else f"{ui_command(location)}  then open "
     assert record.experiment_id is not None
     assert record.run_id is not None
     screen.line(f"MLflow   {command}{run_link(base, record.experiment_id, record.run_id)}")
-
-
-def ui_command(location: Location) -> str:
-    """Return the command that shows a store, as short as it can be said from the current directory."""
-    default = locate(None, None, location.experiment)
-    if location.uri == default.uri:
-        return "python -m locexp.ui"
-    place = location.database.parent if location.database is not None else location.uri
-    return f"python -m locexp.ui --uri {place}"

@@ -5,18 +5,17 @@ from __future__ import annotations
 import getpass
 import os
 import platform
-import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import psutil
 from omegaconf import DictConfig, OmegaConf
 
 from locexp import __version__
 from locexp.config import config_hash
+from locexp.process import identity
 
 BOOKKEEPING = ("tracking", "hydra", "name")
 
@@ -34,8 +33,10 @@ def run_name(cfg: DictConfig, overrides: Sequence[str]) -> str:
 
 
 def flattened(cfg: DictConfig) -> dict[str, str]:
-    """Return every leaf of a configuration by its dotted key, as text; lists are leaves."""
-    return {key: str(value) for key, value in _leaves(OmegaConf.to_container(cfg, resolve=True), "")}
+    """Return every leaf of a configuration but ``sweep`` by its dotted key, as text; lists are leaves."""
+    container = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(container, dict)
+    return {key: str(value) for key, value in _leaves(container, "") if not key.startswith("sweep.")}
 
 
 def _leaves(node: Any, prefix: str) -> Iterator[tuple[str, Any]]:
@@ -48,7 +49,6 @@ def _leaves(node: Any, prefix: str) -> Iterator[tuple[str, Any]]:
 
 def provenance(cfg: DictConfig, overrides: Sequence[str]) -> dict[str, str]:
     """Return tags that say what was run, by whom, where and from which commit."""
-    process = psutil.Process()
     tags = {
         "config_hash": config_hash(cfg),
         "seed": str(cfg.seed),
@@ -57,9 +57,7 @@ def provenance(cfg: DictConfig, overrides: Sequence[str]) -> dict[str, str]:
         "tensorflow_version": _version("tensorflow"),
         "keras_version": _version("keras"),
         "python_version": platform.python_version(),
-        "host": socket.gethostname(),
-        "pid": str(process.pid),
-        "process_start": f"{process.create_time():.2f}",
+        **identity(),
         "mlflow.source.name": "locexp.train",
         "mlflow.source.type": "LOCAL",
         "mlflow.user": _user(),

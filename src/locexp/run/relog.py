@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from locexp.errors import RunFailedError, UserError
+from locexp.process import is_alive
 from locexp.record import RECORD, RunRecord
 from locexp.run.saving import MODEL
 from locexp.tracking.location import check, locate
@@ -32,7 +30,7 @@ def relog(directory: str, uri: str | None) -> str:
     except (ValueError, TypeError) as error:
         raise UserError(f"{directory}: its {RECORD} cannot be read ({error}).") from None
     if record.status == "RUNNING":
-        if _alive(record):
+        if is_alive(record.tags):
             raise UserError(f"{directory}: this run is still going on (process {record.tags['pid']}).")
         record.status, record.error = "KILLED", "ended without closing its record"
         record.end_time = record.end_time or (folder / RECORD).stat().st_mtime
@@ -67,14 +65,3 @@ def _model(folder: Path) -> Any | None:
     import keras
 
     return keras.models.load_model(path, safe_mode=True, compile=False)
-
-
-def _alive(record: RunRecord) -> bool:
-    """Whether the process that wrote a record still runs: same machine, same number, same start."""
-    if record.tags.get("host") != socket.gethostname():
-        return False
-    try:
-        started = psutil.Process(int(record.tags["pid"])).create_time()
-    except (psutil.Error, KeyError, ValueError):
-        return False
-    return abs(started - float(record.tags.get("process_start", 0))) < 1

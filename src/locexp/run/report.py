@@ -30,11 +30,12 @@ def final_metrics(
         kept: the epoch whose weights are kept, from 1.
 
     Returns:
-        ``test/…``, ``best/…`` (validation at the best epoch), ``floor/…``, ``skill/mean_iou`` (absent where the
-        floor is 1), ``epochs``, ``kept/epoch`` and ``time/training_seconds``.
+        ``test/…``, ``best/…`` and ``kept/…`` (validation at the best epoch and at the one whose weights are kept),
+        ``floor/…``, ``skill/mean_iou`` (absent where the floor is 1), ``epochs`` and ``time/training_seconds``.
     """
     values = {f"test/{name}": value for name, value in (measure.summarise(test) | measure.four_way(test)).items()}
-    values |= {f"best/{name}": history[best - 1][f"val/{name}"] for name in HEADLINES}
+    for part, epoch in (("best", best), ("kept", kept)):
+        values |= {f"{part}/{name}": history[epoch - 1][f"val/{name}"] for name in HEADLINES}
     values |= {f"floor/{name}": value for name, value in floors.items()}
     skill = measure.skill(values["test/mean_iou"], floors["mean_iou"])
     if skill is not None:

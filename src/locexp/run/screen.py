@@ -46,3 +46,11 @@ def final_table(record: RunRecord) -> list[str]:
         cells = "".join("" if value is None else f"{value:9.3f}" for value in (floor, skill))
         lines.append(f"{name:22}{metrics[f'test/{name}']:8.4f}{cells}")
     return lines
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words that fit its size: ``42 s``, ``7 min``, ``2 h 5 min``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

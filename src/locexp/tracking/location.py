@@ -184,14 +184,26 @@ def run_link(base: str, experiment_id: str, run_id: str) -> str:
     return f"{base}/#/experiments/{experiment_id}/runs/{run_id}"
 
 
-def experiment_link(base: str, experiment_id: str, *, view: str = "TABLE", order_by: str = "test/loc_acc_50") -> str:
+def experiment_link(
+    base: str, experiment_id: str, *, view: str = "TABLE", order_by: str = "test/loc_acc_50", condition: str = ""
+) -> str:
     """Return the address of an experiment's runs: flat, sorted by a metric (TABLE) or as charts (CHART).
 
     MLflow 3 opens experiments in its GenAI mode unless the workflow type is given; sorting by a metric shows nested
-    runs, which it folds away otherwise.
+    runs, which it folds away otherwise. ``condition`` is a search filter.
     """
+    search = f"&searchFilter={urllib.parse.quote(condition, safe='')}" if condition else ""
     metric = urllib.parse.quote(f"metrics.`{order_by}`", safe="")
     return (
         f"{base}/#/experiments/{experiment_id}/runs?workflowType=machine_learning&compareRunsMode={view}"
-        f"&orderByKey={metric}&orderByAsc=false"
+        f"&orderByKey={metric}&orderByAsc=false{search}"
     )
+
+
+def ui_command(location: Location) -> str:
+    """Return the command that shows a store, as short as it can be said from the current directory."""
+    default = locate(None, None, location.experiment)
+    if location.uri == default.uri:
+        return "python -m locexp.ui"
+    place = location.database.parent if location.database is not None else location.uri
+    return f"python -m locexp.ui --uri {place}"

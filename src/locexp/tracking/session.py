@@ -64,6 +64,7 @@ class Session:
                 self.client = MlflowClient(location.uri)
                 self.experiment_id = self._experiment()
         self.run_id = ""
+        self._active = False
 
     def _experiment(self) -> str:
         name = self.location.experiment
@@ -82,8 +83,14 @@ class Session:
             )
         return str(found.experiment_id)
 
-    def start(self, record: RunRecord, *, system_metrics: bool) -> None:
-        """Create the run of a record, or take it up again if the store has it; log parameters, tags and data set."""
+    def start(self, record: RunRecord, *, system_metrics: bool = False, active: bool = True) -> None:
+        """Create the run of a record, or take it up again if the store has it; log parameters, tags and data set.
+
+        Args:
+            record: of the run; its ``dataset`` may be empty.
+            system_metrics: whether CPU and memory use are sampled.
+            active: make it this thread's active run, as logging a model and sampling need; a parent run is not.
+        """
         known = None
         if record.run_id is not None:
             with contextlib.suppress(MlflowException):
@@ -98,10 +105,15 @@ class Session:
         tags = [RunTag(name, value) for name, value in record.tags.items()]
         for start in range(0, max(len(params), 1), PARAMS_PER_CALL):
             self.client.log_batch(self.run_id, params=params[start : start + PARAMS_PER_CALL], tags=tags)
-        self.client.log_inputs(self.run_id, [_dataset(record)])
-        if system_metrics:
-            mlflow.set_system_metrics_sampling_interval(SAMPLING_SECONDS)
-        mlflow.start_run(run_id=self.run_id, log_system_metrics=system_metrics)
+        if record.dataset:
+            self.client.log_inputs(self.run_id, [_dataset(record)])
+        self._active = active
+        if active:
+            if system_metrics:
+                mlflow.set_system_metrics_sampling_interval(SAMPLING_SECONDS)
+            mlflow.start_run(run_id=self.run_id, log_system_metrics=system_metrics)
+        else:
+            self.client.update_run(self.run_id, status="RUNNING")
 
     def log_epoch(self, row: dict[str, float]) -> None:
         """Log one row of the history: ``epoch``, ``timestamp`` and metrics."""
@@ -114,6 +126,10 @@ class Session:
             if name not in ("epoch", "timestamp")
         ]
         self.client.log_batch(self.run_id, metrics=values)
+
+    def log_file(self, path: Path, folder: str) -> None:
+        """Log one file under a folder of the run's artifacts."""
+        self.client.log_artifact(self.run_id, str(path), folder)
 
     def finish(self, record: RunRecord, directory: Path, model: Any | None) -> None:
         """Log final metrics, files and the model, and close the run with the record's status.
@@ -128,13 +144,16 @@ class Session:
         self._log(record.metrics, epochs, end)
         self.client.log_batch(self.run_id, tags=[RunTag(name, value) for name, value in record.tags.items()])
         for path in sorted(directory.iterdir()):
+            if path.is_dir() and (path / RECORD).exists():
+                continue  # a run of this sweep, which is logged by itself
             if path.is_dir():
                 self.client.log_artifacts(self.run_id, str(path), path.name)
             elif path.name in (RECORD, HISTORY) or path.suffix in (".h5", ".log"):
                 self.client.log_artifact(self.run_id, str(path))
         if model is not None:
             self._log_model(model, int(record.dataset["classes"]))
-        mlflow.end_run(record.status)
+        if self._active:
+            mlflow.end_run(record.status)
         self.client.set_terminated(self.run_id, record.status, _milliseconds(end))
 
     def _log_model(self, model: Any, classes: int) -> None:
@@ -159,8 +178,9 @@ class Session:
 
     def abandon(self) -> None:
         """Stop sampling and forget the run, whose server is gone."""
-        with contextlib.suppress(Exception):
-            mlflow.end_run("FAILED")
+        if self._active:
+            with contextlib.suppress(Exception):
+                mlflow.end_run("FAILED")
 
 
 def _use_store(uri: str) -> None:

@@ -1,0 +1,1 @@
+"""What Hydra finds of locexp when it starts; light imports only."""

@@ -1,0 +1,161 @@
+"""The command ``python -m locexp.train``: check everything, then let Hydra run the jobs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.errors import HydraException
+
+from locexp.config import config_directory, register
+from locexp.errors import RunFailedError, Terminated, UserError
+from locexp.folders import check_writable
+from locexp.run.compose import composing, explain
+from locexp.run.job import handed_over, run_job
+from locexp.run.screen import Screen
+from locexp.sweep.conduct import Conductor
+from locexp.sweep.listing import list_jobs
+from locexp.sweep.plan import Plan, SweepJob
+from locexp.sweep.stored import StoredSweep, load, resumed_words
+from locexp.tracking.location import check, location_of
+
+if TYPE_CHECKING:
+    from locexp.run.prepare import Prepared
+
+
+def train_command(words: Sequence[str]) -> int:
+    """Run the command with these arguments; returns its exit status.
+
+    0 done; 1 a run failed or diverged, or its results did not reach the store; 2 bad input, nothing written;
+    130 Ctrl-C; 143 SIGTERM.
+    """
+    try:
+        _run(words)
+    except UserError as error:
+        return _said(f"error: {error}", 2)
+    except HydraException as error:
+        return _said(f"error: {explain(error, words)}", 2)
+    except RunFailedError as error:
+        return _said(f"failed: {error}", 1)
+    except KeyboardInterrupt:
+        return _said("interrupted", 130)
+    return 0
+
+
+def _said(text: str, status: int) -> int:
+    print(text, file=sys.stderr)
+    return status
+
+
+def _run(words: Sequence[str]) -> None:
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # its errors are caught and worded above
+    signal.signal(signal.SIGTERM, _terminate)
+    register()
+    parser = get_args_parser()
+    parser.prog = "python -m locexp.train"
+    arguments = parser.parse_intermixed_args(list(words))
+    flags = [word for word in words if word not in arguments.overrides]
+    if any(getattr(arguments, name) for name in ("help", "hydra_help", "cfg", "info", "shell_completion")):
+        _call_hydra(flags, arguments.overrides)
+        return
+    resumed = resumed_words(arguments.overrides)
+    if resumed is None:
+        _run_jobs(flags, arguments.overrides, arguments.multirun, arguments.config_dir, arguments.config_name, None)
+        return
+    if arguments.multirun or arguments.config_dir:
+        raise UserError("--multirun and --config-dir are stored with the sweep: leave them out beside sweep.resume.")
+    identity, beside = resumed
+    with composing() as composer:
+        settings = composer.compose(_plain(beside)).cfg
+    location = location_of(settings.tracking)
+    check(location)
+    from locexp.tracking.reading import Reader
+
+    presume = "presume_dead=true" in " ".join(beside)
+    stored = load(Reader(location), identity, presume_dead=presume)
+    beside = [word for word in beside if "sweep.presume_dead" not in word]
+    given = {word.lstrip("+~").partition("=")[0] for word in beside}
+    kept = [word for word in stored.words if word.lstrip("+~").partition("=")[0] not in given]
+    flags = ["--config-dir", stored.config_dir] if stored.config_dir else []
+    _run_jobs(flags, [*kept, *beside], stored.multirun, stored.config_dir, None, stored)
+
+
+def _plain(words: Sequence[str]) -> list[str]:
+    """Leave out what only a launcher understands."""
+    return [word for word in words if word.lstrip("+~").startswith(("tracking.", "sweep.on_error", "sweep.dry_run"))]
+
+
+def _run_jobs(
+    flags: list[str],
+    words: list[str],
+    multirun: bool,
+    config_dir: str | None,
+    config_name: str | None,
+    stored: StoredSweep | None,
+) -> None:
+    """Compose and check every job, then let Hydra run the one, or the sweep."""
+    with composing(config_dir, config_name or "config") as composer:
+        plan = Plan(composer, words, multirun=multirun)
+        jobs = plan.next_stage({})
+    if stored is not None:
+        stored.check(jobs)
+    _check_surroundings(jobs, plan)
+    if plan.base.sweep.dry_run:
+        list_jobs(plan, jobs, stored, Screen())
+        return
+    if not plan.is_sweep:
+        handed_over[:] = [_prepare(jobs)]
+        _call_hydra(flags, words)
+        return
+    begun = stored.words if stored else words
+    conductor = Conductor(plan, begun, multirun=multirun, config_dir=config_dir, screen=Screen(), stored=stored)
+    missing = conductor.missing(jobs)
+    if missing:
+        _prepare(missing)
+    flags = [flag for flag in flags if flag not in ("-m", "--multirun")]
+    _call_hydra([*flags, "--multirun"], [*words, conductor.fixed_directory])
+
+
+def _call_hydra(flags: Sequence[str], words: Sequence[str]) -> None:
+    # Hydra's own parser takes no overrides on both sides of a flag.
+    program, sys.argv = sys.argv, ["locexp.train", *flags, *words]
+    try:
+        hydra.main(config_path=str(config_directory()), config_name="config", version_base="1.3")(run_job)()
+    finally:
+        sys.argv = program
+
+
+def _check_surroundings(jobs: Sequence[SweepJob], plan: Plan) -> None:
+    """Check what a process has one of, folders and tracking stores, each once."""
+    values = sorted({str(job.cfg.trainer.deterministic) for job in jobs})
+    if len(values) > 1:
+        raise UserError(
+            f"trainer.deterministic={','.join(values)}: TensorFlow takes one value in a process, so it cannot be "
+            "swept; give one command for each."
+        )
+    check_writable(plan.directory.parent, "hydra.sweep.dir" if plan.is_sweep else "hydra.run.dir")
+    check(location_of(plan.base.tracking))
+
+
+def _prepare(jobs: Sequence[SweepJob]) -> Prepared:
+    """Load the data of every job and build its network once, so that what is wrong shows before Hydra writes."""
+    from locexp.run.prepare import load_problem, prepare
+
+    made: dict[str, Prepared] = {}
+    for job in jobs:
+        load_problem(job.cfg)
+    for job in jobs:
+        shape = str((job.cfg.data, job.cfg.bbox, job.cfg.model, job.cfg.optimizer, job.cfg.trainer.callbacks))
+        if shape not in made:
+            made[shape] = prepare(job.cfg)
+    return next(iter(made.values()))
+
+
+def _terminate(signum: int, frame: FrameType | None) -> None:
+    raise Terminated

@@ -1,0 +1,58 @@
+"""What Hydra calls for each run, in this process or in one that a launcher started."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from locexp.run.link import SweepLink
+
+if TYPE_CHECKING:
+    from locexp.run.prepare import Prepared
+
+handed_over: list[Prepared] = []
+"""What the command has prepared already for the run that is about to start in this process."""
+
+
+def run_job(cfg: DictConfig) -> None:
+    """Train what ``cfg`` says. A run by itself raises where it fails; one of a sweep leaves that in its record.
+
+    Raises:
+        RunFailedError, UserError: a run by itself failed.
+        KeyboardInterrupt, Terminated: the run was stopped, and its record closed.
+    """
+    choices = HydraConfig.get()
+    directory, overrides = Path(choices.runtime.output_dir), list(choices.overrides.task)
+    from locexp.run.execute import execute, record_failure
+    from locexp.run.prepare import prepare
+    from locexp.run.screen import Screen
+
+    link = SweepLink.taken_from(cfg)
+    if link is None:
+        execute(handed_over.pop() if handed_over else prepare(cfg), directory, overrides, Screen())
+        return
+    with Path(os.devnull).open("w") as nowhere:
+        try:
+            prepared = prepare(cfg)
+        except Exception as error:
+            record_failure(cfg, directory, overrides, link, error)
+            return
+        with contextlib.suppress(Exception):  # the record says what happened
+            execute(prepared, directory, overrides, Screen(nowhere), link)
+    del prepared
+    _forget()
+
+
+def _forget() -> None:
+    """Free the last network: a process that trains hundreds would grow otherwise."""
+    keras = sys.modules.get("keras")
+    if keras is not None:
+        keras.backend.clear_session()
+    gc.collect()

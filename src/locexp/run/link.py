@@ -1,0 +1,62 @@
+"""What ties a run to the sweep that it belongs to."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import DictConfig, open_dict
+
+LIST = Path("sweep", "sweep.json")
+"""The file in a sweep's folder, and on its parent run, that says which jobs it has."""
+
+
+@dataclass(frozen=True)
+class SweepLink:
+    """What ties a run to its sweep.
+
+    Attributes:
+        sweep_id: of the sweep.
+        parent_run_id: MLflow's id of the run that holds the sweep.
+        index: of the job in the sweep's list.
+        name: what varies, and the seed.
+        varied: what the sweep varies, key by key.
+    """
+
+    sweep_id: str
+    parent_run_id: str
+    index: int
+    name: str
+    varied: dict[str, str]
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags by which MLflow nests the run, and flat filters find it."""
+        return {
+            "mlflow.parentRunId": self.parent_run_id,
+            "sweep_id": self.sweep_id,
+            "sweep_job": str(self.index),
+            "varied": ",".join(self.varied),
+        } | {f"varied.{key}": value for key, value in self.varied.items()}
+
+    @classmethod
+    def taken_from(cls, cfg: DictConfig) -> SweepLink | None:
+        """Take the sweep's own words out of a job's configuration; ``None`` where the run is by itself."""
+        if "job" not in cfg.sweep:
+            return None
+        stored = json.loads(Path(cfg.sweep.list).read_text())
+        job = stored["jobs"][cfg.sweep.job]
+        with open_dict(cfg):
+            del cfg.sweep["job"], cfg.sweep["list"]
+        return cls(stored["sweep_id"], stored["parent_run_id"], job["index"], job["name"], job["varied"])
+
+
+def link_words(index: int, path: Path) -> list[str]:
+    """Return the overrides that tie a job to the list at ``path``."""
+    return [f"+sweep.job={index}", f"+sweep.list={quoted(str(path))}"]
+
+
+def quoted(text: str) -> str:
+    """Return text as a quoted value of Hydra's grammar."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

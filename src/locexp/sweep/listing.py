@@ -1,0 +1,71 @@
+"""A sweep before it runs: its jobs, which have finished already, and how long the rest may take."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from locexp.errors import UserError
+from locexp.run.screen import Screen, duration
+from locexp.sweep.plan import Key, Plan, SweepJob
+from locexp.sweep.stored import StoredSweep
+from locexp.tracking.location import location_of
+
+if TYPE_CHECKING:
+    from locexp.tracking.reading import StoredRun
+
+SAME = ("data._target_", "data.limit", "trainer.epochs", "trainer.batch_size", "trainer.precision", "model._target_")
+"""The parameters that runs must share for one to tell how long the other takes."""
+
+
+def list_jobs(plan: Plan, jobs: Sequence[SweepJob], stored: StoredSweep | None, screen: Screen) -> None:
+    """Show what a command would run; nothing is written.
+
+    A job counts as done where it has finished in the sweep that is resumed; for a new sweep, a finished run of the
+    same setting and seed elsewhere in the store is pointed out, but would be run again.
+    """
+    runs = _finished_runs(plan)
+    elsewhere: dict[Key, StoredRun] = {}
+    for run in runs:
+        if "config_hash" in run.tags:
+            elsewhere.setdefault((run.tags["config_hash"], int(run.tags["seed"])), run)
+    done = set(stored.finished) if stored else set()
+    for job in jobs:
+        state = "done" if job.key in done else ""
+        if not state and job.key in elsewhere:
+            state = f"(finished before, in {elsewhere[job.key].tags.get('sweep_id', 'a run by itself')})"
+        screen.line(f"{job.index:5}  {job.config_hash}  {job.name:44} {state}".rstrip())
+    missing = [job for job in jobs if job.key not in done]
+    screen.line(f"\n{len(jobs)} jobs, {len(jobs) - len(missing)} done, {len(missing)} to run")
+    if plan.staged:
+        screen.line("More jobs may follow in later stages, from the results of these.")
+    if missing:
+        screen.line(_estimate(missing, runs))
+
+
+def _finished_runs(plan: Plan) -> list[StoredRun]:
+    from locexp.tracking.reading import Reader
+
+    try:
+        return Reader(location_of(plan.base.tracking)).finished()
+    except UserError:  # there is no store yet
+        return []
+
+
+def _estimate(jobs: Sequence[SweepJob], runs: Sequence[StoredRun]) -> str:
+    from locexp.run.provenance import flattened
+
+    wanted = flattened(jobs[0].cfg)
+    alike = [
+        run.metrics["time/total_seconds"]
+        for run in runs
+        if all(run.parameters.get(key) == wanted.get(key) for key in SAME) and "time/total_seconds" in run.metrics
+    ]
+    if not alike:
+        return "How long it takes cannot be told: no finished run in this store has the same data, network and epochs."
+    seconds = statistics.median(alike)
+    return (
+        f"About {duration(seconds * len(jobs))}, one job after the other, at {seconds:.1f} s a job (median of "
+        f"{len(alike)} finished runs with the same data, network and epochs)."
+    )

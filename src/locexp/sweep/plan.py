@@ -1,0 +1,218 @@
+"""The list of jobs of a sweep: from the words of a command to composed, validated jobs, stage by stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import DictConfig, ListConfig
+
+from locexp.config import config_hash, sweep_arguments
+from locexp.errors import UserError, listed
+from locexp.run.compose import Composer, combinations
+from locexp.sweep.setting import Setting, Stages
+from locexp.targets import resolve
+
+Key = tuple[str, int]
+"""What names a job: its config hash and its seed."""
+
+
+@dataclass(frozen=True)
+class SweepJob:
+    """One run of a sweep.
+
+    Attributes:
+        index: its place in the list, from 0.
+        stage: of the plan, from 0.
+        words: the overrides that compose it.
+        cfg: its configuration.
+        config_hash: of its setting.
+        varied: what the sweep varies, key by key, as text; with ``seed`` where there are several.
+    """
+
+    index: int
+    stage: int
+    words: tuple[str, ...]
+    cfg: DictConfig
+    config_hash: str
+    varied: dict[str, str]
+
+    @property
+    def seed(self) -> int:
+        """Its seed."""
+        return int(self.cfg.seed)
+
+    @property
+    def key(self) -> Key:
+        """What finds it among finished runs."""
+        return self.config_hash, self.seed
+
+    @property
+    def name(self) -> str:
+        """What varies, and the seed: ``bbox_weight=0.5 seed=1``."""
+        return job_name(self.varied, self.seed)
+
+    def stored(self) -> dict[str, Any]:
+        """Return what is kept of it in the list on the parent run."""
+        return {
+            "index": self.index,
+            "stage": self.stage,
+            "name": self.name,
+            "words": list(self.words),
+            "config_hash": self.config_hash,
+            "seed": self.seed,
+            "varied": self.varied,
+        }
+
+
+def job_name(varied: Mapping[str, str], seed: int) -> str:
+    """Return the name of a run from what varies: keys by their last part, or more where that is ambiguous."""
+    keys = [key for key in varied if key != "seed"]
+    lasts = [key.rpartition(".")[2] for key in keys]
+    parts = [f"{last if lasts.count(last) == 1 else key}={varied[key]}" for key, last in zip(keys, lasts, strict=True)]
+    return " ".join([*(parts or ["defaults"]), f"seed={seed}"])
+
+
+class Plan:
+    """The jobs of a command, known stage by stage.
+
+    Args:
+        composer: composes and validates.
+        words: the overrides of the command.
+        multirun: whether comma-separated values are a sweep.
+
+    Attributes:
+        base: the configuration that is varied.
+        is_sweep: whether it is one run, or several that belong together.
+        directory: of the run or the sweep.
+        jobs: all that are known so far.
+        staged: whether later stages may follow from what the earlier ones gave.
+
+    Raises:
+        UserError: a configuration is wrong, a value is given twice, or what rules a sweep is swept itself.
+    """
+
+    def __init__(self, composer: Composer, words: Sequence[str], *, multirun: bool) -> None:
+        self._composer = composer
+        self._swept, cells = combinations(words)
+        first = composer.compose(cells[0])
+        self.base = first.cfg
+        sweep = self.base.sweep
+        self.is_sweep = multirun or sweep._target_ is not None or sweep.seeds is not None
+        if self._swept and not self.is_sweep:
+            composer.compose(words)  # raises: several values are a sweep
+        self.directory = composer.compose(cells[0], sweeps=True).directory if self.is_sweep else first.directory
+        _check_swept(self._swept, cells)
+        self._fixed = {word.lstrip("+~").partition("=")[0]: word for word in words}
+        self._seeds = self._all_seeds(cells)
+        self._cells = list(dict.fromkeys(tuple(word for word in cell if not _is_seed(word)) for cell in cells))
+        self._plans = [self._start(cell) for cell in self._cells]
+        self.staged = any(plan is not None for plan in self._plans)
+        self._asked: list[list[list[SweepJob]]] = []
+        self._by_key: dict[Key, SweepJob] = {}
+        self.jobs: list[SweepJob] = []
+
+    def next_stage(self, results: Mapping[Key, dict[str, float] | None]) -> list[SweepJob]:
+        """Return the jobs of the next stage that no earlier stage had; a plan that has ended gives none.
+
+        Args:
+            results: the validation metrics of the jobs so far, ``None`` for those that failed.
+
+        Raises:
+            UserError: the command fixes a key that the plan varies, or a job's configuration is wrong.
+        """
+        settings = [self._settings(number, results) for number in range(len(self._cells))]
+        after = max((job.seed for job in self.jobs), default=-1) + 1
+        queue = []
+        for cell, group in enumerate(settings):
+            for place, setting in enumerate(group):
+                seeds = list(range(after, after + setting.fresh_seeds)) if setting.fresh_seeds else self._seeds
+                queue += [(round_, cell, place, seed) for round_, seed in enumerate(seeds)]
+        self._asked = [[[] for _ in group] for group in settings]
+        stage = self.jobs[-1].stage + 1 if self.jobs else 0
+        new: list[SweepJob] = []
+        for _, cell, place, seed in sorted(queue):  # seeds outermost: a sweep cut short holds whole comparisons
+            job = self._job(len(self.jobs) + len(new), stage, self._cells[cell], settings[cell][place], seed)
+            if job.key not in self._by_key:
+                self._by_key[job.key] = job
+                new.append(job)
+            elif self._plans[cell] is None and not settings[cell][place].values:
+                raise UserError(
+                    f"{' '.join(word for word in self._cells[cell] if _key(word) in self._swept)}: is the same run as "
+                    f"{self._by_key[job.key].name}; what is swept makes no difference."
+                )
+            self._asked[cell][place].append(self._by_key[job.key])
+        self.jobs += new
+        return new
+
+    def _settings(self, number: int, results: Mapping[Key, dict[str, float] | None]) -> list[Setting]:
+        plan = self._plans[number]
+        if plan is None:
+            return [] if self._asked else [Setting()]
+        try:
+            if not self._asked:
+                return next(plan)
+            return plan.send([[results.get(job.key) for job in jobs] for jobs in self._asked[number]])
+        except StopIteration:
+            self._plans[number] = None
+            return []
+
+    def _start(self, cell: tuple[str, ...]) -> Stages | None:
+        cfg = self._composer.compose(cell).cfg
+        if cfg.sweep._target_ is None:
+            return None
+        target = resolve(str(cfg.sweep._target_), "sweep._target_")
+        return target(cfg, **sweep_arguments(cfg))
+
+    def _job(self, index: int, stage: int, cell: tuple[str, ...], setting: Setting, seed: int) -> SweepJob:
+        for key in setting.values:
+            if key in self._fixed:
+                raise UserError(
+                    f"{self._fixed[key]}: the sweep varies {key} itself; leave it out, or sweep it by hand with "
+                    "--multirun and without a sweep."
+                )
+        words = (*cell, *(f"{key}={value}" for key, value in setting.values.items()), f"seed={seed}")
+        cfg = self._composer.compose(words, sweeps=True).cfg
+        varied = {word.partition("=")[0]: word.partition("=")[2] for word in cell if _key(word) in self._swept}
+        varied |= {
+            key: f"{value:g}" if isinstance(value, float) else str(value) for key, value in setting.values.items()
+        }
+        if len(self._seeds) > 1 or setting.fresh_seeds:
+            varied["seed"] = str(seed)
+        return SweepJob(index, stage, words, cfg, config_hash(cfg), varied)
+
+    def _all_seeds(self, cells: Sequence[tuple[str, ...]]) -> list[int]:
+        asked, fixed = self.base.sweep.seeds, self._fixed.get("seed")
+        if "seed" in self._swept:
+            if asked is not None:
+                raise UserError(f"sweep.seeds={asked} and {fixed}: the seeds are given twice; leave one of them out.")
+            return list(dict.fromkeys(int(self._composer.compose(cell).cfg.seed) for cell in cells))
+        if isinstance(asked, ListConfig):
+            if fixed is not None:
+                raise UserError(f"sweep.seeds={list(asked)} and {fixed}: the seeds are given twice; leave one out.")
+            return [int(seed) for seed in asked]
+        first = int(self.base.seed)
+        return list(range(first, first + (asked or 1)))
+
+
+def _key(word: str) -> str:
+    return word.lstrip("+~").partition("=")[0]
+
+
+def _is_seed(word: str) -> bool:
+    return _key(word) == "seed"
+
+
+def _check_swept(keys: Sequence[str], cells: Sequence[tuple[str, ...]]) -> None:
+    """Refuse to sweep what rules the whole sweep, and values that are given twice."""
+    for key in keys:
+        if key.replace("/", ".").split(".")[0] in ("sweep", "hydra", "tracking", "name"):
+            raise UserError(f"{key}: cannot be swept, for it says how the whole sweep is run.")
+        if key == "trainer.threads":
+            raise UserError(
+                f"{key}: TensorFlow takes one value in a process, so it cannot be swept; give one command for each."
+            )
+    if len(set(cells)) < len(cells):
+        twice = next(cell for cell in cells if cells.count(cell) > 1)
+        raise UserError(f"{listed(word for word in twice if _key(word) in keys)}: is given twice in the sweep.")

@@ -1,0 +1,82 @@
+"""The weight sweep: ratios on a logarithmic axis, the configured weights and both tasks alone."""
+
+from __future__ import annotations
+
+import math
+
+from omegaconf import DictConfig
+
+from locexp.errors import UserError
+from locexp.metrics import SELECTION_METRIC
+from locexp.sweep.setting import Setting, Stages, mean_outcome
+
+CLASSIFICATION, BBOX = "loss.classification_weight", "loss.bbox_weight"
+
+
+def check_ranges(
+    low: float, high: float, points: int, constant_sum: bool, single_task: bool, replay_seeds: int
+) -> None:
+    """Check the arguments of :func:`bbox_weight`; raises :class:`UserError`."""
+    check_axis(low, high)
+    if points < 2:
+        raise UserError(f"sweep.points={points}: expected a whole number >= 2.")
+    if replay_seeds < 0:
+        raise UserError(f"sweep.replay_seeds={replay_seeds}: expected a whole number >= 0.")
+
+
+def check_axis(low: float, high: float) -> None:
+    """Check the ends of a logarithmic axis of ratios; raises :class:`UserError`."""
+    if not 0 < low < high:
+        raise UserError(f"sweep.low={low} and sweep.high={high}: expected 0 < low < high.")
+
+
+def bbox_weight(
+    base: DictConfig,
+    *,
+    low: float,
+    high: float,
+    points: int,
+    constant_sum: bool,
+    single_task: bool,
+    replay_seeds: int,
+) -> Stages:
+    """Yield the settings of the sweep, and then, where asked for, the replay of the best and the configured one.
+
+    Args:
+        base: its loss weights are the configured ones.
+        low, high: the ends of bbox_weight / classification_weight, both swept.
+        points: how many ratios, evenly spaced in the logarithm.
+        constant_sum: make the weights sum to 1; else ``classification_weight`` stays as configured (1 where it is 0).
+        single_task: add (1, 0) and (0, 1).
+        replay_seeds: run the setting with the best mean validation :data:`~locexp.metrics.SELECTION_METRIC` and the
+            configured one again on this many fresh seeds, which had no part in the choice.
+    """
+    step = math.log(high / low) / (points - 1)
+    ratios = [low * math.exp(step * index) for index in range(points)]
+    configured = pair(float(base.loss.classification_weight), float(base.loss.bbox_weight))
+    unit = float(base.loss.classification_weight) or 1.0
+    settings = [pair(*weights(ratio, unit, constant_sum)) for ratio in ratios]
+    if configured not in settings:
+        settings.append(configured)
+    if single_task:
+        settings += [alone for alone in (pair(1.0, 0.0), pair(0.0, 1.0)) if alone not in settings]
+    outcomes = yield settings
+    if replay_seeds == 0:
+        return
+    means = [mean_outcome(row, SELECTION_METRIC) for row in outcomes]
+    known = [index for index, mean in enumerate(means) if mean is not None]
+    if not known:
+        return
+    best = settings[max(known, key=lambda index: means[index] or 0.0)]
+    chosen = [best] if best == configured else [best, configured]
+    yield [Setting(setting.values, fresh_seeds=replay_seeds) for setting in chosen]
+
+
+def weights(ratio: float, unit: float, constant_sum: bool) -> tuple[float, float]:
+    """Return (classification_weight, bbox_weight) with the given ratio: summing to 1, or with the first ``unit``."""
+    return (1 / (1 + ratio), ratio / (1 + ratio)) if constant_sum else (unit, unit * ratio)
+
+
+def pair(classification: float, bbox: float) -> Setting:
+    """Return the setting of two weights, rounded to six digits so that they read well in names and tables."""
+    return Setting({CLASSIFICATION: float(f"{classification:.6g}"), BBOX: float(f"{bbox:.6g}")})

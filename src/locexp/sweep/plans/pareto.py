@@ -1,0 +1,57 @@
+"""A search for weights by Optuna with two objectives, accuracy and mean IoU on validation."""
+
+from __future__ import annotations
+
+from omegaconf import DictConfig
+
+from locexp.errors import UserError
+from locexp.sweep.plans.bbox_weight import check_axis, pair
+from locexp.sweep.setting import Stages, mean_outcome
+
+OBJECTIVES = ("accuracy", "mean_iou")
+
+
+def check_ranges(trials: int, batch: int, low: float, high: float, search_seed: int) -> None:
+    """Check the arguments of :func:`pareto`; raises :class:`UserError`."""
+    check_axis(low, high)
+    for name, value in (("trials", trials), ("batch", batch)):
+        if value < 1:
+            raise UserError(f"sweep.{name}={value}: expected a whole number >= 1.")
+    if not 0 <= search_seed < 2**32:
+        raise UserError(f"sweep.search_seed={search_seed}: expected a whole number from 0 to 4294967295.")
+    try:
+        import optuna  # noqa: F401
+    except ImportError:
+        raise UserError("sweep=pareto needs Optuna: pip install 'locexp[optuna]'.") from None
+
+
+def pareto(base: DictConfig, *, trials: int, batch: int, low: float, high: float, search_seed: int) -> Stages:
+    """Yield batches of weights, each chosen by NSGA-II (Deb et al. 2002) from what the earlier ones reached.
+
+    A batch is a generation. A setting whose runs all failed is told to the search as failed, and the search goes on.
+
+    Args:
+        base: its ``classification_weight`` stays (1 where it is 0).
+        trials: how many weights in all.
+        batch: how many at a time.
+        low, high: the ends of bbox_weight / classification_weight.
+        search_seed: drives the search: equal outcomes lead to an equal search.
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    sampler = optuna.samplers.NSGAIISampler(population_size=batch, seed=search_seed)
+    study = optuna.create_study(directions=["maximize"] * len(OBJECTIVES), sampler=sampler)
+    unit = float(base.loss.classification_weight) or 1.0
+    remaining = trials
+    while remaining > 0:
+        asked = [study.ask() for _ in range(min(batch, remaining))]
+        remaining -= len(asked)
+        ratios = [trial.suggest_float("ratio", low, high, log=True) for trial in asked]
+        outcomes = yield [pair(unit, unit * ratio) for ratio in ratios]
+        for trial, row in zip(asked, outcomes, strict=True):
+            values = [mean_outcome(row, name) for name in OBJECTIVES]
+            if any(value is None for value in values):
+                study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            else:
+                study.tell(trial, values)

@@ -1,0 +1,31 @@
+"""Weight pairs that sum to 1, evenly spaced."""
+
+from __future__ import annotations
+
+from omegaconf import DictConfig
+
+from locexp.errors import UserError
+from locexp.sweep.plans.bbox_weight import pair
+from locexp.sweep.setting import Stages
+
+
+def check_ranges(points: int, configured: bool) -> None:
+    """Check the arguments of :func:`simplex`; raises :class:`UserError`."""
+    if points < 3:
+        raise UserError(f"sweep.points={points}: expected a whole number >= 3.")
+
+
+def simplex(base: DictConfig, *, points: int, configured: bool) -> Stages:
+    """Yield the pairs (1 - w, w) for w = 0, 1/(points-1), … 1 as (classification_weight, bbox_weight).
+
+    Args:
+        base: its loss weights are the configured ones.
+        points: how many pairs, both single-task ends included.
+        configured: add the configured weights where they are not among the pairs.
+    """
+    shares = [index / (points - 1) for index in range(points)]
+    settings = [pair(1 - share, share) for share in shares]
+    own = pair(float(base.loss.classification_weight), float(base.loss.bbox_weight))
+    if configured and own not in settings:
+        settings.append(own)
+    yield settings

@@ -1,0 +1,115 @@
+"""How far a sweep is, read from the files that its runs leave, wherever they run."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+from locexp.record import HISTORY, RunRecord
+from locexp.run.screen import Screen, duration
+from locexp.sweep.plan import SweepJob
+
+POLL_SECONDS = 0.5
+SHOWN = {"accuracy": "accuracy", "mean_iou": "mean IoU", "loc_acc_75": "loc_acc_75"}
+
+
+class Progress:
+    """Shows a line for each run that ends, and one passing line with the time that is left.
+
+    Args:
+        screen: where.
+        total: how many jobs are known, finished ones included.
+        done: how many of them had finished before.
+    """
+
+    def __init__(self, screen: Screen, total: int, done: int) -> None:
+        self._screen = screen
+        self._total, self._before, self._ended = total, done, 0
+        self._start = time.monotonic()
+        self._active: dict[int, tuple[SweepJob, Path]] = {}
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._notes: set[str] = set()
+
+    def add(self, jobs: int, done: int) -> None:
+        """Take in the jobs of a further stage, some of which may have finished before."""
+        self._total += jobs
+        self._before += done
+
+    def watch(self, jobs: list[tuple[SweepJob, Path]]) -> None:
+        """Begin to watch jobs and the folders that they will write to."""
+        self._active = {job.index: (job, directory) for job, directory in jobs}
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._loop, daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Stop watching; what has ended since the last look is shown."""
+        if self._thread is not None:
+            self._stop.set()
+            self._thread.join()
+            self._thread = None
+            self._look()
+
+    def _loop(self) -> None:
+        while not self._stop.wait(POLL_SECONDS):
+            self._look()
+
+    def _look(self) -> None:
+        underway, names = 0.0, []
+        for index, (job, directory) in list(self._active.items()):
+            record = read_record(directory)
+            if record is None:
+                continue
+            for note in record.notes:
+                self._say_once(note)
+            if record.status == "RUNNING":
+                epochs = _lines(directory / HISTORY)
+                underway += min(0.99, epochs / int(job.cfg.trainer.epochs))
+                names.append(f"{job.name} epoch {min(epochs + 1, job.cfg.trainer.epochs)}/{job.cfg.trainer.epochs}")
+                continue
+            del self._active[index]
+            self._ended += 1
+            self._screen.line(f"{self._count()} {job.name:44} {_outcome(record)}   {self._left(0.0)}")
+        if names:
+            self._screen.progress(f"{self._count()} {self._left(underway)}  |  {', '.join(names)}"[:160])
+
+    def _say_once(self, note: str) -> None:
+        if note not in self._notes:
+            self._notes.add(note)
+            self._screen.line(f"note     {note}")
+
+    def _count(self) -> str:
+        width = len(str(self._total))
+        return f"[{self._before + self._ended:{width}}/{self._total}]"
+
+    def _left(self, underway: float) -> str:
+        mine = self._total - self._before
+        fraction = (self._ended + underway) / mine if mine else 1.0
+        if not 0 < fraction < 1:
+            return ""
+        seconds = (time.monotonic() - self._start) * (1 - fraction) / fraction
+        return f"{duration(seconds)} left"
+
+
+def read_record(directory: Path) -> RunRecord | None:
+    """Return the record of a run's folder; ``None`` where there is none yet, or none that can be read."""
+    try:
+        return RunRecord.read(directory)
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _outcome(record: RunRecord) -> str:
+    if record.status != "FINISHED":
+        return f"{record.status}: {(record.error or 'no reason known').splitlines()[0][:100]}"
+    values = "  ".join(f"{label} {record.metrics[f'test/{name}']:.4f}" for name, label in SHOWN.items())
+    return f"{values}  {record.metrics['time/total_seconds']:6.1f} s"
+
+
+def _lines(path: Path) -> int:
+    try:
+        return path.read_bytes().count(b"\n")
+    except OSError:
+        return 0

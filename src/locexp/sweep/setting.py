@@ -1,0 +1,37 @@
+"""What a plan yields and what it is told.
+
+A plan is a generator function ``plan(base, **arguments)``: ``base`` is the composed configuration that it varies, the
+arguments are the keys of its ``sweep`` file. It yields stages, lists of :class:`Setting`; after each stage it is sent
+the outcomes, one list a setting with one entry a seed: the validation metrics of the kept epoch by name, such as
+``{"accuracy": .98, "mean_iou": .85}``, or ``None`` where the run failed. Given equal outcomes it must yield equal
+stages: a sweep is resumed by asking it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+
+Outcomes = list[list[dict[str, float] | None]]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One point of a sweep.
+
+    Attributes:
+        values: configuration keys and what they are set to.
+        fresh_seeds: 0 for the seeds of the sweep; n for n seeds that no earlier stage has used.
+    """
+
+    values: dict[str, float | int | str] = field(default_factory=dict)
+    fresh_seeds: int = 0
+
+
+Stages = Generator[list[Setting], Outcomes, None]
+
+
+def mean_outcome(outcomes: Sequence[dict[str, float] | None], name: str) -> float | None:
+    """Return the mean of a metric over the seeds that have it; ``None`` where none has."""
+    values = [outcome[name] for outcome in outcomes if outcome is not None]
+    return sum(values) / len(values) if values else None

@@ -1,0 +1,166 @@
+"""A sweep as it was left: its list, which of its jobs have finished, and what is to be mended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from locexp.errors import RunFailedError, UserError, listed
+from locexp.process import is_alive
+from locexp.run.link import LIST
+from locexp.sweep.plan import Key, SweepJob
+
+if TYPE_CHECKING:
+    from locexp.tracking.reading import Reader, StoredRun
+
+BESIDE = ("tracking.", "hydra/launcher", "hydra.launcher", "sweep.on_error", "sweep.dry_run", "sweep.presume_dead")
+"""What may stand beside ``sweep.resume``: where the sweep is, and how the rest of it is run."""
+
+
+@dataclass
+class StoredSweep:
+    """A sweep in the store.
+
+    Attributes:
+        parent: its parent run.
+        words, multirun, config_dir: of the command that began it.
+        jobs: the stored list.
+        finished: the runs that have finished, by what names a job.
+        dead: runs that are RUNNING in the store though their process has gone.
+        failures: jobs that ended otherwise, and have not finished since.
+    """
+
+    parent: StoredRun
+    words: list[str]
+    multirun: bool
+    config_dir: str | None
+    jobs: list[dict[str, Any]]
+    finished: dict[Key, StoredRun] = field(default_factory=dict)
+    dead: list[StoredRun] = field(default_factory=list)
+
+    @property
+    def sweep_id(self) -> str:
+        """Its id."""
+        return self.parent.tags["sweep_id"]
+
+    @property
+    def directory(self) -> Path:
+        """Where its files lie, or lay on the machine that began it."""
+        return Path(self.parent.tags["directory"])
+
+    def check(self, jobs: Sequence[SweepJob]) -> None:
+        """Check that jobs composed now are those that were stored.
+
+        Raises:
+            UserError: the configuration files have changed since.
+        """
+        for job, stored in zip(jobs, self.jobs, strict=False):
+            if (job.config_hash, job.seed) != (stored["config_hash"], stored["seed"]):
+                raise UserError(
+                    f"sweep.resume={self.sweep_id}: job {stored['index']} ({stored['name']}) is another run now than "
+                    "when the sweep began: the configuration files have changed. Restore them, or begin a new sweep."
+                )
+
+
+def resumed_words(words: Sequence[str]) -> tuple[str, list[str]] | None:
+    """Return which sweep a command resumes, and its other words; ``None`` where it resumes none.
+
+    Raises:
+        UserError: what stands beside ``sweep.resume`` would make it another sweep.
+    """
+    asked = [word for word in words if word.startswith("sweep.resume=")]
+    if not asked or asked[-1] == "sweep.resume=null":
+        return None
+    others = [word for word in words if word not in asked]
+    wrong = [word for word in others if not word.lstrip("+~").startswith(BESIDE)]
+    if wrong:
+        raise UserError(
+            f"{wrong[0]}: cannot stand beside {asked[-1]}, which replays the stored list alone; allowed beside it: "
+            f"{listed(name.rstrip('.') for name in BESIDE)}."
+        )
+    return asked[-1].partition("=")[2].strip("'\""), others
+
+
+def load(reader: Reader, identity: str, *, presume_dead: bool) -> StoredSweep:
+    """Read a sweep and sort its runs; nothing is changed.
+
+    Args:
+        reader: of the store.
+        identity: a sweep id, or ``last``.
+        presume_dead: take runs of other machines, whose process cannot be asked for, as dead.
+
+    Raises:
+        UserError: there is no such sweep, it is still running, or it cannot be known whether it is.
+    """
+    parent = reader.sweep(identity)
+    stored = _list_of(reader, parent)
+    sweep = StoredSweep(parent, stored["words"], stored["multirun"], stored["config_dir"], stored["jobs"])
+    children = reader.children(sweep.sweep_id)
+    for run in [parent, *children]:
+        if run.status != "RUNNING":
+            continue
+        alive = is_alive(run.tags)
+        if alive is None and not presume_dead:
+            raise UserError(
+                f"sweep.resume={sweep.sweep_id}: run {run.name} is RUNNING on {run.tags.get('host')}, which cannot be "
+                "asked from here; if it has ended, add +sweep.presume_dead=true."
+            )
+        if alive:
+            raise UserError(
+                f"sweep.resume={sweep.sweep_id}: {run.name} is still running (process {run.tags['pid']}); wait for it "
+                "or stop it first."
+            )
+    sweep.dead = [run for run in children if run.status == "RUNNING"]
+    sweep.finished = _finished(children)
+    return sweep
+
+
+def mend(reader: Reader, sweep: StoredSweep) -> list[str]:
+    """Close the runs whose process died and log what lies finished in folders; returns what was done, in words."""
+    from locexp.run.relog import relog
+
+    done = []
+    for run in sweep.dead:
+        directory = Path(run.tags.get("directory", ""))
+        try:
+            done.append(relog(str(directory), None))
+        except (UserError, RunFailedError):
+            reader.client.set_terminated(run.run_id, "KILLED")
+            done.append(f"{run.name}: its process has gone; it is KILLED now.")
+    for path in sorted(sweep.directory.glob("*/run.json")):
+        try:
+            record = json.loads(path.read_text())
+        except ValueError:
+            continue
+        if record["status"] == "FINISHED" and not record["logged"]:
+            done.append(relog(str(path.parent), None))
+    if done:
+        sweep.finished = _finished(reader.children(sweep.sweep_id))
+    sweep.dead = []
+    return done
+
+
+def _finished(children: Sequence[StoredRun]) -> dict[Key, StoredRun]:
+    found: dict[Key, StoredRun] = {}
+    for run in children:
+        if run.status == "FINISHED":
+            found.setdefault((run.tags["config_hash"], int(run.tags["seed"])), run)
+    return found
+
+
+def _list_of(reader: Reader, parent: StoredRun) -> dict[str, Any]:
+    try:
+        stored = json.loads(reader.text(parent, str(LIST)) or "")
+        return {"words": stored["words"], "multirun": stored["multirun"]} | stored
+    except (ValueError, KeyError):
+        raise UserError(
+            f"sweep {parent.tags['sweep_id']}: its parent run {parent.run_id} holds no list of jobs ({LIST})."
+        ) from None
+
+
+def validation(metrics: dict[str, float]) -> dict[str, float]:
+    """Return the validation metrics of the kept epoch, which is what a plan may see, by their bare names."""
+    return {name.removeprefix("kept/"): value for name, value in metrics.items() if name.startswith("kept/")}
