@@ -30,20 +30,26 @@ def run_job(cfg: DictConfig) -> None:
     """
     choices = HydraConfig.get()
     directory, overrides = Path(choices.runtime.output_dir), list(choices.overrides.task)
-    from locexp.run.execute import execute, record_failure
     from locexp.run.prepare import prepare
     from locexp.run.screen import Screen
 
     link = SweepLink.taken_from(cfg)
     if link is None:
-        execute(handed_over.pop() if handed_over else prepare(cfg), directory, overrides, Screen())
+        prepared = handed_over.pop() if handed_over else prepare(cfg)
+        from locexp.run.execute import execute
+
+        execute(prepared, directory, overrides, Screen())
         return
     with Path(os.devnull).open("w") as nowhere:
         try:
             prepared = prepare(cfg)
         except Exception as error:
+            from locexp.run.execute import record_failure
+
             record_failure(cfg, directory, overrides, link, error)
             return
+        from locexp.run.execute import execute  # imports TensorFlow, which `prepare` has started quietly
+
         with contextlib.suppress(Exception):  # the record says what happened
             execute(prepared, directory, overrides, Screen(nowhere), link)
     del prepared

@@ -18,7 +18,7 @@ from locexp.record import RunRecord
 from locexp.run.link import LIST, link_words, quoted
 from locexp.run.provenance import flattened, provenance
 from locexp.run.screen import Screen, duration
-from locexp.sweep.launching import LaunchPlan, launch_plan
+from locexp.sweep.launching import LaunchPlan, end_workers, launch_plan
 from locexp.sweep.plan import Key, Plan, SweepJob
 from locexp.sweep.progress import Progress, read_record
 from locexp.sweep.stored import StoredSweep, mend, validation
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+PLACES = ("tracking.uri", "tracking.artifact_root", "tracking.experiment")
 _planned: list[Conductor] = []
 
 
@@ -98,6 +99,7 @@ class Conductor:
             status = "KILLED"
             raise
         finally:
+            end_workers()
             self._close(status)
         if self._failures:
             raise RunFailedError(f"{len(self._failures)} of {len(self.plan.jobs)} jobs did not finish")
@@ -160,7 +162,6 @@ class Conductor:
             "words": self._words,
             "multirun": self._multirun,
             "config_dir": self._config_dir,
-            "staged": self.plan.staged,
             "jobs": [job.stored() for job in self.plan.jobs],
         }
         path = self.directory / LIST
@@ -178,7 +179,7 @@ class Conductor:
     def _introduce(self, how: LaunchPlan) -> None:
         jobs = self.plan.jobs
         missing = len(self.missing(jobs))
-        later = ", more stages follow from their results" if self.plan.staged else ""
+        later = ", more stages follow from their results" if self.plan.more else ""
         self._screen.line(f"sweep    {self.sweep_id}: {len(jobs)} jobs{later}")
         if self.stored:
             self._screen.line(f"resumed  {len(jobs) - missing} have finished before, {missing} are missing")
@@ -332,7 +333,7 @@ class Conductor:
         say(f"charts   {experiment_link(base, record.experiment_id, view='CHART', condition=own)}")
 
     def _elsewhere(self) -> str:
-        tracking = [word for word in self._words if word.startswith("tracking.")]
+        tracking = [word for word in self._words if word.startswith(PLACES)]
         return "".join(f" {word}" for word in tracking)
 
     def _compare(self) -> None:

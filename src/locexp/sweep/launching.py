@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,3 +54,10 @@ def launch_plan(launcher: DictConfig) -> LaunchPlan:
             None, threads, f"ray runs the jobs, {threads} cores each (hydra.launcher.ray.remote.num_cpus)"
         )
     return LaunchPlan(None, None, f"{target} runs the jobs; set trainer.threads if they share a machine")
+
+
+def end_workers() -> None:
+    """End joblib's idle worker processes, which would otherwise stay for five minutes and hold the screen open."""
+    loky = sys.modules.get("joblib.externals.loky")
+    if loky is not None:
+        loky.get_reusable_executor().shutdown(wait=True, kill_workers=True)

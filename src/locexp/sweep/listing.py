@@ -38,8 +38,8 @@ def list_jobs(plan: Plan, jobs: Sequence[SweepJob], stored: StoredSweep | None, 
         screen.line(f"{job.index:5}  {job.config_hash}  {job.name:44} {state}".rstrip())
     missing = [job for job in jobs if job.key not in done]
     screen.line(f"\n{len(jobs)} jobs, {len(jobs) - len(missing)} done, {len(missing)} to run")
-    if plan.staged:
-        screen.line("More jobs may follow in later stages, from the results of these.")
+    if plan.more:
+        screen.line("More jobs follow in a later stage, from the results of these.")
     if missing:
         screen.line(_estimate(missing, runs))
 

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, ListConfig
 from locexp.config import config_hash, sweep_arguments
 from locexp.errors import UserError, listed
 from locexp.run.compose import Composer, combinations
-from locexp.sweep.setting import Setting, Stages
+from locexp.sweep.setting import Setting, Stage, Stages
 from locexp.targets import resolve
 
 Key = tuple[str, int]
@@ -87,7 +87,7 @@ class Plan:
         is_sweep: whether it is one run, or several that belong together.
         directory: of the run or the sweep.
         jobs: all that are known so far.
-        staged: whether later stages may follow from what the earlier ones gave.
+        more: whether another stage may follow from the results of those so far.
 
     Raises:
         UserError: a configuration is wrong, a value is given twice, or what rules a sweep is swept itself.
@@ -108,7 +108,7 @@ class Plan:
         self._seeds = self._all_seeds(cells)
         self._cells = list(dict.fromkeys(tuple(word for word in cell if not _is_seed(word)) for cell in cells))
         self._plans = [self._start(cell) for cell in self._cells]
-        self.staged = any(plan is not None for plan in self._plans)
+        self.more = False
         self._asked: list[list[list[SweepJob]]] = []
         self._by_key: dict[Key, SweepJob] = {}
         self.jobs: list[SweepJob] = []
@@ -122,7 +122,9 @@ class Plan:
         Raises:
             UserError: the command fixes a key that the plan varies, or a job's configuration is wrong.
         """
-        settings = [self._settings(number, results) for number in range(len(self._cells))]
+        stages = [self._stage(number, results) for number in range(len(self._cells))]
+        self.more = any(stage.more for stage in stages)
+        settings = [stage.settings for stage in stages]
         after = max((job.seed for job in self.jobs), default=-1) + 1
         queue = []
         for cell, group in enumerate(settings):
@@ -130,10 +132,10 @@ class Plan:
                 seeds = list(range(after, after + setting.fresh_seeds)) if setting.fresh_seeds else self._seeds
                 queue += [(round_, cell, place, seed) for round_, seed in enumerate(seeds)]
         self._asked = [[[] for _ in group] for group in settings]
-        stage = self.jobs[-1].stage + 1 if self.jobs else 0
+        number = self.jobs[-1].stage + 1 if self.jobs else 0
         new: list[SweepJob] = []
         for _, cell, place, seed in sorted(queue):  # seeds outermost: a sweep cut short holds whole comparisons
-            job = self._job(len(self.jobs) + len(new), stage, self._cells[cell], settings[cell][place], seed)
+            job = self._job(len(self.jobs) + len(new), number, self._cells[cell], settings[cell][place], seed)
             if job.key not in self._by_key:
                 self._by_key[job.key] = job
                 new.append(job)
@@ -146,17 +148,17 @@ class Plan:
         self.jobs += new
         return new
 
-    def _settings(self, number: int, results: Mapping[Key, dict[str, float] | None]) -> list[Setting]:
+    def _stage(self, number: int, results: Mapping[Key, dict[str, float] | None]) -> Stage:
         plan = self._plans[number]
         if plan is None:
-            return [] if self._asked else [Setting()]
+            return Stage([] if self._asked else [Setting()])
         try:
             if not self._asked:
                 return next(plan)
             return plan.send([[results.get(job.key) for job in jobs] for jobs in self._asked[number]])
         except StopIteration:
             self._plans[number] = None
-            return []
+            return Stage([])
 
     def _start(self, cell: tuple[str, ...]) -> Stages | None:
         cfg = self._composer.compose(cell).cfg

@@ -1,7 +1,7 @@
 """What a plan yields and what it is told.
 
 A plan is a generator function ``plan(base, **arguments)``: ``base`` is the composed configuration that it varies, the
-arguments are the keys of its ``sweep`` file. It yields stages, lists of :class:`Setting`; after each stage it is sent
+arguments are the keys of its ``sweep`` file. It yields a :class:`Stage` at a time; after each it is sent
 the outcomes, one list a setting with one entry a seed: the validation metrics of the kept epoch by name, such as
 ``{"accuracy": .98, "mean_iou": .85}``, or ``None`` where the run failed. Given equal outcomes it must yield equal
 stages: a sweep is resumed by asking it again.
@@ -28,7 +28,15 @@ class Setting:
     fresh_seeds: int = 0
 
 
-Stages = Generator[list[Setting], Outcomes, None]
+@dataclass(frozen=True)
+class Stage:
+    """The settings of one stage, and whether another may follow from their outcomes."""
+
+    settings: list[Setting]
+    more: bool = False
+
+
+Stages = Generator[Stage, Outcomes, None]
 
 
 def mean_outcome(outcomes: Sequence[dict[str, float] | None], name: str) -> float | None:

@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 from locexp.errors import UserError
 from locexp.metrics import SELECTION_METRIC
-from locexp.sweep.setting import Setting, Stages, mean_outcome
+from locexp.sweep.setting import Setting, Stage, Stages, mean_outcome
 
 CLASSIFICATION, BBOX = "loss.classification_weight", "loss.bbox_weight"
 
@@ -60,7 +60,7 @@ def bbox_weight(
         settings.append(configured)
     if single_task:
         settings += [alone for alone in (pair(1.0, 0.0), pair(0.0, 1.0)) if alone not in settings]
-    outcomes = yield settings
+    outcomes = yield Stage(settings, more=replay_seeds > 0)
     if replay_seeds == 0:
         return
     means = [mean_outcome(row, SELECTION_METRIC) for row in outcomes]
@@ -69,7 +69,7 @@ def bbox_weight(
         return
     best = settings[max(known, key=lambda index: means[index] or 0.0)]
     chosen = [best] if best == configured else [best, configured]
-    yield [Setting(setting.values, fresh_seeds=replay_seeds) for setting in chosen]
+    yield Stage([Setting(setting.values, fresh_seeds=replay_seeds) for setting in chosen])
 
 
 def weights(ratio: float, unit: float, constant_sum: bool) -> tuple[float, float]:

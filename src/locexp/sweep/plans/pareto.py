@@ -6,7 +6,7 @@ from omegaconf import DictConfig
 
 from locexp.errors import UserError
 from locexp.sweep.plans.bbox_weight import check_axis, pair
-from locexp.sweep.setting import Stages, mean_outcome
+from locexp.sweep.setting import Stage, Stages, mean_outcome
 
 OBJECTIVES = ("accuracy", "mean_iou")
 
@@ -48,7 +48,7 @@ def pareto(base: DictConfig, *, trials: int, batch: int, low: float, high: float
         asked = [study.ask() for _ in range(min(batch, remaining))]
         remaining -= len(asked)
         ratios = [trial.suggest_float("ratio", low, high, log=True) for trial in asked]
-        outcomes = yield [pair(unit, unit * ratio) for ratio in ratios]
+        outcomes = yield Stage([pair(unit, unit * ratio) for ratio in ratios], more=remaining > 0)
         for trial, row in zip(asked, outcomes, strict=True):
             values = [mean_outcome(row, name) for name in OBJECTIVES]
             if any(value is None for value in values):

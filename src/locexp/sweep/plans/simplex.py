@@ -6,7 +6,7 @@ from omegaconf import DictConfig
 
 from locexp.errors import UserError
 from locexp.sweep.plans.bbox_weight import pair
-from locexp.sweep.setting import Stages
+from locexp.sweep.setting import Stage, Stages
 
 
 def check_ranges(points: int, configured: bool) -> None:
@@ -28,4 +28,4 @@ def simplex(base: DictConfig, *, points: int, configured: bool) -> Stages:
     own = pair(float(base.loss.classification_weight), float(base.loss.bbox_weight))
     if configured and own not in settings:
         settings.append(own)
-    yield settings
+    yield Stage(settings)
