@@ -1,0 +1,1 @@
+"""From finished runs to conclusions: fronts, tests, tables, the report. Only :mod:`.comparison` reads runs."""

@@ -1,0 +1,125 @@
+"""Which setting to use: chosen on validation, judged on test, with paired tests over seeds.
+
+Every setting is compared with the default weights (one family) and with the chosen one (another); in both, p values
+are corrected by Holm. Choosing the best on validation and testing it on test is not independent, for both come from
+the same networks. Against the default, the chosen setting is one of the comparisons that were declared, so Holm over
+all of them keeps the family-wise error whichever is chosen. Against the chosen one, every pair could have been asked
+for, so the correction counts all pairs. ``benchmarks/false_positives.py`` measures what this gives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from locexp.analysis.statistics import (
+    ALPHA,
+    Interval,
+    holm,
+    mean_interval,
+    seeds_for_power,
+    seeds_needed,
+    signed_rank,
+    smallest_reachable_p,
+)
+
+Verdict = Literal["better", "worse", "no difference seen", "too few seeds to tell"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A setting against another, on test, paired by seed.
+
+    Attributes:
+        setting: its index.
+        difference: setting minus the other, with its 95 % interval over seeds.
+        p: of the signed-rank test; corrected: by Holm; reachable: the least corrected p that so many seeds can give.
+        verdict: on the setting, from the corrected p at 5 %.
+        would_do: how many seeds would find a difference like this one in four of five sweeps; ``None``: over 1000.
+    """
+
+    setting: int
+    difference: Interval
+    p: float
+    corrected: float
+    reachable: float
+    verdict: Verdict
+    would_do: int | None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a sweep says.
+
+    Attributes:
+        chosen: the setting with the best mean on validation, over the seeds that all complete settings share.
+        seeds: how many seeds that were.
+        against_default: every other setting against the default one; empty where there is none.
+        against_chosen: every other setting against the chosen one.
+    """
+
+    chosen: int
+    seeds: int
+    against_default: list[Comparison]
+    against_chosen: list[Comparison]
+
+
+def decide(validation: np.ndarray, test: np.ndarray, default: int | None) -> Decision:
+    """Choose a setting and compare it.
+
+    Args:
+        validation: float (settings, seeds), the metric to choose by, higher is better; NaN where a run is missing.
+        test: the same on test.
+        default: the index of the default setting.
+
+    Raises:
+        ValueError: no setting has a value.
+    """
+    has = np.isfinite(validation) & np.isfinite(test)
+    if not has.any():
+        raise ValueError("no setting has a finished run")
+    complete = has.sum(axis=1) == has.sum(axis=1).max()
+    shared = has[complete].all(axis=0)
+    if not shared.any():  # no seed in common: each complete setting by its own
+        shared = has.any(axis=0)
+    means = np.full(len(validation), -np.inf)
+    for index in np.flatnonzero(complete):
+        means[index] = np.nanmean(validation[index, shared])
+    chosen = int(means.argmax())
+    count = len(test)
+    pairs = count * (count - 1) // 2
+    against_default = [] if default is None else _family(test, default, max(count - 1, 1))
+    return Decision(chosen, int(shared.sum()), against_default, _family(test, chosen, max(pairs, 1)))
+
+
+def _family(test: np.ndarray, other: int, comparisons: int) -> list[Comparison]:
+    settings = [index for index in range(len(test)) if index != other]
+    differences = [_paired(test[index], test[other]) for index in settings]
+    p_values = [signed_rank(pairs) for pairs in differences]
+    corrected = holm(p_values, comparisons)
+    return [
+        _judged(index, pairs, p, adjusted, comparisons)
+        for index, pairs, p, adjusted in zip(settings, differences, p_values, corrected, strict=True)
+    ]
+
+
+def _paired(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    both = np.isfinite(first) & np.isfinite(second)
+    return np.asarray(first[both] - second[both])
+
+
+def _judged(setting: int, pairs: np.ndarray, p: float, corrected: float, comparisons: int) -> Comparison:
+    reachable = smallest_reachable_p(len(pairs), comparisons)
+    verdict: Verdict
+    if reachable > ALPHA:
+        verdict = "too few seeds to tell"
+    elif corrected > ALPHA:
+        verdict = "no difference seen"
+    else:
+        verdict = "better" if np.median(pairs) > 0 else "worse"
+    would_do = seeds_for_power(pairs, comparisons)
+    if would_do is None and reachable > ALPHA and len(pairs) < 2:
+        would_do = seeds_needed(comparisons)
+    return Comparison(setting, mean_interval(pairs), p, corrected, reachable, verdict, would_do)

@@ -1,0 +1,148 @@
+"""Statistics of a sweep: intervals over seeds, paired tests, corrections, and how many seeds would do."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special, stats
+
+ALPHA = 0.05
+EXACT_LIMIT = 60
+"""Up to this many pairs the signed-rank test is exact; beyond it, the normal approximation is."""
+EFFICIENCY = 3 / math.pi
+"""Of the signed-rank test against the t-test where differences are normal (Hodges & Lehmann 1956)."""
+MOST_SEEDS = 1000
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean and half the width of its interval; not a number where one value says nothing of the spread."""
+
+    mean: float
+    half_width: float
+    n: int
+
+
+def mean_interval(values: Sequence[float] | np.ndarray, confidence: float = 0.95) -> Interval:
+    """Return the mean with Student's interval over independent values, such as seeds."""
+    data = np.asarray(values, float)
+    if len(data) < 2:
+        return Interval(float(data.mean()) if len(data) else math.nan, math.nan, len(data))
+    quantile = stats.t.ppf((1 + confidence) / 2, len(data) - 1)
+    return Interval(float(data.mean()), float(quantile * data.std(ddof=1) / math.sqrt(len(data))), len(data))
+
+
+def signed_rank(differences: Sequence[float] | np.ndarray) -> float:
+    """Return the two-sided p of Wilcoxon's signed-rank test over paired differences (Wilcoxon 1945).
+
+    Zeros are dropped and ties share their mean rank; the null distribution is that of all sign flips of these ranks,
+    so the p is exact with ties too, up to :data:`EXACT_LIMIT` pairs. No pairs at all give 1.
+    """
+    data = np.asarray(differences, float)
+    data = data[data != 0]
+    if len(data) == 0:
+        return 1.0
+    if len(data) > EXACT_LIMIT:
+        return float(stats.wilcoxon(data, method="approx", correction=True).pvalue)
+    doubled = np.rint(2 * stats.rankdata(np.abs(data))).astype(int)  # mean ranks are whole or half
+    statistic = int(doubled[data > 0].sum())
+    counts = _sign_flips(tuple(sorted(doubled.tolist())))
+    total = 2.0 ** len(data)
+    tail = min(counts[: statistic + 1].sum(), counts[statistic:].sum())
+    return float(min(1.0, 2 * tail / total))
+
+
+@functools.lru_cache(maxsize=256)
+def _sign_flips(ranks: tuple[int, ...]) -> np.ndarray:
+    """Return how many of the 2^n sign flips give each sum of positive ranks."""
+    counts = np.zeros(sum(ranks) + 1)
+    counts[0] = 1
+    for rank in ranks:
+        counts[rank:] += counts[:-rank].copy()
+    return counts
+
+
+def holm(p_values: Sequence[float], comparisons: int | None = None) -> list[float]:
+    """Return p values corrected for several comparisons by Holm's step-down procedure (Holm 1979).
+
+    Args:
+        p_values: of the comparisons that were made.
+        comparisons: how many were declared, where that is more.
+    """
+    count = max(comparisons or 0, len(p_values))
+    corrected, running = [0.0] * len(p_values), 0.0
+    for place, index in enumerate(np.argsort(p_values, kind="stable")):
+        running = max(running, min(1.0, (count - place) * p_values[index]))
+        corrected[index] = running
+    return corrected
+
+
+def smallest_reachable_p(pairs: int, comparisons: int) -> float:
+    """Return the least corrected p that the signed-rank test can give: comparisons · 2 / 2^pairs, at most 1."""
+    return min(1.0, comparisons * 2.0 ** (1 - pairs))
+
+
+def seeds_needed(comparisons: int, alpha: float = ALPHA) -> int:
+    """Return the fewest pairs at which a corrected p of at most ``alpha`` can be reached at all."""
+    return max(1, math.ceil(math.log2(comparisons / alpha) + 1 - 1e-12))
+
+
+def seeds_for_power(
+    differences: Sequence[float] | np.ndarray, comparisons: int, power: float = 0.8, alpha: float = ALPHA
+) -> int | None:
+    """Return how many seeds would do to find a difference like the observed one.
+
+    The power of the t-test at ``alpha / comparisons`` for normal differences of the observed mean and standard
+    deviation, by the noncentral t distribution, over the signed-rank test's efficiency of 3/π.
+
+    Returns:
+        The number, at least :func:`seeds_needed`; ``None`` beyond :data:`MOST_SEEDS` or without a difference.
+    """
+    data = np.asarray(differences, float)
+    least = seeds_needed(comparisons, alpha)
+    if len(data) < 2 or data.mean() == 0:
+        return None
+    spread = data.std(ddof=1)
+    if spread == 0:
+        return least
+    effect = abs(data.mean()) / spread
+    counts = np.arange(2, MOST_SEEDS + 1)
+    quantile = stats.t.ppf(1 - alpha / comparisons / 2, counts - 1)
+    reached = 1 - special.nctdtr(counts - 1, effect * np.sqrt(counts), quantile) >= power
+    if not reached.any():
+        return None
+    found = math.ceil(counts[reached.argmax()] / EFFICIENCY)
+    return max(least, found) if found <= MOST_SEEDS else None
+
+
+def bootstrap_interval(
+    differences: np.ndarray, confidence: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> tuple[float, float]:
+    """Return the percentile interval of a mean over examples (Efron 1979).
+
+    Args:
+        differences: (n,), one value an example.
+        confidence: of the interval.
+        resamples: of n examples each, with replacement.
+        seed: drives the resampling.
+    """
+    data = np.asarray(differences, float)
+    random = np.random.default_rng(seed)
+    means = np.array([data[random.integers(0, len(data), len(data))].mean() for _ in range(resamples)])
+    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
+
+
+def delta_m(metrics: Mapping[str, float], single_task: Mapping[str, float]) -> tuple[float, dict[str, float]]:
+    """Return Δm% and its terms: how much worse than alone, on average; lower is better (Maninis et al. 2019).
+
+    Args:
+        metrics: of a setting, by name; higher is better in each.
+        single_task: the same of the runs that trained one task alone.
+    """
+    terms = {name: -100 * (metrics[name] - alone) / alone for name, alone in single_task.items()}
+    return sum(terms.values()) / len(terms), terms
