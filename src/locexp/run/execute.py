@@ -14,7 +14,7 @@ from locexp.errors import RunFailedError, Terminated
 from locexp.record import RunRecord, append_history
 from locexp.run import report
 from locexp.run.link import SweepLink
-from locexp.run.prepare import Prepared, Problem
+from locexp.run.prepare import Prepared, Problem, monitor
 from locexp.run.provenance import flattened, provenance, run_name
 from locexp.run.saving import MODEL, save, save_checked
 from locexp.run.screen import Screen, final_table
@@ -95,6 +95,7 @@ def _open_record(
     bare = _bare_record(cfg, location, directory, overrides, link)
     bare.tags |= {
         "data_name": dataset.name,
+        "classes": str(dataset.num_classes),
         "data_source": dataset.source,
         "data_digest": dataset.digest,
         "scenes_digest": problem.scenes_digest,
@@ -108,6 +109,9 @@ def _open_record(
         )
     if dataset.validation_is_test:
         notes.append("The test set is the validation set here, as data.validation=test asks: nothing is held out.")
+    watched = monitor(cfg)
+    if watched != cfg.trainer.monitor:
+        notes.append(f"One task is trained alone, so {watched} picks the best epoch, not {cfg.trainer.monitor}.")
     if os.environ.get("MLFLOW_TRACKING_URI") and cfg.tracking.uri is None:
         notes.append(
             f"MLFLOW_TRACKING_URI is set but not read: results go to {location.uri}. "

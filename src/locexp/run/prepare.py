@@ -132,11 +132,23 @@ def prepare(cfg: DictConfig) -> Prepared:
         batch_size=trainer.batch_size,
         steps_per_call=trainer.steps_per_call,
         evaluation_batch_size=trainer.evaluation_batch_size,
-        monitor=trainer.monitor,
+        monitor=monitor(cfg),
         keep=trainer.keep,
         early_stopping=trainer.early_stopping,
     )
     return Prepared(cfg, problem, stack, schedule)
+
+
+def monitor(cfg: DictConfig) -> str:
+    """Return the metric that picks the best epoch: ``trainer.monitor``, or, where one task is trained alone and the
+    monitor asks for both, that task's own metric. An untrained box would pick the epoch of the classifier by chance.
+    """
+    asked = str(cfg.trainer.monitor)
+    if not asked.startswith("val/loc_acc_"):
+        return asked
+    if cfg.loss.bbox_weight == 0:
+        return "val/accuracy"
+    return "val/mean_iou" if cfg.loss.classification_weight == 0 else asked
 
 
 def make(node: DictConfig, key: str, skip: tuple[str, ...] = (), **given: Any) -> Any:

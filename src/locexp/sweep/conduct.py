@@ -122,6 +122,7 @@ class Conductor:
             "kind": "sweep",
             "sweep_id": self.sweep_id,
             "varied": ",".join(dict.fromkeys(key for job in self.plan.jobs for key in job.varied)),
+            "default_hash": self.plan.default_hash or "",
             "directory": str(self.directory),
         }
         del tags["config_hash"], tags["seed"]
@@ -338,3 +339,14 @@ class Conductor:
 
     def _compare(self) -> None:
         """Compare what has finished; a sweep that cannot be compared is still a sweep."""
+        from locexp.analysis.compare import try_to_compare
+        from locexp.tracking.reading import Reader
+
+        try:
+            reader = Reader(self.location)
+            lines = try_to_compare(reader, reader.sweep(self.sweep_id))
+        except Exception as error:  # the server was lost
+            logger.info("the comparison failed", exc_info=True)
+            lines = [f"note     not compared: {(str(error).strip() or type(error).__name__).splitlines()[0][:200]}"]
+        for line in lines:
+            self._screen.line(line)

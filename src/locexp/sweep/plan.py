@@ -87,6 +87,7 @@ class Plan:
         is_sweep: whether it is one run, or several that belong together.
         directory: of the run or the sweep.
         jobs: all that are known so far.
+        default_hash: the config hash of what the command would run without a sweep, where that is a run at all.
         more: whether another stage may follow from the results of those so far.
 
     Raises:
@@ -104,6 +105,7 @@ class Plan:
             composer.compose(words)  # raises: several values are a sweep
         self.directory = composer.compose(cells[0], sweeps=True).directory if self.is_sweep else first.directory
         _check_swept(self._swept, cells)
+        self.default_hash = self._default_hash(words)
         self._fixed = {word.lstrip("+~").partition("=")[0]: word for word in words}
         self._seeds = self._all_seeds(cells)
         self._cells = list(dict.fromkeys(tuple(word for word in cell if not _is_seed(word)) for cell in cells))
@@ -112,6 +114,12 @@ class Plan:
         self._asked: list[list[list[SweepJob]]] = []
         self._by_key: dict[Key, SweepJob] = {}
         self.jobs: list[SweepJob] = []
+
+    def _default_hash(self, words: Sequence[str]) -> str | None:
+        try:
+            return config_hash(self._composer.compose([word for word in words if _key(word) not in self._swept]).cfg)
+        except UserError:  # something is required that the sweep gives
+            return None
 
     def next_stage(self, results: Mapping[Key, dict[str, float] | None]) -> list[SweepJob]:
         """Return the jobs of the next stage that no earlier stage had; a plan that has ended gives none.

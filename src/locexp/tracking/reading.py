@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from locexp.errors import UserError, nearest
-from locexp.tracking.location import Location
+from locexp.tracking.location import Location, local_path
 
 PAGE = 1000
 
@@ -25,6 +25,7 @@ class StoredRun:
     status: str
     start_time: float
     end_time: float | None
+    artifact_uri: str = ""
     parameters: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
@@ -100,10 +101,12 @@ class Reader:
         return None if content is None else content.decode()
 
     def content(self, run: StoredRun, path: str) -> bytes | None:
-        """Return an artifact's bytes, from the run's own folder where that is on this machine, else from the store."""
-        own = Path(run.tags.get("directory", "")) / path
-        if run.tags.get("directory") and own.is_file():
-            return own.read_bytes()
+        """Return an artifact's bytes, from the store; where that has none, from the run's folder on this machine."""
+        places = [local_path(run.artifact_uri) / path] if run.artifact_uri.startswith("file://") else []
+        places += [Path(run.tags["directory"]) / path] if run.tags.get("directory") else []
+        for place in places:
+            if place.is_file():
+                return place.read_bytes()
         with tempfile.TemporaryDirectory() as folder:
             try:
                 return Path(self.client.download_artifacts(run.run_id, path, folder)).read_bytes()
@@ -141,6 +144,7 @@ def _plain(run: Any) -> StoredRun:
         status=run.info.status,
         start_time=run.info.start_time / 1000,
         end_time=run.info.end_time / 1000 if run.info.end_time else None,
+        artifact_uri=run.info.artifact_uri or "",
         parameters=dict(run.data.params),
         tags=dict(run.data.tags),
         metrics=dict(run.data.metrics),

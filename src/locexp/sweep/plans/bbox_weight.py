@@ -53,13 +53,13 @@ def bbox_weight(
     """
     step = math.log(high / low) / (points - 1)
     ratios = [low * math.exp(step * index) for index in range(points)]
-    configured = pair(float(base.loss.classification_weight), float(base.loss.bbox_weight))
+    configured = pair(base, float(base.loss.classification_weight), float(base.loss.bbox_weight))
     unit = float(base.loss.classification_weight) or 1.0
-    settings = [pair(*weights(ratio, unit, constant_sum)) for ratio in ratios]
+    settings = [pair(base, *weights(ratio, unit, constant_sum)) for ratio in ratios]
     if configured not in settings:
         settings.append(configured)
     if single_task:
-        settings += [alone for alone in (pair(1.0, 0.0), pair(0.0, 1.0)) if alone not in settings]
+        settings += [alone for alone in (pair(base, unit, 0.0), pair(base, 0.0, 1.0)) if alone not in settings]
     outcomes = yield Stage(settings, more=replay_seeds > 0)
     if replay_seeds == 0:
         return
@@ -77,6 +77,9 @@ def weights(ratio: float, unit: float, constant_sum: bool) -> tuple[float, float
     return (1 / (1 + ratio), ratio / (1 + ratio)) if constant_sum else (unit, unit * ratio)
 
 
-def pair(classification: float, bbox: float) -> Setting:
-    """Return the setting of two weights, rounded to six digits so that they read well in names and tables."""
-    return Setting({CLASSIFICATION: float(f"{classification:.6g}"), BBOX: float(f"{bbox:.6g}")})
+def pair(base: DictConfig, classification: float, bbox: float) -> Setting:
+    """Return the setting of two weights, rounded to six digits; a classification weight as configured goes unsaid."""
+    values: dict[str, float | int | str] = {BBOX: float(f"{bbox:.6g}")}
+    if float(f"{classification:.6g}") != float(base.loss.classification_weight):
+        values = {CLASSIFICATION: float(f"{classification:.6g}")} | values
+    return Setting(values)

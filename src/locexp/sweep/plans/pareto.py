@@ -48,7 +48,7 @@ def pareto(base: DictConfig, *, trials: int, batch: int, low: float, high: float
         asked = [study.ask() for _ in range(min(batch, remaining))]
         remaining -= len(asked)
         ratios = [trial.suggest_float("ratio", low, high, log=True) for trial in asked]
-        outcomes = yield Stage([pair(unit, unit * ratio) for ratio in ratios], more=remaining > 0)
+        outcomes = yield Stage([pair(base, unit, unit * ratio) for ratio in ratios], more=remaining > 0)
         for trial, row in zip(asked, outcomes, strict=True):
             values = [mean_outcome(row, name) for name in OBJECTIVES]
             if any(value is None for value in values):

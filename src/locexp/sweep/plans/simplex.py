@@ -24,8 +24,8 @@ def simplex(base: DictConfig, *, points: int, configured: bool) -> Stages:
         configured: add the configured weights where they are not among the pairs.
     """
     shares = [index / (points - 1) for index in range(points)]
-    settings = [pair(1 - share, share) for share in shares]
-    own = pair(float(base.loss.classification_weight), float(base.loss.bbox_weight))
+    settings = [pair(base, 1 - share, share) for share in shares]
+    own = pair(base, float(base.loss.classification_weight), float(base.loss.bbox_weight))
     if configured and own not in settings:
         settings.append(own)
     yield Stage(settings)

@@ -1,0 +1,179 @@
+"""From the id of a sweep to its comparison, on screen, in files and on the parent run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from locexp.analysis.results import METRICS, SettingRuns, mixtures, sort_runs
+from locexp.config import TrackingConfig
+from locexp.errors import UserError, listed, nearest
+from locexp.metrics import SELECTION_METRIC
+from locexp.process import is_alive
+from locexp.tracking.location import check, location_of
+
+if TYPE_CHECKING:
+    from locexp.tracking.reading import Reader, StoredRun
+
+FOLDER = "comparison"
+
+
+@dataclass
+class CompareOptions:
+    """The ``compare`` keys.
+
+    Attributes:
+        allow_mixed: compare runs of different data, budgets or code all the same; the report says so.
+        metric: what settings are chosen by and tested on.
+    """
+
+    allow_mixed: bool = False
+    metric: str = SELECTION_METRIC
+
+
+@dataclass
+class CompareConfig:
+    """What ``python -m locexp.compare`` takes."""
+
+    compare: CompareOptions = field(default_factory=CompareOptions)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+
+
+def compare_command(words: Sequence[str], say: Callable[[str], None]) -> None:
+    """Compare the sweep that the words name; the last one by default.
+
+    Raises:
+        UserError: there is no such sweep, it is empty or running, or its runs must not be compared.
+    """
+    identity, cfg = read_words(words)
+    location = location_of(cfg.tracking)
+    check(location)
+    from locexp.tracking.reading import Reader
+
+    reader = Reader(location)
+    if identity == "list":
+        for line in listing(reader):
+            say(line)
+        return
+    parent = reader.sweep(identity)
+    if parent.status == "RUNNING" and is_alive(parent.tags) is not False:
+        raise UserError(
+            f"sweep {parent.tags['sweep_id']} is still running (process {parent.tags.get('pid')} on "
+            f"{parent.tags.get('host')}); it is compared when it ends."
+        )
+    lines = compare_sweep(reader, parent, cfg.compare)
+    for line in lines:
+        say(line)
+
+
+def read_words(words: Sequence[str]) -> tuple[str, Any]:
+    """Return the sweep's id and the configuration; raises :class:`UserError`."""
+    plain = [word for word in words if "=" not in word]
+    if len(plain) > 1:
+        raise UserError(f"{' '.join(plain)}: expected one sweep id, or last, and key=value words.")
+    cfg = OmegaConf.structured(CompareConfig)
+    for word in words:
+        key, equals, _ = word.partition("=")
+        if not equals:
+            continue
+        names = [f"{group}.{name}" for group in cfg for name in cfg[group]]
+        if key not in names:
+            raise UserError(f"{word}: unknown key; allowed: {listed(names)}.{nearest(key, names)}")
+        try:
+            cfg.merge_with_dotlist([word])
+        except OmegaConfBaseException as error:
+            raise UserError(f"{word}: {str(error).splitlines()[0]}.") from error
+    if cfg.compare.metric not in METRICS:
+        why = " The total loss depends on the weights, so it ranks nothing." if cfg.compare.metric == "loss" else ""
+        raise UserError(
+            f"compare.metric={cfg.compare.metric}: expected one of {listed(METRICS)}."
+            f"{why or nearest(cfg.compare.metric, METRICS)}"
+        )
+    return (plain[0] if plain else "last"), cfg
+
+
+def compare_sweep(reader: Reader, parent: StoredRun, options: Any) -> list[str]:
+    """Compare a sweep, write the report and log it; returns what is said on screen.
+
+    Args:
+        reader: of the store.
+        parent: the sweep's parent run.
+        options: a :class:`CompareOptions`.
+
+    Raises:
+        UserError: nothing can be compared, or must not be; nothing has been written then.
+    """
+    from locexp.analysis.answer import answers, as_text, table
+    from locexp.analysis.comparison import compare_settings
+    from locexp.analysis.report import write_report
+
+    sweep_id = parent.tags["sweep_id"]
+    groups = _sorted(reader, sweep_id)
+    notes = _notes(groups, options.allow_mixed, sweep_id)
+    found = compare_settings(
+        groups, default_hash=parent.tags.get("default_hash"), metric=options.metric, read=reader.content
+    )
+    own = Path(parent.tags.get("directory", ""))
+    home = own if parent.tags.get("directory") and own.is_dir() else Path(f"sweep-{sweep_id}")
+    title = f"{parent.name}: {len(found.settings)} settings, {len(found.seeds)} seeds"
+    missing = write_report(home / FOLDER, found, title=title, notes=notes, read=reader.content)
+    for path in sorted((home / FOLDER).iterdir()):
+        reader.client.log_artifact(parent.run_id, str(path), FOLDER)
+    lines = ["", *as_text(table(found)), "", *answers(found)]
+    lines += [f"note     {note}" for note in [*notes, *missing]]
+    return [*lines, "", f"Report   {home / FOLDER / 'report.html'}"]
+
+
+def _sorted(reader: Reader, sweep_id: str) -> list[SettingRuns]:
+    try:
+        return sort_runs(reader.children(sweep_id))
+    except UserError as error:
+        raise UserError(f"sweep {sweep_id}: {error}") from None
+
+
+def _notes(groups: Sequence[SettingRuns], allow_mixed: bool, sweep_id: str) -> list[str]:
+    reasons = mixtures(groups)
+    if reasons and not allow_mixed:
+        raise UserError(
+            f"sweep {sweep_id}: its runs must not be compared, for they differ in more than their settings: "
+            f"{'; '.join(reasons)}. compare.allow_mixed=true compares them all the same."
+        )
+    notes = [f"Mixed, as compare.allow_mixed asks: {reason}" for reason in reasons]
+    empty = [group.label for group in groups if not group.runs]
+    if empty:
+        notes.append(f"No run has finished of: {'; '.join(empty)}.")
+    failed = sum(group.failures for group in groups)
+    if failed:
+        notes.append(f"{failed} jobs did not finish; they are counted in the column failed, and in nothing else.")
+    counts = {len(group.runs) for group in groups if group.runs}
+    if len(counts) > 1:
+        notes.append(f"The settings have from {min(counts)} to {max(counts)} seeds; tests pair those that both have.")
+    return notes
+
+
+def listing(reader: Reader) -> list[str]:
+    """Return a line for each sweep of the experiment, the latest first."""
+    import time
+
+    from locexp.analysis.answer import as_text
+
+    rows = [["sweep", "status", "finished", "failed", "began", "name"]]
+    for run in reader.sweeps():
+        counts = [run.metrics.get(f"sweep/{name}", float("nan")) for name in ("finished", "jobs", "failed")]
+        shown = ["?" if count != count else f"{count:.0f}" for count in counts]
+        began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.start_time))
+        rows.append([run.tags["sweep_id"], run.status, f"{shown[0]}/{shown[1]}", shown[2], began, run.name])
+    return as_text(rows) if len(rows) > 1 else ["There is no sweep in this experiment yet."]
+
+
+def try_to_compare(reader: Reader, parent: StoredRun) -> list[str]:
+    """Compare a sweep that has just ended; where it cannot be, say why."""
+    try:
+        return compare_sweep(reader, parent, CompareOptions())
+    except UserError as error:
+        return [f"note     not compared: {error}"]

@@ -1,0 +1,139 @@
+"""Finished runs sorted by setting, and the reasons why some must not be compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from locexp.errors import UserError, listed
+
+if TYPE_CHECKING:
+    from locexp.tracking.reading import StoredRun
+
+CLASSIFICATION, BBOX = "loss.classification_weight", "loss.bbox_weight"
+METRICS = ("accuracy", "mean_iou", "loc_acc_50", "loc_acc_75", "center_error_px")
+"""What is compared; none depends on the weights. ``center_error_px`` is the one where lower is better."""
+TASKS = ("accuracy", "mean_iou")
+"""The headline metric of each task: of the front and of Δm."""
+MUST_AGREE = {
+    "data": ("tags", ("data_digest",)),
+    "box strategy or scenes": ("tags", ("scenes_digest",)),
+    "training budget": ("parameters", ("trainer.epochs", "trainer.batch_size", "data.limit", "trainer.early_stopping")),
+    "code version": ("tags", ("locexp_version", "git_commit", "tensorflow_version", "keras_version")),
+}
+"""What runs must share to be compared, and where it is written."""
+
+
+@dataclass
+class SettingRuns:
+    """The runs of one setting.
+
+    Attributes:
+        config_hash: names the setting.
+        varied: what the sweep varies but the seed, key by key.
+        runs: the finished ones by seed.
+        failures: jobs of this setting that ended otherwise and have not finished since.
+    """
+
+    config_hash: str
+    varied: dict[str, str]
+    runs: dict[int, StoredRun] = field(default_factory=dict)
+    failures: int = 0
+
+    @property
+    def label(self) -> str:
+        """What varies, in short."""
+        lasts = [key.rpartition(".")[2] for key in self.varied]
+        parts = [
+            f"{last if lasts.count(last) == 1 else key}={value}"
+            for last, (key, value) in zip(lasts, self.varied.items(), strict=True)
+        ]
+        return " ".join(parts) or "defaults"
+
+    def weight(self, key: str) -> float:
+        """Return a loss weight; not a number where no run has finished."""
+        for run in self.runs.values():
+            return float(run.parameters[key])
+        return float(self.varied.get(key, math.nan))
+
+    @property
+    def ratio(self) -> float:
+        """bbox_weight / classification_weight; infinite where the box is trained alone."""
+        classification, bbox = self.weight(CLASSIFICATION), self.weight(BBOX)
+        return bbox / classification if classification else math.inf
+
+    @property
+    def single_task(self) -> str | None:
+        """``classification`` or ``bbox`` where one task is trained alone."""
+        if self.weight(BBOX) == 0:
+            return "classification"
+        return "bbox" if self.weight(CLASSIFICATION) == 0 else None
+
+    def values(self, name: str, seeds: Sequence[int]) -> np.ndarray:
+        """Return a metric of each seed, NaN where that run is missing: float (seeds,)."""
+        return np.array([self.runs[seed].metrics[name] if seed in self.runs else math.nan for seed in seeds])
+
+
+def sort_runs(children: Sequence[StoredRun]) -> list[SettingRuns]:
+    """Sort the runs of a sweep by setting, in the order of its list.
+
+    Raises:
+        UserError: no run has finished, or one lacks a metric.
+    """
+    settings: dict[str, SettingRuns] = {}
+    ended: dict[tuple[str, int], bool] = {}
+    for run in sorted(children, key=lambda run: (int(run.tags.get("sweep_job", 0)), run.start_time)):
+        varied = {
+            key.removeprefix("varied."): value
+            for key, value in run.tags.items()
+            if key.startswith("varied.") and key != "varied.seed"
+        }
+        setting = settings.setdefault(run.tags["config_hash"], SettingRuns(run.tags["config_hash"], varied))
+        seed = int(run.tags["seed"])
+        if run.status == "FINISHED":
+            setting.runs.setdefault(seed, run)
+        key = (setting.config_hash, seed)
+        ended[key] = ended.get(key, False) or run.status == "FINISHED"
+    for (config_hash, _), finished in ended.items():
+        settings[config_hash].failures += not finished
+    if not any(setting.runs for setting in settings.values()):
+        raise UserError("no run of this sweep has finished, so there is nothing to compare.")
+    _check_metrics(list(settings.values()))
+    return list(settings.values())
+
+
+def _check_metrics(settings: Sequence[SettingRuns]) -> None:
+    wanted = [f"{part}/{name}" for part in ("test", "kept") for name in METRICS] + ["floor/mean_iou"]
+    for setting in settings:
+        for run in setting.runs.values():
+            missing = [name for name in wanted if name not in run.metrics]
+            if missing:
+                raise UserError(
+                    f"run {run.name} ({run.run_id}) lacks the metrics {listed(missing[:4])}"
+                    f"{' and others' if len(missing) > 4 else ''}; delete the run, or log it again with "
+                    "python -m locexp.log."
+                )
+
+
+def mixtures(settings: Sequence[SettingRuns]) -> list[str]:
+    """Return why the runs should not be compared, in words: what differs among them that should not."""
+    runs = [run for setting in settings for run in setting.runs.values()]
+    reasons = []
+    for what, (place, keys) in MUST_AGREE.items():
+        for key in keys:
+            values: Mapping[str, int] = _counted(getattr(run, place).get(key, "unknown") for run in runs)
+            if len(values) > 1:
+                shown = ", ".join(f"{value[:16]} ({count} runs)" for value, count in list(values.items())[:4])
+                reasons.append(f"{what}: {key} differs: {shown}")
+    return reasons
+
+
+def _counted(values: object) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for value in values:  # type: ignore[attr-defined]
+        counts[value] = counts.get(value, 0) + 1
+    return counts

@@ -1,0 +1,187 @@
+"""Figures of a sweep: the accuracy-IoU front, metrics against the weights, learning curves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+
+CHOSEN, DEFAULT, PLAIN = "#d62728", "#1f77b4", "#666666"
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A setting in a figure.
+
+    Attributes:
+        label: what it is called.
+        ratio: bbox_weight / classification_weight; 0 or infinite where one task is trained alone.
+        means: of accuracy, mean_iou and others, by name.
+        half_widths: of their 95 % intervals, NaN where there is one seed.
+        points: (seeds, 2) accuracy and mean IoU.
+        role: ``chosen``, ``default``, ``knee`` or empty.
+    """
+
+    label: str
+    ratio: float
+    means: Mapping[str, float]
+    half_widths: Mapping[str, float]
+    points: np.ndarray
+    role: str = ""
+
+
+def front(dots: Sequence[Dot], attained: Mapping[float, np.ndarray], floor: float) -> Figure:
+    """Draw every run as a point, the means with their intervals, and the attainment surfaces over seeds.
+
+    Args:
+        dots: the settings with both tasks trained.
+        attained: by share of seeds, the corners of the attainment surface, rising in accuracy.
+        floor: mean IoU of a constant box.
+    """
+    figure = Figure(figsize=(7.5, 5.2), layout="constrained")
+    axes = figure.subplots()
+    norm = _norm([dot.ratio for dot in dots])
+    everything = np.concatenate([dot.points for dot in dots])
+    low = everything.min(axis=0)
+    margin = np.maximum(np.ptp(everything, axis=0), 1e-3) * 0.06
+    left, bottom = low - margin
+    shares = sorted(attained)
+    outlines = {share: _stairs(attained[share], left, bottom) for share in shares}
+    for share, style in zip(shares, (":", "-", "--"), strict=False):
+        if len(attained[share]):
+            axes.plot(*outlines[share].T, style, color="black", lw=1, label=f"reached by {share:.0%} of the seeds")
+    for dot in dots:
+        color = _color(dot.ratio, norm)
+        axes.scatter(dot.points[:, 0], dot.points[:, 1], s=12, color=color, alpha=0.55, linewidths=0)
+        accuracy, iou = dot.means["accuracy"], dot.means["mean_iou"]
+        errors = [dot.half_widths["accuracy"], dot.half_widths["mean_iou"]]
+        errors = [value if math.isfinite(value) else 0 for value in errors]
+        axes.errorbar(accuracy, iou, xerr=errors[0], yerr=errors[1], color=color, lw=1)
+        edge = {"chosen": CHOSEN, "default": DEFAULT}.get(dot.role, "white")
+        axes.scatter([accuracy], [iou], s=70, color=[color], edgecolors=edge, linewidths=2, zorder=3)
+        if dot.role:
+            axes.annotate(
+                f"{dot.role}: {dot.label}",
+                (accuracy, iou),
+                xytext=(-8, -14),
+                textcoords="offset points",
+                fontsize=8,
+                color=edge if dot.role != "knee" else "black",
+                ha="right",
+            )
+    if bottom < floor < everything[:, 1].max():
+        axes.axhline(floor, color=PLAIN, lw=0.8, ls=(0, (1, 3)))
+        axes.annotate("constant box", (left, floor), fontsize=8, color=PLAIN, va="bottom")
+    axes.set(xlabel="accuracy (test)", ylabel="mean IoU (test)", xlim=(left, None), ylim=(bottom, None))
+    axes.set_title("Every run, the mean of each setting, and what the seeds reach", fontsize=10)
+    if any(len(corners) for corners in attained.values()):
+        axes.legend(fontsize=8, loc="lower left")
+    if len({dot.ratio for dot in dots}) > 1:
+        figure.colorbar(ScalarMappable(norm, "viridis"), ax=axes, label="bbox_weight / classification_weight")
+    return figure
+
+
+def _color(ratio: float, norm: Normalize) -> Any:
+    return colormaps["viridis"](norm(ratio)) if 0 < ratio < math.inf else PLAIN
+
+
+def _norm(ratios: Sequence[float]) -> Normalize:
+    finite = [ratio for ratio in ratios if 0 < ratio < math.inf]
+    if not finite:
+        return Normalize(0, 1)
+    return LogNorm(min(finite), max(finite) if max(finite) > min(finite) else min(finite) * 10)
+
+
+def _stairs(corners: np.ndarray, left: float, bottom: float) -> np.ndarray:
+    """Return the outline of what corners attain, from the left edge down to the bottom one."""
+    outline = []
+    before = left
+    for first, second in corners:
+        outline += [(before, second), (first, second)]
+        before = first
+    return np.array([*outline, (before, bottom)]) if len(corners) else np.empty((0, 2))
+
+
+def against_weights(dots: Sequence[Dot], alone: Mapping[str, float], floor: float) -> Figure:
+    """Draw accuracy, mean IoU and loc_acc_75 against the ratio of the weights, with 95 % bands over seeds.
+
+    Args:
+        dots: the settings with both tasks trained; their ratios differ.
+        alone: accuracy and mean_iou of the single-task runs, where there are any.
+        floor: mean IoU of a constant box.
+    """
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    ordered = sorted(dots, key=lambda dot: dot.ratio)
+    ratios = np.array([dot.ratio for dot in ordered])
+    for axes, (name, title) in zip(
+        figure.subplots(1, 3),
+        {"accuracy": "accuracy", "mean_iou": "mean IoU", "loc_acc_75": "loc_acc_75"}.items(),
+        strict=True,
+    ):
+        means = np.array([dot.means[name] for dot in ordered])
+        half = np.nan_to_num(np.array([dot.half_widths[name] for dot in ordered]))
+        axes.plot(ratios, means, color="black", lw=1.2, marker="o", ms=3)
+        axes.fill_between(ratios, means - half, means + half, color="black", alpha=0.15, lw=0)
+        for dot in ordered:
+            if dot.role in ("chosen", "default"):
+                color = CHOSEN if dot.role == "chosen" else DEFAULT
+                axes.scatter([dot.ratio], [dot.means[name]], color=color, zorder=3, s=36, label=dot.role)
+        if name in alone:
+            axes.axhline(alone[name], color=PLAIN, lw=0.9, ls="--", label="this task alone")
+        if name == "mean_iou":
+            axes.axhline(floor, color=PLAIN, lw=0.9, ls=":", label="constant box")
+        axes.set(xscale="log", xlabel="bbox_weight / classification_weight", title=title)
+        axes.legend(fontsize=7)
+    return figure
+
+
+def side_by_side(dots: Sequence[Dot], floor: float) -> Figure:
+    """Draw the settings one below the other where they do not lie on an axis of weights: means and 95 % intervals."""
+    figure = Figure(figsize=(9, 1.2 + 0.3 * len(dots)), layout="constrained")
+    rows = np.arange(len(dots))[::-1]
+    panels = figure.subplots(1, 3, sharey=True)
+    for axes, (name, title) in zip(
+        panels, {"accuracy": "accuracy", "mean_iou": "mean IoU", "loc_acc_75": "loc_acc_75"}.items(), strict=True
+    ):
+        for row, dot in zip(rows, dots, strict=True):
+            color = {"chosen": CHOSEN, "default": DEFAULT}.get(dot.role, "black")
+            axes.errorbar(dot.means[name], row, xerr=np.nan_to_num(dot.half_widths[name]), fmt="o", ms=4, color=color)
+        if name == "mean_iou":
+            axes.axvline(floor, color=PLAIN, lw=0.9, ls=":")
+        axes.set_title(title, fontsize=10)
+    panels[0].set_yticks(rows, [dot.label for dot in dots], fontsize=8)
+    return figure
+
+
+def learning_curves(curves: Mapping[str, Mapping[str, np.ndarray]], ratios: Mapping[str, float]) -> Figure:
+    """Draw the validation accuracy, mean IoU and loc_acc_75 of each setting by epoch, averaged over its seeds.
+
+    Args:
+        curves: by setting and metric, float (seeds, epochs), NaN where a seed stopped early.
+        ratios: by setting, for the colour.
+    """
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    norm = _norm(list(ratios.values()))
+    panels = figure.subplots(1, 3)
+    for axes, (name, title) in zip(
+        panels, {"accuracy": "accuracy", "mean_iou": "mean IoU", "loc_acc_75": "loc_acc_75"}.items(), strict=True
+    ):
+        for label, metrics in curves.items():
+            values = metrics[name]
+            counts = np.isfinite(values).sum(axis=0)
+            mean = np.nansum(values, axis=0) / np.maximum(counts, 1)
+            ratio = ratios[label]
+            color = _color(ratio, norm)
+            style = "-" if 0 < ratio < math.inf else "--"
+            axes.plot(np.arange(1, values.shape[1] + 1), mean, style, color=color, lw=1.1, marker=".", ms=3)
+        axes.set(xlabel="epoch", title=f"{title} (validation)")
+    if len(set(ratios.values())) > 1:
+        figure.colorbar(ScalarMappable(norm, "viridis"), ax=panels, label="bbox / classification weight")
+    return figure
