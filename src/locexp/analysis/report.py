@@ -196,9 +196,9 @@ def _page(
         "<h2>Settings</h2>",
         _html_table(rows),
         "<p class=small>Mean ± 95 % interval over seeds, on test. skill: (mean IoU − floor) / (1 − floor), the floor "
-        f"being a constant box ({found.settings[found.chosen].floor:.3f}). Δm: how much worse than training each task alone, "
-        "in percent, lower is better. verdict: against the default weights by Wilcoxon's signed-rank test over seeds, "
-        f"corrected by Holm, on {html.escape(found.metric)}.</p>",
+        f"being a constant box ({found.settings[found.chosen].floor:.3f}). Δm: how much worse than training each task "
+        "alone, in percent, lower is better. verdict: against the default weights by Wilcoxon's signed-rank test over "
+        f"seeds, corrected by Holm, on {html.escape(found.metric)}.</p>",
     ]
     for name, content in pictures.items():
         parts.append(f"<h2>{captions[name]}</h2>{_image(content, captions[name])}")

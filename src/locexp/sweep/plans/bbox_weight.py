@@ -79,7 +79,7 @@ def weights(ratio: float, unit: float, constant_sum: bool) -> tuple[float, float
 
 def pair(base: DictConfig, classification: float, bbox: float) -> Setting:
     """Return the setting of two weights, rounded to six digits; a classification weight as configured goes unsaid."""
-    values: dict[str, float | int | str] = {BBOX: float(f"{bbox:.6g}")}
-    if float(f"{classification:.6g}") != float(base.loss.classification_weight):
-        values = {CLASSIFICATION: float(f"{classification:.6g}")} | values
-    return Setting(values)
+    first, second = float(f"{classification:.6g}"), float(f"{bbox:.6g}")
+    if first == float(base.loss.classification_weight):
+        return Setting({BBOX: second})
+    return Setting({CLASSIFICATION: first, BBOX: second})
