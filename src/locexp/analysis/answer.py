@@ -132,6 +132,10 @@ def _value(interval: Interval) -> str:
     )
 
 
+def _cell(interval: Interval) -> str:
+    return f"{interval.mean:.4f}" + (f" ±{interval.half_width:.4f}" if math.isfinite(interval.half_width) else "")
+
+
 def _signed(interval: Interval) -> str:
     return f"{interval.mean:+.4f}" + (f" ± {interval.half_width:.4f}" if math.isfinite(interval.half_width) else "")
 
@@ -145,9 +149,9 @@ def table(found: SweepComparison) -> list[list[str]]:
     for index in _ordered(found):
         setting = found.settings[index]
         cells = [setting.label + _mark(found, index), str(setting.test["accuracy"].n), str(setting.runs.failures)]
-        cells += [_value(setting.test[name]) for name in ("accuracy", "mean_iou")]
+        cells += [_cell(setting.test[name]) for name in ("accuracy", "mean_iou")]
         cells += ["" if setting.skill is None else f"{setting.skill:+.3f}"]
-        cells += [_value(setting.test[name]) for name in ("loc_acc_50", "loc_acc_75")]
+        cells += [_cell(setting.test[name]) for name in ("loc_acc_50", "loc_acc_75")]
         cells += ["" if setting.delta_m is None else f"{setting.delta_m[0]:+.2f}", verdict(found, index)]
         rows.append(cells)
     return rows

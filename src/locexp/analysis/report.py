@@ -24,11 +24,11 @@ CURVES = ("accuracy", "mean_iou", "loc_acc_75")
 MOST_GALLERIES = 24
 """A page with more pictures than this would take long to open."""
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 1060px; margin: 2em auto; padding: 0 1em; }
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 1120px; margin: 2em auto; padding: 0 1em; }
 h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 2em; }
-table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; font-size: 12.5px; font-variant-numeric: tabular-nums; }
 table { display: block; overflow-x: auto; }
-th, td { padding: .25em .7em; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
+th, td { padding: .25em .6em; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
 th:first-child, td:first-child, td:last-child { text-align: left; }
 tr.chosen { background: #fbe9e9; } tr.default { background: #e8f0fa; }
 img { max-width: 100%; } .small { color: #666; font-size: 13px; }

@@ -12,6 +12,7 @@ from matplotlib import colormaps
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 CHOSEN, DEFAULT, PLAIN = "#d62728", "#1f77b4", "#666666"
 
@@ -49,9 +50,9 @@ def front(dots: Sequence[Dot], attained: Mapping[float, np.ndarray], floor: floa
     axes = figure.subplots()
     norm = _norm([dot.ratio for dot in dots])
     everything = np.concatenate([dot.points for dot in dots])
-    low = everything.min(axis=0)
     margin = np.maximum(np.ptp(everything, axis=0), 1e-3) * 0.06
-    left, bottom = low - margin
+    left, bottom = everything.min(axis=0) - margin
+    right, top = everything.max(axis=0) + margin
     shares = sorted(attained)
     outlines = {share: _stairs(attained[share], left, bottom) for share in shares}
     for share, style in zip(shares, (":", "-", "--"), strict=False):
@@ -64,25 +65,15 @@ def front(dots: Sequence[Dot], attained: Mapping[float, np.ndarray], floor: floa
         errors = [dot.half_widths["accuracy"], dot.half_widths["mean_iou"]]
         errors = [value if math.isfinite(value) else 0 for value in errors]
         axes.errorbar(accuracy, iou, xerr=errors[0], yerr=errors[1], color=color, lw=1)
-        edge = {"chosen": CHOSEN, "default": DEFAULT}.get(dot.role, "white")
-        axes.scatter([accuracy], [iou], s=70, color=[color], edgecolors=edge, linewidths=2, zorder=3)
-        if dot.role:
-            axes.annotate(
-                f"{dot.role}: {dot.label}",
-                (accuracy, iou),
-                xytext=(-8, -14),
-                textcoords="offset points",
-                fontsize=8,
-                color=edge if dot.role != "knee" else "black",
-                ha="right",
-            )
+        edge = {"chosen": CHOSEN, "default": DEFAULT, "knee": "black"}.get(dot.role, "white")
+        label = f"{dot.role}: {dot.label}" if dot.role else None
+        axes.scatter([accuracy], [iou], s=70, color=[color], edgecolors=edge, linewidths=2, zorder=3, label=label)
     if bottom < floor < everything[:, 1].max():
         axes.axhline(floor, color=PLAIN, lw=0.8, ls=(0, (1, 3)))
         axes.annotate("constant box", (left, floor), fontsize=8, color=PLAIN, va="bottom")
-    axes.set(xlabel="accuracy (test)", ylabel="mean IoU (test)", xlim=(left, None), ylim=(bottom, None))
+    axes.set(xlabel="accuracy (test)", ylabel="mean IoU (test)", xlim=(left, right), ylim=(bottom, top))
     axes.set_title("Every run, the mean of each setting, and what the seeds reach", fontsize=10)
-    if any(len(corners) for corners in attained.values()):
-        axes.legend(fontsize=8, loc="lower left")
+    axes.legend(fontsize=8, loc="lower left")
     if len({dot.ratio for dot in dots}) > 1:
         figure.colorbar(ScalarMappable(norm, "viridis"), ax=axes, label="bbox_weight / classification_weight")
     return figure
@@ -128,7 +119,9 @@ def against_weights(dots: Sequence[Dot], alone: Mapping[str, float], floor: floa
         means = np.array([dot.means[name] for dot in ordered])
         half = np.nan_to_num(np.array([dot.half_widths[name] for dot in ordered]))
         axes.plot(ratios, means, color="black", lw=1.2, marker="o", ms=3)
-        axes.fill_between(ratios, means - half, means + half, color="black", alpha=0.15, lw=0)
+        # With two seeds an interval can pass 0 and 1, which these metrics cannot.
+        low, high = np.clip(means - half, 0, 1), np.clip(means + half, 0, 1)
+        axes.fill_between(ratios, low, high, color="black", alpha=0.15, lw=0)
         for dot in ordered:
             if dot.role in ("chosen", "default"):
                 color = CHOSEN if dot.role == "chosen" else DEFAULT
@@ -182,6 +175,7 @@ def learning_curves(curves: Mapping[str, Mapping[str, np.ndarray]], ratios: Mapp
             style = "-" if 0 < ratio < math.inf else "--"
             axes.plot(np.arange(1, values.shape[1] + 1), mean, style, color=color, lw=1.1, marker=".", ms=3)
         axes.set(xlabel="epoch", title=f"{title} (validation)")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if len(set(ratios.values())) > 1:
         figure.colorbar(ScalarMappable(norm, "viridis"), ax=panels, label="bbox / classification weight")
     return figure
