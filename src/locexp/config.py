@@ -1,29 +1,28 @@
-"""The typed configuration of a run, and the rules it must satisfy.
+"""The typed configuration of a run.
 
 Imports neither TensorFlow nor MLflow, so a configuration error is answered at once. The dataclasses reject unknown
-keys and wrong types when Hydra composes; :func:`validate` holds the ranges and the rules across fields.
+keys and wrong types when Hydra composes; :mod:`locexp.validation` holds the ranges and the rules across fields.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from locexp.errors import UserError, listed, nearest
-from locexp.targets import check_arguments, find_loss, resolve
+from locexp.errors import UserError
 
 PRECISIONS = ("float32", "mixed_bfloat16", "float64")
 SCHEDULES = ("constant", "cosine", "one_cycle")
 SOURCES = ("auto", "cache", "download", "bundled")
+SWEEP_KEYS = ("_target_", "seeds", "on_error", "dry_run", "resume")
+"""The keys that every sweep has; the others are arguments of its ``_target_``."""
 MONITORS = ("accuracy", "mean_iou", "loc_acc_50", "loc_acc_75", "center_error_px", "classification_loss", "bbox_loss")
 
 
@@ -126,195 +125,12 @@ def config_directory() -> Path:
     return checkout if (checkout / "config.yaml").is_file() else package / "conf"
 
 
-def _require(ok: bool, key: str, given: object, allowed: str) -> None:
-    if not ok:
-        raise UserError(f"{key}={given}: expected {allowed}.")
-
-
-def _choice(key: str, given: str, allowed: tuple[str, ...]) -> None:
-    if given not in allowed:
-        raise UserError(f"{key}={given}: expected one of {listed(allowed)}.{nearest(str(given), allowed)}")
-
-
-def _positive_int(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-def validate(cfg: DictConfig) -> None:
-    """Check every range and cross-field rule of a composed configuration.
-
-    Raises:
-        UserError: names the key, what was given, what is allowed and the nearest name.
-    """
-    _check_names(cfg, Config, "")
-    missing = sorted(OmegaConf.missing_keys(cfg))
-    if missing:
-        raise UserError(f"{missing[0]} is required: give it as {missing[0]}=VALUE.")
-    rules: tuple[Callable[[DictConfig], None], ...] = (
-        _data,
-        _bbox,
-        _model,
-        _loss,
-        _optimizer,
-        _trainer,
-        _tracking,
-        _sweep,
-    )
-    _require(0 <= cfg.seed < 2**31, "seed", cfg.seed, "a whole number from 0 to 2147483647")
-    for rule in rules:
-        rule(cfg)
-
-
-def _check_names(node: DictConfig, schema: type, prefix: str) -> None:
-    """Refuse keys that were forced in with ``+`` or taken out with ``~``."""
-    names = [entry.name for entry in fields(schema)]
-    for name in map(str, node):
-        if name not in names:
-            raise UserError(
-                f"{prefix}{name}={node[name]}: unknown key; allowed: {listed(names)}.{nearest(name, names)}"
-            )
-    for name in names:
-        if name not in node:
-            raise UserError(f"{prefix}{name} is required: give it as {prefix}{name}=VALUE.")
-        if name in GROUPS:
-            _check_names(node[name], GROUPS[name], f"{name}.")
-
-
-def _data(cfg: DictConfig) -> None:
-    data = cfg.data
-    loader = resolve(data._target_, "data._target_")
-    _choice("data.source", data.source, SOURCES)
-    check_arguments(loader, {"source": data.source, "path": data.path}, "data", given_by_caller=())
-    limit = data.limit
-    _require(limit is None or _positive_int(limit), "data.limit", limit, "a whole number >= 1, or null")
-    validation = data.validation
-    is_fraction = isinstance(validation, int | float) and not isinstance(validation, bool) and 0 < float(validation) < 1
-    _require(is_fraction or validation == "test", "data.validation", validation, "a fraction in (0, 1), or test")
-    _require(0 <= data.split_seed < 2**31, "data.split_seed", data.split_seed, "a whole number from 0 to 2147483647")
-    if data.path is not None:
-        _require(Path(data.path).exists(), "data.path", data.path, "an existing .npz file or folder of IDX files")
-
-
-def _bbox(cfg: DictConfig) -> None:
-    arguments = _arguments(cfg.bbox, "bbox")
-    scene_seed = arguments.pop("scene_seed", 0)
-    _require(
-        isinstance(scene_seed, int) and 0 <= scene_seed < 2**31, "bbox.scene_seed", scene_seed, "a whole number >= 0"
-    )
-    strategy = resolve(str(cfg.bbox["_target_"]), "bbox._target_")
-    check_arguments(strategy, arguments, "bbox", given_by_caller=())
-    strategy(**arguments)  # a strategy checks its own ranges
-
-
-def _model(cfg: DictConfig) -> None:
-    arguments = _arguments(cfg.model, "model")
-    target = str(cfg.model["_target_"])
-    if target.startswith("keras."):
-        return  # checked when it is built: keras must not be imported here
-    build = resolve(target, "model._target_")
-    check_arguments(build, arguments, "model", given_by_caller=("input_shape", "num_classes"))
-
-
-def _loss(cfg: DictConfig) -> None:
-    loss = cfg.loss
-    for key in ("classification_weight", "bbox_weight"):
-        weight = loss[key]
-        _require(math.isfinite(weight) and weight >= 0, f"loss.{key}", weight, "a finite number >= 0")
-    if loss.classification_weight == 0 and loss.bbox_weight == 0:
-        raise UserError(
-            "loss.classification_weight=0.0 and loss.bbox_weight=0.0: expected at least one weight above 0."
-        )
-    function = find_loss(loss.bbox_loss)
-    params = _arguments(loss.bbox_loss_params, "loss.bbox_loss_params", needs_target=False)
-    check_arguments(function, params, "loss.bbox_loss_params", given_by_caller=("ground_truth", "prediction", "canvas"))
-
-
-def _optimizer(cfg: DictConfig) -> None:
-    optimizer = cfg.optimizer
-    rate = optimizer.learning_rate
-    _require(math.isfinite(rate) and rate > 0, "optimizer.learning_rate", rate, "a finite number > 0")
-    _choice("optimizer.schedule", optimizer.schedule, SCHEDULES)
-    if not str(optimizer._target_).startswith("keras."):
-        resolve(optimizer._target_, "optimizer._target_")
-
-
-def _trainer(cfg: DictConfig) -> None:
-    trainer = cfg.trainer
-    for key in ("epochs", "batch_size", "steps_per_call", "evaluation_batch_size"):
-        _require(_positive_int(trainer[key]), f"trainer.{key}", trainer[key], "a whole number >= 1")
-    _choice("trainer.precision", trainer.precision, PRECISIONS)
-    _choice("trainer.keep", trainer.keep, ("best", "last"))
-    _choice("trainer.monitor", trainer.monitor, tuple(f"val/{name}" for name in MONITORS))
-    threads = trainer.threads
-    _require(threads == "auto" or _positive_int(threads), "trainer.threads", threads, "auto, or a whole number >= 1")
-    patience = trainer.early_stopping
-    _require(
-        patience is None or _positive_int(patience), "trainer.early_stopping", patience, "a whole number >= 1, or null"
-    )
-    file_name = trainer.save_h5
-    ok = file_name is None or (file_name.endswith(".h5") and Path(file_name).name == file_name)
-    _require(ok, "trainer.save_h5", file_name, "a file name that ends in .h5, or null")
-    for name, node in trainer.callbacks.items():
-        key = f"trainer.callbacks.{name}"
-        _require(isinstance(node, DictConfig) and "_target_" in node, key, node, "a _target_ and its arguments")
-        if not str(node._target_).startswith("keras."):
-            resolve(node._target_, f"{key}._target_")
-
-
-def _tracking(cfg: DictConfig) -> None:
-    tracking = cfg.tracking
-    _require(bool(tracking.experiment.strip()), "tracking.experiment", repr(tracking.experiment), "a name")
-    uri = tracking.uri
-    if uri is not None and "://" in uri:
-        schemes = ("http", "https", "sqlite", "file")
-        scheme = uri.split("://", 1)[0].split("+")[0]
-        known = (*schemes, "postgresql", "mysql", "mssql")
-        if scheme not in known:
-            raise UserError(
-                f"tracking.uri={uri}: expected a folder, or an address that starts with one of "
-                f"{listed(f'{name}://' for name in known)}.{nearest(scheme, known)}"
-            )
-
-
-SWEEP_KEYS = ("_target_", "seeds", "on_error", "dry_run", "resume")
-"""The keys that every sweep has; the others are arguments of its ``_target_``."""
-
-
-def _sweep(cfg: DictConfig) -> None:
-    sweep = cfg.sweep
-    for key in SWEEP_KEYS:
-        if key not in sweep:
-            raise UserError(f"sweep.{key} is required: give it as sweep.{key}=VALUE.")
-    seeds = OmegaConf.to_container(sweep, resolve=True)["seeds"]  # type: ignore[index, call-overload]
-    is_list = isinstance(seeds, list) and len(seeds) > 0
-    whole = is_list and all(isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in seeds)
-    _require(
-        seeds is None or _positive_int(seeds) or (whole and len(set(seeds)) == len(seeds)),
-        "sweep.seeds",
-        seeds,
-        "a whole number >= 1, a list of different seeds, or null",
-    )
-    _choice("sweep.on_error", str(sweep.on_error), ("continue", "stop"))
-    _require(isinstance(sweep.dry_run, bool), "sweep.dry_run", sweep.dry_run, "true or false")
-    arguments = sweep_arguments(cfg)
-    if sweep._target_ is None:
-        if arguments:
-            name = min(arguments)
-            raise UserError(
-                f"sweep.{name}={arguments[name]}: unknown key; allowed in sweep: {listed(SWEEP_KEYS)}."
-                f"{nearest(name, SWEEP_KEYS)}"
-            )
-        return
-    plan = resolve(str(sweep._target_), "sweep._target_")
-    check_arguments(plan, arguments, "sweep", given_by_caller=("base",))
-
-
 def sweep_arguments(cfg: DictConfig) -> dict[str, Any]:
     """Return the keys of ``sweep`` that are arguments of its ``_target_``."""
-    return {name: value for name, value in _arguments(cfg.sweep, "sweep").items() if name not in SWEEP_KEYS}
+    return {name: value for name, value in arguments_of(cfg.sweep, "sweep").items() if name not in SWEEP_KEYS}
 
 
-def _arguments(node: DictConfig, key: str, needs_target: bool = True) -> dict[str, Any]:
+def arguments_of(node: DictConfig, key: str, needs_target: bool = True) -> dict[str, Any]:
     arguments = OmegaConf.to_container(node, resolve=True)
     assert isinstance(arguments, dict)
     if needs_target and "_target_" not in arguments:

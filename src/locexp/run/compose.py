@@ -18,8 +18,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from locexp.config import config_directory, register, validate
+from locexp.config import config_directory, register
 from locexp.errors import UserError, listed, nearest
+from locexp.validation import validate
 
 
 @dataclass(frozen=True)

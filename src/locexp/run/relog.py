@@ -13,7 +13,7 @@ from locexp.tracking.location import check, locate
 
 
 def relog(directory: str, uri: str | None) -> str:
-    """Log a run's directory to its own store, or to another; returns what was done, in words.
+    """Log the directory of a run or a whole sweep to its own store, or to another; returns what was done, in words.
 
     A run that is already there in part is taken up and completed; one that ended without closing its record (it was
     killed) is logged as KILLED.
@@ -23,6 +23,14 @@ def relog(directory: str, uri: str | None) -> str:
         RunFailedError: the store refused.
     """
     folder = Path(directory).absolute()
+    said = _relog_one(folder, directory, uri, None)
+    parent = RunRecord.read(folder)
+    for child in sorted(folder.glob(f"*/{RECORD}")) if parent.tags.get("kind") == "sweep" else []:
+        said += "\n" + _relog_one(child.parent, str(Path(directory) / child.parent.name), uri, parent.run_id)
+    return said
+
+
+def _relog_one(folder: Path, directory: str, uri: str | None, parent_run_id: str | None) -> str:
     try:
         record = RunRecord.read(folder)
     except OSError:
@@ -34,6 +42,8 @@ def relog(directory: str, uri: str | None) -> str:
             raise UserError(f"{directory}: this run is still going on (process {record.tags['pid']}).")
         record.status, record.error = "KILLED", "ended without closing its record"
         record.end_time = record.end_time or (folder / RECORD).stat().st_mtime
+    if parent_run_id is not None:
+        record.tags["mlflow.parentRunId"] = parent_run_id
     location = locate(uri or record.tracking_uri, record.artifact_root if uri is None else None, record.experiment)
     if location.uri != record.tracking_uri:
         record.run_id = record.experiment_id = None

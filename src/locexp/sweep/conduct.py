@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,19 +16,19 @@ from locexp.errors import RunFailedError, Terminated, UserError
 from locexp.record import RunRecord
 from locexp.run.link import LIST, link_words, quoted
 from locexp.run.provenance import flattened, provenance
-from locexp.run.screen import Screen, duration
+from locexp.run.screen import Screen
+from locexp.sweep.ending import End, compare, conclude
 from locexp.sweep.launching import LaunchPlan, end_workers, launch_plan
 from locexp.sweep.plan import Key, Plan, SweepJob
 from locexp.sweep.progress import Progress, read_record
-from locexp.sweep.stored import StoredSweep, mend, validation
-from locexp.tracking.location import experiment_link, location_of, run_link, ui_command
+from locexp.sweep.stored import StoredSweep, close_dead, mend, validation
+from locexp.tracking.location import location_of
 
 if TYPE_CHECKING:
     from locexp.tracking.session import Session
 
 logger = logging.getLogger(__name__)
 
-PLACES = ("tracking.uri", "tracking.artifact_root", "tracking.experiment")
 _planned: list[Conductor] = []
 
 
@@ -218,7 +217,7 @@ class Conductor:
                 logger.info("the launcher failed", exc_info=True)
                 problem = error
             finally:
-                self._close_dead(places)
+                close_dead([place for _, place in places])
                 progress.end()
             unstarted = [job for job, place in places if not self._settle(job, place)]
             if unstarted and len(unstarted) == len(batch):
@@ -247,31 +246,6 @@ class Conductor:
             words.append(f"trainer.threads={how.threads}")
         return words
 
-    def _close_dead(self, places: Sequence[tuple[SweepJob, Path]]) -> None:
-        """Close the records of runs that were killed: stop what still runs of this batch, then log it as KILLED."""
-        import psutil
-
-        from locexp.process import is_alive
-        from locexp.run.relog import relog
-
-        for _, place in places:
-            record = read_record(place)
-            if record is None or record.status != "RUNNING":
-                continue
-            if is_alive(record.tags) and int(record.tags["pid"]) != os.getpid():
-                process = psutil.Process(int(record.tags["pid"]))
-                process.terminate()
-                psutil.wait_procs([process], timeout=10)
-            elif is_alive(record.tags):  # this process: the record could not be closed
-                record.tags["pid"] = "0"
-                record.write(place)
-            try:
-                relog(str(place), None)
-            except (UserError, RunFailedError) as error:
-                logger.warning("%s", error)
-                record.status, record.error = "KILLED", "ended without closing its record"
-                record.write(place)
-
     def _settle(self, job: SweepJob, place: Path) -> bool:
         """Take the outcome of a job that was launched; returns whether it had started at all."""
         record = read_record(place)
@@ -299,7 +273,7 @@ class Conductor:
         record.metrics = {"sweep/jobs": float(len(self.plan.jobs)), "sweep/finished": float(len(self._done))}
         record.metrics["sweep/failed"] = float(len(self._failures))
         if status != "KILLED" and self._done:
-            self._compare()
+            compare(self.location, self.sweep_id, self._screen)
         try:
             assert self._session is not None
             self._session.finish(record, self.directory, None)
@@ -309,44 +283,12 @@ class Conductor:
             self._unlogged += 1
             logger.info("the parent run was not closed", exc_info=error)
         record.write(self.directory)
-        self._conclude(status)
+        conclude(self._screen, self.location, record, self.directory, self._words, self._ends(), bool(self._unlogged))
 
-    def _conclude(self, status: str) -> None:
-        say, record = self._screen.line, self._record
-        total, done = len(self.plan.jobs), len(self._done)
-        assert record.end_time is not None
-        say(f"\n{status:8} {done} of {total} jobs have finished, in {duration(record.end_time - record.start_time)}")
-        for job, place, reason in self._failures:
-            say(f"failed   {job.name}: {reason.splitlines()[0][:200]}  ({place / 'train.log'})")
-        if done < total:
-            say(f"Resume   python -m locexp.train sweep.resume={self.sweep_id}{self._elsewhere()}")
-        if not record.logged or self._unlogged:
-            say(f"The results are not all in {self.location.uri}. They are in {self.directory}; log them later with")
-            say(f"  python -m locexp.log {self.directory}")
-        say(f"Files    {self.directory}")
-        assert record.experiment_id is not None
-        assert record.run_id is not None
-        base = self.location.uri if self.location.is_server else "http://127.0.0.1:5000"
-        if not self.location.is_server:
-            say(f"MLflow   {ui_command(self.location)}  then open")
-        own = f"tags.sweep_id = '{self.sweep_id}'"
-        say(f"sweep    {run_link(base, record.experiment_id, record.run_id)}")
-        say(f"charts   {experiment_link(base, record.experiment_id, view='CHART', condition=own)}")
-
-    def _elsewhere(self) -> str:
-        tracking = [word for word in self._words if word.startswith(PLACES)]
-        return "".join(f" {word}" for word in tracking)
-
-    def _compare(self) -> None:
-        """Compare what has finished; a sweep that cannot be compared is still a sweep."""
-        from locexp.analysis.compare import try_to_compare
-        from locexp.tracking.reading import Reader
-
-        try:
-            reader = Reader(self.location)
-            lines = try_to_compare(reader, reader.sweep(self.sweep_id))
-        except Exception as error:  # the server was lost
-            logger.info("the comparison failed", exc_info=True)
-            lines = [f"note     not compared: {(str(error).strip() or type(error).__name__).splitlines()[0][:200]}"]
-        for line in lines:
-            self._screen.line(line)
+    def _ends(self) -> list[End]:
+        failed = {job.index: (place, reason) for job, place, reason in self._failures}
+        ends = []
+        for job in self.plan.jobs:
+            place, reason = failed.get(job.index, (None, None))
+            ends.append(End(job.name, job.seed, self._done.get(job.key), place, reason))
+        return ends

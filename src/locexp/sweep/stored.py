@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 from locexp.errors import RunFailedError, UserError, listed
 from locexp.process import is_alive
 from locexp.run.link import LIST
 from locexp.sweep.plan import Key, SweepJob
+from locexp.sweep.progress import read_record
 
 if TYPE_CHECKING:
     from locexp.tracking.reading import Reader, StoredRun
+
+logger = logging.getLogger(__name__)
 
 BESIDE = ("tracking.", "hydra/launcher", "hydra.launcher", "sweep.on_error", "sweep.dry_run", "sweep.presume_dead")
 """What may stand beside ``sweep.resume``: where the sweep is, and how the rest of it is run."""
@@ -141,6 +148,29 @@ def mend(reader: Reader, sweep: StoredSweep) -> list[str]:
         sweep.finished = _finished(reader.children(sweep.sweep_id))
     sweep.dead = []
     return done
+
+
+def close_dead(places: Sequence[Path]) -> None:
+    """Close the records of runs that were killed: stop what still runs in these folders, then log it as KILLED."""
+    from locexp.run.relog import relog
+
+    for place in places:
+        record = read_record(place)
+        if record is None or record.status != "RUNNING":
+            continue
+        if is_alive(record.tags) and int(record.tags["pid"]) != os.getpid():
+            process = psutil.Process(int(record.tags["pid"]))
+            process.terminate()
+            psutil.wait_procs([process], timeout=10)
+        elif is_alive(record.tags):  # this process: the record could not be closed
+            record.tags["pid"] = "0"
+            record.write(place)
+        try:
+            relog(str(place), None)
+        except (UserError, RunFailedError) as error:
+            logger.warning("%s", error)
+            record.status, record.error = "KILLED", "ended without closing its record"
+            record.write(place)
 
 
 def _finished(children: Sequence[StoredRun]) -> dict[Key, StoredRun]:

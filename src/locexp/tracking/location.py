@@ -10,6 +10,7 @@ import threading
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -198,6 +199,29 @@ def experiment_link(
         f"{base}/#/experiments/{experiment_id}/runs?workflowType=machine_learning&compareRunsMode={view}"
         f"&orderByKey={metric}&orderByAsc=false{search}"
     )
+
+
+def sweep_links(
+    base: str, experiment_id: str, sweep_id: str, parent_run_id: str, run_ids: Sequence[str]
+) -> dict[str, str]:
+    """Return the addresses that open a sweep in the MLflow UI served at ``base``.
+
+    Args:
+        base: where the UI is.
+        experiment_id, sweep_id, parent_run_id: of the sweep.
+        run_ids: of the runs for the parallel coordinates; the address grows with each.
+
+    Returns:
+        ``report`` (in the artifact viewer of the parent run), ``charts`` (of the sweep's runs) and ``parallel``.
+    """
+    own = f"tags.sweep_id = '{sweep_id}' and tags.kind = 'run'"
+    runs = urllib.parse.quote(json.dumps(list(run_ids), separators=(",", ":")), safe="")
+    experiments = urllib.parse.quote(json.dumps([experiment_id]), safe="")
+    return {
+        "report": f"{run_link(base, experiment_id, parent_run_id)}/artifacts/comparison/report.html",
+        "charts": experiment_link(base, experiment_id, view="CHART", condition=own),
+        "parallel": f"{base}/#/compare-runs?runs={runs}&experiments={experiments}",
+    }
 
 
 def ui_command(location: Location) -> str:

@@ -1,0 +1,109 @@
+"""The end of a sweep: its comparison, and what is said of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from locexp.record import RunRecord
+from locexp.run.screen import Screen, duration
+from locexp.tracking.location import Location, sweep_links, ui_command
+
+logger = logging.getLogger(__name__)
+
+PLACES = ("tracking.uri", "tracking.artifact_root", "tracking.experiment")
+MOST_LINKED = 30
+"""How many runs an address for the parallel coordinates names at most."""
+
+
+@dataclass(frozen=True)
+class End:
+    """How a job ended.
+
+    Attributes:
+        name, seed: of the job.
+        run_id: of its finished run, or ``None``.
+        directory, reason: where and why it failed in this command, or ``None``.
+    """
+
+    name: str
+    seed: int
+    run_id: str | None
+    directory: Path | None
+    reason: str | None
+
+
+def compare(location: Location, sweep_id: str, screen: Screen) -> None:
+    """Compare what has finished; a sweep that cannot be compared is still a sweep."""
+    from locexp.analysis.compare import try_to_compare
+    from locexp.tracking.reading import Reader
+
+    try:
+        reader = Reader(location)
+        lines = try_to_compare(reader, reader.sweep(sweep_id))
+    except Exception as error:  # the server was lost
+        logger.info("the comparison failed", exc_info=True)
+        lines = [f"note     not compared: {(str(error).strip() or type(error).__name__).splitlines()[0][:200]}"]
+    for line in lines:
+        screen.line(line)
+
+
+def conclude(
+    screen: Screen,
+    location: Location,
+    record: RunRecord,
+    directory: Path,
+    words: Sequence[str],
+    ends: Sequence[End],
+    unlogged: bool,
+) -> None:
+    """Say how a sweep ended: every failure, how to resume, and where its results are.
+
+    Args:
+        screen: where.
+        location: of the store.
+        record: of the parent run, closed.
+        directory: of the sweep.
+        words: of the command that began it.
+        ends: of all jobs.
+        unlogged: some results did not reach the store.
+    """
+    say = screen.line
+    finished = [end for end in ends if end.run_id is not None]
+    sweep_id = record.tags["sweep_id"]
+    assert record.end_time is not None
+    took = duration(record.end_time - record.start_time)
+    say(f"\n{record.status:8} {len(finished)} of {len(ends)} jobs have finished, in {took}")
+    for end in ends:
+        if end.reason is not None and end.directory is not None:
+            say(f"failed   {end.name}: {end.reason.splitlines()[0][:200]}  ({end.directory / 'train.log'})")
+    if len(finished) < len(ends):
+        places = "".join(f" {word}" for word in words if word.startswith(PLACES))
+        say(f"Resume   python -m locexp.train sweep.resume={sweep_id}{places}")
+    if not record.logged or unlogged:
+        say(f"The results are not all in {location.uri}. They are in {directory}; log them later with")
+        say(f"  python -m locexp.log {directory}")
+    say(f"Files    {directory}")
+    if finished:
+        _say_links(screen, location, record, finished)
+
+
+def _say_links(screen: Screen, location: Location, record: RunRecord, finished: Sequence[End]) -> None:
+    assert record.experiment_id is not None
+    assert record.run_id is not None
+    shown = list(finished)
+    if len(shown) > MOST_LINKED:
+        shown = [end for end in shown if end.seed == shown[0].seed][:MOST_LINKED]
+        screen.line(
+            f"note     the parallel coordinates show {len(shown)} of the runs (seed {shown[0].seed}): more do not fit "
+            "an address"
+        )
+    base = location.uri if location.is_server else "http://127.0.0.1:5000"
+    if not location.is_server:
+        screen.line(f"MLflow   {ui_command(location)}  then open")
+    run_ids = [str(end.run_id) for end in shown]
+    links = sweep_links(base, record.experiment_id, record.tags["sweep_id"], record.run_id, run_ids)
+    for name, address in links.items():
+        screen.line(f"{name:8} {address}")
