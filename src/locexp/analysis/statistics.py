@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import functools
 import math
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ import numpy as np
 from scipy import special, stats
 
 ALPHA = 0.05
-EXACT_LIMIT = 60
+EXACT_LIMIT = 200
 """Up to this many pairs the signed-rank test is exact; beyond it, the normal approximation is."""
 EFFICIENCY = 3 / math.pi
 """Of the signed-rank test against the t-test where differences are normal (Hodges & Lehmann 1956)."""
@@ -110,13 +111,14 @@ def seeds_for_power(
     if spread == 0:
         return least
     effect = abs(data.mean()) / spread
-    counts = np.arange(2, MOST_SEEDS + 1)
-    quantile = stats.t.ppf(1 - alpha / comparisons / 2, counts - 1)
-    reached = 1 - special.nctdtr(counts - 1, effect * np.sqrt(counts), quantile) >= power
-    if not reached.any():
-        return None
-    found = math.ceil(counts[reached.argmax()] / EFFICIENCY)
-    return max(least, found) if found <= MOST_SEEDS else None
+
+    def is_enough(count: int) -> bool:
+        quantile = stats.t.ppf(1 - alpha / comparisons / 2, count - 1)
+        return bool(1 - special.nctdtr(count - 1, effect * math.sqrt(count), quantile) >= power)
+
+    found = bisect.bisect_left(range(2, MOST_SEEDS + 1), True, key=is_enough) + 2
+    needed = math.ceil(found / EFFICIENCY)
+    return max(least, needed) if needed <= MOST_SEEDS else None
 
 
 def bootstrap_interval(

@@ -1,0 +1,78 @@
+"""Which setting is chosen, and what is said of the others: made-up data of known truth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from locexp.analysis.decision import decide
+
+
+def noisy(means: list[float], seeds: int, spread: float = 0.01, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    common = random.normal(0, spread, seeds)
+    made = [np.array(means)[:, None] + common + random.normal(0, spread / 3, (len(means), seeds)) for _ in range(2)]
+    return made[0], made[1]
+
+
+def test_a_real_difference_is_found_and_none_is_invented() -> None:
+    validation, test = noisy([0.7, 0.9, 0.7], seeds=12)
+    decision = decide(validation, test, default=0)
+    assert (decision.chosen, decision.seeds) == (1, 12)
+    verdicts = {one.setting: one.verdict for one in decision.against_default}
+    assert verdicts == {1: "better", 2: "no difference seen"}
+    assert {one.setting: one.verdict for one in decision.against_chosen} == {0: "worse", 2: "worse"}
+    better = next(one for one in decision.against_default if one.setting == 1)
+    assert better.difference.mean == pytest.approx(float((test[1] - test[0]).mean()))
+    assert better.p == pytest.approx(2 / 2**12)  # every pair has the same sign
+    assert better.corrected == pytest.approx(2 * 2 / 2**12)
+
+
+def test_too_few_seeds_say_so() -> None:
+    decision = decide(*noisy([0.5, 0.9, 0.7, 0.6], seeds=5), default=0)
+    assert {one.verdict for one in decision.against_default} == {"too few seeds to tell"}
+    assert decision.against_default[0].reachable == pytest.approx(3 * 2 / 2**5)
+    assert all(one.would_do is not None and one.would_do >= 7 for one in decision.against_default)
+
+
+def test_validation_chooses_and_test_reports() -> None:
+    validation, test = noisy([0.7, 0.71], seeds=8)
+    decision = decide(np.array([[0.9] * 8, [0.1] * 8]), test, default=1)
+    assert decision.chosen == 0
+    assert decision.against_default[0].difference.mean == pytest.approx(float((test[0] - test[1]).mean()))
+    assert validation.shape == test.shape
+
+
+def test_missing_runs_pair_what_both_have() -> None:
+    validation, test = noisy([0.7, 0.9, 0.95], seeds=10)
+    validation[2, 3:] = test[2, 3:] = np.nan  # most of its runs failed: it cannot be chosen
+    decision = decide(validation, test, default=0)
+    assert decision.chosen == 1
+    few = next(one for one in decision.against_default if one.setting == 2)
+    assert (few.difference.n, few.verdict) == (3, "too few seeds to tell")
+
+
+@pytest.mark.parametrize("default", [0, None])
+def test_one_setting_or_one_seed(default: int | None) -> None:
+    alone = decide(np.array([[0.5, 0.6]]), np.array([[0.5, 0.6]]), default)
+    assert (alone.chosen, alone.against_default, alone.against_chosen) == (0, [], [])
+    one = decide(np.array([[0.5], [0.6]]), np.array([[0.5], [0.6]]), default)
+    assert [found.verdict for found in one.against_chosen] == ["too few seeds to tell"]
+    assert one.against_chosen[0].would_do == 6
+
+
+def test_nothing_to_choose_from() -> None:
+    with pytest.raises(ValueError, match="no setting has a finished run"):
+        decide(np.full((2, 3), np.nan), np.full((2, 3), np.nan), 0)
+
+
+def test_the_family_wise_error_is_kept_though_the_best_is_chosen() -> None:
+    """Sweeps of nine equal settings; validation and test share nine tenths of their noise, as in real runs."""
+    random = np.random.default_rng(5)
+    wrong, sweeps, seeds = 0, 150, 15
+    for _ in range(sweeps):
+        noise = random.normal(size=(9, seeds))
+        made = [np.sqrt(0.9) * noise + np.sqrt(0.1) * random.normal(size=(9, seeds)) for _ in range(2)]
+        decision = decide(made[0], made[1], default=0)
+        wrong += any(one.verdict in ("better", "worse") for one in decision.against_default)
+    assert wrong / sweeps <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / sweeps)

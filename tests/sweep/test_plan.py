@@ -1,0 +1,168 @@
+"""The list of jobs: what it holds, in which order, and what is refused; no run is started."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from omegaconf import OmegaConf
+
+from locexp.config import config_hash
+from locexp.errors import UserError
+from locexp.run.compose import composing
+from locexp.sweep.launching import launch_plan
+from locexp.sweep.plan import Plan, SweepJob
+
+
+def first_stage(*words: str, multirun: bool = False) -> list[SweepJob]:
+    with composing() as composer:
+        return Plan(composer, words, multirun=multirun).next_stage({})
+
+
+def weights(job: SweepJob) -> tuple[float, float]:
+    return job.cfg.loss.classification_weight, job.cfg.loss.bbox_weight
+
+
+def test_the_weight_sweep() -> None:
+    jobs = first_stage("sweep=bbox_weight", "sweep.seeds=2", "sweep.points=9")
+    assert len(jobs) == 2 * (9 + 1 + 2)
+    pairs = [weights(job) for job in jobs[:12]]
+    ratios = [bbox / classification for classification, bbox in pairs[:9]]
+    assert ratios == pytest.approx([10 ** (exponent * 0.75) for exponent in range(-4, 5)], rel=1e-5)
+    assert pairs[9:] == [(1.0, 0.5), (1.0, 0.0), (0.0, 1.0)]
+    assert [job.seed for job in jobs] == [0] * 12 + [1] * 12  # whole comparisons first
+    assert len({job.key for job in jobs}) == 24
+    assert jobs[9].name == "bbox_weight=0.5 seed=0"
+    assert jobs[11].varied == {"loss.classification_weight": "0", "loss.bbox_weight": "1", "seed": "0"}
+
+
+def test_weights_of_constant_sum() -> None:
+    jobs = first_stage("sweep=bbox_weight", "sweep.seeds=null", "sweep.constant_sum=true", "sweep.single_task=false")
+    assert all(math.isclose(sum(weights(job)), 1, rel_tol=1e-5) for job in jobs[:13])
+    assert weights(jobs[6]) == (0.5, 0.5)
+    assert weights(jobs[13]) == (1.0, 0.5)  # as configured
+
+
+def test_the_simplex() -> None:
+    jobs = first_stage("sweep=simplex", "sweep.points=5", "sweep.seeds=1")
+    assert [weights(job) for job in jobs] == [
+        (1.0, 0.0),
+        (0.75, 0.25),
+        (0.5, 0.5),
+        (0.25, 0.75),
+        (0.0, 1.0),
+        (1.0, 0.5),
+    ]
+
+
+def test_seeds_by_hand_are_the_same_jobs() -> None:
+    by_hand = first_stage("loss.bbox_weight=1,2", "seed=3,4", multirun=True)
+    by_key = first_stage("loss.bbox_weight=1,2", "seed=3", "sweep.seeds=2", multirun=True)
+    by_list = first_stage("loss.bbox_weight=1,2", "sweep.seeds=[3,4]", multirun=True)
+    assert [job.key for job in by_hand] == [job.key for job in by_key] == [job.key for job in by_list]
+    assert [job.name for job in by_hand] == [job.name for job in by_key]
+
+
+def test_a_sweep_crosses_what_is_swept_by_hand() -> None:
+    jobs = first_stage("sweep=simplex", "sweep.points=3", "sweep.seeds=1", "optimizer=adam,sgd", multirun=True)
+    assert len(jobs) == 2 * 4
+    assert {job.varied["optimizer"] for job in jobs} == {"adam", "sgd"}
+
+
+def test_the_replay_follows_from_the_results_with_fresh_seeds() -> None:
+    with composing() as composer:
+        plan = Plan(
+            composer, ["sweep=bbox_weight", "sweep.points=3", "sweep.seeds=2", "sweep.replay_seeds=3"], multirun=False
+        )
+        jobs = plan.next_stage({})
+        assert plan.more
+        # The setting of ratio 1000 is best on validation; one seed of it failed.
+        results = {job.key: {"loc_acc_75": 0.9 if job.cfg.loss.bbox_weight == 1000 else 0.5} for job in jobs}
+        results[next(job.key for job in jobs if job.cfg.loss.bbox_weight == 1000)] = None
+        replay = plan.next_stage(results)
+        assert [(job.cfg.loss.bbox_weight, job.seed, job.stage) for job in replay] == [
+            (weight, seed, 1) for seed in (2, 3, 4) for weight in (1000, 0.5)
+        ]
+        assert [job.index for job in replay] == list(range(len(jobs), len(jobs) + 6))
+        assert plan.next_stage(results) == []
+
+
+def test_the_search_repeats_itself_given_equal_results() -> None:
+    pytest.importorskip("optuna")
+
+    def searched(failing: bool) -> list[float]:
+        with composing() as composer:
+            plan = Plan(composer, ["sweep=pareto", "sweep.trials=7", "sweep.batch=3"], multirun=False)
+            jobs, results = plan.next_stage({}), {}
+            while jobs:
+                for job in jobs:
+                    ratio = float(job.cfg.loss.bbox_weight)
+                    results[job.key] = {"accuracy": 1 / (1 + ratio), "mean_iou": ratio / (1 + ratio)}
+                    if failing and ratio > 10:
+                        results[job.key] = None
+                jobs = plan.next_stage(results)
+            return [float(job.cfg.loss.bbox_weight) for job in plan.jobs]
+
+    first = searched(failing=False)
+    assert first == searched(failing=False)
+    assert len(first) == 7
+    assert all(1e-3 <= weight <= 1e3 for weight in first)
+    assert len(searched(failing=True)) == 7  # failed trials are told to the search, and it goes on
+
+
+def test_what_a_command_runs_without_its_sweep_is_the_default() -> None:
+    with composing() as composer:
+        plan = Plan(composer, ["loss.bbox_weight=1,0.5", "trainer.epochs=2"], multirun=True)
+        jobs = plan.next_stage({})
+        assert plan.default_hash == config_hash(composer.compose(["trainer.epochs=2"]).cfg) == jobs[1].config_hash
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["sweep=bbox_weight", "loss.bbox_weight=7"], "loss.bbox_weight=7: the sweep varies loss.bbox_weight itself"),
+        (["sweep=bbox_wieght"], "Did you mean 'bbox_weight'"),
+        (["sweep=bbox_weight", "sweep.points=1"], r"sweep.points=1: expected a whole number >= 2"),
+        (["sweep=bbox_weight", "sweep.low=0"], r"sweep.low=0 and sweep.high=1000.0: expected 0 < low < high"),
+        (["sweep=bbox_weight", "sweep.pionts=3"], "Did you mean 'points'"),
+        (["sweep=simplex", "sweep.points=2"], "sweep.points=2: expected a whole number >= 3"),
+        (["sweep.seeds=0"], "sweep.seeds=0: expected a whole number >= 1, a list"),
+        (["sweep.seeds=[1,1]"], r"sweep.seeds=\[1, 1\]: expected"),
+        (["sweep.seeds=[]"], r"sweep.seeds=\[\]: expected"),
+        (["sweep.seeds=many"], "sweep.seeds=many: expected"),
+        (["sweep.on_error=ignore"], "sweep.on_error=ignore: expected one of continue, stop"),
+        (["sweep.dry_run=maybe"], "sweep.dry_run=maybe: expected true or false"),
+        (["sweep.sedes=3"], "Did you mean 'seeds'"),
+        (["--", "seed=1,2", "sweep.seeds=2"], "the seeds are given twice"),
+        (["--", "seed=1", "sweep.seeds=[1,2]"], "the seeds are given twice"),
+        (["--", "loss.bbox_weight=1,1"], "loss.bbox_weight=1: is given twice"),
+        (["--", "loss.bbox_weight=1,1.0"], "is the same run as bbox_weight=1 seed=0"),
+        (["--", "loss.bbox_weight=1,a"], "loss.bbox_weight=a"),
+        (["--", "tracking.experiment=a,b"], "cannot be swept"),
+        (["--", "sweep.seeds=1,2"], "cannot be swept"),
+        (["loss.bbox_weight=1,2"], "several values are a sweep; add --multirun"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_nonsense_is_refused(words: list[str], message: str) -> None:
+    multirun = words[0] == "--"
+    with pytest.raises(UserError, match=message):
+        first_stage(*words[multirun:], multirun=multirun)
+
+
+def test_jobs_side_by_side_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(8)))
+
+    def planned(target: str, **keys: object) -> tuple[int | None, int | None]:
+        made = launch_plan(OmegaConf.create({"_target_": target, **keys}))
+        return made.batch, made.threads
+
+    assert planned("hydra._internal.core_plugins.basic_launcher.BasicLauncher") == (1, None)
+    assert planned("x.JoblibLauncher", n_jobs=-1) == (None, 1)
+    assert planned("x.JoblibLauncher", n_jobs=2) == (None, 4)
+    assert planned("x.JoblibLauncher", n_jobs=-5) == (None, 2)
+    assert planned("hydra_plugins.hydra_submitit_launcher.submitit_launcher.LocalLauncher", cpus_per_task=3) == (2, 3)
+    assert planned("hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher", cpus_per_task=4) == (
+        None,
+        4,
+    )
