@@ -134,7 +134,7 @@ def explain(error: BaseException, words: Sequence[str]) -> str:
     if "Ambiguous value" in reason:
         return f"{first_line.split(chr(39))[1]}: several values are a sweep; add --multirun, or quote the value."
     if "is not in struct" in reason or "not in '" in reason or "No match in the defaults list" in str(error):
-        return _explain_unknown(key or first_line, word)
+        return _explain_unknown(key or first_line, word, words)
     if key and word:
         return f"{word}: {reason[0].lower()}{reason[1:]}."
     return f"{key}: {reason}." if key else f"{reason}."
@@ -149,9 +149,13 @@ def _explain_missing(error: MissingConfigException) -> str:
     return f"{group}={name}: expected one of {listed(options)}.{nearest(name, options)}"
 
 
-def _explain_unknown(key: str, word: str | None) -> str:
-    """Name the nearest key among the siblings of an unknown one."""
-    default = compose("config", return_hydra_config=True)
+def _explain_unknown(key: str, word: str | None, words: Sequence[str]) -> str:
+    """Name the nearest key among the siblings of an unknown one, in the groups that the words choose."""
+    groups = [other for other in words if re.match(r"[\w/]+=", other) and other != word]
+    try:
+        default = compose("config", overrides=groups, return_hydra_config=True)
+    except (HydraException, OmegaConfBaseException):  # another word is wrong, too
+        default = compose("config", return_hydra_config=True)
     parent, _, name = key.rpartition(".")
     node = OmegaConf.select(default, parent) if parent else default
     while parent and not isinstance(node, DictConfig):
