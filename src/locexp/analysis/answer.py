@@ -90,10 +90,11 @@ def _ties(found: SweepComparison) -> list[str]:
     few = [one for one in against if one.verdict == "too few seeds to tell"]
     if few:
         pairs = len(found.candidates) * (len(found.candidates) - 1) // 2
+        whom = "the other one is" if len(against) == 1 else f"{len(few)} of the {len(against)} others are"
+        over = f"over all {pairs} pairs " if pairs > 1 else ""
         return [
-            f"Whether {len(few)} of the {len(against)} others are worse than the chosen one cannot be told with "
-            f"{_seeds(found.decision.seeds)}: over all {pairs} pairs the smallest corrected p is {_p(reachable)}; "
-            f"{seeds_needed(pairs)} seeds are the least that could."
+            f"Whether {whom} worse than the chosen one cannot be told with {_seeds(found.decision.seeds)}: {over}the "
+            f"smallest corrected p is {_p(reachable)}; {seeds_needed(pairs)} seeds are the least that could."
         ]
     if labels:
         return [f"Not shown to be worse than the chosen one: {', '.join(labels)}."]

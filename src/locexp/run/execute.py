@@ -59,8 +59,8 @@ def execute(
         raise
     except BaseException as error:
         record.status, record.error = "FAILED", str(error).strip() or type(error).__name__
-        if not isinstance(error, RunFailedError):
-            logger.exception("the run failed")
+        bug = not isinstance(error, RunFailedError) or error.__cause__ is not None
+        logger.error("the run failed: %s", record.error, exc_info=bug)
         raise
     finally:
         if record.status != "FINISHED":

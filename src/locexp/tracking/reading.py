@@ -102,11 +102,14 @@ class Reader:
 
     def content(self, run: StoredRun, path: str) -> bytes | None:
         """Return an artifact's bytes, from the store; where that has none, from the run's folder on this machine."""
-        places = [local_path(run.artifact_uri) / path] if run.artifact_uri.startswith("file://") else []
+        here = run.artifact_uri.startswith("file://")
+        places = [local_path(run.artifact_uri) / path] if here else []
         places += [Path(run.tags["directory"]) / path] if run.tags.get("directory") else []
         for place in places:
             if place.is_file():
                 return place.read_bytes()
+        if here:
+            return None
         with tempfile.TemporaryDirectory() as folder:
             try:
                 return Path(self.client.download_artifacts(run.run_id, path, folder)).read_bytes()

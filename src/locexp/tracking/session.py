@@ -11,12 +11,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-# A server that is gone must be noticed in seconds: MLflow by itself retries for minutes.
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-
 import mlflow
 import numpy as np
 from filelock import FileLock
@@ -36,7 +30,7 @@ SAMPLING_SECONDS = 1
 SIGNIFICANT_DIGEST = 36
 """MLflow keeps at most this many characters of a data set's digest; the whole one is a tag and in its profile."""
 
-for _name in ("mlflow", "mlflow.system_metrics.system_metrics_monitor", "urllib3"):
+for _name in ("absl", "mlflow", "mlflow.system_metrics.system_metrics_monitor", "urllib3"):
     logging.getLogger(_name).setLevel(logging.ERROR)
 
 

@@ -1,0 +1,278 @@
+"""``python -m locexp.compare`` on runs made by hand, against numbers worked out by hand."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scipy import stats
+
+from locexp.analysis.compare import compare_command
+from locexp.errors import UserError
+from tests.conftest import locexp
+
+SEEDS = range(8)
+SPREAD = [-0.004, -0.003, -0.002, -0.001, 0.001, 0.002, 0.003, 0.004]
+"""What a seed adds to every metric; its mean is 0."""
+SETTINGS = {
+    # (classification weight, bbox weight): accuracy, mean IoU, loc_acc_75 on test; loc_acc_75 on validation
+    (1.0, 0.5): (0.950, 0.700, 0.400, 0.410),
+    (1.0, 10.0): (0.940, 0.800, 0.700, 0.690),
+    (1.0, 100.0): (0.930, 0.850, 0.680, 0.710),  # best on validation, not on test
+    (1.0, 50.0): (0.920, 0.790, 0.500, 0.510),  # dominated by the two before it
+    (1.0, 0.0): (0.955, 0.100, 0.000, 0.000),
+    (0.0, 1.0): (0.100, 0.900, 0.090, 0.090),
+}
+FLOOR = 0.60
+
+
+class Bench:
+    """A store with a sweep made by hand."""
+
+    def __init__(self, place: Path) -> None:
+        from locexp.tracking.location import locate
+        from locexp.tracking.session import Session
+
+        self.place = place
+        session = Session(locate(str(place / "mlruns"), None, "locexp"))
+        self.client, self.experiment = session.client, session.experiment_id
+        self.parent = self._run("sweep x", {"kind": "sweep", "sweep_id": "day-time", "default_hash": "1.0-0.5"})
+        self.client.log_metric(self.parent, "sweep/jobs", 48)
+
+    def _run(self, name: str, tags: dict[str, str], status: str = "FINISHED") -> str:
+        run = self.client.create_run(self.experiment, run_name=name, tags=tags)
+        if status != "RUNNING":
+            self.client.set_terminated(run.info.run_id, status)
+        return str(run.info.run_id)
+
+    def child(
+        self,
+        weights: tuple[float, float],
+        seed: int,
+        *,
+        status: str = "FINISHED",
+        tags: dict[str, str] | None = None,
+        parameters: dict[str, str] | None = None,
+        without: str | None = None,
+    ) -> str:
+        from mlflow.entities import Metric, Param
+
+        classification, bbox = weights
+        accuracy, iou, both, validated = SETTINGS[weights]
+        identity = self._run(
+            f"bbox_weight={bbox:g} seed={seed}",
+            {
+                "kind": "run",
+                "sweep_id": "day-time",
+                "mlflow.parentRunId": self.parent,
+                "config_hash": f"{classification}-{bbox}",
+                "seed": str(seed),
+                "sweep_job": str(list(SETTINGS).index(weights)),
+                "varied.loss.classification_weight": f"{classification:g}",
+                "varied.loss.bbox_weight": f"{bbox:g}",
+                "varied.seed": str(seed),
+                "data_digest": "d" * 64,
+                "scenes_digest": "s" * 64,
+                "locexp_version": "1",
+                "git_commit": "c",
+                "tensorflow_version": "t",
+                "keras_version": "k",
+            }
+            | (tags or {}),
+            status,
+        )
+        if status == "FINISHED":
+            values = {"floor/mean_iou": FLOOR}
+            for part, own in (("test", both), ("kept", validated)):
+                values |= {
+                    f"{part}/accuracy": accuracy + SPREAD[seed % 8],
+                    f"{part}/mean_iou": iou + SPREAD[seed % 8],
+                    f"{part}/loc_acc_50": own,
+                    f"{part}/loc_acc_75": own + SPREAD[(seed * 3 + list(SETTINGS).index(weights)) % 8],
+                    f"{part}/center_error_px": 1.0,
+                    f"{part}/loss": 1 / (1 + bbox),  # would rank quite differently
+                }
+            values.pop(without or "", None)
+            params = {
+                "loss.classification_weight": str(classification),
+                "loss.bbox_weight": str(bbox),
+                "trainer.epochs": "5",
+            }
+            self.client.log_batch(
+                identity,
+                metrics=[Metric(name, value, 0, 0) for name, value in values.items()],
+                params=[Param(name, value) for name, value in (params | (parameters or {})).items()],
+            )
+        return identity
+
+    def whole(self) -> Bench:
+        for weights in SETTINGS:
+            for seed in SEEDS:
+                self.child(weights, seed)
+        return self
+
+
+@pytest.fixture
+def bench(workplace: Path) -> Bench:
+    return Bench(workplace)
+
+
+def compare(*words: str) -> list[str]:
+    said: list[str] = []
+    compare_command(words, said.append)
+    return said
+
+
+def result(bench: Bench) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((bench.place / "sweep-day-time" / "comparison" / "comparison.json").read_text())
+    return found
+
+
+def test_the_numbers_are_those_worked_out_by_hand(bench: Bench) -> None:
+    bench.whole()
+    said = "\n".join(compare())
+    found = result(bench)
+    settings = {tuple(one["varied"].values())[:2]: one for one in found["settings"]}
+    default, strong = settings["1", "0.5"], settings["1", "100"]
+    # Mean and 95 % t interval over eight seeds; the sum of squares of SPREAD is 6e-5.
+    half_width = stats.t.ppf(0.975, 7) * (6e-5 / 7) ** 0.5 / 8**0.5
+    assert default["test"]["accuracy"] == pytest.approx({"mean": 0.95, "half_width": half_width, "n": 8})
+    assert strong["floor_mean_iou"] == pytest.approx(0.6)
+    assert strong["skill_mean_iou"] == pytest.approx((0.85 - 0.6) / 0.4)
+    # Δm: the mean loss in percent against accuracy alone (.955) and the box alone (.9).
+    assert strong["delta_m"]["mean"] == pytest.approx(50 * (0.025 / 0.955 + 0.05 / 0.9))
+    assert default["delta_m"]["mean"] == pytest.approx(50 * (0.005 / 0.955 + 0.2 / 0.9))
+    # Chosen on validation, though another is better on test.
+    assert found["chosen"] == strong["label"] == "classification_weight=1 bbox_weight=100"
+    against = {one["setting"]: one for one in found["against_default"]}
+    verdict = against[strong["label"]]
+    assert verdict["difference"]["mean"] == pytest.approx(0.28)
+    assert verdict["p"] == pytest.approx(2 / 2**8)
+    assert verdict["corrected"] == pytest.approx(3 * 2 / 2**8)  # Holm: all three p are the smallest there is
+    assert verdict["verdict"] == "better"
+    # The front: the three that nothing dominates; per seed, the union of rectangles above (.1, .6).
+    assert sorted(found["front"]["settings"]) == sorted(
+        settings["1", weight]["label"] for weight in ("0.5", "10", "100")
+    )
+    areas = [(0.93 + s - 0.1) * (0.85 + s - 0.6) + (0.01) * (0.8 + s - 0.6) + (0.01) * (0.7 + s - 0.6) for s in SPREAD]
+    assert found["front"]["reference"] == pytest.approx([0.1, 0.6])
+    assert found["front"]["hypervolume"]["mean"] == pytest.approx(sum(areas) / 8)
+    assert "The default weights (classification_weight=1 bbox_weight=0.5) are not a good choice here" in said
+
+
+def test_what_is_written_and_logged(bench: Bench) -> None:
+    bench.whole()
+    said = "\n".join(compare("day-time"))
+    folder = bench.place / "sweep-day-time" / "comparison"
+    names = {path.name for path in folder.iterdir()}
+    assert names >= {"report.html", "comparison.csv", "comparison.json", "comparison.md", "front.png"}
+    logged = {file.path for file in bench.client.list_artifacts(bench.parent, "comparison")}
+    assert logged == {f"comparison/{name}" for name in names}
+    page = (folder / "report.html").read_text()
+    for word in ('src="http', 'href="http', "<script src", "url(http"):
+        assert word not in page, "the report must be self-contained"
+    rows = list(csv.DictReader(io.StringIO((folder / "comparison.csv").read_text())))
+    assert len(rows) == len(SETTINGS)
+    assert float(rows[1]["test/mean_iou/mean"]) == pytest.approx(0.8)
+    assert "bbox alone" in said
+
+
+def test_failures_are_counted_and_seeds_may_be_missing(bench: Bench) -> None:
+    for weights in list(SETTINGS)[:3]:
+        for seed in SEEDS:
+            bad = weights == (1.0, 10.0) and seed >= 6
+            bench.child(weights, seed, status="FAILED" if bad else "FINISHED")
+    bench.child((1.0, 10.0), 6, status="FINISHED")  # a second try succeeded
+    said = "\n".join(compare())
+    ten = next(one for one in result(bench)["settings"] if one["varied"]["loss.bbox_weight"] == "10")
+    assert (ten["test"]["accuracy"]["n"], ten["failed"]) == (7, 1)
+    assert "1 jobs did not finish" in said
+    assert "from 7 to 8 seeds" in said
+
+
+def test_few_seeds_say_what_they_cannot_tell(bench: Bench) -> None:
+    for weights in list(SETTINGS)[:4]:
+        for seed in range(3):
+            bench.child(weights, seed)
+    said = "\n".join(compare())
+    assert "Too few seeds to tell" in said
+    assert {one["verdict"] for one in result(bench)["against_default"]} == {"too few seeds to tell"}
+    # 6 pairs: Holm needs 6·2/2^n <= .05, n >= 8.
+    assert "8 seeds are the least that could" in said
+
+
+@pytest.mark.parametrize(
+    ("odd", "reason"),
+    [
+        ({"tags": {"data_digest": "e" * 64}}, "data: data_digest differs"),
+        ({"tags": {"scenes_digest": "e" * 64}}, "box strategy or scenes: scenes_digest differs"),
+        ({"tags": {"git_commit": "other"}}, "code version: git_commit differs"),
+        ({"parameters": {"trainer.epochs": "50"}}, "training budget: trainer.epochs differs: 5 (8 runs), 50 (1 runs)"),
+    ],
+)
+def test_runs_of_mixed_provenance_are_refused_unless_asked_for(bench: Bench, odd: dict[str, Any], reason: str) -> None:
+    for seed in SEEDS:
+        bench.child((1.0, 0.5), seed)
+    bench.child((1.0, 10.0), 0, **odd)
+    with pytest.raises(UserError, match="must not be compared") as refused:
+        compare()
+    assert reason in str(refused.value)
+    assert not (bench.place / "sweep-day-time").exists()
+    assert bench.client.list_artifacts(bench.parent) == []
+    assert any(f"Mixed, as compare.allow_mixed asks: {reason}" in line for line in compare("compare.allow_mixed=true"))
+
+
+def test_missing_metrics_are_named(bench: Bench) -> None:
+    bench.child((1.0, 0.5), 0)
+    bench.child((1.0, 10.0), 0, without="test/mean_iou")
+    with pytest.raises(UserError, match=r"bbox_weight=10 seed=0 .* lacks the metrics test/mean_iou"):
+        compare()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["day-tine"], "day-tine: there is no sweep of this id in .* Did you mean 'day-time'"),
+        (["'; drop table"], "expected the id of a sweep"),
+        (["day-time", "other"], "day-time other: expected one sweep id"),
+        (["compare.metric=loss"], "The total loss depends on the weights, so it ranks nothing"),
+        (["compare.metric=mean_iuo"], "Did you mean 'mean_iou'"),
+        (["compare.alow_mixed=true"], "Did you mean 'compare.allow_mixed'"),
+        (["compare.allow_mixed=perhaps"], "compare.allow_mixed=perhaps"),
+        (["tracking.experiment=other"], "tracking.experiment=other: is not in"),
+        (["tracking.uri=elsewhere"], "holds no store yet"),
+        ([], "no run of this sweep has finished"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(bench: Bench, words: list[str], message: str) -> None:
+    before = sorted(bench.place.rglob("*"))
+    with pytest.raises(UserError, match=message):
+        compare(*words)
+    assert sorted(bench.place.rglob("*")) == before
+
+
+def test_a_running_sweep_is_left_alone(bench: Bench) -> None:
+    from locexp.process import identity
+
+    bench.child((1.0, 0.5), 0)
+    bench.client.update_run(bench.parent, "RUNNING")
+    for key, value in identity().items():
+        bench.client.set_tag(bench.parent, key, value)
+    with pytest.raises(UserError, match=f"still running .process {os.getpid()}"):
+        compare()
+
+
+def test_the_command(bench: Bench) -> None:
+    bench.whole()
+    done = locexp("compare", cwd=bench.place)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Use classification_weight=1 bbox_weight=100" in done.stdout
+    listed = locexp("compare", "list", cwd=bench.place)
+    assert "day-time" in listed.stdout
+    refused = locexp("compare", "compare.metric=loss", cwd=bench.place)
+    assert (refused.returncode, refused.stderr.startswith("error: ")) == (2, True)

@@ -1,0 +1,356 @@
+"""Whole sweeps, run for real with tiny networks: what they leave, how they fail, and how they are taken up again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import TINY, locexp, train_here
+
+GRID = ("--multirun", "loss.bbox_weight=0.5,20", "seed=1,2")
+TRAINED = ("test/accuracy", "test/mean_iou", "test/loc_acc_75", "val/bbox_loss", "train/classification_loss")
+
+
+def client(place: Path) -> Any:
+    from mlflow import MlflowClient
+
+    return MlflowClient(f"sqlite:///{place}/mlruns/mlflow.db")
+
+
+def runs(place: Path, condition: str = "") -> list[Any]:
+    store = client(place)
+    return list(store.search_runs([store.get_experiment_by_name("locexp").experiment_id], condition))
+
+
+def parent_of(place: Path) -> Any:
+    (found,) = runs(place, "tags.kind = 'sweep'")
+    return found
+
+
+def sweep_id(place: Path) -> str:
+    return str(parent_of(place).data.tags["sweep_id"])
+
+
+def everything(place: Path) -> set[str]:
+    return {str(path.relative_to(place)) for path in place.rglob("*")}
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A finished sweep, run by the real command: its place and what it said."""
+    place = tmp_path_factory.mktemp("done")
+    ended = locexp("train", *TINY, "trainer.deterministic=true", *GRID, cwd=place)
+    assert ended.returncode == 0, ended.stderr
+    return place, ended.stdout
+
+
+def test_a_sweep_in_the_store(done: tuple[Path, str]) -> None:
+    place, _ = done
+    parent = parent_of(place)
+    children = runs(place, "tags.kind = 'run'")
+    assert len(runs(place)) == 5
+    assert {run.info.status for run in [parent, *children]} == {"FINISHED"}
+    assert sorted(run.info.run_name for run in children) == [
+        "bbox_weight=0.5 seed=1",
+        "bbox_weight=0.5 seed=2",
+        "bbox_weight=20 seed=1",
+        "bbox_weight=20 seed=2",
+    ]
+    assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
+    assert {run.data.tags["varied"] for run in children} == {"loss.bbox_weight,seed"}
+    identity = parent.data.tags["sweep_id"]
+    flat = f"tags.sweep_id = '{identity}' and tags.`varied.loss.bbox_weight` = '20' and tags.seed = '2'"
+    (one,) = runs(place, flat + " and tags.kind = 'run'")
+    (other,) = runs(place, "tags.kind = 'run' and tags.`varied.loss.bbox_weight` = '20' and tags.seed = '1'")
+    assert one.data.tags["config_hash"] == other.data.tags["config_hash"]
+    assert len({run.data.tags["config_hash"] for run in children}) == 2
+    assert parent.data.metrics == {"sweep/jobs": 4, "sweep/finished": 4, "sweep/failed": 0}
+    stored = {file.path for file in client(place).list_artifacts(parent.info.run_id, "comparison")}
+    for name in ("report.html", "comparison.csv", "comparison.json", "front.png"):
+        assert f"comparison/{name}" in stored
+    directory = Path(parent.data.tags["directory"])
+    assert {path.name for path in directory.iterdir()} >= {"0", "1", "2", "3", "comparison", "sweep", "run.json"}
+
+
+def test_what_a_sweep_says(done: tuple[Path, str]) -> None:
+    place, said = done
+    parent = parent_of(place)
+    for words in (
+        "4 jobs",
+        "[4/4] bbox_weight=20 seed=2",
+        "left",
+        "FINISHED 4 of 4 jobs have finished",
+        "python -m locexp.ui",
+        f"/#/experiments/{parent.info.experiment_id}",
+        "compareRunsMode=CHART",
+        "comparison/report.html",
+        "too few seeds",
+    ):
+        assert words in said, said
+
+
+def test_a_job_of_a_sweep_equals_the_same_run_by_itself(done: tuple[Path, str], workplace: Path) -> None:
+    place, _ = done
+    ended = locexp("train", *TINY, "trainer.deterministic=true", "loss.bbox_weight=20", "seed=2", cwd=workplace)
+    assert ended.returncode == 0, ended.stderr
+    (alone,) = runs(workplace)
+    (job,) = runs(place, "tags.kind = 'run' and tags.`varied.loss.bbox_weight` = '20' and tags.seed = '2'")
+    assert alone.data.tags["config_hash"] == job.data.tags["config_hash"]
+    for name in TRAINED:
+        assert alone.data.metrics[name] == job.data.metrics[name]
+
+
+def test_resuming_a_finished_sweep_runs_nothing(done: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    place, _ = done
+    monkeypatch.chdir(place)
+    before = {run.info.run_id: run.data.metrics.get("test/accuracy") for run in runs(place)}
+    assert train_here("sweep.resume=last") == 0
+    assert {run.info.run_id: run.data.metrics.get("test/accuracy") for run in runs(place)} == before
+    assert parent_of(place).info.status == "FINISHED"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["sweep.resume=nosuch"], "nosuch: there is no sweep of this id"),
+        (["sweep.resume=last", "loss.bbox_weight=3"], "loss.bbox_weight=3: cannot stand beside sweep.resume=last"),
+        (["sweep.resume=last", "sweep.seeds=3"], "sweep.seeds=3: cannot stand beside"),
+        (["--multirun", "sweep.resume=last"], "leave them out beside sweep.resume"),
+        (["sweep.resume=last", "tracking.experiment=nosuch"], "tracking.experiment=nosuch: is not in"),
+    ],
+)
+def test_what_cannot_be_resumed_is_refused_and_nothing_changes(
+    done: tuple[Path, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    message: str,
+) -> None:
+    place, _ = done
+    monkeypatch.chdir(place)
+    before = everything(place)
+    assert train_here(*words) == 2
+    assert message in capsys.readouterr().err
+    assert {name for name in everything(place) if "mlflow.db-" not in name} == {
+        name for name in before if "mlflow.db-" not in name
+    }
+
+
+def test_a_dry_run_lists_and_writes_nothing(
+    done: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], workplace: Path
+) -> None:
+    assert train_here(*TINY, "sweep=bbox_weight", "sweep.points=9", "sweep.seeds=10", "sweep.dry_run=true") == 0
+    said = capsys.readouterr().out
+    assert "bbox_weight=0.5 seed=0" in said
+    assert "120" in said
+    assert everything(workplace) == set()
+    monkeypatch.chdir(done[0])
+    before = everything(done[0])
+    assert train_here("sweep.resume=last", "sweep.dry_run=true") == 0
+    said = capsys.readouterr().out
+    (row,) = runs(done[0], "tags.kind = 'run' and tags.`varied.loss.bbox_weight` = '20' and tags.seed = '2'")
+    assert row.data.tags["config_hash"] in said
+    assert said.count("done") >= 4
+    assert everything(done[0]) == before
+
+
+def test_failures_are_data(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two jobs diverge or raise, one is fine: all are recorded, the sweep goes on, and its end names the failures."""
+    (workplace / "mine.py").write_text(
+        "import keras\n"
+        "class Clumsy(keras.callbacks.Callback):\n"
+        "    def on_epoch_end(self, epoch, logs=None):\n"
+        "        if logs['train/classification_loss'] > 0 and self.model.optimizer.name == 'sgd':\n"
+        "            raise ZeroDivisionError('ouch')\n"
+    )
+    sys.path.insert(0, str(workplace))
+    try:
+        status = train_here(
+            *TINY, "--multirun", "optimizer=adam,sgd", "optimizer.learning_rate=0.001,1e30",
+            "+trainer.callbacks.mine={_target_: mine.Clumsy}",
+        )  # fmt: skip
+    finally:
+        sys.path.remove(str(workplace))
+    said = capsys.readouterr()
+    assert status == 1
+    assert "3 of 4 jobs did not finish" in said.err
+    children = {run.info.run_name: run for run in runs(workplace, "tags.kind = 'run'")}
+    statuses = {name: run.info.status for name, run in children.items()}
+    assert list(statuses.values()).count("FINISHED") == 1
+    assert parent_of(workplace).info.status == "FAILED"
+    raised = next(run for run in children.values() if "ouch" in run.data.tags.get("error", ""))
+    log = (Path(raised.data.tags["directory"]) / "train.log").read_text()
+    assert "ouch" in log
+    diverged = next(run for run in children.values() if "not finite" in run.data.tags.get("error", ""))
+    assert diverged.info.status == "FAILED"
+    for name, status_of in statuses.items():
+        if status_of == "FAILED":
+            assert f"failed   {name}: " in said.out
+
+
+def test_an_exception_leaves_its_traceback(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug in a user's model shows in the job's own log, also where only some jobs have it."""
+    (workplace / "fragile.py").write_text(
+        "from locexp.models.cnn import build\n"
+        "import keras\n"
+        "def fragile(input_shape, num_classes, explode):\n"
+        "    if explode and len(LOG) > 1:\n"
+        "        raise ZeroDivisionError('deep inside')\n"
+        "    LOG.append(explode)\n"
+        "    return build(input_shape, num_classes, filters=[4], dense_units=8)\n"
+        "LOG = []\n"
+    )
+    monkeypatch.syspath_prepend(workplace)
+    words = [word for word in TINY if not word.startswith("model.")]
+    status = train_here(
+        *words, "--multirun", "~model.filters", "~model.dense_units", "~model.dropout",
+        "model._target_=fragile.fragile", "+model.explode=true", "seed=1,2,3",
+    )  # fmt: skip
+    assert status == 1
+    failed = runs(workplace, "tags.kind = 'run' and attributes.status = 'FAILED'")
+    assert failed
+    log = (Path(failed[0].data.tags["directory"]) / "train.log").read_text()
+    assert "Traceback" in log
+    assert "deep inside" in log
+    assert "train.log" in {file.path for file in client(workplace).list_artifacts(failed[0].info.run_id)}
+
+
+def test_a_sweep_can_stop_at_the_first_failure(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--multirun", "optimizer=sgd", "optimizer.learning_rate=1e30,0.01,0.02", "sweep.on_error=stop")
+    assert train_here(*TINY, *words) == 1
+    assert [run.info.status for run in runs(workplace, "tags.kind = 'run'")] == ["FAILED"]
+    assert "the jobs that are left were not started" in capsys.readouterr().out
+
+
+def test_a_sweep_lost_with_its_store_is_logged_from_its_files(workplace: Path) -> None:
+    import shutil
+
+    assert train_here(*TINY, *GRID) == 0
+    directory = parent_of(workplace).data.tags["directory"]
+    told = {run.info.run_name: run.data.metrics["test/accuracy"] for run in runs(workplace, "tags.kind = 'run'")}
+    shutil.rmtree(workplace / "mlruns")
+    again = locexp("log", directory, "--uri", "mlruns2", cwd=workplace)
+    assert again.returncode == 0, again.stderr
+    (workplace / "mlruns2").rename(workplace / "mlruns")
+    parent = parent_of(workplace)
+    children = runs(workplace, "tags.kind = 'run'")
+    assert {run.info.run_name: run.data.metrics["test/accuracy"] for run in children} == told
+    assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
+
+
+# Kills: a real process, a real SIGKILL.
+
+
+def begin(place: Path, *words: str) -> subprocess.Popen[str]:
+    with (place / "said.txt").open("w") as out:
+        return subprocess.Popen(
+            [sys.executable, "-m", "locexp.train", *words], cwd=place, stdout=out, stderr=subprocess.STDOUT, text=True
+        )
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.02)
+
+
+def records(place: Path) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in place.glob("multirun/*/*/*/run.json")]
+
+
+def finished(place: Path) -> int:
+    return sum(record["status"] == "FINISHED" for record in records(place))
+
+
+MOMENTS: dict[str, Callable[[Path], bool]] = {
+    "while the second job trains": lambda place: len(records(place)) == 2 and len(list(place.glob(HISTORIES))) == 2,
+    "as soon as the sweep is known": lambda place: bool(list(place.glob("multirun/*/*/run.json"))),
+    "as the first job's record appears": lambda place: len(records(place)) == 1,
+    "after three have finished": lambda place: finished(place) == 3,
+}
+HISTORIES = "multirun/*/*/*/history.jsonl"
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "while the second job trains",
+        pytest.param("as soon as the sweep is known", marks=pytest.mark.slow),
+        pytest.param("as the first job's record appears", marks=pytest.mark.slow),
+        pytest.param("after three have finished", marks=pytest.mark.slow),
+    ],
+)
+def test_a_sweep_that_is_shot_goes_on_where_it_was(done: tuple[Path, str], workplace: Path, moment: str) -> None:
+    """kill -9, then resume: exactly what is missing runs, and the results are those of the undisturbed sweep."""
+    undisturbed, _ = done
+    process = begin(workplace, *TINY, "trainer.deterministic=true", *GRID)
+    wait_until(lambda: MOMENTS[moment](workplace))
+    process.kill()
+    process.wait()
+    whole = finished(workplace)
+    again = locexp("train", "sweep.resume=last", cwd=workplace)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert f"{whole} have finished before, {4 - whole} are missing" in again.stdout
+    children = runs(workplace, "tags.kind = 'run'")
+    assert {run.info.status for run in children} <= {"FINISHED", "KILLED"}
+    ended = [run for run in children if run.info.status == "FINISHED"]
+    expected = {
+        run.info.run_name: [run.data.metrics[name] for name in TRAINED]
+        for run in runs(undisturbed, "tags.kind = 'run'")
+    }
+    assert len(ended) == 4
+    assert {run.info.run_name: [run.data.metrics[name] for name in TRAINED] for run in ended} == expected
+    assert parent_of(workplace).info.status == "FINISHED"
+
+
+@pytest.mark.parametrize(
+    ("sign", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
+def test_a_sweep_that_is_stopped_closes_its_runs(workplace: Path, sign: signal.Signals, status: int) -> None:
+    # Long runs: the second is in the middle of its epochs when the signal comes.
+    process = begin(workplace, *TINY, "trainer.epochs=40", *GRID)
+    wait_until(lambda: finished(workplace) == 1 and len(list(workplace.glob(HISTORIES))) == 2)
+    running = locexp("train", "sweep.resume=last", cwd=workplace)
+    assert (running.returncode, "is still running" in running.stderr) == (2, True), running.stderr
+    compared = locexp("compare", cwd=workplace)
+    assert (compared.returncode, "is still running" in compared.stderr) == (2, True), compared.stderr
+    process.send_signal(sign)
+    assert process.wait(60) == status
+    said = (workplace / "said.txt").read_text()
+    assert "Traceback" not in said
+    assert f"Resume   python -m locexp.train sweep.resume={sweep_id(workplace)}" in said
+    assert parent_of(workplace).info.status == "KILLED"
+    statuses = [run.info.status for run in runs(workplace, "tags.kind = 'run'")]
+    assert sorted(statuses) == sorted(["KILLED"] + ["FINISHED"] * (len(statuses) - 1))
+
+
+def test_changed_configuration_files_are_noticed(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A resume replays the words; where the user's own files say something else now, it stops."""
+    (workplace / "mine" / "experiment").mkdir(parents=True)
+    mine = workplace / "mine" / "experiment" / "own.yaml"
+    mine.write_text("# @package _global_\noptimizer:\n  learning_rate: 0.002\n")
+    assert train_here("--config-dir", "mine", *TINY, "experiment=own", "--multirun", "seed=1,2") == 0
+    mine.write_text("# @package _global_\noptimizer:\n  learning_rate: 0.004\n")
+    assert train_here("sweep.resume=last") == 2
+    assert "the configuration files have changed" in capsys.readouterr().err
+
+
+def test_no_process_and_no_variable_is_left_behind(done: tuple[Path, str]) -> None:
+    import psutil
+
+    place, _ = done
+    leftovers = []
+    for process in psutil.process_iter(["cwd", "pid"]):
+        if process.info["cwd"] == str(place) and process.info["pid"] != os.getpid():
+            leftovers.append(process)
+    assert leftovers == []
