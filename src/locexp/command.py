@@ -18,6 +18,7 @@ from locexp.errors import RunFailedError, Terminated, UserError
 from locexp.folders import check_writable
 from locexp.run.compose import composing, explain
 from locexp.run.job import handed_over, run_job
+from locexp.run.resume import resume, resumed_run
 from locexp.run.screen import Screen
 from locexp.sweep.conduct import Conductor
 from locexp.sweep.listing import list_jobs
@@ -63,6 +64,14 @@ def _run(words: Sequence[str]) -> None:
     flags = [word for word in words if word not in arguments.overrides]
     if any(getattr(arguments, name) for name in ("help", "hydra_help", "cfg", "info", "shell_completion")):
         _call_hydra(flags, arguments.overrides)
+        return
+    continued = resumed_run(arguments.overrides)
+    if continued is not None:
+        if arguments.multirun:
+            raise UserError("trainer.resume continues one run; leave out --multirun.")
+        prepared, overrides = resume(*continued)
+        handed_over[:] = [prepared]
+        _call_hydra(flags, overrides)
         return
     resumed = resumed_words(arguments.overrides)
     if resumed is None:

@@ -73,6 +73,8 @@ class TrainerConfig:
     save_h5: str | None = None
     early_stopping: int | None = None
     deterministic: bool = False
+    checkpoint: bool = True
+    resume: str | None = None
     callbacks: dict[str, Any] = field(default_factory=dict)
 
 
@@ -144,5 +146,7 @@ def config_hash(cfg: DictConfig) -> str:
     container = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(container, dict)
     kept = {name: container[name] for name in ("data", "bbox", "model", "loss", "optimizer", "trainer")}
-    kept["trainer"] = {name: value for name, value in kept["trainer"].items() if name != "threads"}
+    kept["trainer"] = {
+        name: value for name, value in kept["trainer"].items() if name not in ("threads", "checkpoint", "resume")
+    }
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]

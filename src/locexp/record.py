@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,9 +65,30 @@ def append_history(directory: Path, row: dict[str, float]) -> None:
 
 
 def read_history(directory: Path) -> list[dict[str, float]]:
-    """Return the rows of ``history.jsonl``, one an epoch; empty where there is none."""
+    """Return the rows of ``history.jsonl``, one an epoch; empty where there is none.
+
+    A last line that is not whole is left out: it is being written, or its writer was killed.
+
+    Raises:
+        ValueError: another line is not whole.
+    """
     path = directory / HISTORY
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+    lines = path.read_text().splitlines() if path.is_file() else []
+    rows = []
+    for number, line in enumerate(lines, 1):
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            if number < len(lines):
+                raise ValueError(f"{HISTORY}: line {number} cannot be read") from None
+    return rows
+
+
+def write_history(directory: Path, rows: Iterable[dict[str, float]]) -> None:
+    """Write ``history.jsonl`` anew, all at once."""
+    partial = directory / f"{HISTORY}.partial"
+    partial.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    partial.replace(directory / HISTORY)
 
 
 def finite(metrics: dict[str, float]) -> dict[str, float]:

@@ -149,6 +149,7 @@ def _trainer(cfg: DictConfig) -> None:
     _require(
         patience is None or _positive_int(patience), "trainer.early_stopping", patience, "a whole number >= 1, or null"
     )
+    _require(trainer.resume is None, "trainer.resume", trainer.resume, "it on the command line, for one run")
     file_name = trainer.save_h5
     ok = file_name is None or (file_name.endswith(".h5") and Path(file_name).name == file_name)
     _require(ok, "trainer.save_h5", file_name, "a file name that ends in .h5, or null")

@@ -16,10 +16,13 @@ from locexp.run import report
 from locexp.run.link import SweepLink
 from locexp.run.prepare import Prepared, Problem, monitor
 from locexp.run.provenance import flattened, provenance, run_name
+from locexp.run.resume import ENDED_EARLY, identity, resume_command
 from locexp.run.saving import MODEL, save, save_checked
 from locexp.run.screen import Screen, final_table
+from locexp.run.stopped import CONFIG
 from locexp.tracking.location import Location, location_of, run_link, ui_command
 from locexp.tracking.tracker import Tracker
+from locexp.training.checkpoint import CHECKPOINT, write_checkpoint
 from locexp.training.trainer import Observer, train
 
 logger = logging.getLogger(__name__)
@@ -43,13 +46,19 @@ def execute(
     """
     cfg, problem = prepared.cfg, prepared.problem
     location = location_of(cfg.tracking)
-    record = _open_record(cfg, problem, location, directory, overrides, link)
-    config = directory / "config"
-    config.mkdir(exist_ok=True)
-    (config / "resolved.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True))
+    resumed = prepared.resumed
+    if resumed is None:
+        record = _open_record(cfg, problem, location, directory, overrides, link)
+        config = directory / CONFIG
+        config.parent.mkdir(exist_ok=True)
+        config.write_text(OmegaConf.to_yaml(cfg, resolve=True))
+    else:
+        record = resumed.take_up(directory)
+    began, spent = (time.time(), resumed.spent) if resumed else (record.start_time, 0.0)
     record.write(directory)
     _introduce(record, problem, screen)
-    tracker = Tracker(location, directory, record, system_metrics=cfg.tracking.system_metrics)
+    earlier = resumed.history if resumed else ()
+    tracker = Tracker(location, directory, record, system_metrics=cfg.tracking.system_metrics, earlier=earlier)
     model = None
     try:
         model = _train_and_report(prepared, directory, record, tracker, screen)
@@ -66,15 +75,20 @@ def execute(
         if record.status != "FINISHED":
             model = _rescue(prepared, directory, record, screen)
         record.end_time = time.time()
-        record.metrics["time/total_seconds"] = record.end_time - record.start_time
+        record.metrics["time/total_seconds"] = record.end_time - began + spent
         if record.error is not None:
             record.tags["error"] = record.error[:500]
         record.write(directory)
+        if record.status == "FINISHED":
+            (directory / CHECKPOINT).unlink(missing_ok=True)
         record.logged = tracker.finish(model)
         record.write(directory)
         if not record.logged:
             screen.line(f"The results are not in {location.uri}. They are in {directory}; log them later with")
             screen.line(f"  python -m locexp.log {directory}")
+        if (directory / CHECKPOINT).exists() and prepared.stack.members[0].failure is None:
+            screen.line("Continue the run after its last whole epoch with")
+            screen.line(f"  {resume_command(directory)}")
     if not record.logged:
         raise RunFailedError(f"not all results reached the tracking store {location.uri} ({tracker.reason})")
     _conclude(record, problem, directory, location, screen)
@@ -175,11 +189,13 @@ def _introduce(record: RunRecord, problem: Problem, screen: Screen) -> None:
 
 
 class _Progress(Observer):
-    """Shows progress, appends to the history and hands it to the tracker."""
+    """Shows progress, appends to the history, writes the checkpoint and hands the epoch to the tracker."""
 
     def __init__(self, prepared: Prepared, directory: Path, tracker: Tracker, screen: Screen) -> None:
         self._epochs = prepared.schedule.epochs
         self._directory, self._tracker, self._screen = directory, tracker, screen
+        self._member = prepared.stack.members[0]
+        self._identity = identity(prepared.cfg) if prepared.cfg.trainer.checkpoint else None
 
     def on_steps(self, epoch: int, done: int, total: int, losses: list[tuple[float, float]]) -> None:
         self._tracker.check()
@@ -192,12 +208,22 @@ class _Progress(Observer):
     def on_epoch(self, member: int, epoch: int, metrics: dict[str, float]) -> None:
         row = {"epoch": epoch, "timestamp": time.time(), **metrics}
         append_history(self._directory, row)
+        self._checkpoint()  # before the tracker: the store never holds an epoch that would be trained again
         self._tracker.epoch(row)
         self._screen.line(
             f"epoch {epoch}/{self._epochs}  {metrics['time/epoch_seconds']:6.1f} s  "
             f"{metrics['time/images_per_second']:7,.0f} images/s  |  validation: accuracy {metrics['val/accuracy']:.4f}"
             f"  mean IoU {metrics['val/mean_iou']:.4f}  loc_acc_50 {metrics['val/loc_acc_50']:.4f}"
         )
+
+    def _checkpoint(self) -> None:
+        if self._identity is None:
+            return
+        try:
+            write_checkpoint(self._directory / CHECKPOINT, self._member, self._identity)
+        except OSError as error:  # a full disk: the run can do without
+            self._identity = None
+            logger.warning("no more checkpoints are written (%s); the run goes on", error.strerror or error)
 
 
 def _train_and_report(
@@ -242,7 +268,7 @@ def _rescue(prepared: Prepared, directory: Path, record: RunRecord, screen: Scre
         return None
     member.model.set_weights(member.best_weights)
     record.metrics |= {"best/epoch": float(member.best_epoch or 0), "epochs": float(len(member.history))}
-    note = f"The run ended early; {MODEL} holds the weights kept after {len(member.history)} whole epochs."
+    note = f"{ENDED_EARLY}; {MODEL} holds the weights kept after {len(member.history)} whole epochs."
     record.notes.append(note)
     screen.line(f"note     {note}")
     return save(member.model, directory / MODEL)

@@ -21,6 +21,7 @@ from locexp.targets import find_loss, resolve
 from locexp.training.runtime import start_tensorflow
 
 if TYPE_CHECKING:
+    from locexp.run.resume import Resumed
     from locexp.training.stack import Stack
     from locexp.training.trainer import Schedule
 
@@ -92,12 +93,13 @@ def _load_problem(yaml: str) -> Problem:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything that a training needs, built and checked."""
+    """Everything that a training needs, built and checked; ``resumed`` is the run that it continues, if it does."""
 
     cfg: DictConfig
     problem: Problem
     stack: Stack
     schedule: Schedule
+    resumed: Resumed | None = None
 
 
 def prepare(cfg: DictConfig) -> Prepared:

@@ -55,6 +55,15 @@ class Reader:
             )
         self.experiment_id = str(found.experiment_id)
 
+    def run(self, run_id: str) -> StoredRun:
+        """Return a run by its id, of whatever experiment; raises :class:`UserError` where the store has none."""
+        try:
+            return _plain(self.client.get_run(run_id))
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                raise UserError(f"{self.location.uri} has no run {run_id}.") from None
+            raise
+
     def sweeps(self) -> list[StoredRun]:
         """Return the parent runs of all sweeps, the latest first."""
         return self._search("tags.kind = 'sweep'")

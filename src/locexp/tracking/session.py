@@ -95,6 +95,8 @@ class Session:
             )
         self.run_id = str(known.info.run_id)
         self.experiment_id = str(known.info.experiment_id)
+        if "error" in known.data.tags and "error" not in record.tags:  # of an end that was not the last
+            self.client.delete_tag(self.run_id, "error")
         params = [Param(name, value) for name, value in record.parameters.items()]
         tags = [RunTag(name, value) for name, value in record.tags.items()]
         for start in range(0, max(len(params), 1), PARAMS_PER_CALL):
@@ -108,6 +110,11 @@ class Session:
             mlflow.start_run(run_id=self.run_id, log_system_metrics=system_metrics)
         else:
             self.client.update_run(self.run_id, status="RUNNING")
+
+    def last_epoch(self) -> int:
+        """Return the last epoch that the store has of the run, 0 if it has none."""
+        logged = self.client.get_metric_history(self.run_id, "time/epoch_seconds")  # in every row, and always finite
+        return max((metric.step for metric in logged), default=0)
 
     def log_epoch(self, row: dict[str, float]) -> None:
         """Log one row of the history: ``epoch``, ``timestamp`` and metrics."""
@@ -165,10 +172,13 @@ class Session:
         import keras
 
         keras.config.disable_interactive_logging()  # MLflow tries the example; no progress bar for it
+        outputs = self.client.get_run(self.run_id).outputs
         # With the requirements given, MLflow need not import the model in a new process to find them (7 s).
         mlflow.tensorflow.log_model(
             model, name=MODEL, signature=signature, input_example=example, pip_requirements=requirements()
         )
+        for earlier in outputs.model_outputs if outputs else ():  # of a run that was stopped, then continued
+            self.client.delete_logged_model(earlier.model_id)
 
     def abandon(self) -> None:
         """Stop sampling and forget the run, whose server is gone."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,15 +27,24 @@ class Tracker:
         directory: of the run.
         record: of the run; gets its ``run_id`` and ``experiment_id``.
         system_metrics: whether CPU and memory use are sampled.
+        earlier: the history of a run that is continued; what the store lacks of it is logged.
     """
 
-    def __init__(self, location: Location, directory: Path, record: RunRecord, *, system_metrics: bool) -> None:
+    def __init__(
+        self,
+        location: Location,
+        directory: Path,
+        record: RunRecord,
+        *,
+        system_metrics: bool,
+        earlier: Sequence[dict[str, float]] = (),
+    ) -> None:
         self._location, self._directory, self._record = location, directory, record
         self._session: Session | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="tracking")
         self._last_epoch = 0
         self.problem: Exception | None = None
-        self._submit(self._start, system_metrics)
+        self._submit(self._start, system_metrics, earlier)
 
     def check(self) -> None:
         """Raise if the store could not even be opened: better known in the first seconds than in the last."""
@@ -70,7 +79,7 @@ class Tracker:
         self._pool.shutdown()
         return self.problem is None
 
-    def _start(self, system_metrics: bool) -> None:
+    def _start(self, system_metrics: bool, earlier: Sequence[dict[str, float]]) -> None:
         with importing():
             from locexp.tracking.session import Session
 
@@ -79,15 +88,19 @@ class Tracker:
         self._record.run_id, self._record.experiment_id = session.run_id, session.experiment_id
         self._record.write(self._directory)
         self._session = session
+        if earlier:
+            self._last_epoch = session.last_epoch()
+        for row in earlier:
+            self._log_epoch(row)
 
     def _log_epoch(self, row: dict[str, float]) -> None:
-        self._opened().log_epoch(row)
-        self._last_epoch = int(row["epoch"])
+        if row["epoch"] > self._last_epoch:  # nothing twice
+            self._opened().log_epoch(row)
+            self._last_epoch = int(row["epoch"])
 
     def _finish(self, model: Any | None) -> None:
         for row in read_history(self._directory):  # Ctrl-C can fall between the file and the tracker
-            if row["epoch"] > self._last_epoch:
-                self._log_epoch(row)
+            self._log_epoch(row)
         self._opened().finish(self._record, self._directory, model)
 
     def _opened(self) -> Session:

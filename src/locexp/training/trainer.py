@@ -59,6 +59,8 @@ def train(
 ) -> None:
     """Train the members of a stack; each ends with its kept weights, its history and, if it diverged, its failure.
 
+    Members that have a history already (see :mod:`locexp.training.checkpoint`) go on after its last epoch.
+
     Args:
         stack: what to train.
         schedule: how.
@@ -71,7 +73,8 @@ def train(
                 {"epochs": schedule.epochs, "steps": steps_per_epoch(stack.examples, schedule.batch_size)}
             )
             _call(callback, "on_train_begin")
-    for epoch in range(1, schedule.epochs + 1):
+    done = max(len(member.history) for member in stack.members)
+    for epoch in range(done + 1, schedule.epochs + 1):
         if all(member.stopped for member in stack.members):
             break
         for member in _active(stack):

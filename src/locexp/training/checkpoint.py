@@ -1,0 +1,179 @@
+"""A training as a file: all it takes to go on after its last whole epoch as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from locexp.errors import UserError
+from locexp.training.member import Member
+
+CHECKPOINT = "checkpoint.npz"
+FORMAT = 1
+GROUPS = ("model", "optimizer", "loss_weights", "best")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The state of a member after a whole epoch. Its history is not in here: the run keeps it on file already.
+
+    Attributes:
+        path: the file it was read from.
+        identity: what its writer called the training; one that is to go on must be called the same.
+        epoch: how many epochs are done, >= 1.
+        best_epoch: the best of them by the monitored metric, from 1.
+        stopped: training has ended early.
+        names: of the network's variables, in order.
+        arrays: ``model`` (weights, other state, seed generators), ``optimizer`` (with its step and learning rate),
+            ``loss_weights`` (classification, box) and ``best`` (the weights kept so far).
+    """
+
+    path: Path
+    identity: str
+    epoch: int
+    best_epoch: int
+    stopped: bool
+    names: list[str]
+    arrays: dict[str, list[np.ndarray]]
+
+
+def write_checkpoint(path: Path, member: Member, identity: str) -> None:
+    """Write the state of a member after a whole epoch, all at once: a reader never sees half of it.
+
+    Args:
+        path: of the file, which is replaced.
+        member: has at least one epoch of history.
+        identity: names the training, see :class:`Checkpoint`.
+
+    Raises:
+        OSError: it cannot be written; what was there before is still there.
+    """
+    about = {
+        "format": FORMAT,
+        "identity": identity,
+        "epoch": len(member.history),
+        "best_epoch": member.best_epoch,
+        "stopped": member.stopped,
+        "names": [variable.name for variable in member.model.variables],
+    }
+    groups: tuple[Iterable[Any], ...] = (
+        (variable.numpy() for variable in member.model.variables),
+        (variable.numpy() for variable in member.optimizer.variables),
+        (weight.numpy() for weight in (member.classification_weight, member.bbox_weight)),
+        member.best_weights or (),
+    )
+    arrays: dict[str, Any] = {
+        f"{group}/{index:05d}": _plain(np.asarray(array))
+        for group, values in zip(GROUPS, groups, strict=True)
+        for index, array in enumerate(values)
+    }
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        with partial.open("wb") as file:
+            np.savez(file, about=np.array(json.dumps(about)), **arrays)
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint whole; only plain arrays are read, so no code in the file can run.
+
+    Raises:
+        UserError: there is none, or it is not one.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            content = {name: file[name] for name in file.files}
+        about = json.loads(str(content.pop("about")))
+        if about["format"] != FORMAT:
+            raise ValueError(f"format {about['format']}; expected {FORMAT}")
+        arrays: dict[str, list[np.ndarray]] = {group: [] for group in GROUPS}
+        for name in sorted(content):
+            arrays[name.split("/")[0]].append(content[name])
+        made = Checkpoint(
+            path=path,
+            identity=str(about["identity"]),
+            epoch=int(about["epoch"]),
+            best_epoch=int(about["best_epoch"]),
+            stopped=bool(about["stopped"]),
+            names=[str(name) for name in about["names"]],
+            arrays=arrays,
+        )
+        if not 1 <= made.best_epoch <= made.epoch:
+            raise ValueError(f"best epoch {made.best_epoch} of {made.epoch}")
+    except FileNotFoundError:
+        raise UserError(
+            f"{path.parent}: holds no {path.name}, so there is nothing to continue from (the run was stopped before "
+            "its first epoch ended, or had trainer.checkpoint=false)."
+        ) from None
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, MemoryError, zipfile.BadZipFile) as bad:
+        reason = (str(bad).strip() or type(bad).__name__).splitlines()[0].rstrip(".")
+        raise UserError(f"{path}: is not a whole checkpoint ({reason}).") from None
+    return made
+
+
+def restore(member: Member, checkpoint: Checkpoint, identity: str, history: Sequence[dict[str, float]]) -> None:
+    """Bring a freshly built member to the state of a checkpoint; it is left alone if that does not fit.
+
+    Args:
+        member: built as the one that was written.
+        checkpoint: of a training with the same ``identity``.
+        identity: see :class:`Checkpoint`.
+        history: one row for each epoch of the checkpoint.
+
+    Raises:
+        UserError: the checkpoint is of another training or another network.
+    """
+    if checkpoint.identity != identity:
+        raise UserError(f"{checkpoint.path}: is of another run ({checkpoint.identity}); expected {identity}.")
+    if len(history) != checkpoint.epoch:
+        raise ValueError(f"{len(history)} rows of history for {checkpoint.epoch} epochs")
+    targets = {
+        "model": member.model.variables,
+        "optimizer": member.optimizer.variables,
+        "loss_weights": [member.classification_weight, member.bbox_weight],
+        "best": member.model.weights,
+    }
+    names = [variable.name for variable in member.model.variables]
+    if checkpoint.names != names:
+        raise UserError(_other_network(checkpoint, "variables", checkpoint.names, names))
+    values: dict[str, list[np.ndarray]] = {}
+    for group, variables in targets.items():
+        wanted = [np.asarray(variable.numpy()) for variable in variables]
+        given = checkpoint.arrays[group]
+        found, expected = [_form(array) for array in given], [_form(_plain(array)) for array in wanted]
+        if found != expected:
+            raise UserError(_other_network(checkpoint, group, found, expected))
+        values[group] = [array.view(like.dtype) for array, like in zip(given, wanted, strict=True)]
+    for group in ("model", "optimizer", "loss_weights"):
+        for variable, array in zip(targets[group], values[group], strict=True):
+            variable.assign(array)
+    member.best_weights = values["best"]
+    member.best_epoch = checkpoint.best_epoch
+    member.stopped = checkpoint.stopped
+    member.history = [dict(row) for row in history]
+
+
+def _plain(array: np.ndarray) -> np.ndarray:
+    """Return an array of a type that NumPy has by itself: bfloat16, which it would read as raw bytes, as integers."""
+    return array.view(f"u{array.dtype.itemsize}") if array.dtype.kind == "V" else array
+
+
+def _form(array: np.ndarray) -> str:
+    return f"{array.dtype}{list(array.shape)}"
+
+
+def _other_network(checkpoint: Checkpoint, what: str, found: list[str], expected: list[str]) -> str:
+    start = f"{checkpoint.path}: is of another network: {what} "
+    if len(found) != len(expected):
+        return f"{start}are {len(found)} arrays; expected {len(expected)}."
+    index = next(i for i, pair in enumerate(zip(found, expected, strict=True)) if pair[0] != pair[1])
+    return f"{start}{index} is {found[index]}; expected {expected[index]}."
