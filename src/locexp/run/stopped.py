@@ -65,7 +65,7 @@ def stopped(directory: Path) -> RunRecord:
     if record.status == "FINISHED":
         later = "" if record.logged else f" Log its results with python -m locexp.log {directory}"
         raise UserError(f"{directory}: this run has finished, so there is nothing to continue.{later}")
-    if is_alive(record.tags):
+    if record.status == "RUNNING" and is_alive(record.tags):
         raise UserError(f"{directory}: this run is still going on (process {record.tags['pid']}).")
     return record
 
