@@ -126,6 +126,8 @@ def _run_jobs(
     conductor = Conductor(plan, begun, multirun=multirun, config_dir=config_dir, screen=Screen(), stored=stored)
     missing = conductor.missing(jobs)
     if missing:
+        if stored is not None:
+            stored.check_data(jobs, _digests)
         _prepare(missing)
     flags = [flag for flag in flags if flag not in ("-m", "--multirun")]
     _call_hydra([*flags, "--multirun"], [*words, conductor.fixed_directory])
@@ -164,6 +166,13 @@ def _prepare(jobs: Sequence[SweepJob]) -> Prepared:
         if shape not in made:
             made[shape] = prepare(job.cfg)
     return next(iter(made.values()))
+
+
+def _digests(job: SweepJob) -> tuple[str, str]:
+    from locexp.run.prepare import load_problem
+
+    problem = load_problem(job.cfg)
+    return problem.dataset.digest, problem.scenes_digest
 
 
 def _terminate(signum: int, frame: FrameType | None) -> None:

@@ -191,7 +191,7 @@ def test_failures_are_counted_and_seeds_may_be_missing(bench: Bench) -> None:
     said = "\n".join(compare())
     ten = next(one for one in result(bench)["settings"] if one["varied"]["loss.bbox_weight"] == "10")
     assert (ten["test"]["accuracy"]["n"], ten["failed"]) == (7, 1)
-    assert "1 jobs did not finish" in said
+    assert "Jobs that did not finish: 1;" in said
     assert "from 7 to 8 seeds" in said
 
 

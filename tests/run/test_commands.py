@@ -7,17 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from locexp.tracking.location import answers, locate
-from locexp.tracking.server import LEAN, command, free_port
-from tests.conftest import TINY, locexp, only_run, train_here
+from tests.conftest import TINY, Server, locexp, only_run, train_here, wait_until
 
 
 def everything(place: Path) -> list[str]:
@@ -166,13 +162,6 @@ def started(place: Path, *words: str) -> subprocess.Popen[str]:
     )
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.1)
-
-
 def epochs(place: Path) -> int:
     return sum(len(path.read_text().splitlines()) for path in place.glob("multirun/*/*/history.jsonl"))
 
@@ -226,38 +215,6 @@ def test_log_refuses_what_is_no_run(workplace: Path) -> None:
     for words, message in ((["nowhere"], "holds no run.json"), (["."], "cannot be read")):
         done = locexp("log", *words, cwd=workplace)
         assert (done.returncode, message in done.stderr) == (2, True), done.stderr
-
-
-class Server:
-    """An MLflow server on loopback that can be stopped and started."""
-
-    def __init__(self, folder: Path) -> None:
-        self.location = locate(str(folder / "store"), None, "locexp")
-        (folder / "store").mkdir()
-        self.port = free_port(None, 5300)
-        self.uri = f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(
-            command(self.location, self.port),
-            env={**os.environ, **LEAN},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        wait_until(lambda: answers(locate(self.uri, None, "locexp")))
-
-    def stop(self) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-
-@pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    made = Server(tmp_path_factory.mktemp("server"))
-    made.start()
-    yield made
-    made.stop()
 
 
 def test_a_lost_server_costs_no_result(workplace: Path, server: Server, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,15 +9,13 @@ import pickle
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.conftest import TINY, only_run, train_here
+from tests.conftest import TINY, only_run, train_here, wait_until
 
 LONG = (*TINY, "trainer.epochs=5", "trainer.deterministic=true", "model.dropout=0.3")
 STOP = "+trainer.callbacks.stop={_target_: stopper.Stop}"
@@ -145,13 +143,6 @@ def test_a_run_that_was_shot_goes_on_by_its_id(workplace: Path) -> None:
 
 def rows_or_fewer(directory: Path) -> list[str]:
     return [line for line in (directory / "history.jsonl").read_text().splitlines() if line.endswith("}")]
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.05)
 
 
 def digest(place: Path) -> dict[str, str]:

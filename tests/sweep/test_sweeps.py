@@ -7,14 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import TINY, locexp, train_here
+from tests.conftest import TINY, locexp, train_here, wait_until
 
 GRID = ("--multirun", "loss.bbox_weight=0.5,20", "seed=1,2")
 TRAINED = ("test/accuracy", "test/mean_iou", "test/loc_acc_75", "val/bbox_loss", "train/classification_loss")
@@ -257,13 +256,6 @@ def begin(place: Path, *words: str) -> subprocess.Popen[str]:
         )
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.02)
-
-
 def records(place: Path) -> list[dict[str, Any]]:
     return [json.loads(path.read_text()) for path in place.glob("multirun/*/*/*/run.json")]
 
@@ -343,6 +335,28 @@ def test_changed_configuration_files_are_noticed(workplace: Path, capsys: pytest
     mine.write_text("# @package _global_\noptimizer:\n  learning_rate: 0.004\n")
     assert train_here("sweep.resume=last") == 2
     assert "the configuration files have changed" in capsys.readouterr().err
+
+
+def test_changed_data_are_noticed(workplace: Path) -> None:
+    import numpy as np
+
+    def write(seed: int) -> None:
+        images = np.random.default_rng(seed).integers(0, 256, (400, 28, 28), dtype=np.uint8)
+        np.savez(workplace / "own.npz", x_train=images, y_train=np.arange(400) % 10)
+
+    write(0)
+    words = [word for word in TINY if not word.startswith("data")]
+    words += ["data=file", "data.path=own.npz", "optimizer=sgd", "--multirun", "optimizer.learning_rate=0.01,1e30"]
+    assert train_here(*words) == 1
+    before = len(runs(workplace))
+    write(1)
+    refused = locexp("train", "sweep.resume=last", cwd=workplace)
+    assert refused.returncode == 2
+    assert "the data set of learning_rate=0.01 seed=0 had sha256" in refused.stderr
+    assert len(runs(workplace)) == before
+    write(0)
+    assert train_here("sweep.resume=last") == 1  # the one that diverged is tried again
+    assert len(runs(workplace)) == before + 1
 
 
 def test_no_process_and_no_variable_is_left_behind(done: tuple[Path, str]) -> None:

@@ -149,7 +149,7 @@ def _notes(groups: Sequence[SettingRuns], allow_mixed: bool, sweep_id: str) -> l
         notes.append(f"No run has finished of: {'; '.join(empty)}.")
     failed = sum(group.failures for group in groups)
     if failed:
-        notes.append(f"{failed} jobs did not finish; they are counted in the column failed, and in nothing else.")
+        notes.append(f"Jobs that did not finish: {failed}; they are counted in the column failed, and in nothing else.")
     counts = {len(group.runs) for group in groups if group.runs}
     if len(counts) > 1:
         notes.append(f"The settings have from {min(counts)} to {max(counts)} seeds; tests pair those that both have.")

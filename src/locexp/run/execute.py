@@ -68,8 +68,10 @@ def execute(
         raise
     except BaseException as error:
         record.status, record.error = "FAILED", str(error).strip() or type(error).__name__
-        bug = not isinstance(error, RunFailedError) or error.__cause__ is not None
-        logger.error("the run failed: %s", record.error, exc_info=bug)
+        expected = isinstance(error, RunFailedError) and error.__cause__ is None  # the command itself says it
+        logger.log(
+            logging.INFO if expected else logging.ERROR, "the run failed: %s", record.error, exc_info=not expected
+        )
         raise
     finally:
         if record.status != "FINISHED":

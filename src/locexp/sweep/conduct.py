@@ -241,7 +241,9 @@ class Conductor:
         return place
 
     def _words_of(self, job: SweepJob, place: Path, how: LaunchPlan) -> list[str]:
-        words = [*job.words, *link_words(job.index, self.directory / LIST), f"hydra.sweep.subdir={quoted(place.name)}"]
+        # Hydra adds its own words of the command to each job by itself; twice, a +hydra.… is refused.
+        own = [word for word in job.words if not word.lstrip("+~").startswith(("hydra.", "hydra/"))]
+        words = [*own, *link_words(job.index, self.directory / LIST), f"hydra.sweep.subdir={quoted(place.name)}"]
         if how.threads is not None and job.cfg.trainer.threads == "auto":
             words.append(f"trainer.threads={how.threads}")
         return words

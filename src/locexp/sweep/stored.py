@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,6 +69,31 @@ class StoredSweep:
                 raise UserError(
                     f"sweep.resume={self.sweep_id}: job {stored['index']} ({stored['name']}) is another run now than "
                     "when the sweep began: the configuration files have changed. Restore them, or begin a new sweep."
+                )
+
+    def check_data(self, jobs: Sequence[SweepJob], digests: Callable[[SweepJob], tuple[str, str]]) -> None:
+        """Check that the data are still those that the finished runs were trained on.
+
+        Args:
+            jobs: of the sweep.
+            digests: returns sha256 of a job's data set and of its scenes, as they are now.
+
+        Raises:
+            UserError: they are not.
+        """
+        problems: dict[str, tuple[SweepJob, StoredRun]] = {}
+        for job in jobs:
+            run = self.finished.get(job.key)
+            if run is not None:
+                problems.setdefault(str((job.cfg.data, job.cfg.bbox)), (job, run))
+        for job, run in problems.values():
+            now = digests(job)
+            then = run.tags.get("data_digest", now[0]), run.tags.get("scenes_digest", now[1])
+            if then != now:
+                what, old, new = ("data set", then[0], now[0]) if then[0] != now[0] else ("boxes", then[1], now[1])
+                raise UserError(
+                    f"sweep.resume={self.sweep_id}: the {what} of {run.name} had sha256 {old[:16]}…, now it is "
+                    f"{new[:16]}…, so the runs could not be compared. Restore the data, or begin a new sweep."
                 )
 
 

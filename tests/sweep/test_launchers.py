@@ -1,0 +1,146 @@
+"""Sweeps through Hydra's launchers and on a real MLflow server: the same results, nothing lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import TINY, Server, locexp, wait_until
+
+GRID = (*TINY, "trainer.deterministic=true", "trainer.threads=1", "--multirun", "loss.bbox_weight=0.5,20", "seed=1,2")
+TRAINED = ("test/accuracy", "test/mean_iou", "test/center_error_px", "val/bbox_loss")
+
+
+def results(uri: str) -> dict[str, tuple[str, list[float]]]:
+    """Each job by name, with its status and metrics; a job that is there twice fails."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name("locexp")
+    found: dict[str, tuple[str, list[float]]] = {}
+    for run in client.search_runs([experiment.experiment_id], "tags.kind = 'run'"):
+        assert run.info.run_name not in found
+        found[run.info.run_name] = (run.info.status, [run.data.metrics[name] for name in TRAINED])
+    return found
+
+
+def parent(uri: str) -> Any:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name("locexp")
+    (run,) = client.search_runs([experiment.experiment_id], "tags.kind = 'sweep'")
+    return run
+
+
+@pytest.fixture(scope="module")
+def one_by_one(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, list[float]]]:
+    place = tmp_path_factory.mktemp("one_by_one")
+    done = locexp("train", *GRID, cwd=place)
+    assert done.returncode == 0, done.stderr
+    found = results(f"sqlite:///{place}/mlruns/mlflow.db")
+    assert len(found) == 4
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("package", "words", "note"),
+    [
+        (
+            "hydra_plugins.hydra_joblib_launcher",
+            ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
+            "joblib runs 2 jobs at a time",
+        ),
+        (
+            "hydra_plugins.hydra_submitit_launcher",
+            ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5"],
+            "at a time here",
+        ),
+        (
+            "hydra_plugins.hydra_ray_launcher",
+            ["hydra/launcher=ray", "+hydra.launcher.ray.init.num_cpus=2"],
+            "ray runs the jobs",
+        ),
+    ],
+    ids=["joblib", "submitit", "ray"],
+)
+def test_a_launcher_changes_nothing_but_the_time(
+    one_by_one: dict[str, tuple[str, list[float]]], workplace: Path, package: str, words: list[str], note: str
+) -> None:
+    """All workers make one store that was not there, log into it at once, and give the results of one by one."""
+    pytest.importorskip(package)
+    done = locexp("train", *GRID, *words, cwd=workplace)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert note in done.stdout
+    uri = f"sqlite:///{workplace}/mlruns/mlflow.db"
+    assert results(uri) == one_by_one
+    assert parent(uri).info.status == "FINISHED"
+    assert "[4/4]" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_parallel_sweep_that_is_shot_loses_nothing(
+    one_by_one: dict[str, tuple[str, list[float]]], workplace: Path
+) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    import subprocess
+    import sys
+
+    import psutil
+
+    words = [*GRID, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "locexp.train", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    wait_until(lambda: len(list(workplace.glob("multirun/*/*/*/run.json"))) >= 2)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    for worker in workers:
+        worker.kill()
+    psutil.wait_procs(workers)
+    process.wait()
+    done = locexp("train", "sweep.resume=last", cwd=workplace)
+    assert done.returncode == 0, done.stdout + done.stderr
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{workplace}/mlruns/mlflow.db")
+    runs = client.search_runs([client.get_experiment_by_name("locexp").experiment_id], "tags.kind = 'run'")
+    assert {run.info.status for run in runs} <= {"FINISHED", "KILLED"}
+    finished = [run for run in runs if run.info.status == "FINISHED"]
+    assert {
+        run.info.run_name: ("FINISHED", [run.data.metrics[name] for name in TRAINED]) for run in finished
+    } == one_by_one
+    assert len(finished) == 4
+
+
+@pytest.mark.slow
+def test_a_sweep_on_a_server(one_by_one: dict[str, tuple[str, list[float]]], workplace: Path, server: Server) -> None:
+    """A sweep, its comparison and its resume against a real ``mlflow server``; nothing lies here but the files."""
+    where = f"tracking.uri={server.uri}"
+    done = locexp("train", *GRID, where, cwd=workplace)
+    assert done.returncode == 0, done.stderr
+    assert results(server.uri) == one_by_one
+    assert not (workplace / "mlruns").exists()
+    assert f"{server.uri}/#/experiments/" in done.stdout
+    compared = locexp("compare", where, cwd=workplace)
+    assert compared.returncode == 0, compared.stderr
+    again = locexp("train", "sweep.resume=last", where, cwd=workplace)
+    assert again.returncode == 0, again.stderr
+    assert "4 have finished before, 0 are missing" in again.stdout
+    assert results(server.uri) == one_by_one
+    from mlflow import MlflowClient
+
+    logged = {
+        file.path for file in MlflowClient(server.uri).list_artifacts(parent(server.uri).info.run_id, "comparison")
+    }
+    assert "comparison/report.html" in logged
+    # From another machine's point of view: no folder of the sweep, everything comes from the server.
+    elsewhere = workplace / "elsewhere"
+    elsewhere.mkdir()
+    (workplace / "multirun").rename(workplace / "gone")
+    compared = locexp("compare", where, cwd=elsewhere)
+    assert compared.returncode == 0, compared.stderr
+    assert list(elsewhere.glob("sweep-*/comparison/report.html"))
