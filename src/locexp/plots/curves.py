@@ -24,7 +24,9 @@ def learning_curves(history: list[dict[str, float]], best_epoch: int, floor: flo
         best_epoch: marked by a line.
         floor: mean IoU of the constant box, marked in its panel.
     """
-    figure = Figure(figsize=(11, 6), layout="constrained")
+    # Fixed margins: a layout that is worked out draws everything twice.
+    figure = Figure(figsize=(11, 6))
+    figure.subplots_adjust(left=0.05, right=0.99, bottom=0.08, top=0.89, wspace=0.16, hspace=0.36)
     epochs = [row["epoch"] for row in history]
     for axes, (name, title) in zip(figure.subplots(2, 3).ravel(), PANELS, strict=True):
         for part, style in (("train", "o--"), ("val", "o-")):
@@ -46,7 +48,8 @@ def confusion(matrix: np.ndarray, title: str) -> Figure:
     """Return the confusion matrix (int, (classes, classes); rows the truth) with its counts."""
     classes = len(matrix)
     side = min(12.0, 1.8 + 0.45 * classes)
-    figure = Figure(figsize=(side, side), layout="constrained")
+    figure = Figure(figsize=(side, side))
+    figure.subplots_adjust(left=0.7 / side, right=1 - 0.15 / side, bottom=0.6 / side, top=1 - 0.4 / side)
     axes = figure.subplots()
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)

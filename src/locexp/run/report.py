@@ -89,7 +89,7 @@ def write_pictures(
     title = f"Confusion on {len(images):,} test images"
     figures["confusion_matrix"] = curves.confusion(measure.confusion_matrix(test), title)
     for name, figure in figures.items():
-        figure.savefig(directory / f"{name}.png", dpi=120)
+        figure.savefig(directory / f"{name}.png", dpi=120, pil_kwargs={"compress_level": 1})
     return missing
 
 

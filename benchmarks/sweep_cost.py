@@ -1,0 +1,142 @@
+"""What tracking and reporting cost in a sweep: the sweep against the same trainings with nothing kept.
+
+    python benchmarks/sweep_cost.py [--jobs 10] [--repeats 3] [--words data=mnist_5k]
+    python benchmarks/sweep_cost.py --jobs 3 --words data=fashion_mnist     # 60,000 images, 5 epochs
+
+Each repeat times two processes, one after the other: the command ``--multirun seed=0,1,…`` in a fresh folder, so with
+a new MLflow store, and a loop that builds, trains and tests the same networks with the same functions but opens no
+store and writes nothing. The difference is all that a sweep adds: MLflow (its import, too), checkpoints, models,
+tables, pictures, the sweep's own bookkeeping and its comparison. The breakdown is of the seconds a run that the sweep
+waits for; what MLflow's thread does beside the training shows in the difference only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import gc
+import importlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import common
+
+STAGES = {
+    "checkpoints": ("locexp.run.execute", "write_checkpoint"),
+    "save and reload the model": ("locexp.run.execute", "save_checked"),
+    "tables": ("locexp.run.report", "write_tables"),
+    "pictures": ("locexp.run.report", "write_pictures"),
+    "wait for MLflow": ("locexp.tracking.tracker", "Tracker.finish"),
+    "compare, at the end": ("locexp.sweep.conduct", "compare"),
+}
+
+
+def words_of(arguments: argparse.Namespace) -> list[str]:
+    """Return the sweep's overrides."""
+    return [*arguments.words, "seed=" + ",".join(map(str, range(arguments.jobs)))]
+
+
+def bare(words: list[str]) -> None:
+    """Build, train and test the networks of a sweep, and keep nothing."""
+    from locexp.run.compose import composing
+    from locexp.run.prepare import prepare
+    from locexp.sweep.plan import Plan
+
+    with composing() as composer:
+        jobs = Plan(composer, words, multirun=True).next_stage({})
+    for job in jobs:
+        made = prepare(job.cfg)
+        import keras
+
+        from locexp.training.trainer import train
+
+        train(made.stack, made.schedule, made.problem.arrays("validation"))
+        made.stack.evaluate(0, *made.problem.arrays("test"), made.schedule.evaluation_batch_size)
+        del made
+        keras.backend.clear_session()
+        gc.collect()
+
+
+def broken_down(words: list[str]) -> dict[str, float]:
+    """Run the sweep in this process and return the seconds of its stages, all runs together."""
+    seconds = dict.fromkeys(STAGES, 0.0)
+    from locexp.command import train_command
+    from locexp.training.runtime import start_tensorflow
+
+    start_tensorflow()
+
+    def timed(name: str, call: Any) -> Any:
+        @functools.wraps(call)
+        def wrapper(*given: Any, **keys: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return call(*given, **keys)
+            finally:
+                seconds[name] += time.perf_counter() - start
+
+        return wrapper
+
+    for name, (module, path) in STAGES.items():
+        owner: Any = importlib.import_module(module)
+        *outer, last = path.split(".")
+        for part in outer:
+            owner = getattr(owner, part)
+        setattr(owner, last, timed(name, getattr(owner, last)))
+    with contextlib.redirect_stdout(sys.stderr):
+        if train_command(["--multirun", *words]):
+            sys.exit("the command failed")
+    return seconds
+
+
+def wall(command: list[str]) -> float:
+    """Return the seconds of a process in a fresh folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        subprocess.run([sys.executable, *command], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        return time.perf_counter() - start
+
+
+def main() -> None:
+    """Measure, or be one of the processes (``--worker``)."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jobs", type=int, default=10)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--words", nargs="*", default=["data=mnist_5k"])
+    parser.add_argument("--worker", choices=("bare", "stages"))
+    arguments = parser.parse_args()
+    words = words_of(arguments)
+    if arguments.worker == "bare":
+        bare(words)
+        return
+    if arguments.worker == "stages":
+        with tempfile.TemporaryDirectory() as folder:
+            os.chdir(folder)
+            print(json.dumps(broken_down(words)))
+        return
+    print(f"{common.machine()}\nsweep of {arguments.jobs} runs: {' '.join(words)}")
+    here = [str(Path(__file__).resolve()), "--jobs", str(arguments.jobs), "--words", *arguments.words]
+    taken = []
+    for _ in range(arguments.repeats):
+        taken.append((wall(["-m", "locexp.train", "--multirun", *words]), wall([*here, "--worker", "bare"])))
+        print("  sweep {:.1f} s  bare {:.1f} s".format(*taken[-1]), flush=True)
+    print(f"the sweep              {common.spread([row[0] for row in taken])}")
+    print(f"the trainings alone    {common.spread([row[1] for row in taken])}")
+    print(f"cost a run, seconds    {common.spread([(row[0] - row[1]) / arguments.jobs for row in taken])}")
+    shares = [100 * (row[0] - row[1]) / row[0] for row in taken]
+    print(f"share of the sweep, %  {common.spread(shares)}   median {statistics.median(shares):.1f}")
+    stages = common.worker(__file__, "--worker", "stages", "--jobs", str(arguments.jobs), "--words", *arguments.words)
+    print("seconds a run that the sweep waits for:")
+    for name, seconds in stages.items():
+        print(f"  {name:30} {seconds / arguments.jobs:6.3f}")
+
+
+if __name__ == "__main__":
+    main()
