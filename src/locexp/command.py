@@ -144,7 +144,7 @@ def _call_hydra(flags: Sequence[str], words: Sequence[str]) -> None:
 
 def _check_surroundings(jobs: Sequence[SweepJob], plan: Plan) -> None:
     """Check what a process has one of, folders and tracking stores, each once."""
-    values = sorted({str(job.cfg.trainer.deterministic) for job in jobs})
+    values = sorted({str(job.cfg.trainer.deterministic) for job in _settings(jobs)})
     if len(values) > 1:
         raise UserError(
             f"trainer.deterministic={','.join(values)}: TensorFlow takes one value in a process, so it cannot be "
@@ -154,14 +154,20 @@ def _check_surroundings(jobs: Sequence[SweepJob], plan: Plan) -> None:
     check(location_of(plan.base.tracking))
 
 
+def _settings(jobs: Sequence[SweepJob]) -> list[SweepJob]:
+    """Return one job of each setting: seeds make no difference to what is checked."""
+    return list({job.config_hash: job for job in reversed(jobs)}.values())[::-1]
+
+
 def _prepare(jobs: Sequence[SweepJob]) -> Prepared:
     """Load the data of every job and build its network once, so that what is wrong shows before Hydra writes."""
     from locexp.run.prepare import load_problem, prepare
 
     made: dict[str, Prepared] = {}
-    for job in jobs:
+    settings = _settings(jobs)
+    for job in settings:
         load_problem(job.cfg)
-    for job in jobs:
+    for job in settings:
         shape = str((job.cfg.data, job.cfg.bbox, job.cfg.model, job.cfg.optimizer, job.cfg.trainer.callbacks))
         if shape not in made:
             made[shape] = prepare(job.cfg)

@@ -58,9 +58,14 @@ def validate(cfg: DictConfig) -> None:
         _tracking,
         _sweep,
     )
-    _require(0 <= cfg.seed < 2**31, "seed", cfg.seed, "a whole number from 0 to 2147483647")
+    check_seed(cfg.seed)
     for rule in rules:
         rule(cfg)
+
+
+def check_seed(seed: int) -> None:
+    """Check the range of a seed; raises :class:`UserError`."""
+    _require(0 <= seed < 2**31, "seed", seed, "a whole number from 0 to 2147483647")
 
 
 def _check_names(node: DictConfig, schema: type, prefix: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import itertools
 import re
 from collections.abc import Iterator, Sequence
@@ -18,18 +19,47 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from locexp.config import config_directory, register
+from locexp.config import config_directory, config_hash, register
 from locexp.errors import UserError, listed, nearest
-from locexp.validation import validate
+from locexp.validation import check_seed, validate
+
+
+@dataclass(frozen=True)
+class Composed:
+    """What runs that differ in nothing but their seed share."""
+
+    cfg: DictConfig
+    config_hash: str
+    run_directory: Path
+    sweep_directory: Path
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run of a command: its overrides, its configuration, and its directory or the one of its sweep."""
+    """One run of a command.
+
+    Attributes:
+        overrides: that compose it.
+        seed: its own.
+        directory: its own, or the one of its sweep.
+    """
 
     overrides: tuple[str, ...]
-    cfg: DictConfig
+    seed: int
     directory: Path
+    _shared: Composed
+
+    @property
+    def config_hash(self) -> str:
+        """See :func:`locexp.config.config_hash`."""
+        return self._shared.config_hash
+
+    @functools.cached_property
+    def cfg(self) -> DictConfig:
+        """Its configuration, composed and valid; a copy, which takes milliseconds to make."""
+        cfg = copy.deepcopy(self._shared.cfg)
+        cfg.seed = self.seed
+        return cfg
 
 
 class Composer:
@@ -37,7 +67,7 @@ class Composer:
 
     def __init__(self, extra: Sequence[str], config_name: str) -> None:
         self._extra, self._config_name = list(extra), config_name
-        self._known: dict[tuple[str, ...], tuple[DictConfig, Path, Path]] = {}
+        self._known: dict[tuple[str, ...], Composed] = {}
 
     def compose(self, words: Sequence[str], *, sweeps: bool = False) -> Job:
         """Compose and validate the configuration of one run.
@@ -55,16 +85,14 @@ class Composer:
         try:
             if rest not in self._known:
                 self._known[rest] = self._compose(rest)
-            known, run, sweep = self._known[rest]
-            cfg = copy.deepcopy(known)
-            if seeds:
-                cfg.seed = int(seeds[-1].partition("=")[2])
-            validate(cfg)
+            shared = self._known[rest]
+            seed = int(seeds[-1].partition("=")[2]) if seeds else int(shared.cfg.seed)
+            check_seed(seed)
         except (HydraException, OmegaConfBaseException) as error:
             raise UserError(explain(error, words)) from error
-        return Job(tuple(words), cfg, sweep if sweeps else run)
+        return Job(tuple(words), seed, shared.sweep_directory if sweeps else shared.run_directory, shared)
 
-    def _compose(self, words: tuple[str, ...]) -> tuple[DictConfig, Path, Path]:
+    def _compose(self, words: tuple[str, ...]) -> Composed:
         cfg = compose(self._config_name, overrides=[*self._extra, *words], return_hydra_config=True)
         if cfg.hydra.mode == RunMode.MULTIRUN:
             raise UserError("hydra.mode=MULTIRUN: give --multirun instead.")
@@ -72,7 +100,8 @@ class Composer:
         with open_dict(cfg):
             del cfg["hydra"]
         OmegaConf.to_container(cfg, resolve=True)
-        return cfg, run, sweep
+        validate(cfg)
+        return Composed(cfg, config_hash(cfg), run, sweep)
 
 
 @contextlib.contextmanager

@@ -8,9 +8,9 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig
 
-from locexp.config import config_hash, sweep_arguments
+from locexp.config import sweep_arguments
 from locexp.errors import UserError, listed
-from locexp.run.compose import Composer, combinations
+from locexp.run.compose import Composer, Job, combinations
 from locexp.sweep.setting import Setting, Stage, Stages
 from locexp.targets import resolve
 
@@ -25,23 +25,34 @@ class SweepJob:
     Attributes:
         index: its place in the list, from 0.
         stage: of the plan, from 0.
-        words: the overrides that compose it.
-        cfg: its configuration.
-        config_hash: of its setting.
+        job: its overrides and its configuration.
         varied: what the sweep varies, key by key, as text; with ``seed`` where there are several.
     """
 
     index: int
     stage: int
-    words: tuple[str, ...]
-    cfg: DictConfig
-    config_hash: str
+    job: Job
     varied: dict[str, str]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The overrides that compose it."""
+        return self.job.overrides
+
+    @property
+    def cfg(self) -> DictConfig:
+        """Its configuration."""
+        return self.job.cfg
+
+    @property
+    def config_hash(self) -> str:
+        """Names its setting."""
+        return self.job.config_hash
 
     @property
     def seed(self) -> int:
         """Its seed."""
-        return int(self.cfg.seed)
+        return self.job.seed
 
     @property
     def key(self) -> Key:
@@ -117,7 +128,7 @@ class Plan:
 
     def _default_hash(self, words: Sequence[str]) -> str | None:
         try:
-            return config_hash(self._composer.compose([word for word in words if _key(word) not in self._swept]).cfg)
+            return self._composer.compose([word for word in words if _key(word) not in self._swept]).config_hash
         except UserError:  # something is required that the sweep gives
             return None
 
@@ -183,21 +194,21 @@ class Plan:
                     "--multirun and without a sweep."
                 )
         words = (*cell, *(f"{key}={value}" for key, value in setting.values.items()), f"seed={seed}")
-        cfg = self._composer.compose(words, sweeps=True).cfg
+        job = self._composer.compose(words, sweeps=True)
         varied = {word.partition("=")[0]: word.partition("=")[2] for word in cell if _key(word) in self._swept}
         varied |= {
             key: f"{value:g}" if isinstance(value, float) else str(value) for key, value in setting.values.items()
         }
         if len(self._seeds) > 1 or setting.fresh_seeds:
             varied["seed"] = str(seed)
-        return SweepJob(index, stage, words, cfg, config_hash(cfg), varied)
+        return SweepJob(index, stage, job, varied)
 
     def _all_seeds(self, cells: Sequence[tuple[str, ...]]) -> list[int]:
         asked, fixed = self.base.sweep.seeds, self._fixed.get("seed")
         if "seed" in self._swept:
             if asked is not None:
                 raise UserError(f"sweep.seeds={asked} and {fixed}: the seeds are given twice; leave one of them out.")
-            return list(dict.fromkeys(int(self._composer.compose(cell).cfg.seed) for cell in cells))
+            return list(dict.fromkeys(self._composer.compose(cell).seed for cell in cells))
         if isinstance(asked, ListConfig):
             if fixed is not None:
                 raise UserError(f"sweep.seeds={list(asked)} and {fixed}: the seeds are given twice; leave one out.")

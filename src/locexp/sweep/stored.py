@@ -82,9 +82,11 @@ class StoredSweep:
             UserError: they are not.
         """
         problems: dict[str, tuple[SweepJob, StoredRun]] = {}
+        checked: set[str] = set()
         for job in jobs:
             run = self.finished.get(job.key)
-            if run is not None:
+            if run is not None and job.config_hash not in checked:
+                checked.add(job.config_hash)
                 problems.setdefault(str((job.cfg.data, job.cfg.bbox)), (job, run))
         for job, run in problems.values():
             now = digests(job)
