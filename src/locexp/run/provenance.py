@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import getpass
 import os
 import platform
@@ -62,11 +63,20 @@ def provenance(cfg: DictConfig, overrides: Sequence[str]) -> dict[str, str]:
         "mlflow.source.type": "LOCAL",
         "mlflow.user": _user(),
     }
-    commit = _git("rev-parse", "HEAD")
+    commit, changed = _code_version()
     if commit:
         tags["mlflow.source.git.commit"] = commit
-        tags["git_commit"] = commit + ("-dirty" if _git("status", "--porcelain", "--untracked-files=no") else "")
+        tags["git_commit"] = commit + ("-dirty" if changed else "")
     return tags
+
+
+@functools.cache
+def _code_version() -> tuple[str, bool]:
+    """Return the commit of the checkout, and whether it is changed, as they are when the process first asks.
+
+    A commit made while a sweep runs does not change the code that is in its memory.
+    """
+    return _git("rev-parse", "HEAD"), bool(_git("status", "--porcelain", "--untracked-files=no"))
 
 
 def _version(package: str) -> str:
