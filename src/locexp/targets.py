@@ -47,7 +47,9 @@ def find_loss(name: str) -> Callable[..., Any]:
     if "." in name:
         return resolve(name, "loss.bbox_loss")
     package = importlib.import_module("locexp.losses")
-    names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+    names = sorted(
+        module.name for module in pkgutil.iter_modules(package.__path__) if not (module.name[0] == "_" or module.ispkg)
+    )
     if name not in names:
         raise UserError(
             f"loss.bbox_loss={name}: expected one of {listed(names)}, or a dotted path.{nearest(name, names)}"
