@@ -22,10 +22,15 @@ def measured(truth: np.ndarray, said: np.ndarray) -> dict[str, float]:
     """One pair of pixel boxes, with plain Python floats."""
     x1, y1, x2, y2 = map(float, said)
     left, top, right, bottom = map(float, truth)
-    w, h, wt, ht = max(x2 - x1, 0), max(y2 - y1, 0), right - left, bottom - top
+    swapped = max(x1 - x2, 0) / CANVAS[0] + max(y1 - y2, 0) / CANVAS[1]
+    if x1 > x2:
+        x1 = x2 = (x1 + x2) / 2
+    if y1 > y2:
+        y1 = y2 = (y1 + y2) / 2
+    w, h, wt, ht = x2 - x1, y2 - y1, right - left, bottom - top
     shared = max(min(x2, right) - max(x1, left), 0) * max(min(y2, bottom) - max(y1, top), 0)
     union = w * h + wt * ht - shared
-    cw, ch = max(x1, x2, right) - min(x1, x2, left), max(y1, y2, bottom) - min(y1, y2, top)
+    cw, ch = max(x2, right) - min(x1, left), max(y2, bottom) - min(y1, top)
     dx, dy = (x1 + x2 - left - right) / 2, (y1 + y2 - top - bottom) / 2
     return {
         "iou": shared / union if union > 0 else 0.0,
@@ -34,7 +39,7 @@ def measured(truth: np.ndarray, said: np.ndarray) -> dict[str, float]:
         "rho": (dx * dx + dy * dy) / (cw * cw + ch * ch) if cw or ch else 0.0,
         "d1": (x1 - left) ** 2 + (y1 - top) ** 2,
         "d2": (x2 - right) ** 2 + (y2 - bottom) ** 2,
-        "swapped": max(x1 - x2, 0) / CANVAS[0] + max(y1 - y2, 0) / CANVAS[1],
+        "swapped": swapped,
     }  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """What the overlap losses share: a predicted and a true box measured against each other, in pixels.
 
-Formulas of the papers hold for boxes with x1 <= x2 and y1 <= y2. A prediction can be inverted: its sides count as 0
-then, so its IoU is 0, and :attr:`Overlap.inversion` is what every loss adds, by which the corners find back in order;
-without it the gradient of such a box vanishes, and it would stay inverted for good.
+Formulas of the papers hold for boxes with x1 <= x2 and y1 <= y2. A prediction can be inverted: it counts as the line
+half way between its swapped edges then, with IoU 0, and :attr:`Overlap.inversion` is what every loss adds. Whatever the
+formula says of the line moves both edges alike, so that this term always brings them back in order; without it the
+gradient vanishes, and such a box stays inverted for good.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ class Overlap:
     Attributes:
         iou: intersection over union.
         union: its area.
-        enclosing: sides (width, height) of the smallest box around both, whichever way round their corners are.
+        enclosing: sides (width, height) of the smallest box around both.
         offset: predicted minus true centre, (x, y).
         sides, true_sides: (width, height) of the predicted and of the true box, >= 0.
         corners: squared distances of the upper left and of the lower right corners.
@@ -54,7 +55,11 @@ def overlap(ground_truth: Any, prediction: Any, canvas: tuple[int, int]) -> Over
     width, height = canvas
     x1, y1, x2, y2 = (prediction[:, side] * (height if side % 2 else width) for side in range(4))
     left, top, right, bottom = (ground_truth[:, side] * (height if side % 2 else width) for side in range(4))
-    sides = ops.relu(x2 - x1), ops.relu(y2 - y1)
+    swapped = ops.relu(x1 - x2) / width + ops.relu(y1 - y2) / height
+    middle_x, middle_y = (x1 + x2) / 2, (y1 + y2) / 2
+    x1, x2 = ops.minimum(x1, middle_x), ops.maximum(x2, middle_x)
+    y1, y2 = ops.minimum(y1, middle_y), ops.maximum(y2, middle_y)
+    sides = x2 - x1, y2 - y1
     true_sides = ops.relu(right - left), ops.relu(bottom - top)
     shared_x = ops.relu(ops.minimum(x2, right) - ops.maximum(x1, left))
     shared_y = ops.relu(ops.minimum(y2, bottom) - ops.maximum(y1, top))
@@ -63,16 +68,13 @@ def overlap(ground_truth: Any, prediction: Any, canvas: tuple[int, int]) -> Over
     return Overlap(
         iou=intersection / ops.maximum(union, EPSILON),
         union=union,
-        enclosing=(
-            ops.maximum(ops.maximum(x1, x2), right) - ops.minimum(ops.minimum(x1, x2), left),
-            ops.maximum(ops.maximum(y1, y2), bottom) - ops.minimum(ops.minimum(y1, y2), top),
-        ),
-        offset=((x1 + x2 - left - right) / 2, (y1 + y2 - top - bottom) / 2),
+        enclosing=(ops.maximum(x2, right) - ops.minimum(x1, left), ops.maximum(y2, bottom) - ops.minimum(y1, top)),
+        offset=(middle_x - (left + right) / 2, middle_y - (top + bottom) / 2),
         sides=sides,
         true_sides=true_sides,
         corners=(
             ops.square(x1 - left) + ops.square(y1 - top),
             ops.square(x2 - right) + ops.square(y2 - bottom),
         ),
-        inversion=ops.relu(x1 - x2) / width + ops.relu(y1 - y2) / height,
+        inversion=swapped,
     )
