@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 
 from locexp.errors import UserError, listed
+from locexp.losses.weighting.base import GradientWeighting, Weighting
+from locexp.losses.weighting.fixed import Fixed
+from locexp.training.gradients import Trunk, find_trunk, needs_trunk, pick
 
 BATCH_HOOKS = (
     "on_batch_begin",
@@ -32,6 +35,8 @@ class MemberSpec:
         build_optimizer: makes a fresh Keras optimizer, given the number of steps of the run.
         classification_weight, bbox_weight: the static loss weights, >= 0.
         build_callbacks: makes fresh Keras callbacks with epoch hooks.
+        build_weighting: makes the weighting method.
+        diagnostics: whether gradients are measured after each epoch, where the method itself looks at none.
     """
 
     seed: int
@@ -40,11 +45,17 @@ class MemberSpec:
     classification_weight: float
     bbox_weight: float
     build_callbacks: Callable[[], Sequence[Any]] = tuple
+    build_weighting: Callable[[], Weighting] = Fixed
+    diagnostics: bool = False
 
 
 @dataclass
 class Member:
-    """A member in training; made by :func:`build_member`."""
+    """A member in training; made by :func:`build_member`.
+
+    ``steps`` holds, for the steps of the running epoch, the two effective weights and the gradients' a, b, c:
+    (steps, 5) a call.
+    """
 
     seed: int
     model: Any
@@ -52,6 +63,9 @@ class Member:
     classification_weight: Any
     bbox_weight: Any
     callbacks: Sequence[Any]
+    weighting: Weighting
+    trunk: Trunk | None = None
+    steps: list[np.ndarray] = field(default_factory=list)
     history: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int | None = None
     best_weights: list[np.ndarray] | None = None
@@ -80,8 +94,16 @@ def build_member(spec: MemberSpec, steps: int, dtype: str) -> Member:
     keras.utils.set_random_seed(spec.seed)
     model = spec.build_model()
     check_model(model)
+    weighting = spec.build_weighting()
+    weighting.build(spec.seed, dtype)
+    trunk = find_trunk(model, weighting) if needs_trunk(weighting) or spec.diagnostics else None
+    if isinstance(weighting, GradientWeighting):
+        assert trunk is not None
+        weighting.build_for(pick(model.trainable_variables, trunk.chosen))
     optimizer = spec.build_optimizer(steps)
-    optimizer.build(model.trainable_variables)
+    if weighting.trainable_variables:
+        optimizer.exclude_from_weight_decay(weighting.trainable_variables)
+    optimizer.build([*model.trainable_variables, *weighting.trainable_variables])
     callbacks = list(spec.build_callbacks())
     for callback in callbacks:
         check_callback(callback)
@@ -94,6 +116,8 @@ def build_member(spec: MemberSpec, steps: int, dtype: str) -> Member:
         classification_weight=tf.Variable(spec.classification_weight, dtype=dtype, trainable=False),
         bbox_weight=tf.Variable(spec.bbox_weight, dtype=dtype, trainable=False),
         callbacks=callbacks,
+        weighting=weighting,
+        trunk=trunk,
     )
 
 

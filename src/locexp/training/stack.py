@@ -9,9 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from locexp.metrics import Predictions
+from locexp.training.gradients import needs_trunk, pick, products, weigh
 from locexp.training.member import Member
 
 BoxLoss = Callable[[Any, Any], Any]
+Arrays = tuple[tf.TensorArray, ...]
 
 
 class Stack:
@@ -51,6 +53,7 @@ class Stack:
         order_spec = tf.TensorSpec([len(self.members), None, None], tf.int32)
         self._train = tf.function(self._train_steps, input_signature=[order_spec], autograph=False)
         self._evaluators: dict[int, Callable[..., tf.Tensor]] = {}
+        self._probes: dict[int, Callable[..., tf.Tensor]] = {}
 
     @property
     def examples(self) -> int:
@@ -64,9 +67,12 @@ class Stack:
             order: int32 (members, steps, batch): which examples each member sees, step by step.
 
         Returns:
-            For each member the predictions it made on its batches before each update, in that order.
+            For each member the predictions it made on its batches before each update, in that order. What the steps
+            were weighted with is appended to the members' ``steps``.
         """
-        packed = self._train(tf.constant(order, tf.int32))
+        packed, weighed = self._train(tf.constant(order, tf.int32))
+        for member, rows in zip(self.members, weighed, strict=True):
+            member.steps.append(rows.numpy())
         return [
             self._unpack(rows.numpy(), self.labels[order[m].ravel()], self.boxes[order[m].ravel()])
             for m, rows in enumerate(packed)
@@ -98,6 +104,29 @@ class Stack:
             )
         return self._unpack(np.concatenate(blocks), labels, boxes)
 
+    def gradient_products(self, index: int, order: np.ndarray) -> np.ndarray:
+        """Return a, b, c of the (statically weighted) losses' gradients in the trunk of member ``index``; no training.
+
+        Args:
+            order: int32 (batches, batch): which examples.
+
+        Returns:
+            (batches, 3); with dropout off and other state left as it is.
+        """
+        member = self.members[index]
+        assert member.trunk is not None
+        shared = member.trunk.shared
+        if index not in self._probes:
+
+            def probe(indices: tf.Tensor) -> tf.Tensor:
+                with tf.GradientTape(persistent=True) as tape:
+                    losses = self._weighted(member, self._forward(member, *self._batch(indices), training=False))
+                values = pick([variable.value for variable in member.model.trainable_variables], shared)
+                return tf.stack(products(*(tape.gradient(loss, values) for loss in losses)))
+
+            self._probes[index] = tf.function(probe, input_signature=[tf.TensorSpec([None], tf.int32)], autograph=False)
+        return np.stack([self._probes[index](tf.constant(batch, tf.int32)).numpy() for batch in order])
+
     def _forward(
         self, member: Member, images: tf.Tensor, labels: tf.Tensor, boxes: tf.Tensor, *, training: bool
     ) -> tuple[tf.Tensor, ...]:
@@ -115,37 +144,46 @@ class Stack:
             self._box_loss(boxes, predicted),
         )
 
-    def _step(self, member: Member, indices: tf.Tensor) -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            forward = self._forward(
-                member,
-                tf.gather(self._images, indices),
-                tf.gather(self._labels, indices),
-                tf.gather(self._boxes, indices),
-                training=True,
-            )
-            total = member.classification_weight * tf.reduce_mean(forward[2])
-            total += member.bbox_weight * tf.reduce_mean(forward[3])
-            if member.model.losses:
-                total += tf.cast(tf.add_n(member.model.losses), self.dtype)
-        variables = member.model.trainable_variables
-        gradients = tape.gradient(total, [variable.value for variable in variables])
-        member.optimizer.apply(gradients, variables)
-        return self._pack(*forward)
+    def _step(self, member: Member, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return what was predicted before the update, and what the losses were weighted with: (5,)."""
+        method = member.weighting
+        batch = self._batch(indices)
+        with tf.GradientTape(persistent=needs_trunk(method)) as tape:
+            forward = self._forward(member, *batch, training=True)
+            losses = self._weighted(member, forward)
+            extra = [tf.cast(tf.add_n(member.model.losses), self.dtype)] if member.model.losses else []
+        made = weigh(method, member.trunk, member.model, tape, losses, extra)
+        variables = [*member.model.trainable_variables, *method.trainable_variables]
+        member.optimizer.apply([*made.network, *made.state], variables)
+        if method.after:
+            method.after_step(losses, self._weighted(member, self._forward(member, *batch, training=True)))
+        static = member.classification_weight, member.bbox_weight
+        weights = [tf.cast(weight, self.dtype) * own for weight, own in zip(made.weights, static, strict=True)]
+        return self._pack(*forward), tf.stack([*weights, *(tf.cast(value, self.dtype) for value in made.products)])
 
-    def _train_steps(self, order: tf.Tensor) -> list[tf.Tensor]:
+    def _batch(self, indices: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return tuple(tf.gather(values, indices) for values in (self._images, self._labels, self._boxes))
+
+    def _weighted(self, member: Member, forward: tuple[tf.Tensor, ...]) -> list[tf.Tensor]:
+        """Return the means of the two losses over the batch, statically weighted."""
+        static = member.classification_weight, member.bbox_weight
+        return [weight * tf.reduce_mean(loss) for weight, loss in zip(static, forward[2:], strict=True)]
+
+    def _train_steps(self, order: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
         steps = tf.shape(order)[1]
         rows = tuple(tf.TensorArray(self.dtype, size=steps, element_shape=[None, None]) for _ in self.members)
+        weighed = tuple(tf.TensorArray(self.dtype, size=steps, element_shape=[5]) for _ in self.members)
 
-        def body(step: tf.Tensor, rows: tuple[tf.TensorArray, ...]) -> tuple[tf.Tensor, tuple[tf.TensorArray, ...]]:
-            written = [
-                made.write(step, self._step(member, order[m, step]))
-                for m, (member, made) in enumerate(zip(self.members, rows, strict=True))
-            ]
-            return step + 1, tuple(written)
+        def body(step: tf.Tensor, rows: Arrays, weighed: Arrays) -> tuple[tf.Tensor, Arrays, Arrays]:
+            written: list[tuple[tf.TensorArray, tf.TensorArray]] = []
+            for m, member in enumerate(self.members):
+                made, weights = self._step(member, order[m, step])
+                written.append((rows[m].write(step, made), weighed[m].write(step, weights)))
+            return step + 1, tuple(one for one, _ in written), tuple(other for _, other in written)
 
-        _, rows = tf.while_loop(lambda step, _: step < steps, body, (tf.constant(0), rows), parallel_iterations=1)
-        return [made.concat() for made in rows]
+        start = (tf.constant(0), rows, weighed)
+        _, rows, weighed = tf.while_loop(lambda step, *_: step < steps, body, start, parallel_iterations=1)
+        return [made.concat() for made in rows], [made.stack() for made in weighed]
 
     def _pack(self, probabilities: tf.Tensor, boxes: tf.Tensor, *losses: tf.Tensor) -> tf.Tensor:
         """One row an example, so that a step hands out a single tensor: (batch, classes + 4 + 2)."""

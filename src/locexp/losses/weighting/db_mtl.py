@@ -1,0 +1,64 @@
+"""Dual-balancing (Lin et al. 2023, arXiv 2308.12029)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from locexp.errors import UserError
+from locexp.losses.weighting.base import GradientWeighting, lengths
+from locexp.losses.weighting.geometric import TINY
+
+
+class DbMtl(GradientWeighting):
+    """Take the gradients of log L_k, smooth them over steps, and bring both to the length of the longer: Σw is free.
+
+    The first step's gradients start the average, so that none is pulled towards 0.
+
+    Args:
+        beta: share of the past in the average, in [0, 1).
+        heads, trunk: see :class:`~locexp.losses.weighting.base.GradientWeighting`; the heads too learn from log L_k.
+
+    Raises:
+        UserError: a value out of range.
+    """
+
+    def __init__(self, beta: float = 0.9, heads: str = "own", trunk: list[str] | None = None) -> None:
+        super().__init__(heads, trunk)
+        if not 0 <= beta < 1:
+            raise UserError(f"loss.weighting.beta={beta}: expected a number in [0, 1).")
+        self.beta = beta
+
+    def build_for(self, trunk: Sequence[Any]) -> None:
+        """Make the averages of both gradients, and whether they have begun."""
+        from keras import ops
+
+        self._begun = self._variable(0.0)
+        self._averages = [[self._variable(ops.zeros(value.shape, self.dtype)) for value in trunk] for _ in range(2)]
+
+    def transform_losses(self, losses: Sequence[Any]) -> list[Any]:
+        """Return the logarithms."""
+        from keras import ops
+
+        return [ops.log(ops.maximum(loss, TINY)) for loss in losses]
+
+    def transform_gradients(self, first: list[Any], second: list[Any]) -> tuple[list[Any], list[Any]]:
+        """Return the averages with these gradients in them."""
+        past = self.beta * self._begun.value
+        for averages, gradients in zip(self._averages, (first, second), strict=True):
+            for average, gradient in zip(averages, gradients, strict=True):
+                average.assign(past * average.value + (1 - past) * gradient)
+        self._begun.assign(1.0)
+        one, two = ([average.value for average in averages] for averages in self._averages)
+        return one, two
+
+    def trunk_weights(self, a: Any, b: Any, c: Any) -> tuple[Any, Any]:
+        """Return the longer norm over each; 1, 1 where a gradient is 0."""
+        from keras import ops
+
+        first, second, _, proper = lengths(a, b, c)
+        longer, one = ops.maximum(first, second), ops.ones_like(first)
+        return (
+            ops.where(proper, longer / ops.where(proper, first, one), one),
+            ops.where(proper, longer / ops.where(proper, second, one), one),
+        )

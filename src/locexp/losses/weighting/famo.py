@@ -1,0 +1,64 @@
+"""Fast adaptive multitask optimization (Liu et al. 2023, arXiv 2306.03792)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from locexp.errors import UserError
+from locexp.losses.weighting._adam import SmallAdam
+from locexp.losses.weighting.base import Weighting
+
+OFFSET = 1e-8
+"""Added to each loss, whose least possible value is 0."""
+
+
+class Famo(Weighting):
+    """Minimise Σ z_k log D_k over the constant Σ z_k/D_k, z = softmax(ξ), D_k = L_k + 1e-8; the weights sum to 1.
+
+    After each step, δ_k = log D_k before - after, on the same batch; ξ takes an Adam step along z⊙(δ - z·δ): the loss
+    that fell least gains weight.
+
+    Args:
+        learning_rate: of ξ, > 0.
+        decay: coupled L2 penalty on ξ, >= 0.
+
+    Raises:
+        UserError: a value out of range.
+    """
+
+    after: ClassVar[bool] = True
+
+    def __init__(self, learning_rate: float = 0.025, decay: float = 0.001) -> None:
+        super().__init__()
+        if not (learning_rate > 0 and decay >= 0):
+            raise UserError(
+                f"loss.weighting.learning_rate={learning_rate} and decay={decay}: expected the first > 0, the other "
+                ">= 0."
+            )
+        self.learning_rate, self.decay = learning_rate, decay
+
+    def build(self, seed: int, dtype: str) -> None:
+        """Make ξ and its optimizer."""
+        super().build(seed, dtype)
+        self._logits = self._variable([0.0, 0.0])
+        self._optimizer = SmallAdam(self._logits, self._variable, self.learning_rate, self.decay)
+
+    def combine(self, losses: Sequence[Any]) -> Any:
+        """Return the logarithms, weighted."""
+        from keras import ops
+
+        shares = ops.softmax(self._logits.value)
+        offset = [loss + OFFSET for loss in losses]
+        constant = ops.stop_gradient(shares[0] / offset[0] + shares[1] / offset[1])
+        return (shares[0] * ops.log(offset[0]) + shares[1] * ops.log(offset[1])) / constant
+
+    def after_step(self, before: Sequence[Any], losses: Sequence[Any]) -> None:
+        """Move ξ by how much each loss fell."""
+        from keras import ops
+
+        fell = ops.stack(
+            [ops.log(was + OFFSET) - ops.log(now + OFFSET) for was, now in zip(before, losses, strict=True)]
+        )
+        shares = ops.softmax(self._logits.value)
+        self._optimizer.apply(shares * (fell - ops.sum(shares * fell)))

@@ -1,0 +1,47 @@
+"""Nash bargaining (Navon et al. 2022, arXiv 2202.01017)."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from locexp.errors import UserError
+from locexp.losses.weighting.base import GradientWeighting, lengths
+
+LEAST = 1e-6
+"""The least 1 + cos θ that is divided by: opposite gradients have no bargain, and their step is 0."""
+
+
+class Nash(GradientWeighting):
+    """Follow the bargain of the two tasks: w_k = 1/(|g_k| √(1 + cos θ)). The step has length √2.
+
+    Its direction is that of imtl_g. Where a gradient is 0, the weights are ½, ½.
+
+    Args:
+        max_norm: shorten the step to this length, > 0; ``None`` leaves it.
+        heads, trunk: see :class:`~locexp.losses.weighting.base.GradientWeighting`.
+
+    Raises:
+        UserError: a value out of range.
+    """
+
+    equivalent: ClassVar[tuple[str, str] | None] = ("imtl_g", "its step has length √2, whatever the gradients")
+
+    def __init__(self, max_norm: float | None = None, heads: str = "own", trunk: list[str] | None = None) -> None:
+        super().__init__(heads, trunk)
+        if max_norm is not None and not max_norm > 0:
+            raise UserError(f"loss.weighting.max_norm={max_norm}: expected a number > 0, or null.")
+        self.max_norm = max_norm
+
+    def trunk_weights(self, a: Any, b: Any, c: Any) -> tuple[Any, Any]:
+        """Return the closed form, shortened where that is asked for."""
+        from keras import ops
+
+        first, second, cosine, proper = lengths(a, b, c)
+        one = ops.ones_like(first)
+        factor = 1 / ops.sqrt(ops.maximum(1 + cosine, LEAST))
+        if self.max_norm is not None:
+            factor = factor * min(1.0, self.max_norm / 2**0.5)
+        return (
+            ops.where(proper, factor / ops.where(proper, first, one), 0.5 * one),
+            ops.where(proper, factor / ops.where(proper, second, one), 0.5 * one),
+        )

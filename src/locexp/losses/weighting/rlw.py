@@ -1,0 +1,29 @@
+"""Random loss weighting, a control (Lin et al. 2022, arXiv 2111.10603)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from locexp.losses.weighting.base import Weighting
+
+
+class Rlw(Weighting):
+    """Minimise Σ w_k L_k, w = 2·softmax of two standard normals, drawn anew each step: Σw = 2, as with equal weights.
+
+    The draws depend on the member's seed and the number of the step alone.
+    """
+
+    def build(self, seed: int, dtype: str) -> None:
+        """Make the counter of steps."""
+        super().build(seed, dtype)
+        self._steps = self._variable(0, dtype="int32")
+
+    def combine(self, losses: Sequence[Any]) -> Any:
+        """Draw the weights of this step and apply them."""
+        import tensorflow as tf
+
+        drawn = tf.random.stateless_normal([2], seed=[self.seed, self._steps.value], dtype=self.dtype)
+        self._steps.assign(self._steps + 1)
+        weights = 2 * tf.nn.softmax(drawn)
+        return weights[0] * losses[0] + weights[1] * losses[1]

@@ -1,0 +1,169 @@
+"""The gradients of one step, as the member's weighting method wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from locexp.errors import UserError
+from locexp.losses.weighting.base import GradientWeighting, Weighting
+
+
+@dataclass(frozen=True)
+class Trunk:
+    """Which of a network's trainable variables both heads share.
+
+    Attributes:
+        shared: for each variable, whether both heads' outputs depend on it.
+        chosen: for each, whether it counts as trunk: shared, and named by the method where that names some.
+        last: for each, whether it belongs to the last shared layer.
+    """
+
+    shared: list[bool]
+    chosen: list[bool]
+    last: list[bool]
+
+
+def find_trunk(model: Any, method: Weighting) -> Trunk | None:
+    """Find what both heads share, from which output depends on what; ``None`` where they share nothing.
+
+    Raises:
+        UserError: the heads share nothing, and the method needs what they share; or its patterns match nothing.
+    """
+    variables = model.trainable_variables
+    values = [variable.value for variable in variables]
+    image = tf.zeros((1, *model.input_shape[1:]), model.compute_dtype)
+    with tf.GradientTape(persistent=True) as tape:
+        outputs = model(image, training=False)
+        heads = [tf.reduce_sum(tf.cast(outputs[name], tf.float32)) for name in ("classification", "bbox")]
+    first, second = ([gradient is not None for gradient in tape.gradient(head, values)] for head in heads)
+    shared = [one and other for one, other in zip(first, second, strict=True)]
+    if not any(shared):
+        if not needs_trunk(method):
+            return None
+        raise UserError(
+            f"loss/weighting: {type(method).__name__} weighs the gradients of layers that both heads share, and this "
+            "network has none. Use a method on losses, such as loss/weighting=fixed."
+        )
+    paths = [variable.path for variable in variables]
+    common = [path for path, both in zip(paths, shared, strict=True) if both]
+    chosen = dict.fromkeys(common, True)
+    if isinstance(method, GradientWeighting):
+        chosen = dict(zip(common, method.chosen(common), strict=True))
+    layer = common[-1].rpartition("/")[0]
+    return Trunk(
+        shared=shared,
+        chosen=[chosen.get(path, False) for path in paths],
+        last=[both and path.rpartition("/")[0] == layer for path, both in zip(paths, shared, strict=True)],
+    )
+
+
+def needs_trunk(method: Weighting) -> bool:
+    """Return whether a method looks at gradients."""
+    return method.norms or isinstance(method, GradientWeighting)
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """The gradients of a step.
+
+    Attributes:
+        network: one a trainable variable of the network.
+        state: one a trainable variable of the method.
+        weights: what multiplied the gradients of the two statically weighted losses in the trunk.
+        products: (a, b, c) of those gradients, as the method saw them; not a number where it looked at none.
+    """
+
+    network: list[Any]
+    state: list[Any]
+    weights: tuple[Any, Any]
+    products: tuple[Any, Any, Any]
+
+
+def weigh(
+    method: Weighting, trunk: Trunk | None, model: Any, tape: Any, losses: Sequence[Any], extra: Sequence[Any]
+) -> Weighted:
+    """Return the gradients of a step.
+
+    Args:
+        method: of the member.
+        trunk: of its network, where :func:`needs_trunk`.
+        model: its network.
+        tape: which recorded the losses; persistent where :func:`needs_trunk`.
+        losses: both, statically weighted, scalars.
+        extra: further losses, such as a network's regularisation, with weight 1.
+    """
+    if isinstance(method, GradientWeighting):
+        assert trunk is not None
+        return _by_gradients(method, trunk, model, tape, losses, extra)
+    return _by_losses(method, trunk, model, tape, losses, extra)
+
+
+def products(first: Sequence[Any], second: Sequence[Any]) -> tuple[Any, Any, Any]:
+    """Return a, b and c of two gradients over several variables."""
+
+    def dot(one: Sequence[Any], other: Sequence[Any]) -> Any:
+        return tf.add_n([tf.reduce_sum(x * y) for x, y in zip(one, other, strict=True)])
+
+    return dot(first, first), dot(first, second), dot(second, second)
+
+
+def pick(values: Sequence[Any], chosen: Sequence[bool]) -> list[Any]:
+    """Return the chosen ones of some values."""
+    return [value for value, wanted in zip(values, chosen, strict=True) if wanted]
+
+
+def _by_losses(
+    method: Weighting, trunk: Trunk | None, model: Any, tape: Any, losses: Sequence[Any], extra: Sequence[Any]
+) -> Weighted:
+    """The losses are combined; the derivatives of the combination are the effective weights."""
+    state = [variable.value for variable in method.trainable_variables]
+    with tf.GradientTape() as inner:
+        inner.watch(losses)
+        total = method.combine(losses)
+    first, second, *slopes = inner.gradient(total, [*losses, *state])
+    values = [variable.value for variable in model.trainable_variables]
+    seeds = [first, second, *(tf.ones_like(loss) for loss in extra)]
+    gradients = tape.gradient([*losses, *extra], values, output_gradients=seeds)
+    seen = (tf.constant(float("nan"), losses[0].dtype),) * 3
+    if method.norms:
+        assert trunk is not None
+        last = pick(values, trunk.last)
+        seen = products(*(tape.gradient(loss, last) for loss in losses))
+        method.after_gradients([tf.sqrt(seen[0]), tf.sqrt(seen[2])], losses)
+    return Weighted(gradients, slopes, (first, second), seen)
+
+
+def _by_gradients(
+    method: GradientWeighting, trunk: Trunk, model: Any, tape: Any, losses: Sequence[Any], extra: Sequence[Any]
+) -> Weighted:
+    """The trunk follows the weighted sum of both gradients; each head its own."""
+    values = [variable.value for variable in model.trainable_variables]
+    with tape:  # what a method makes of the losses is recorded, too
+        losses = method.transform_losses(losses)
+    first, second = (tape.gradient(loss, values) for loss in losses)
+    pair = method.transform_gradients(pick(first, trunk.chosen), pick(second, trunk.chosen))
+    seen = products(*pair)
+    weights = method.trunk_weights(*seen)
+    weighed = iter([_sum(weights, both) for both in zip(*pair, strict=True)])
+    outside = weights if method.heads == "weighted" else (tf.ones_like(weights[0]), tf.ones_like(weights[1]))
+    gradients = [
+        next(weighed) if chosen else _sum(outside, both)
+        for chosen, *both in zip(trunk.chosen, first, second, strict=True)
+    ]
+    if extra:
+        further = tape.gradient(tf.add_n(extra), values)
+        gradients = [one if more is None else one + more for one, more in zip(gradients, further, strict=True)]
+    return Weighted(gradients, [], weights, seen)
+
+
+def _sum(weights: tuple[Any, Any], gradients: Sequence[Any]) -> Any:
+    parts = [
+        tf.cast(weight, gradient.dtype) * gradient
+        for weight, gradient in zip(weights, gradients, strict=True)
+        if gradient is not None
+    ]
+    return parts[0] if len(parts) == 1 else parts[0] + parts[1]
