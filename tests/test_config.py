@@ -43,7 +43,7 @@ BAD = {
     "loss.bbox_weight=nan": r"loss.bbox_weight=nan: expected a finite number",
     "loss.classification_weight=inf": r"loss.classification_weight=inf: expected a finite number",
     "loss.bbox_weight=[1]": r"loss.bbox_weight=\[1\]: value",
-    "loss.bbox_loss=msee": r"expected one of mae, mse, smooth_l1, or a dotted path. Did you mean 'mse'",
+    "loss.bbox_loss=msee": r"expected one of .*ciou, .*mse, .*smooth_l1, .*or a dotted path. Did you mean 'mse'",
     "loss.bbox_loss=no.such.loss": r"cannot import no.such",
     "+loss.bbox_loss_params.delta_px=1": r"loss.bbox_loss_params.delta_px=1: unknown key",
     "optimizer.learning_rate=0": r"expected a finite number > 0",

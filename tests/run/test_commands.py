@@ -100,7 +100,7 @@ def test_divergence_fails_the_run_and_says_at_which_step(workplace: Path, capsys
     assert "not finite" in run.data.tags["error"]
 
 
-def test_an_exception_fails_the_run(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exception_fails_the_run(workplace: Path) -> None:
     from mlflow import MlflowClient
 
     (workplace / "mine.py").write_text(
@@ -109,7 +109,6 @@ def test_an_exception_fails_the_run(workplace: Path, monkeypatch: pytest.MonkeyP
         "    def on_epoch_end(self, epoch, logs=None):\n"
         "        raise ZeroDivisionError('ouch')\n"
     )
-    monkeypatch.syspath_prepend(workplace)
     assert train_here(*TINY, "+trainer.callbacks.mine={_target_: mine.Clumsy}") == 1
     record = json.loads((only_run(workplace) / "run.json").read_text())
     assert record["status"] == "FAILED"
@@ -130,7 +129,7 @@ def test_an_exception_fails_the_run(workplace: Path, monkeypatch: pytest.MonkeyP
     ],
 )
 def test_what_keras_must_judge_is_refused_before_training(
-    workplace: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+    workplace: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (workplace / "mine.py").write_text(
         "import keras\n"
@@ -143,8 +142,6 @@ def test_what_keras_must_judge_is_refused_before_training(
         "    x = keras.Input(input_shape)\n"
         "    return keras.Model(x, keras.layers.Dense(4)(keras.layers.Flatten()(x)))\n"
     )
-    monkeypatch.syspath_prepend(workplace)
-    monkeypatch.delitem(sys.modules, "mine", raising=False)
     tiny = [word for word in TINY if not word.startswith("model.") or not words[0].startswith("model.")]
     assert train_here(*tiny, *words) == 2
     assert message in capsys.readouterr().err
