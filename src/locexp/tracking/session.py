@@ -77,6 +77,17 @@ class Session:
             )
         return str(found.experiment_id)
 
+    def left_behind(self, record: RunRecord) -> str | None:
+        """Return the id of the run that this record's process created and was killed before it wrote the id down."""
+        pid, start = record.tags.get("pid", ""), record.tags.get("process_start", "")
+        if not (pid.isdigit() and start.replace(".", "", 1).isdigit()):
+            return None
+        words = f"tags.pid = '{pid}' and tags.process_start = '{start}'"
+        for run in self.client.search_runs([self.experiment_id], words):
+            if run.data.tags.get("directory") == record.tags.get("directory"):
+                return str(run.info.run_id)
+        return None
+
     def start(self, record: RunRecord, *, system_metrics: bool = False, active: bool = True) -> None:
         """Create the run of a record, or take it up again if the store has it; log parameters, tags and data set.
 

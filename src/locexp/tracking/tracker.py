@@ -132,6 +132,8 @@ def log_directory(location: Location, directory: Path, record: RunRecord, model:
     from locexp.tracking.session import Session
 
     session = Session(location)
+    if record.run_id is None:
+        record.run_id = session.left_behind(record)
     session.start(record, system_metrics=False)
     record.run_id, record.experiment_id = session.run_id, session.experiment_id
     record.write(directory)
