@@ -23,6 +23,8 @@ SCHEDULES = ("constant", "cosine", "one_cycle")
 SOURCES = ("auto", "cache", "download", "bundled")
 SWEEP_KEYS = ("_target_", "seeds", "on_error", "dry_run", "resume")
 """The keys that every sweep has; the others are arguments of its ``_target_``."""
+WITHOUT_EFFECT = ("threads", "checkpoint", "diagnostic_batches", "resume")
+"""The keys of ``trainer`` that change nothing about what is trained."""
 MONITORS = ("accuracy", "mean_iou", "loc_acc_50", "loc_acc_75", "center_error_px", "classification_loss", "bbox_loss")
 
 
@@ -40,12 +42,13 @@ class DataConfig:
 
 @dataclass
 class LossConfig:
-    """The two losses and their weights."""
+    """The two losses and their weights; ``weighting`` holds a ``_target_`` and its arguments."""
 
     classification_weight: float = 1.0
     bbox_weight: float = 0.5
     bbox_loss: str = "mse"
     bbox_loss_params: dict[str, Any] = field(default_factory=dict)
+    weighting: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -74,6 +77,7 @@ class TrainerConfig:
     early_stopping: int | None = None
     deterministic: bool = False
     checkpoint: bool = True
+    diagnostic_batches: int = 0
     resume: str | None = None
     callbacks: dict[str, Any] = field(default_factory=dict)
 
@@ -146,7 +150,5 @@ def config_hash(cfg: DictConfig) -> str:
     container = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(container, dict)
     kept = {name: container[name] for name in ("data", "bbox", "model", "loss", "optimizer", "trainer")}
-    kept["trainer"] = {
-        name: value for name, value in kept["trainer"].items() if name not in ("threads", "checkpoint", "resume")
-    }
+    kept["trainer"] = {name: value for name, value in kept["trainer"].items() if name not in WITHOUT_EFFECT}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]

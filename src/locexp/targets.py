@@ -46,15 +46,19 @@ def find_loss(name: str) -> Callable[..., Any]:
     """
     if "." in name:
         return resolve(name, "loss.bbox_loss")
-    package = importlib.import_module("locexp.losses")
-    names = sorted(
-        module.name for module in pkgutil.iter_modules(package.__path__) if not (module.name[0] == "_" or module.ispkg)
-    )
+    names = loss_names()
     if name not in names:
         raise UserError(
             f"loss.bbox_loss={name}: expected one of {listed(names)}, or a dotted path.{nearest(name, names)}"
         )
     return resolve(f"locexp.losses.{name}.{name}", "loss.bbox_loss")
+
+
+def loss_names() -> list[str]:
+    """Return the names of the box losses that are modules of :mod:`locexp.losses`."""
+    package = importlib.import_module("locexp.losses")
+    found = pkgutil.iter_modules(package.__path__)
+    return sorted(module.name for module in found if not (module.name[0] == "_" or module.ispkg))
 
 
 def check_arguments(

@@ -21,6 +21,7 @@ from locexp.config import (
     sweep_arguments,
 )
 from locexp.errors import UserError, listed, nearest
+from locexp.losses.weighting.base import Weighting
 from locexp.targets import check_arguments, find_loss, resolve
 
 
@@ -130,6 +131,25 @@ def _loss(cfg: DictConfig) -> None:
     function = find_loss(loss.bbox_loss)
     params = arguments_of(loss.bbox_loss_params, "loss.bbox_loss_params", needs_target=False)
     check_arguments(function, params, "loss.bbox_loss_params", given_by_caller=("ground_truth", "prediction", "canvas"))
+    _weighting(cfg)
+
+
+def _weighting(cfg: DictConfig) -> None:
+    loss = cfg.loss
+    arguments = arguments_of(loss.weighting, "loss.weighting")
+    target = str(loss.weighting["_target_"])
+    method = resolve(target, "loss.weighting._target_")
+    if not (isinstance(method, type) and issubclass(method, Weighting)):
+        raise UserError(f"loss.weighting._target_={target}: expected a class derived from {Weighting.__module__}.")
+    check_arguments(method, arguments, "loss.weighting", given_by_caller=())
+    method(**arguments)  # a method checks its own ranges
+    if not method.one_task:
+        for key in ("classification_weight", "bbox_weight"):
+            if loss[key] == 0:
+                raise UserError(
+                    f"loss.{key}={loss[key]}: {method.__name__} weights two losses, so it needs both; expected a "
+                    "number > 0, or loss/weighting=fixed."
+                )
 
 
 def _optimizer(cfg: DictConfig) -> None:
@@ -145,6 +165,8 @@ def _trainer(cfg: DictConfig) -> None:
     trainer = cfg.trainer
     for key in ("epochs", "batch_size", "steps_per_call", "evaluation_batch_size"):
         _require(_positive_int(trainer[key]), f"trainer.{key}", trainer[key], "a whole number >= 1")
+    batches = trainer.diagnostic_batches
+    _require(batches >= 0, "trainer.diagnostic_batches", batches, "a whole number >= 0")
     _choice("trainer.precision", trainer.precision, PRECISIONS)
     _choice("trainer.keep", trainer.keep, ("best", "last"))
     _choice("trainer.monitor", trainer.monitor, tuple(f"val/{name}" for name in MONITORS))

@@ -1,16 +1,12 @@
-"""What a comparison says, in sentences and tables."""
+"""What a comparison says, in sentences."""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Sequence
-from typing import Any
 
-from locexp.analysis.comparison import SettingSummary, SweepComparison, finite
+from locexp.analysis.comparison import SweepComparison
 from locexp.analysis.decision import Comparison
-from locexp.analysis.results import METRICS
+from locexp.analysis.methods import by_verdict
 from locexp.analysis.statistics import Interval, seeds_needed
 
 TITLES = {
@@ -20,7 +16,6 @@ TITLES = {
     "loc_acc_75": "loc_acc_75",
     "center_error_px": "centre error, px",
 }
-SHORT = {"no difference seen": "no difference seen", "too few seeds to tell": "too few seeds"}
 
 
 def answers(found: SweepComparison) -> list[str]:
@@ -35,6 +30,7 @@ def answers(found: SweepComparison) -> list[str]:
     ]
     said += _against_default(found)
     said += _ties(found)
+    said += _methods(found)
     front = found.front
     best = ", ".join(found.settings[found.candidates[index]].label for index in front.best)
     knee = f" Its knee is {found.settings[found.candidates[front.knee]].label}." if front.knee is not None else ""
@@ -101,6 +97,38 @@ def _ties(found: SweepComparison) -> list[str]:
     return ["Every other setting is worse than the chosen one (corrected over all pairs)."]
 
 
+def _methods(found: SweepComparison) -> list[str]:
+    """Say whether weighting methods do better than the best fixed weights, and than their own mean weights."""
+    methods = found.methods
+    if methods is None:
+        return []
+    labels = {index: one.label for index, one in enumerate(found.settings)}
+    best = found.settings[methods.best_fixed]
+    said = [
+        f"The best fixed weights on validation are {best.label} ({_value(best.test[found.metric])} on test). Against "
+        f"these, of {len(methods.against_fixed)} methods {_counted(by_verdict(methods.against_fixed, labels))} "
+        "(on test; Wilcoxon over seeds, corrected by Holm over the methods)."
+    ]
+    if methods.against_replay:
+        said.append(
+            f"Against their own mean weights, frozen, of {len(methods.against_replay)} methods "
+            f"{_counted(by_verdict(methods.against_replay, labels))}."
+        )
+    for index, (other, difference) in methods.equivalent.items():
+        said.append(
+            f"{labels[index]} is not counted: with two tasks it takes the direction of {labels[other]}; {difference}."
+        )
+    return said
+
+
+def _counted(labels: dict[str, list[str]]) -> str:
+    """Put verdicts into words: ``none does better; worse: a, b; no difference seen: c``."""
+    better = labels.get("better", [])
+    parts = [f"{len(better)} do better ({', '.join(better)})" if better else "none does better"]
+    parts += [f"{verdict}: {', '.join(names)}" for verdict, names in labels.items() if verdict != "better"]
+    return "; ".join(parts)
+
+
 def _would_do(one: Comparison, comparisons: int) -> str:
     if one.would_do is None:
         return "So small a difference would take more than 1000 seeds to show."
@@ -133,144 +161,5 @@ def _value(interval: Interval) -> str:
     )
 
 
-def _cell(interval: Interval) -> str:
-    return f"{interval.mean:.4f}" + (f" ±{interval.half_width:.4f}" if math.isfinite(interval.half_width) else "")
-
-
 def _signed(interval: Interval) -> str:
     return f"{interval.mean:+.4f}" + (f" ± {interval.half_width:.4f}" if math.isfinite(interval.half_width) else "")
-
-
-COLUMNS = ("setting", "n", "failed", "accuracy", "mean IoU", "skill", "loc_acc_50", "loc_acc_75", "Δm %", "verdict")
-
-
-def table(found: SweepComparison) -> list[list[str]]:
-    """Return the table that is read: one row a setting, by its ratio of weights; the first row holds the titles."""
-    rows = [list(COLUMNS)]
-    for index in _ordered(found):
-        setting = found.settings[index]
-        cells = [setting.label + _mark(found, index), str(setting.test["accuracy"].n), str(setting.runs.failures)]
-        cells += [_cell(setting.test[name]) for name in ("accuracy", "mean_iou")]
-        cells += ["" if setting.skill is None else f"{setting.skill:+.3f}"]
-        cells += [_cell(setting.test[name]) for name in ("loc_acc_50", "loc_acc_75")]
-        cells += ["" if setting.delta_m is None else f"{setting.delta_m[0]:+.2f}", verdict(found, index)]
-        rows.append(cells)
-    return rows
-
-
-def _ordered(found: SweepComparison) -> list[int]:
-    def key(index: int) -> tuple[Any, ...]:
-        setting = found.settings[index].runs
-        others = [value for name, value in setting.varied.items() if not name.startswith("loss.")]
-        return others, setting.ratio
-
-    return sorted(range(len(found.settings)), key=key)
-
-
-def _mark(found: SweepComparison, index: int) -> str:
-    marks = [name for name, place in (("chosen", found.chosen), ("default", found.default)) if place == index]
-    if found.settings[index].runs.single_task:
-        marks.append(f"{found.settings[index].runs.single_task} alone")
-    return f" ({', '.join(marks)})" if marks else ""
-
-
-def verdict(found: SweepComparison, index: int) -> str:
-    """Return what the tests say of a setting against the default one."""
-    if found.default is None or index == found.default or index not in found.candidates:
-        return ""
-    place = found.candidates.index(index)
-    one = next(one for one in found.decision.against_default if one.setting == place)
-    return SHORT.get(one.verdict, one.verdict)
-
-
-def as_text(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return a table as lines of a screen."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-
-def as_markdown(rows: Sequence[Sequence[str]]) -> str:
-    """Return a table in Markdown."""
-    head, *body = ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join([head, "|" + "---|" * len(rows[0]), *body])
-
-
-def as_csv(found: SweepComparison) -> str:
-    """Return every number of the settings as CSV: mean, half width and n of each metric on test and validation."""
-    stream = io.StringIO()
-    writer = csv.writer(stream)
-    parts = ("mean", "half_width", "n")
-    names = [f"{part}/{name}/{which}" for part in ("test", "kept") for name in METRICS for which in parts]
-    writer.writerow(["setting", "config_hash", "failed", "floor/mean_iou", "skill", "delta_m", "verdict", *names])
-    for index, setting in enumerate(found.settings):
-        intervals = [part[name] for part in (setting.test, setting.validation) for name in METRICS]
-        numbers = [getattr(interval, which) for interval in intervals for which in parts]
-        delta = "" if setting.delta_m is None else setting.delta_m[0]
-        runs = setting.runs
-        skill = "" if setting.skill is None else setting.skill
-        writer.writerow(
-            [
-                setting.label,
-                runs.config_hash,
-                runs.failures,
-                setting.floor,
-                skill,
-                delta,
-                verdict(found, index),
-                *numbers,
-            ]
-        )
-    return stream.getvalue()
-
-
-def as_json(found: SweepComparison) -> dict[str, Any]:
-    """Return the whole comparison as plain values; numbers that are none are null."""
-
-    def interval(value: Interval) -> dict[str, Any]:
-        return {"mean": finite(value.mean), "half_width": finite(value.half_width), "n": value.n}
-
-    def comparison(one: Comparison) -> dict[str, Any]:
-        return {
-            "setting": found.settings[found.candidates[one.setting]].label,
-            "difference": interval(one.difference),
-            "p": one.p,
-            "corrected": one.corrected,
-            "smallest_reachable": one.reachable,
-            "verdict": one.verdict,
-            "seeds_that_would_do": one.would_do,
-        }
-
-    def setting(one: SettingSummary) -> dict[str, Any]:
-        return {
-            "label": one.label,
-            "config_hash": one.runs.config_hash,
-            "varied": one.runs.varied,
-            "runs": {str(seed): run.run_id for seed, run in one.runs.runs.items()},
-            "failed": one.runs.failures,
-            "test": {name: interval(value) for name, value in one.test.items()},
-            "validation": {name: interval(value) for name, value in one.validation.items()},
-            "floor_mean_iou": one.floor,
-            "skill_mean_iou": one.skill,
-            "delta_m": None if one.delta_m is None else {"mean": one.delta_m[0], "terms": one.delta_m[1]},
-        }
-
-    front = found.front
-    return {
-        "metric": found.metric,
-        "chosen": found.settings[found.chosen].label,
-        "default": None if found.default is None else found.settings[found.default].label,
-        "answers": answers(found),
-        "seeds": found.seeds,
-        "settings": [setting(one) for one in found.settings],
-        "against_default": [comparison(one) for one in found.decision.against_default],
-        "against_chosen": [comparison(one) for one in found.decision.against_chosen],
-        "chosen_minus_default_by_task": {name: comparison(one) for name, one in found.by_task.items()},
-        "chosen_minus_default_over_examples": {name: list(ends) for name, ends in found.over_examples.items()},
-        "front": {
-            "settings": [found.settings[found.candidates[index]].label for index in front.best],
-            "knee": None if front.knee is None else found.settings[found.candidates[front.knee]].label,
-            "reference": list(front.reference),
-            "hypervolume": interval(front.hypervolume),
-            "attained": {str(share): corners.tolist() for share, corners in front.attained.items()},
-        },
-    }

@@ -108,9 +108,10 @@ def compare_sweep(reader: Reader, parent: StoredRun, options: Any) -> list[str]:
     Raises:
         UserError: nothing can be compared, or must not be; nothing has been written then.
     """
-    from locexp.analysis.answer import answers, as_text, table
+    from locexp.analysis.answer import answers
     from locexp.analysis.comparison import compare_settings
     from locexp.analysis.report import write_report
+    from locexp.analysis.tables import as_text, table
 
     sweep_id = parent.tags["sweep_id"]
     groups = _sorted(reader, sweep_id)
@@ -160,7 +161,7 @@ def listing(reader: Reader) -> list[str]:
     """Return a line for each sweep of the experiment, the latest first."""
     import time
 
-    from locexp.analysis.answer import as_text
+    from locexp.analysis.tables import as_text
 
     rows = [["sweep", "status", "finished", "failed", "began", "name"]]
     for run in reader.sweeps():

@@ -13,9 +13,11 @@ import numpy as np
 
 from locexp.analysis import fronts
 from locexp.analysis.decision import Comparison, Decision, decide
+from locexp.analysis.methods import METHOD, REPLAY, Methods, compare_methods, equivalents
 from locexp.analysis.results import BBOX, CLASSIFICATION, METRICS, TASKS, SettingRuns
 from locexp.analysis.statistics import Interval, bootstrap_interval, delta_m, mean_interval
 from locexp.metrics import skill
+from locexp.run.link import CONTROL, FINAL
 
 if TYPE_CHECKING:
     from locexp.tracking.reading import StoredRun
@@ -73,13 +75,14 @@ class SweepComparison:
 
     Attributes:
         settings: in the order of the sweep's list.
-        candidates: indices of those that can be chosen: both tasks trained, some run finished.
+        candidates: indices of those that can be chosen: see :func:`_candidates`.
         seeds: all that occur.
         metric: the settings were chosen by it.
         decision: its indices count in ``candidates``.
         default: index in ``settings`` of what the command runs without a sweep, or ``None``.
         by_task: for each task's metric, the chosen setting against the default one; empty without a default.
         over_examples: for each metric, the 95 % bootstrap interval over test examples of chosen minus default.
+        methods: what is said of weighting methods, or ``None`` where the sweep varies none.
     """
 
     settings: list[SettingSummary]
@@ -91,6 +94,7 @@ class SweepComparison:
     default: int | None
     by_task: dict[str, Comparison]
     over_examples: dict[str, tuple[float, float]]
+    methods: Methods | None
 
     @property
     def chosen(self) -> int:
@@ -117,10 +121,11 @@ def compare_settings(
     seeds = sorted({seed for group in groups for seed in group.runs})
     alone = _single_task(groups)
     settings = [_summary(group, alone) for group in groups]
-    candidates = [index for index, group in enumerate(groups) if group.single_task is None] or list(range(len(groups)))
+    candidates = _candidates(groups)
     sign = -1.0 if metric == "center_error_px" else 1.0
-    validation = sign * np.array([groups[index].values(f"kept/{metric}", seeds) for index in candidates])
-    test = sign * np.array([groups[index].values(f"test/{metric}", seeds) for index in candidates])
+    names = [f"{part}/{metric}" for part in ("kept", "test")]
+    every = [sign * np.array([group.values(name, seeds) for group in groups]) for name in names]
+    validation, test = (values[candidates] for values in every)
     default = next((index for index in candidates if groups[index].config_hash == default_hash), None)
     place = None if default is None else candidates.index(default)
     decision = decide(validation, test, place)
@@ -142,7 +147,19 @@ def compare_settings(
         default=default,
         by_task=by_task,
         over_examples=over_examples,
+        methods=compare_methods(groups, candidates, *every),
     )
+
+
+def _candidates(groups: Sequence[SettingRuns]) -> list[int]:
+    """Return what can be chosen: both tasks trained, no control, no second name of the same method; final runs alone
+    where there are any."""
+    finals = [index for index, group in enumerate(groups) if group.role == FINAL]
+    if finals:
+        return finals
+    left_out = equivalents(groups)
+    both = [index for index, group in enumerate(groups) if group.single_task is None and group.role != CONTROL]
+    return [index for index in both if index not in left_out] or list(range(len(groups)))
 
 
 def _summary(group: SettingRuns, alone: Mapping[tuple[str, ...], Mapping[str, float]]) -> SettingSummary:
@@ -163,8 +180,9 @@ def _summary(group: SettingRuns, alone: Mapping[tuple[str, ...], Mapping[str, fl
 
 
 def _others(group: SettingRuns) -> tuple[str, ...]:
-    """What varies besides the weights: single-task runs are a reference for the settings that share it."""
-    return tuple(value for key, value in sorted(group.varied.items()) if key not in (CLASSIFICATION, BBOX))
+    """What varies besides how the losses are weighted: single-task runs are a reference for settings that share it."""
+    weighting = (CLASSIFICATION, BBOX, METHOD, REPLAY)
+    return tuple(value for key, value in sorted(group.varied.items()) if key not in weighting)
 
 
 def _single_task(groups: Sequence[SettingRuns]) -> dict[tuple[str, ...], dict[str, float]]:

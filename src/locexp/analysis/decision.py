@@ -9,6 +9,7 @@ for, so the correction counts all pairs. ``benchmarks/false_positives.py`` measu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -90,12 +91,20 @@ def decide(validation: np.ndarray, test: np.ndarray, default: int | None) -> Dec
     chosen = int(means.argmax())
     count = len(test)
     pairs = count * (count - 1) // 2
-    against_default = [] if default is None else _family(test, default, max(count - 1, 1))
-    return Decision(chosen, int(shared.sum()), against_default, _family(test, chosen, max(pairs, 1)))
+    others = [[index for index in range(count) if index != one] for one in (default, chosen)]
+    against_default = [] if default is None else family(test, default, others[0], max(count - 1, 1))
+    return Decision(chosen, int(shared.sum()), against_default, family(test, chosen, others[1], max(pairs, 1)))
 
 
-def _family(test: np.ndarray, other: int, comparisons: int) -> list[Comparison]:
-    settings = [index for index in range(len(test)) if index != other]
+def family(test: np.ndarray, other: int, settings: Sequence[int], comparisons: int) -> list[Comparison]:
+    """Compare settings with another one, corrected by Holm for so many comparisons.
+
+    Args:
+        test: float (settings, seeds), higher is better; NaN where a run is missing.
+        other: index of the setting to compare with.
+        settings: indices of those to compare.
+        comparisons: how many were declared, at least as many as ``settings``.
+    """
     differences = [_paired(test[index], test[other]) for index in settings]
     p_values = [signed_rank(pairs) for pairs in differences]
     corrected = holm(p_values, comparisons)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from locexp.analysis import answer
+from locexp.analysis import tables
+from locexp.analysis.answer import answers
 from locexp.analysis.comparison import SweepComparison
 from locexp.plots import sweeps as plots
 
@@ -57,13 +58,13 @@ def write_report(
         What could not be shown, in words.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    said, rows = answer.answers(found), answer.table(found)
+    said, rows = answers(found), tables.table(found)
     figures, missing = _figures(found, read)
-    (directory / "comparison.csv").write_text(answer.as_csv(found))
-    content = answer.as_json(found) | {"notes": [*notes, *missing]}
+    (directory / "comparison.csv").write_text(tables.as_csv(found))
+    content = tables.as_json(found) | {"notes": [*notes, *missing]}
     (directory / "comparison.json").write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
     paragraphs = "\n\n".join([*said, *(f"Note: {note}" for note in [*notes, *missing])])
-    (directory / "comparison.md").write_text(f"# {title}\n\n{paragraphs}\n\n{answer.as_markdown(rows)}\n")
+    (directory / "comparison.md").write_text(f"# {title}\n\n{paragraphs}\n\n{tables.as_markdown(rows)}\n")
     pictures = {}
     for name, figure in figures.items():
         stream = io.BytesIO()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from locexp.errors import UserError, listed
+from locexp.run.link import FINAL, setting_name
 
 if TYPE_CHECKING:
     from locexp.tracking.reading import StoredRun
@@ -35,30 +36,34 @@ class SettingRuns:
     Attributes:
         config_hash: names the setting.
         varied: what the sweep varies but the seed, key by key.
-        runs: the finished ones by seed.
+        runs: the finished ones by seed; of a setting with the role ``final``, its final runs alone.
         failures: jobs of this setting that ended otherwise and have not finished since.
+        role: see :class:`locexp.run.link.SweepLink`; the last one where stages gave it several.
     """
 
     config_hash: str
     varied: dict[str, str]
     runs: dict[int, StoredRun] = field(default_factory=dict)
     failures: int = 0
+    role: str = ""
 
     @property
     def label(self) -> str:
         """What varies, in short."""
-        lasts = [key.rpartition(".")[2] for key in self.varied]
-        parts = [
-            f"{last if lasts.count(last) == 1 else key}={value}"
-            for last, (key, value) in zip(lasts, self.varied.items(), strict=True)
-        ]
-        return " ".join(parts) or "defaults"
+        return setting_name(self.varied)
 
     def weight(self, key: str) -> float:
         """Return a loss weight; not a number where no run has finished."""
         for run in self.runs.values():
             return float(run.parameters[key])
         return float(self.varied.get(key, math.nan))
+
+    @property
+    def method(self) -> str:
+        """The weighting method: the name of locexp's own, else the dotted path."""
+        target = next((run.parameters.get("loss.weighting._target_", "") for run in self.runs.values()), "")
+        package, _, name = target.rpartition(".")
+        return package.rpartition(".")[2] if target.startswith("locexp.losses.weighting.") else target or name
 
     @property
     def ratio(self) -> float:
@@ -93,7 +98,10 @@ def sort_runs(children: Sequence[StoredRun]) -> list[SettingRuns]:
             if key.startswith("varied.") and key != "varied.seed"
         }
         setting = settings.setdefault(run.tags["config_hash"], SettingRuns(run.tags["config_hash"], varied))
-        seed = int(run.tags["seed"])
+        seed, role = int(run.tags["seed"]), run.tags.get("role", "")
+        if role == FINAL != setting.role:  # what had a part in the choice has none in the comparison
+            setting.runs.clear()
+        setting.role = role  # the list is in order of stages: the last one counts
         if run.status == "FINISHED":
             setting.runs.setdefault(seed, run)
         key = (setting.config_hash, seed)

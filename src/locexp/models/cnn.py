@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from locexp.errors import UserError
+from locexp.models.heads import check_bbox_head, heads
 
 
 def build(
@@ -15,6 +16,7 @@ def build(
     filters: Sequence[int] = (32, 64),
     dense_units: int = 128,
     dropout: float = 0.0,
+    bbox_head: str = "corners",
 ) -> Any:
     """Build convolutions with max-pooling, one shared dense layer, and the two heads.
 
@@ -24,9 +26,10 @@ def build(
         filters: filters of each 3x3 convolution, relu, each followed by 2x2 max-pooling.
         dense_units: units of the shared dense layer, relu.
         dropout: rate after the dense layer, in [0, 1).
+        bbox_head: see :func:`locexp.models.heads.heads`.
 
     Returns:
-        A functional ``keras.Model`` with outputs ``classification`` (softmax) and ``bbox`` (sigmoid corners).
+        A functional ``keras.Model`` with outputs ``classification`` (softmax) and ``bbox`` (normalised xyxy).
 
     Raises:
         UserError: out of range, or the image is too small for so many convolutions.
@@ -51,19 +54,14 @@ def build(
     features = keras.layers.Dense(dense_units, activation="relu")(features)
     if dropout:
         features = keras.layers.Dropout(dropout)(features)
-    # The heads compute in float32 at least whatever the policy: probabilities and boxes in bfloat16 lose digits.
-    dtype = "float64" if keras.config.floatx() == "float64" else "float32"
-    outputs = {
-        "classification": keras.layers.Dense(num_classes, activation="softmax", name="classification", dtype=dtype)(
-            features
-        ),
-        "bbox": keras.layers.Dense(4, activation="sigmoid", name="bbox", dtype=dtype)(features),
-    }
-    return keras.Model(images, outputs, name="cnn")
+    return keras.Model(images, heads(features, num_classes, bbox_head), name="cnn")
 
 
-def check_ranges(filters: Sequence[int] = (32, 64), dense_units: int = 128, dropout: float = 0.0) -> None:
+def check_ranges(
+    filters: Sequence[int] = (32, 64), dense_units: int = 128, dropout: float = 0.0, bbox_head: str = "corners"
+) -> None:
     """Check the ranges of the keys; raises :class:`UserError`."""
+    check_bbox_head(bbox_head)
     if not filters or any(count < 1 for count in filters):
         raise UserError(f"model.filters={list(filters)}: expected one whole number >= 1 for each convolution.")
     if dense_units < 1:

@@ -44,6 +44,50 @@ def learning_curves(history: list[dict[str, float]], best_epoch: int, floor: flo
     return figure
 
 
+Panels = tuple[tuple[str, bool, tuple[str, ...]], ...]
+"""For each panel its title, whether its axis is logarithmic, and what it shows."""
+GRADIENT_PANELS: Panels = (
+    ("norms in the trunk", True, ("gradients/classification_norm", "gradients/bbox_norm")),
+    ("cosine between them", False, ("gradients/cosine",)),
+    ("share of batches in conflict", False, ("gradients/conflicts",)),
+)
+
+
+def weighting(history: list[dict[str, float]]) -> Figure | None:
+    """Return panels over epochs: the effective weights, and where they were measured, the gradients.
+
+    Args:
+        history: one row an epoch; at least one.
+
+    Returns:
+        ``None`` where weights never change and no gradient was measured: there is nothing to see.
+    """
+    weights = {name: [row[f"weights/{name}"] for row in history] for name in ("classification", "bbox")}
+    measured = any("gradients/conflicts" in row for row in history)
+    if not measured and all(np.ptp(values) == 0 for values in weights.values()):
+        return None
+    panels: Panels = (("effective weights", True, ("weights/classification", "weights/bbox")),)
+    panels += GRADIENT_PANELS if measured else ()
+    figure = Figure(figsize=(3.4 * len(panels) + 0.4, 3.1))
+    width = 3.4 * len(panels) + 0.4
+    figure.subplots_adjust(left=0.55 / width, right=1 - 0.1 / width, bottom=0.16, top=0.88, wspace=0.24)
+    epochs = [row["epoch"] for row in history]
+    for axes, (title, is_log, names) in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
+        for name in names:
+            label = name.partition("/")[2].removesuffix("_norm")
+            axes.plot(epochs, [row.get(name, np.nan) for row in history], "o-", markersize=4, label=label)
+        if is_log and min(row.get(name, np.nan) for row in history for name in names) > 0:
+            axes.set_yscale("log")
+        if len(names) > 1:
+            axes.legend(fontsize=8)
+        axes.set_title(title, fontsize=10)
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+    figure.axes[-1].set_ylim(*((-0.03, 1.03) if measured else (None, None)))
+    return figure
+
+
 def confusion(matrix: np.ndarray, title: str) -> Figure:
     """Return the confusion matrix (int, (classes, classes); rows the truth) with its counts."""
     classes = len(matrix)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,9 @@ from omegaconf import DictConfig, open_dict
 
 LIST = Path("sweep", "sweep.json")
 """The file in a sweep's folder, and on its parent run, that says which jobs it has."""
+
+CONTROL, FINAL = "control", "final"
+"""Roles of runs in a sweep, see :class:`SweepLink`."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,8 @@ class SweepLink:
         index: of the job in the sweep's list.
         name: what varies, and the seed.
         varied: what the sweep varies, key by key.
+        role: empty for what the comparison chooses from. ``control``: shown, but never chosen. ``final``: earlier
+            stages have chosen it; where a sweep has final runs, the comparison is among these alone.
     """
 
     sweep_id: str
@@ -29,6 +36,7 @@ class SweepLink:
     index: int
     name: str
     varied: dict[str, str]
+    role: str
 
     @property
     def tags(self) -> dict[str, str]:
@@ -38,6 +46,7 @@ class SweepLink:
             "sweep_id": self.sweep_id,
             "sweep_job": str(self.index),
             "varied": ",".join(self.varied),
+            "role": self.role,
         } | {f"varied.{key}": value for key, value in self.varied.items()}
 
     @classmethod
@@ -49,7 +58,15 @@ class SweepLink:
         job = stored["jobs"][cfg.sweep.job]
         with open_dict(cfg):
             del cfg.sweep["job"], cfg.sweep["list"]
-        return cls(stored["sweep_id"], stored["parent_run_id"], job["index"], job["name"], job["varied"])
+        return cls(stored["sweep_id"], stored["parent_run_id"], job["index"], job["name"], job["varied"], job["role"])
+
+
+def setting_name(varied: Mapping[str, str]) -> str:
+    """Return what varies but the seed, in short: keys by their last part, or whole where that is ambiguous."""
+    keys = [key for key in varied if key != "seed"]
+    lasts = [re.split("[./]", key)[-1] for key in keys]
+    parts = [f"{last if lasts.count(last) == 1 else key}={varied[key]}" for key, last in zip(keys, lasts, strict=True)]
+    return " ".join(parts) or "defaults"
 
 
 def link_words(index: int, path: Path) -> list[str]:

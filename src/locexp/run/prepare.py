@@ -123,6 +123,8 @@ def prepare(cfg: DictConfig) -> Prepared:
         classification_weight=cfg.loss.classification_weight,
         bbox_weight=cfg.loss.bbox_weight,
         build_callbacks=callbacks_builder(cfg),
+        build_weighting=functools.partial(make, cfg.loss.weighting, "loss.weighting"),
+        diagnostics=trainer.diagnostic_batches > 0,
     )
     images, labels, boxes = problem.arrays("train")
     steps = trainer.epochs * steps_per_epoch(len(labels), trainer.batch_size)
@@ -137,6 +139,7 @@ def prepare(cfg: DictConfig) -> Prepared:
         monitor=monitor(cfg),
         keep=trainer.keep,
         early_stopping=trainer.early_stopping,
+        diagnostic_batches=trainer.diagnostic_batches,
     )
     return Prepared(cfg, problem, stack, schedule)
 

@@ -31,7 +31,8 @@ def final_metrics(
 
     Returns:
         ``test/…``, ``best/…`` and ``kept/…`` (validation at the best epoch and at the one whose weights are kept),
-        ``floor/…``, ``skill/mean_iou`` (absent where the floor is 1), ``epochs`` and ``time/training_seconds``.
+        ``floor/…``, ``skill/mean_iou`` (absent where the floor is 1), ``epochs``, ``time/training_seconds``, and
+        ``mean_weights/classification`` and ``mean_weights/bbox``: the effective weights over the whole run.
     """
     values = {f"test/{name}": value for name, value in (measure.summarise(test) | measure.four_way(test)).items()}
     for part, epoch in (("best", best), ("kept", kept)):
@@ -41,6 +42,8 @@ def final_metrics(
     if skill is not None:
         values["skill/mean_iou"] = skill
     values |= {"best/epoch": float(best), "kept/epoch": float(kept), "epochs": float(len(history))}
+    for name in ("classification", "bbox"):
+        values[f"mean_weights/{name}"] = float(np.mean([row[f"weights/{name}"] for row in history]))
     values["time/training_seconds"] = sum(row["time/epoch_seconds"] for row in history)
     return values
 
@@ -88,6 +91,9 @@ def write_pictures(
     figures["learning_curves"] = curves.learning_curves(history, best, floor)
     title = f"Confusion on {len(images):,} test images"
     figures["confusion_matrix"] = curves.confusion(measure.confusion_matrix(test), title)
+    weighting = curves.weighting(history)
+    if weighting is not None:
+        figures["weighting"] = weighting
     for name, figure in figures.items():
         figure.savefig(directory / f"{name}.png", dpi=120, pil_kwargs={"compress_level": 1})
     return missing

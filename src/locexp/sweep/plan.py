@@ -11,6 +11,7 @@ from omegaconf import DictConfig, ListConfig
 from locexp.config import sweep_arguments
 from locexp.errors import UserError, listed
 from locexp.run.compose import Composer, Job, combinations
+from locexp.run.link import setting_name
 from locexp.sweep.setting import Setting, Stage, Stages
 from locexp.targets import resolve
 
@@ -27,12 +28,14 @@ class SweepJob:
         stage: of the plan, from 0.
         job: its overrides and its configuration.
         varied: what the sweep varies, key by key, as text; with ``seed`` where there are several.
+        role: see :class:`~locexp.sweep.setting.Setting`.
     """
 
     index: int
     stage: int
     job: Job
     varied: dict[str, str]
+    role: str = ""
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -62,7 +65,7 @@ class SweepJob:
     @property
     def name(self) -> str:
         """What varies, and the seed: ``bbox_weight=0.5 seed=1``."""
-        return job_name(self.varied, self.seed)
+        return f"{setting_name(self.varied)} seed={self.seed}"
 
     def stored(self) -> dict[str, Any]:
         """Return what is kept of it in the list on the parent run."""
@@ -74,15 +77,8 @@ class SweepJob:
             "config_hash": self.config_hash,
             "seed": self.seed,
             "varied": self.varied,
+            "role": self.role,
         }
-
-
-def job_name(varied: Mapping[str, str], seed: int) -> str:
-    """Return the name of a run from what varies: keys by their last part, or more where that is ambiguous."""
-    keys = [key for key in varied if key != "seed"]
-    lasts = [key.rpartition(".")[2] for key in keys]
-    parts = [f"{last if lasts.count(last) == 1 else key}={varied[key]}" for key, last in zip(keys, lasts, strict=True)]
-    return " ".join([*(parts or ["defaults"]), f"seed={seed}"])
 
 
 class Plan:
@@ -199,9 +195,10 @@ class Plan:
         varied |= {
             key: f"{value:g}" if isinstance(value, float) else str(value) for key, value in setting.values.items()
         }
+        varied |= setting.facts
         if len(self._seeds) > 1 or setting.fresh_seeds:
             varied["seed"] = str(seed)
-        return SweepJob(index, stage, job, varied)
+        return SweepJob(index, stage, job, varied, setting.role)
 
     def _all_seeds(self, cells: Sequence[tuple[str, ...]]) -> list[int]:
         asked, fixed = self.base.sweep.seeds, self._fixed.get("seed")

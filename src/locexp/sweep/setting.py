@@ -1,10 +1,11 @@
 """What a plan yields and what it is told.
 
 A plan is a generator function ``plan(base, **arguments)``: ``base`` is the composed configuration that it varies, the
-arguments are the keys of its ``sweep`` file. It yields a :class:`Stage` at a time; after each it is sent
-the outcomes, one list a setting with one entry a seed: the validation metrics of the kept epoch by name, such as
-``{"accuracy": .98, "mean_iou": .85}``, or ``None`` where the run failed. Given equal outcomes it must yield equal
-stages: a sweep is resumed by asking it again.
+arguments are the keys of its ``sweep`` file. It yields a :class:`Stage` at a time; after each it is sent the outcomes,
+one list a setting with one entry a seed: the validation metrics of the kept epoch by name, such as
+``{"accuracy": .98, "mean_iou": .85}``, with the run's mean effective weights (``mean_weights/classification`` and
+``mean_weights/bbox``), or ``None`` where the run failed. Given equal outcomes it must yield equal stages: a sweep is
+resumed by asking it again.
 """
 
 from __future__ import annotations
@@ -22,10 +23,14 @@ class Setting:
     Attributes:
         values: configuration keys and what they are set to.
         fresh_seeds: 0 for the seeds of the sweep; n for n seeds that no earlier stage has used.
+        role: empty, ``control`` or ``final``, see :class:`locexp.run.link.SweepLink`.
+        facts: said of its runs beside the values, such as ``{"replay": "mgda"}``.
     """
 
     values: dict[str, float | int | str] = field(default_factory=dict)
     fresh_seeds: int = 0
+    role: str = ""
+    facts: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -41,5 +46,5 @@ Stages = Generator[Stage, Outcomes, None]
 
 def mean_outcome(outcomes: Sequence[dict[str, float] | None], name: str) -> float | None:
     """Return the mean of a metric over the seeds that have it; ``None`` where none has."""
-    values = [outcome[name] for outcome in outcomes if outcome is not None]
+    values = [outcome[name] for outcome in outcomes if outcome is not None and name in outcome]
     return sum(values) / len(values) if values else None

@@ -219,5 +219,8 @@ def _list_of(reader: Reader, parent: StoredRun) -> dict[str, Any]:
 
 
 def validation(metrics: dict[str, float]) -> dict[str, float]:
-    """Return the validation metrics of the kept epoch, which is what a plan may see, by their bare names."""
-    return {name.removeprefix("kept/"): value for name, value in metrics.items() if name.startswith("kept/")}
+    """Return what a plan may see: the validation metrics of the kept epoch by their bare names, and the run's mean
+    effective weights, ``mean_weights/…``.
+    """
+    kept = {name.removeprefix("kept/"): value for name, value in metrics.items() if name.startswith("kept/")}
+    return kept | {name: value for name, value in metrics.items() if name.startswith("mean_weights/")}

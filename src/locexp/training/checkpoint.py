@@ -15,8 +15,8 @@ from locexp.errors import UserError
 from locexp.training.member import Member
 
 CHECKPOINT = "checkpoint.npz"
-FORMAT = 1
-GROUPS = ("model", "optimizer", "loss_weights", "best")
+FORMAT = 2
+GROUPS = ("model", "optimizer", "loss_weights", "weighting", "best")
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class Checkpoint:
         stopped: training has ended early.
         names: of the network's variables, in order.
         arrays: ``model`` (weights, other state, seed generators), ``optimizer`` (with its step and learning rate),
-            ``loss_weights`` (classification, box) and ``best`` (the weights kept so far).
+            ``loss_weights`` (classification, box), ``weighting`` (the method's state) and ``best`` (the weights kept so
+            far).
     """
 
     path: Path
@@ -66,6 +67,7 @@ def write_checkpoint(path: Path, member: Member, identity: str) -> None:
         (variable.numpy() for variable in member.model.variables),
         (variable.numpy() for variable in member.optimizer.variables),
         (weight.numpy() for weight in (member.classification_weight, member.bbox_weight)),
+        (variable.numpy() for variable in member.weighting.variables),
         member.best_weights or (),
     )
     arrays: dict[str, Any] = {
@@ -140,6 +142,7 @@ def restore(member: Member, checkpoint: Checkpoint, identity: str, history: Sequ
         "model": member.model.variables,
         "optimizer": member.optimizer.variables,
         "loss_weights": [member.classification_weight, member.bbox_weight],
+        "weighting": member.weighting.variables,
         "best": member.model.weights,
     }
     names = [variable.name for variable in member.model.variables]
@@ -153,7 +156,7 @@ def restore(member: Member, checkpoint: Checkpoint, identity: str, history: Sequ
         if found != expected:
             raise UserError(_other_network(checkpoint, group, found, expected))
         values[group] = [array.view(like.dtype) for array, like in zip(given, wanted, strict=True)]
-    for group in ("model", "optimizer", "loss_weights"):
+    for group in ("model", "optimizer", "loss_weights", "weighting"):
         for variable, array in zip(targets[group], values[group], strict=True):
             variable.assign(array)
     member.best_weights = values["best"]

@@ -73,7 +73,8 @@ class Weighted:
     Attributes:
         network: one a trainable variable of the network.
         state: one a trainable variable of the method.
-        weights: what multiplied the gradients of the two statically weighted losses in the trunk.
+        weights: what multiplied the gradients of the two statically weighted losses in the trunk (of this step, where a
+            method smooths them over steps).
         products: (a, b, c) of those gradients, as the method saw them; not a number where it looked at none.
     """
 
@@ -142,8 +143,10 @@ def _by_gradients(
 ) -> Weighted:
     """The trunk follows the weighted sum of both gradients; each head its own."""
     values = [variable.value for variable in model.trainable_variables]
+    given = list(losses)
     with tape:  # what a method makes of the losses is recorded, too
-        losses = method.transform_losses(losses)
+        losses = method.transform_losses(given)
+    slopes = [tape.gradient(loss, before) for loss, before in zip(losses, given, strict=True)]
     first, second = (tape.gradient(loss, values) for loss in losses)
     pair = method.transform_gradients(pick(first, trunk.chosen), pick(second, trunk.chosen))
     seen = products(*pair)
@@ -157,7 +160,8 @@ def _by_gradients(
     if extra:
         further = tape.gradient(tf.add_n(extra), values)
         gradients = [one if more is None else one + more for one, more in zip(gradients, further, strict=True)]
-    return Weighted(gradients, [], weights, seen)
+    effective = weights[0] * slopes[0], weights[1] * slopes[1]
+    return Weighted(gradients, [], effective, seen)
 
 
 def _sum(weights: tuple[Any, Any], gradients: Sequence[Any]) -> Any:

@@ -36,7 +36,7 @@ class MemberSpec:
         classification_weight, bbox_weight: the static loss weights, >= 0.
         build_callbacks: makes fresh Keras callbacks with epoch hooks.
         build_weighting: makes the weighting method.
-        diagnostics: whether gradients are measured after each epoch, where the method itself looks at none.
+        diagnostics: whether gradients are to be measured, whatever the method.
     """
 
     seed: int

@@ -11,6 +11,7 @@ import numpy as np
 
 from locexp.errors import RunFailedError
 from locexp.metrics import Predictions, summarise
+from locexp.training.diagnostics import gradient_metrics, weight_metrics
 from locexp.training.member import Member
 from locexp.training.stack import Stack
 
@@ -38,6 +39,7 @@ class Schedule:
     monitor: str = "val/loc_acc_50"
     keep: str = "best"
     early_stopping: int | None = None
+    diagnostic_batches: int = 0
 
 
 def steps_per_epoch(examples: int, batch_size: int) -> int:
@@ -87,6 +89,7 @@ def train(
             if member.stopped:
                 continue
             metrics = {f"train/{name}": value for name, value in summarise(predictions[index]).items()}
+            metrics |= _end_weighting(stack, schedule, index, epoch, metrics)
             start = time.perf_counter()
             validated = stack.evaluate(index, *validation, schedule.evaluation_batch_size)
             metrics |= {f"val/{name}": value for name, value in summarise(validated).items()}
@@ -95,6 +98,7 @@ def train(
             metrics["time/epoch_seconds"] = seconds
             metrics["time/evaluation_seconds"] = time.perf_counter() - start
             metrics["time/images_per_second"] = stack.examples / seconds
+            metrics["time/step_ms"] = 1000 * seconds / steps_per_epoch(stack.examples, schedule.batch_size)
             _end_epoch(member, epoch, metrics, schedule)
             for observer in observers:
                 observer.on_epoch(index, epoch, metrics)
@@ -106,11 +110,35 @@ def train(
 
 
 def weighted_total(member: Member, metrics: dict[str, float], part: str) -> float:
-    """Return Σ weight·loss of a part: what the optimizer minimises, never to be compared across weights."""
+    """Return Σ weight·loss of a part with the static weights: never to be compared across them."""
+    return sum(_weighted_losses(member, metrics, part))
+
+
+def _weighted_losses(member: Member, metrics: dict[str, float], part: str) -> tuple[float, float]:
     return (
-        float(member.classification_weight.numpy()) * metrics[f"{part}/classification_loss"]
-        + float(member.bbox_weight.numpy()) * metrics[f"{part}/bbox_loss"]
+        float(member.classification_weight.numpy()) * metrics[f"{part}/classification_loss"],
+        float(member.bbox_weight.numpy()) * metrics[f"{part}/bbox_loss"],
     )
+
+
+def _end_weighting(
+    stack: Stack, schedule: Schedule, index: int, epoch: int, metrics: dict[str, float]
+) -> dict[str, float]:
+    """Tell a member's method that an epoch has ended; returns what the losses were weighted with, and why."""
+    member = stack.members[index]
+    steps = np.concatenate(member.steps)
+    member.steps.clear()
+    measured = weight_metrics(steps)
+    if member.failure is not None:
+        return measured
+    member.weighting.after_epoch(_weighted_losses(member, metrics, "train"))
+    seen = steps[:, 2:]
+    if schedule.diagnostic_batches and member.trunk is not None:
+        size = min(schedule.batch_size, stack.examples)
+        batches = min(schedule.diagnostic_batches, stack.examples // size)
+        order = member.batch_order(epoch, stack.examples)[: batches * size]
+        seen = stack.gradient_products(index, order.reshape(batches, size))
+    return measured | gradient_metrics(seen)
 
 
 def _call(callback: Any, hook: str, *arguments: Any) -> None:

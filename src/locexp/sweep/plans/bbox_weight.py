@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 
 from locexp.errors import UserError
 from locexp.metrics import SELECTION_METRIC
+from locexp.run.link import FINAL
 from locexp.sweep.setting import Setting, Stage, Stages, mean_outcome
 
 CLASSIFICATION, BBOX = "loss.classification_weight", "loss.bbox_weight"
@@ -51,8 +52,7 @@ def bbox_weight(
         replay_seeds: run the setting with the best mean validation :data:`~locexp.metrics.SELECTION_METRIC` and the
             configured one again on this many fresh seeds, which had no part in the choice.
     """
-    step = math.log(high / low) / (points - 1)
-    ratios = [low * math.exp(step * index) for index in range(points)]
+    ratios = spaced(low, high, points)
     configured = pair(base, float(base.loss.classification_weight), float(base.loss.bbox_weight))
     unit = float(base.loss.classification_weight) or 1.0
     settings = [pair(base, *weights(ratio, unit, constant_sum)) for ratio in ratios]
@@ -69,7 +69,13 @@ def bbox_weight(
         return
     best = settings[max(known, key=lambda index: means[index] or 0.0)]
     chosen = [best] if best == configured else [best, configured]
-    yield Stage([Setting(setting.values, fresh_seeds=replay_seeds) for setting in chosen])
+    yield Stage([Setting(setting.values, fresh_seeds=replay_seeds, role=FINAL) for setting in chosen])
+
+
+def spaced(low: float, high: float, points: int) -> list[float]:
+    """Return ``points`` ratios from ``low`` to ``high``, evenly spaced in the logarithm."""
+    step = math.log(high / low) / (points - 1)
+    return [low * math.exp(step * index) for index in range(points)]
 
 
 def weights(ratio: float, unit: float, constant_sum: bool) -> tuple[float, float]:

@@ -1,0 +1,163 @@
+"""A comparison as tables: for the screen, Markdown, CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from locexp.analysis.answer import answers
+from locexp.analysis.comparison import SettingSummary, SweepComparison, finite
+from locexp.analysis.decision import Comparison
+from locexp.analysis.results import METRICS
+from locexp.analysis.statistics import Interval
+
+SHORT = {"no difference seen": "no difference seen", "too few seeds to tell": "too few seeds"}
+COLUMNS = ("setting", "n", "failed", "accuracy", "mean IoU", "skill", "loc_acc_50", "loc_acc_75", "Δm %", "verdict")
+
+
+def table(found: SweepComparison) -> list[list[str]]:
+    """Return the table that is read: one row a setting, by its ratio of weights; the first row holds the titles."""
+    rows = [list(COLUMNS)]
+    for index in _ordered(found):
+        setting = found.settings[index]
+        cells = [setting.label + _mark(found, index), str(setting.test["accuracy"].n), str(setting.runs.failures)]
+        cells += [_cell(setting.test[name]) for name in ("accuracy", "mean_iou")]
+        cells += ["" if setting.skill is None else f"{setting.skill:+.3f}"]
+        cells += [_cell(setting.test[name]) for name in ("loc_acc_50", "loc_acc_75")]
+        cells += ["" if setting.delta_m is None else f"{setting.delta_m[0]:+.2f}", verdict(found, index)]
+        rows.append(cells)
+    return rows
+
+
+def _ordered(found: SweepComparison) -> list[int]:
+    def key(index: int) -> tuple[Any, ...]:
+        setting = found.settings[index].runs
+        others = [value for name, value in setting.varied.items() if not name.startswith("loss.")]
+        return others, setting.ratio
+
+    return sorted(range(len(found.settings)), key=key)
+
+
+def _mark(found: SweepComparison, index: int) -> str:
+    marks = [name for name, place in (("chosen", found.chosen), ("default", found.default)) if place == index]
+    if found.settings[index].runs.single_task:
+        marks.append(f"{found.settings[index].runs.single_task} alone")
+    return f" ({', '.join(marks)})" if marks else ""
+
+
+def verdict(found: SweepComparison, index: int) -> str:
+    """Return what the tests say of a setting against the default one."""
+    if found.default is None or index == found.default or index not in found.candidates:
+        return ""
+    place = found.candidates.index(index)
+    one = next(one for one in found.decision.against_default if one.setting == place)
+    return SHORT.get(one.verdict, one.verdict)
+
+
+def as_text(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return a table as lines of a screen."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def as_markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
+    head, *body = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([head, "|" + "---|" * len(rows[0]), *body])
+
+
+def as_csv(found: SweepComparison) -> str:
+    """Return every number of the settings as CSV: mean, half width and n of each metric on test and validation."""
+    stream = io.StringIO()
+    writer = csv.writer(stream)
+    parts = ("mean", "half_width", "n")
+    names = [f"{part}/{name}/{which}" for part in ("test", "kept") for name in METRICS for which in parts]
+    writer.writerow(["setting", "config_hash", "failed", "floor/mean_iou", "skill", "delta_m", "verdict", *names])
+    for index, setting in enumerate(found.settings):
+        intervals = [part[name] for part in (setting.test, setting.validation) for name in METRICS]
+        numbers = [getattr(interval, which) for interval in intervals for which in parts]
+        delta = "" if setting.delta_m is None else setting.delta_m[0]
+        runs = setting.runs
+        skill = "" if setting.skill is None else setting.skill
+        writer.writerow(
+            [
+                setting.label,
+                runs.config_hash,
+                runs.failures,
+                setting.floor,
+                skill,
+                delta,
+                verdict(found, index),
+                *numbers,
+            ]
+        )
+    return stream.getvalue()
+
+
+def as_json(found: SweepComparison) -> dict[str, Any]:
+    """Return the whole comparison as plain values; numbers that are none are null."""
+    labels, everything = [one.label for one in found.settings], range(len(found.settings))
+    methods = found.methods
+
+    def interval(value: Interval) -> dict[str, Any]:
+        return {"mean": finite(value.mean), "half_width": finite(value.half_width), "n": value.n}
+
+    def comparison(one: Comparison, places: Sequence[int] = found.candidates) -> dict[str, Any]:
+        return {
+            "setting": labels[places[one.setting]],
+            "difference": interval(one.difference),
+            "p": one.p,
+            "corrected": one.corrected,
+            "smallest_reachable": one.reachable,
+            "verdict": one.verdict,
+            "seeds_that_would_do": one.would_do,
+        }
+
+    def setting(one: SettingSummary) -> dict[str, Any]:
+        return {
+            "label": one.label,
+            "config_hash": one.runs.config_hash,
+            "varied": one.runs.varied,
+            "runs": {str(seed): run.run_id for seed, run in one.runs.runs.items()},
+            "failed": one.runs.failures,
+            "test": {name: interval(value) for name, value in one.test.items()},
+            "validation": {name: interval(value) for name, value in one.validation.items()},
+            "floor_mean_iou": one.floor,
+            "skill_mean_iou": one.skill,
+            "delta_m": None if one.delta_m is None else {"mean": one.delta_m[0], "terms": one.delta_m[1]},
+        }
+
+    front = found.front
+    return {
+        "metric": found.metric,
+        "chosen": found.settings[found.chosen].label,
+        "default": None if found.default is None else found.settings[found.default].label,
+        "answers": answers(found),
+        "seeds": found.seeds,
+        "settings": [setting(one) for one in found.settings],
+        "against_default": [comparison(one) for one in found.decision.against_default],
+        "against_chosen": [comparison(one) for one in found.decision.against_chosen],
+        "chosen_minus_default_by_task": {name: comparison(one) for name, one in found.by_task.items()},
+        "methods": methods
+        and {
+            "best_fixed": labels[methods.best_fixed],
+            "against_best_fixed": [comparison(one, everything) for one in methods.against_fixed],
+            "against_replay": [comparison(one, everything) for one in methods.against_replay],
+            "equivalent": {labels[index]: labels[other] for index, (other, _) in methods.equivalent.items()},
+        },
+        "chosen_minus_default_over_examples": {name: list(ends) for name, ends in found.over_examples.items()},
+        "front": {
+            "settings": [found.settings[found.candidates[index]].label for index in front.best],
+            "knee": None if front.knee is None else found.settings[found.candidates[front.knee]].label,
+            "reference": list(front.reference),
+            "hypervolume": interval(front.hypervolume),
+            "attained": {str(share): corners.tolist() for share, corners in front.attained.items()},
+        },
+    }
+
+
+def _cell(interval: Interval) -> str:
+    return f"{interval.mean:.4f}" + (f" ±{interval.half_width:.4f}" if math.isfinite(interval.half_width) else "")

@@ -1,0 +1,56 @@
+"""Every box loss, each with the weight that suits it: losses differ in scale, so equal weights would compare scales."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from omegaconf import DictConfig
+
+from locexp.errors import UserError
+from locexp.metrics import SELECTION_METRIC
+from locexp.run.link import FINAL
+from locexp.sweep.plans.bbox_weight import BBOX
+from locexp.sweep.setting import Setting, Stage, Stages, mean_outcome
+from locexp.targets import find_loss, loss_names
+
+LOSS = "loss.bbox_loss"
+
+
+def check_ranges(losses: Sequence[str] | None, weights: Sequence[float], final_seeds: int) -> None:
+    """Check the arguments of :func:`bbox_loss`; raises :class:`UserError`."""
+    for name in losses or ():
+        find_loss(name)
+    if losses is not None and (not losses or len(set(losses)) < len(losses)):
+        raise UserError(f"sweep.losses={list(losses)}: expected different box losses, or null for all.")
+    if not weights or len(set(weights)) < len(weights) or not all(weight > 0 for weight in weights):
+        raise UserError(f"sweep.weights={list(weights)}: expected different numbers > 0.")
+    if final_seeds < 1:
+        raise UserError(f"sweep.final_seeds={final_seeds}: expected a whole number >= 1.")
+
+
+def bbox_loss(base: DictConfig, *, losses: Sequence[str] | None, weights: Sequence[float], final_seeds: int) -> Stages:
+    """Yield every loss with every weight; then each loss with its best weight, on fresh seeds.
+
+    The best weight has the best mean validation :data:`~locexp.metrics.SELECTION_METRIC`. The configured loss and
+    weight are run in both stages.
+
+    Args:
+        base: its box loss and weight are the configured ones; ``classification_weight`` stays.
+        losses: names of box losses; ``None`` for all that locexp has.
+        weights: values of ``loss.bbox_weight`` to try for each, on the seeds of the sweep.
+        final_seeds: how many fresh seeds the losses are compared on.
+    """
+    names = list(losses) if losses is not None else loss_names()
+    tried = [[Setting({LOSS: name, BBOX: float(weight)}) for weight in weights] for name in names]
+    configured = Setting({LOSS: str(base.loss.bbox_loss), BBOX: float(base.loss.bbox_weight)})
+    settings = [setting for row in tried for setting in row]
+    if configured not in settings:
+        settings.append(configured)
+    outcomes = yield Stage(settings, more=True)
+    scores = [mean_outcome(row, SELECTION_METRIC) for row in outcomes]
+    finals = [configured]
+    for row in tried:
+        known = {place: score for place, score in enumerate(scores) if score is not None and settings[place] in row}
+        finals += [settings[max(known, key=lambda place: known[place])]] if known else []
+    chosen = [setting for place, setting in enumerate(finals) if setting not in finals[:place]]
+    yield Stage([Setting(setting.values, fresh_seeds=final_seeds, role=FINAL) for setting in chosen])

@@ -1,0 +1,76 @@
+"""Every weighting method with its controls: fixed weights over a grid, and each method's own mean weights, frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from omegaconf import DictConfig
+
+from locexp.errors import UserError, listed, nearest
+from locexp.losses.weighting import methods as known_methods
+from locexp.run.link import CONTROL
+from locexp.sweep.plans.bbox_weight import BBOX, CLASSIFICATION, check_axis, pair, spaced
+from locexp.sweep.setting import Setting, Stage, Stages, mean_outcome
+
+METHOD = "loss/weighting"
+REPLAY = "replay"
+
+
+def check_ranges(
+    methods: Sequence[str] | None, low: float, high: float, points: int, single_task: bool, replay: bool
+) -> None:
+    """Check the arguments of :func:`weighting`; raises :class:`UserError`."""
+    check_axis(low, high)
+    if points < 2:
+        raise UserError(f"sweep.points={points}: expected a whole number >= 2.")
+    adaptive = [name for name in known_methods() if name != "fixed"]
+    for name in methods or ():
+        if name not in adaptive:
+            raise UserError(f"sweep.methods: {name!r} is none of {listed(adaptive)}.{nearest(name, adaptive)}")
+    if methods is not None and (not methods or len(set(methods)) < len(methods)):
+        raise UserError(f"sweep.methods={list(methods)}: expected different methods, or null for all.")
+
+
+def weighting(
+    base: DictConfig,
+    *,
+    methods: Sequence[str] | None,
+    low: float,
+    high: float,
+    points: int,
+    single_task: bool,
+    replay: bool,
+) -> Stages:
+    """Yield fixed weights and all methods; then the replays: fixed weights, each the mean of what a method used.
+
+    Every method starts from static weights 1, 1. A method that only finds better constant weights is no better than
+    its replay.
+
+    Args:
+        base: its loss weights are the configured ones, run as fixed weights.
+        methods: names of ``loss/weighting``; ``None`` for all but fixed.
+        low, high, points: the grid of fixed bbox_weight / classification_weight, evenly spaced in the logarithm; equal
+            weights are added where they are not on it.
+        single_task: add (1, 0) and (0, 1), by which Δm is measured.
+        replay: run the replays.
+    """
+    unit = float(base.loss.classification_weight) or 1.0
+    equal, alone = (1.0, 1.0), [(1.0, 0.0), (0.0, 1.0)]
+    fixed = [pair(base, unit, unit * ratio) for ratio in spaced(low, high, points)]
+    fixed += [pair(base, *equal), pair(base, float(base.loss.classification_weight), float(base.loss.bbox_weight))]
+    fixed += [pair(base, *weights) for weights in alone] if single_task else []
+    settings = [setting for place, setting in enumerate(fixed) if setting not in fixed[:place]]
+    names = list(methods) if methods is not None else [name for name in known_methods() if name != "fixed"]
+    first = len(settings)
+    settings += [Setting(pair(base, *equal).values | {METHOD: name}) for name in names]
+    outcomes = yield Stage(settings, more=replay)
+    if not replay:
+        return
+    replays = []
+    for name, row in zip(names, outcomes[first:], strict=True):
+        used = [mean_outcome(row, f"mean_weights/{task}") for task in ("classification", "bbox")]
+        if any(value is None or not value > 0 for value in used) or name == "rlw":  # the mean of rlw is 1, 1
+            continue
+        values = dict(zip((CLASSIFICATION, BBOX), (float(f"{value:.4g}") for value in used if value), strict=True))
+        replays.append(Setting(dict(values), role=CONTROL, facts={REPLAY: name}))
+    yield Stage(replays)
