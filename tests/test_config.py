@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import yaml
 
 from locexp.config import config_directory, config_hash
 from locexp.errors import UserError
+from locexp.losses.weighting import methods
 from locexp.run.compose import Job, composing
 from locexp.sweep.plan import Plan, SweepJob
 
@@ -46,6 +48,16 @@ BAD = {
     "loss.bbox_loss=msee": r"expected one of .*ciou, .*mse, .*smooth_l1, .*or a dotted path. Did you mean 'mse'",
     "loss.bbox_loss=no.such.loss": r"cannot import no.such",
     "+loss.bbox_loss_params.delta_px=1": r"loss.bbox_loss_params.delta_px=1: unknown key",
+    "loss/weighting=mdga": r"loss/weighting=mdga: expected one of .*mgda.* Did you mean 'mgda'",
+    "loss/weighting=cagrad loss.weighting.kappa=-1": r"loss.weighting.kappa=-1: expected a finite number >= 0",
+    "loss/weighting=cagrad loss.weighting.capa=1": r"loss.weighting.capa",
+    "loss/weighting=mgda loss.weighting.heads=none": r"loss.weighting.heads=none: expected own or weighted",
+    "loss/weighting=dwa loss.weighting.temperature=0": r"loss.weighting.temperature=0: expected a finite number > 0",
+    "loss/weighting=dwa loss.weighting.temperature=hot": r"loss.weighting.temperature=hot: expected a finite number",
+    "loss/weighting=famo loss.bbox_weight=0": r"loss.bbox_weight=0.0: Famo weights two losses, so it needs both",
+    "loss.weighting._target_=locexp.losses.mse.mse": r"expected a class derived from locexp.losses.weighting.base",
+    "model.bbox_head=corner": r"model.bbox_head=corner: expected one of .* Did you mean 'corners'",
+    "trainer.diagnostic_batches=-1": r"trainer.diagnostic_batches=-1: expected a whole number >= 0",
     "optimizer.learning_rate=0": r"expected a finite number > 0",
     "optimizer.schedule=cosin": r"Did you mean 'cosine'",
     "model.dense_unit=3": r"Did you mean 'dense_units'",
@@ -87,8 +99,9 @@ def planned(*words: str) -> list[SweepJob]:
 
 @pytest.mark.parametrize("word", BAD)
 def test_bad_input_is_named(word: str) -> None:
+    words = word.split() if "=" in word.partition(" ")[2] else [word]
     with pytest.raises(UserError, match=BAD[word]) as caught:
-        compose_one(word)
+        compose_one(*words)
     assert "\n" not in str(caught.value)
 
 
@@ -118,6 +131,16 @@ def test_every_job_of_a_sweep_is_checked() -> None:
     jobs = planned("loss.bbox_weight=1,2", "seed=range(3)", "name='a,b'")
     assert [(job.cfg.loss.bbox_weight, job.cfg.seed) for job in jobs] == [(w, s) for s in range(3) for w in (1, 2)]
     assert {job.cfg.name for job in jobs} == {"a,b"}
+
+
+@pytest.mark.parametrize("name", sorted(methods()))
+def test_every_method_has_a_file_that_names_its_class_and_all_its_keys(name: str) -> None:
+    weighting = compose_one(f"loss/weighting={name}").cfg.loss.weighting
+    assert weighting._target_ == f"{methods()[name].__module__}.{methods()[name].__name__}"
+    made = inspect.signature(methods()[name]).parameters
+    assert {key: weighting[key] for key in weighting if key != "_target_"} == {
+        key: list(value.default) if isinstance(value.default, tuple) else value.default for key, value in made.items()
+    }
 
 
 def setting(*words: str) -> str:

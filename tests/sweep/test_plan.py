@@ -110,6 +110,56 @@ def test_the_search_repeats_itself_given_equal_results() -> None:
     assert len(searched(failing=True)) == 7  # failed trials are told to the search, and it goes on
 
 
+def test_the_sweep_of_methods_and_its_replays() -> None:
+    with composing() as composer:
+        words = ["sweep=weighting", "sweep.methods=[rlw,mgda,famo]", "sweep.points=3", "sweep.seeds=2"]
+        plan = Plan(composer, words, multirun=False)
+        jobs = plan.next_stage({})
+        half = jobs[: len(jobs) // 2]
+        fixed = [job for job in half if job.cfg.loss.weighting._target_.endswith("Fixed")]
+        ratios = [weights(job) for job in fixed]
+        assert ratios[:3] == [(1.0, 0.1), (1.0, 10.0), (1.0, 1000.0)]
+        assert ratios[3:] == [(1.0, 1.0), (1.0, 0.5), (1.0, 0.0), (0.0, 1.0)]  # equal, configured, each task alone
+        assert [job.varied.get("loss/weighting") for job in half[len(fixed) :]] == ["rlw", "mgda", "famo"]
+        assert {weights(job) for job in half[len(fixed) :]} == {(1.0, 1.0)}
+        # Each method reports what it used on average; famo failed on one seed.
+        used = {"mgda": (0.2, 0.8), "famo": (0.01, 3.0), "rlw": (1.0, 1.0)}
+        results: dict[tuple[str, int], dict[str, float] | None] = {}
+        for job in jobs:
+            first, second = used.get(job.varied.get("loss/weighting", ""), weights(job))
+            means = {"mean_weights/classification": first, "mean_weights/bbox": second}
+            is_lost = job.varied.get("loss/weighting") == "famo" and job.seed == 1
+            results[job.key] = None if is_lost else {"loc_acc_75": 0.5, **means}
+        replays = plan.next_stage(results)
+        assert [(job.varied["replay"], weights(job), job.seed, job.role) for job in replays] == [
+            ("mgda", (0.2, 0.8), 0, "control"),
+            ("famo", (0.01, 3.0), 0, "control"),
+            ("mgda", (0.2, 0.8), 1, "control"),
+            ("famo", (0.01, 3.0), 1, "control"),
+        ]
+        assert plan.next_stage(results) == []
+
+
+def test_every_box_loss_is_compared_with_its_own_weight() -> None:
+    with composing() as composer:
+        words = ["sweep=bbox_loss", "sweep.losses=[giou,mae]", "sweep.weights=[1,10]", "sweep.final_seeds=3"]
+        plan = Plan(composer, words, multirun=False)
+        jobs = plan.next_stage({})
+        assert len(jobs) == 2 * (2 * 2 + 1)  # and the configured loss and weight
+        best = {("giou", 10.0): 0.9, ("mae", 1.0): 0.8}
+        results: dict[tuple[str, int], dict[str, float] | None] = {
+            job.key: {"loc_acc_75": best.get((job.cfg.loss.bbox_loss, job.cfg.loss.bbox_weight), 0.1)} for job in jobs
+        }
+        finals = plan.next_stage(results)
+        assert [(job.cfg.loss.bbox_loss, job.cfg.loss.bbox_weight) for job in finals[:3]] == [
+            ("mse", 0.5),
+            ("giou", 10.0),
+            ("mae", 1.0),
+        ]
+        assert sorted({job.seed for job in finals}) == [2, 3, 4]
+        assert {job.role for job in finals} == {"final"}
+
+
 def test_what_a_command_runs_without_its_sweep_is_the_default() -> None:
     with composing() as composer:
         plan = Plan(composer, ["loss.bbox_weight=1,0.5", "trainer.epochs=2"], multirun=True)
@@ -125,6 +175,15 @@ def test_what_a_command_runs_without_its_sweep_is_the_default() -> None:
         (["sweep=bbox_weight", "sweep.points=1"], r"sweep.points=1: expected a whole number >= 2"),
         (["sweep=bbox_weight", "sweep.low=0"], r"sweep.low=0 and sweep.high=1000.0: expected 0 < low < high"),
         (["sweep=bbox_weight", "sweep.pionts=3"], "Did you mean 'points'"),
+        (["sweep=weighting", "sweep.methods=[mdga]"], "sweep.methods: 'mdga' is none of .* Did you mean 'mgda'"),
+        (["sweep=weighting", "sweep.methods=[fixed]"], "sweep.methods: 'fixed' is none of"),
+        (
+            ["sweep=weighting", "sweep.single_task=false", "loss/weighting=mgda"],
+            "loss/weighting=mgda: the sweep varies loss/weighting itself",
+        ),
+        (["sweep=bbox_loss", "sweep.losses=[iuo]"], "loss.bbox_loss=iuo: expected one of .* Did you mean 'iou'"),
+        (["sweep=bbox_loss", "sweep.weights=[1,0]"], r"sweep.weights=\[1, 0\]: expected different numbers > 0"),
+        (["sweep=bbox_weight", "loss/weighting=mgda"], "Mgda weights two losses, so it needs both"),
         (["sweep=simplex", "sweep.points=2"], "sweep.points=2: expected a whole number >= 3"),
         (["sweep.seeds=0"], "sweep.seeds=0: expected a whole number >= 1, a list"),
         (["sweep.seeds=[1,1]"], r"sweep.seeds=\[1, 1\]: expected"),
