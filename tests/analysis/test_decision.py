@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from locexp.analysis.decision import decide
+from locexp.analysis.decision import decide, family
+
+SWAPPED = {"better": "worse", "worse": "better"}
 
 
 def noisy(means: list[float], seeds: int, spread: float = 0.01, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -50,6 +54,30 @@ def test_missing_runs_pair_what_both_have() -> None:
     assert decision.chosen == 1
     few = next(one for one in decision.against_default if one.setting == 2)
     assert (few.difference.n, few.verdict) == (3, "too few seeds to tell")
+
+
+def test_a_gain_beside_many_equal_pairs_is_a_gain() -> None:
+    """Seven of thirteen pairs are equal, so the median difference is 0; the other six agree."""
+    test = np.array([[0.5] * 13, [0.5] * 7 + [0.51] * 6])
+    (forth,) = family(test, 0, [1], 1)
+    (back,) = family(test, 1, [0], 1)
+    assert (forth.verdict, back.verdict) == ("better", "worse")
+    assert forth.p == forth.reachable == pytest.approx(2 / 2**6)  # six pairs with a difference, not thirteen
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=14), st.integers(1, 3))
+def test_swapping_the_sides_swaps_the_verdict(pairs: list[tuple[int, int]], comparisons: int) -> None:
+    """Counts of right answers of 500, with ties and zeros."""
+    test = np.array(pairs, float).T / 500 + 0.9
+    (forth,), (back,) = family(test, 0, [1], comparisons), family(test, 1, [0], comparisons)
+    assert back.verdict == SWAPPED.get(forth.verdict, forth.verdict)
+    assert (back.p, back.corrected, back.reachable) == (forth.p, forth.corrected, forth.reachable)
+    assert back.difference.mean == -forth.difference.mean
+
+
+def test_enough_equal_pairs_show_no_difference() -> None:
+    assert [one.verdict for one in family(np.full((2, 8), 0.5), 0, [1], 1)] == ["no difference seen"]
+    assert [one.verdict for one in family(np.full((2, 4), 0.5), 0, [1], 1)] == ["too few seeds to tell"]
 
 
 @pytest.mark.parametrize("default", [0, None])

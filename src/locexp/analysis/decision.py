@@ -20,11 +20,15 @@ from locexp.analysis.statistics import (
     Interval,
     holm,
     mean_interval,
+    rank_balance,
     seeds_for_power,
     seeds_needed,
     signed_rank,
     smallest_reachable_p,
 )
+
+DECIMALS = 10
+"""Differences are rounded to so many, so that equal differences of shares tie in spite of floating point."""
 
 Verdict = Literal["better", "worse", "no difference seen", "too few seeds to tell"]
 
@@ -36,8 +40,10 @@ class Comparison:
     Attributes:
         setting: its index.
         difference: setting minus the other, with its 95 % interval over seeds.
-        p: of the signed-rank test; corrected: by Holm; reachable: the least corrected p that so many seeds can give.
-        verdict: on the setting, from the corrected p at 5 %.
+        p: of the signed-rank test; corrected: by Holm; reachable: the least corrected p that so many pairs
+            with a difference can give.
+        verdict: on the setting, from the corrected p at 5 %; its direction is that of the signed ranks, which the test
+            is about.
         would_do: how many seeds would find a difference like this one in four of five sweeps; ``None``: over 1000.
     """
 
@@ -116,18 +122,20 @@ def family(test: np.ndarray, other: int, settings: Sequence[int], comparisons: i
 
 def _paired(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     both = np.isfinite(first) & np.isfinite(second)
-    return np.asarray(first[both] - second[both])
+    return np.round(first[both] - second[both], DECIMALS)
 
 
 def _judged(setting: int, pairs: np.ndarray, p: float, corrected: float, comparisons: int) -> Comparison:
-    reachable = smallest_reachable_p(len(pairs), comparisons)
+    reachable = smallest_reachable_p(np.count_nonzero(pairs), comparisons)  # the test drops pairs without a difference
     verdict: Verdict
     if reachable > ALPHA:
-        verdict = "too few seeds to tell"
+        # Pairs that are all equal, and enough of them, have shown something: that there is no difference.
+        alike = not pairs.any() and smallest_reachable_p(len(pairs), comparisons) <= ALPHA
+        verdict = "no difference seen" if alike else "too few seeds to tell"
     elif corrected > ALPHA:
         verdict = "no difference seen"
     else:
-        verdict = "better" if np.median(pairs) > 0 else "worse"
+        verdict = "better" if rank_balance(pairs) > 0 else "worse"
     would_do = seeds_for_power(pairs, comparisons)
     if would_do is None and reachable > ALPHA and len(pairs) < 2:
         would_do = seeds_needed(comparisons)

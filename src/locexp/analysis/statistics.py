@@ -57,6 +57,13 @@ def signed_rank(differences: Sequence[float] | np.ndarray) -> float:
     return float(min(1.0, 2 * tail / total))
 
 
+def rank_balance(differences: Sequence[float] | np.ndarray) -> float:
+    """Return the sum of the signed ranks of paired differences, zeros dropped: the direction of :func:`signed_rank`."""
+    data = np.asarray(differences, float)
+    data = data[data != 0]
+    return float((np.sign(data) * stats.rankdata(np.abs(data))).sum())
+
+
 @functools.lru_cache(maxsize=256)
 def _sign_flips(ranks: tuple[int, ...]) -> np.ndarray:
     """Return how many of the 2^n sign flips give each sum of positive ranks."""
