@@ -21,6 +21,8 @@ from locexp.errors import UserError
 PRECISIONS = ("float32", "mixed_bfloat16", "float64")
 SCHEDULES = ("constant", "cosine", "one_cycle")
 SOURCES = ("auto", "cache", "download", "bundled")
+CLASSIFICATION, BBOX, METHOD = "loss.classification_weight", "loss.bbox_weight", "loss/weighting"
+"""The keys that say how the losses are weighted, as sweeps vary them."""
 SWEEP_KEYS = ("_target_", "seeds", "on_error", "dry_run", "resume")
 """The keys that every sweep has; the others are arguments of its ``_target_``."""
 WITHOUT_EFFECT = ("threads", "checkpoint", "diagnostic_batches", "resume")

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
+REPLAY = "replay"
+"""The fact of a fixed run that it has the mean weights of a method, and of which."""
 Outcomes = list[list[dict[str, float] | None]]
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from omegaconf import DictConfig
 
+from locexp.config import BBOX
 from locexp.errors import UserError
 from locexp.metrics import SELECTION_METRIC
 from locexp.run.link import FINAL
-from locexp.sweep.plans.bbox_weight import BBOX
 from locexp.sweep.setting import Setting, Stage, Stages, mean_outcome
 from locexp.targets import find_loss, loss_names
 

@@ -6,12 +6,11 @@ import math
 
 from omegaconf import DictConfig
 
+from locexp.config import BBOX, CLASSIFICATION
 from locexp.errors import UserError
 from locexp.metrics import SELECTION_METRIC
 from locexp.run.link import FINAL
 from locexp.sweep.setting import Setting, Stage, Stages, mean_outcome
-
-CLASSIFICATION, BBOX = "loss.classification_weight", "loss.bbox_weight"
 
 
 def check_ranges(
