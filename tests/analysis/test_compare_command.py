@@ -195,6 +195,35 @@ def test_failures_are_counted_and_seeds_may_be_missing(bench: Bench) -> None:
     assert "from 7 to 8 seeds" in said
 
 
+def test_a_setting_whose_every_run_failed_is_shown(bench: Bench) -> None:
+    for weights in list(SETTINGS)[:3]:
+        for seed in SEEDS:
+            bench.child(weights, seed, status="FAILED" if weights == (1.0, 10.0) else "FINISHED")
+    said = compare()
+    label = "classification_weight=1 bbox_weight=10"
+    row = next(line for line in said if line.startswith(label))
+    assert row.split()[2:] == ["0", "8", "no", "run", "has", "finished"]
+    ten = next(one for one in result(bench)["settings"] if one["label"] == label)
+    assert (ten["failed"], ten["test"]["accuracy"]) == (8, {"mean": None, "half_width": None, "n": 0})
+    folder = bench.place / "sweep-day-time" / "comparison"
+    written = next(row for row in csv.DictReader((folder / "comparison.csv").open()) if row["setting"] == label)
+    assert (written["failed"], written["test/accuracy/n"], written["test/accuracy/mean"]) == ("8", "0", "")
+    assert label in (folder / "report.html").read_text()
+
+
+def test_one_failed_seed_does_not_rule_a_setting_out(bench: Bench) -> None:
+    for weights in list(SETTINGS)[:3]:
+        for seed in SEEDS:
+            failed = (seed == 0 and weights == (1.0, 100.0)) or (seed > 2 and weights == (1.0, 0.5))
+            bench.child(weights, seed, status="FAILED" if failed else "FINISHED")
+    said = "\n".join(compare())
+    assert "Use classification_weight=1 bbox_weight=100" in said
+    assert "Not to choose from, for fewer than two thirds of 8 seeds have finished: classification_weight=1 " in said
+    assert "bbox_weight=0.5 (3)" in said
+    assert "Some runs are missing" in said
+    assert "Every other setting is worse" not in said
+
+
 def test_few_seeds_say_what_they_cannot_tell(bench: Bench) -> None:
     for weights in list(SETTINGS)[:4]:
         for seed in range(3):

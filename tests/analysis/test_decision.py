@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from locexp.analysis.choice import adjusted_means
 from locexp.analysis.decision import decide, family
 
 SWAPPED = {"better": "worse", "worse": "better"}
@@ -49,11 +50,37 @@ def test_validation_chooses_and_test_reports() -> None:
 
 def test_missing_runs_pair_what_both_have() -> None:
     validation, test = noisy([0.7, 0.9, 0.95], seeds=10)
-    validation[2, 3:] = test[2, 3:] = np.nan  # most of its runs failed: it cannot be chosen
+    validation[2, 9] = test[2, 9] = np.nan  # one run failed: it is the best all the same
     decision = decide(validation, test, default=0)
-    assert decision.chosen == 1
+    assert (decision.chosen, decision.seeds, decision.choice.adjusted) == (2, 9, True)
+    assert {one.difference.n for one in decision.against_chosen} == {9}
+    validation[2, 6:] = test[2, 6:] = np.nan  # six of ten are too few to choose it
+    decision = decide(validation, test, default=0)
+    assert (decision.chosen, decision.choice.excluded) == (1, [2])
     few = next(one for one in decision.against_default if one.setting == 2)
-    assert (few.difference.n, few.verdict) == (3, "too few seeds to tell")
+    assert (few.difference.n, few.verdict) == (6, "too few seeds to tell")
+
+
+def test_a_setting_does_not_win_by_lacking_the_bad_seed() -> None:
+    seed = np.array([0.0, 0.0, 0.0, -0.5])
+    values = np.array([[0.80], [0.79], [0.78]]) + seed
+    values[1, 3] = np.nan  # its plain mean is .79, that of the better first one .675
+    assert decide(values, values, default=None).chosen == 0
+    assert adjusted_means(values) == pytest.approx(np.array([0.80, 0.79, 0.78]) + seed.mean())
+
+
+def test_settings_that_share_no_seed_have_their_own_means() -> None:
+    values = np.array([[0.5, 0.7, np.nan, np.nan], [np.nan, np.nan, 0.8, 0.6]])
+    assert adjusted_means(values) == pytest.approx([0.6, 0.7])
+
+
+def test_ties_go_to_the_second_metric_and_are_said() -> None:
+    values = np.array([[0.9, 0.7], [0.8, 0.8], [0.1, 0.1]])
+    second = np.array([[0.5, 0.5], [0.6, 0.6], [0.9, 0.9]])
+    choice = decide(values, values, None, second).choice
+    assert (choice.index, choice.equal, choice.by_tie_break) == (1, [0], True)
+    choice = decide(values, values, None).choice  # nothing tells them apart: the first of the list
+    assert (choice.index, choice.equal, choice.by_tie_break) == (0, [1], False)
 
 
 def test_a_gain_beside_many_equal_pairs_is_a_gain() -> None:

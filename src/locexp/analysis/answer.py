@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
-from locexp.analysis.comparison import SweepComparison
-from locexp.analysis.decision import Comparison
+from locexp.analysis.comparison import SweepComparison, tie_break_of
+from locexp.analysis.decision import Comparison, Verdict, pairs_of
 from locexp.analysis.methods import by_verdict
 from locexp.analysis.statistics import Interval, seeds_needed
 
+VERDICTS: tuple[Verdict, ...] = ("better", "worse", "no difference seen", "too few seeds to tell")
 TITLES = {
     "accuracy": "accuracy",
     "mean_iou": "mean IoU",
@@ -28,6 +30,7 @@ def answers(found: SweepComparison) -> list[str]:
         f"(accuracy {_value(chosen.test['accuracy'])}, mean IoU {_value(chosen.test['mean_iou'])}; "
         f"mean ± 95 % interval over {_seeds(chosen.test[found.metric].n)})."
     ]
+    said += _choice(found)
     said += _against_default(found)
     said += _ties(found)
     said += _methods(found)
@@ -39,6 +42,37 @@ def answers(found: SweepComparison) -> list[str]:
         f"against accuracy {front.reference[0]:.2f} and mean IoU {front.reference[1]:.3f}, which need no network."
     )
     return said
+
+
+def _choice(found: SweepComparison) -> list[str]:
+    """Say what was equal to the chosen setting, and what could not be chosen."""
+    choice = found.decision.choice
+    said = []
+    if choice.equal:
+        equal = ", ".join(_labels(found, choice.equal))
+        second = TITLES[tie_break_of(found.metric)]
+        how = (
+            f"the choice fell by {second}"
+            if choice.by_tie_break
+            else f"so is {second}; the first of the list was taken"
+        )
+        said.append(f"Equal on validation: {equal}; {how}.")
+    if choice.excluded:
+        most = max(found.settings[index].test[found.metric].n for index in found.candidates)
+        settings = [found.settings[found.candidates[index]] for index in choice.excluded]
+        few = ", ".join(f"{one.label} ({len(one.runs.runs)})" for one in settings)
+        said.append(f"Not to choose from, for fewer than two thirds of {_seeds(most)} have finished: {few}.")
+    if choice.adjusted:
+        said.append(
+            "Some runs are missing: settings were chosen by their means on validation after taking out what each seed "
+            "gives (two-way least squares), so none gains by lacking a bad seed. The table has plain means."
+        )
+    return said
+
+
+def _labels(found: SweepComparison, places: Iterable[int]) -> list[str]:
+    """Return the labels of candidates."""
+    return [found.settings[found.candidates[place]].label for place in places]
 
 
 def _against_default(found: SweepComparison) -> list[str]:
@@ -79,22 +113,26 @@ def _ties(found: SweepComparison) -> list[str]:
     against = found.decision.against_chosen
     if not against:
         return []
-    reachable = max(one.reachable for one in against)
-    labels = [
-        found.settings[found.candidates[one.setting]].label for one in against if one.verdict == "no difference seen"
-    ]
-    few = [one for one in against if one.verdict == "too few seeds to tell"]
+    by = {verdict: _labels(found, (one.setting for one in against if one.verdict == verdict)) for verdict in VERDICTS}
+    few, said = by["too few seeds to tell"], []
+    pairs = pairs_of(len(found.candidates))
+    over = f"over all {pairs} pairs " if pairs > 1 else ""
+    if by["better"]:
+        said.append(f"Better than the chosen one on test, though not on validation: {', '.join(by['better'])}.")
     if few:
-        pairs = len(found.candidates) * (len(found.candidates) - 1) // 2
+        reachable = min(one.reachable for one in against if one.verdict == "too few seeds to tell")
         whom = "the other one is" if len(against) == 1 else f"{len(few)} of the {len(against)} others are"
-        over = f"over all {pairs} pairs " if pairs > 1 else ""
-        return [
+        said.append(
             f"Whether {whom} worse than the chosen one cannot be told with {_seeds(found.decision.seeds)}: {over}the "
             f"smallest corrected p is {_p(reachable)}; {seeds_needed(pairs)} seeds are the least that could."
-        ]
-    if labels:
-        return [f"Not shown to be worse than the chosen one: {', '.join(labels)}."]
-    return ["Every other setting is worse than the chosen one (corrected over all pairs)."]
+        )
+        if len(few) < len(against):
+            said[-1] += f" These are: {', '.join(few)}."
+    if by["no difference seen"]:
+        said.append(f"Not shown to be worse than the chosen one: {', '.join(by['no difference seen'])}.")
+    if len(by["worse"]) == len(against):
+        said.append("Every other setting is worse than the chosen one (corrected over all pairs).")
+    return said
 
 
 def _methods(found: SweepComparison) -> list[str]:

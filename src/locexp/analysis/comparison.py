@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from locexp.analysis import fronts
-from locexp.analysis.decision import Comparison, Decision, decide
-from locexp.analysis.methods import METHOD, REPLAY, Methods, compare_methods, equivalents
-from locexp.analysis.results import BBOX, CLASSIFICATION, METRICS, TASKS, SettingRuns
-from locexp.analysis.statistics import Interval, bootstrap_interval, delta_m, mean_interval
-from locexp.metrics import skill
+from locexp.analysis.decision import Comparison, Decision, decide, family
+from locexp.analysis.examples import over_examples
+from locexp.analysis.methods import Methods, compare_methods, equivalents
+from locexp.analysis.results import TASKS, SettingRuns
+from locexp.analysis.statistics import Interval, mean_interval
+from locexp.analysis.summary import SettingSummary, summaries
 from locexp.run.link import CONTROL, FINAL
 
 if TYPE_CHECKING:
@@ -24,28 +23,6 @@ if TYPE_CHECKING:
 
 SHARES = (0.25, 0.5, 0.75)
 """The attainment surfaces that are shown: reached by at least these shares of the seeds."""
-
-
-@dataclass(frozen=True)
-class SettingSummary:
-    """A setting over its seeds.
-
-    Attributes:
-        label: what varies.
-        runs: the setting's runs.
-        test, validation: each metric with its 95 % interval over seeds.
-        floor: mean IoU of a constant box.
-        skill: (mean IoU - floor) / (1 - floor); ``None`` where there is nothing to gain.
-        delta_m: how much worse than the single-task runs, in percent; with its terms. ``None`` without such runs.
-    """
-
-    label: str
-    runs: SettingRuns
-    test: dict[str, Interval]
-    validation: dict[str, Interval]
-    floor: float
-    skill: float | None
-    delta_m: tuple[float, dict[str, float]] | None
 
 
 @dataclass(frozen=True)
@@ -80,7 +57,8 @@ class SweepComparison:
         metric: the settings were chosen by it.
         decision: its indices count in ``candidates``.
         default: index in ``settings`` of what the command runs without a sweep, or ``None``.
-        by_task: for each task's metric, the chosen setting against the default one; empty without a default.
+        by_task: for each task's metric, the chosen setting against the default one, corrected over the settings; its
+            indices count in ``settings``. Empty without a default.
         over_examples: for each metric, the 95 % bootstrap interval over test examples of chosen minus default.
         methods: what is said of weighting methods, or ``None`` where the sweep varies none.
     """
@@ -117,26 +95,27 @@ def compare_settings(
         metric: to choose by, one of :data:`~locexp.analysis.results.METRICS`.
         read: returns a file of a run, for the bootstrap over examples.
     """
-    groups = [group for group in groups if group.runs]
     seeds = sorted({seed for group in groups for seed in group.runs})
-    alone = _single_task(groups)
-    settings = [_summary(group, alone) for group in groups]
+    settings = summaries(groups)
     candidates = _candidates(groups)
-    sign = -1.0 if metric == "center_error_px" else 1.0
-    names = [f"{part}/{metric}" for part in ("kept", "test")]
-    every = [sign * np.array([group.values(name, seeds) for group in groups]) for name in names]
-    validation, test = (values[candidates] for values in every)
+
+    def values(part: str, name: str) -> np.ndarray:
+        sign = -1.0 if name == "center_error_px" else 1.0
+        return sign * np.array([group.values(f"{part}/{name}", seeds) for group in groups])
+
+    validation, test, second = values("kept", metric), values("test", metric), values("kept", tie_break_of(metric))
     default = next((index for index in candidates if groups[index].config_hash == default_hash), None)
     place = None if default is None else candidates.index(default)
-    decision = decide(validation, test, place)
+    decision = decide(validation[candidates], test[candidates], place, second[candidates])
+    chosen = candidates[decision.chosen]
     by_task: dict[str, Comparison] = {}
-    over_examples: dict[str, tuple[float, float]] = {}
-    if default is not None and candidates[decision.chosen] != default:
+    examples: dict[str, tuple[float, float]] = {}
+    if default is not None and chosen != default:
+        others = [index for index in candidates if index != default]
         for name in TASKS:
-            values = np.array([groups[index].values(f"test/{name}", seeds) for index in candidates])
-            family = decide(validation, values, place).against_default
-            by_task[name] = next(found for found in family if found.setting == decision.chosen)
-        over_examples = _bootstrapped(groups[candidates[decision.chosen]], groups[default], read)
+            made = family(values("test", name), default, others, len(others))
+            by_task[name] = next(found for found in made if found.setting == chosen)
+        examples = over_examples(groups[chosen], groups[default], read)
     return SweepComparison(
         settings=settings,
         candidates=candidates,
@@ -146,54 +125,26 @@ def compare_settings(
         decision=decision,
         default=default,
         by_task=by_task,
-        over_examples=over_examples,
-        methods=compare_methods(groups, candidates, *every),
+        over_examples=examples,
+        methods=compare_methods(groups, candidates, validation, test, second),
     )
+
+
+def tie_break_of(metric: str) -> str:
+    """Return the metric that decides among settings that are equal in the one chosen by."""
+    return "accuracy" if metric == "mean_iou" else "mean_iou"
 
 
 def _candidates(groups: Sequence[SettingRuns]) -> list[int]:
     """Return what can be chosen: both tasks trained, no control, no second name of the same method; final runs alone
-    where there are any."""
-    finals = [index for index, group in enumerate(groups) if group.role == FINAL]
+    where there are any. A setting without a finished run cannot be."""
+    having = [index for index, group in enumerate(groups) if group.runs]
+    finals = [index for index in having if groups[index].role == FINAL]
     if finals:
         return finals
     left_out = equivalents(groups)
-    both = [index for index, group in enumerate(groups) if group.single_task is None and group.role != CONTROL]
-    return [index for index in both if index not in left_out] or list(range(len(groups)))
-
-
-def _summary(group: SettingRuns, alone: Mapping[tuple[str, ...], Mapping[str, float]]) -> SettingSummary:
-    runs = list(group.runs.values())
-    test = {name: mean_interval([run.metrics[f"test/{name}"] for run in runs]) for name in METRICS}
-    validation = {name: mean_interval([run.metrics[f"kept/{name}"] for run in runs]) for name in METRICS}
-    floor = float(np.mean([run.metrics["floor/mean_iou"] for run in runs]))
-    references = alone.get(_others(group))
-    return SettingSummary(
-        label=group.label,
-        runs=group,
-        test=test,
-        validation=validation,
-        floor=floor,
-        skill=skill(test["mean_iou"].mean, floor),
-        delta_m=delta_m({name: test[name].mean for name in TASKS}, references) if references else None,
-    )
-
-
-def _others(group: SettingRuns) -> tuple[str, ...]:
-    """What varies besides how the losses are weighted: single-task runs are a reference for settings that share it."""
-    weighting = (CLASSIFICATION, BBOX, METHOD, REPLAY)
-    return tuple(value for key, value in sorted(group.varied.items()) if key not in weighting)
-
-
-def _single_task(groups: Sequence[SettingRuns]) -> dict[tuple[str, ...], dict[str, float]]:
-    """Return the single-task means of both tasks, where both were run."""
-    found: dict[tuple[str, ...], dict[str, float]] = {}
-    for group in groups:
-        name = {"classification": "accuracy", "bbox": "mean_iou"}.get(group.single_task or "")
-        if name is not None:
-            values = [run.metrics[f"test/{name}"] for run in group.runs.values()]
-            found.setdefault(_others(group), {})[name] = float(np.mean(values))
-    return {key: means for key, means in found.items() if len(means) == len(TASKS) and all(means.values())}
+    both = [index for index in having if groups[index].single_task is None and groups[index].role != CONTROL]
+    return [index for index in both if index not in left_out] or having
 
 
 def _front(settings: Sequence[SettingSummary], seeds: Sequence[int]) -> Front:
@@ -215,38 +166,6 @@ def _front(settings: Sequence[SettingSummary], seeds: Sequence[int]) -> Front:
         best=[int(index) for index in np.flatnonzero(fronts.non_dominated(means))],
         knee=knee,
     )
-
-
-def _bootstrapped(
-    chosen: SettingRuns, default: SettingRuns, read: Callable[[StoredRun, str], bytes | None]
-) -> dict[str, tuple[float, float]]:
-    """Return intervals over test examples of chosen minus default, each example averaged over the common seeds."""
-    seeds = [seed for seed in chosen.runs if seed in default.runs]
-    sums: dict[str, np.ndarray] = {}
-    for seed in seeds:
-        tables = [_examples(read(group.runs[seed], "tables/predictions.csv")) for group in (chosen, default)]
-        if tables[0] is None or tables[1] is None or len(tables[0]["accuracy"]) != len(tables[1]["accuracy"]):
-            return {}
-        for name, values in tables[0].items():
-            sums[name] = sums.get(name, 0) + (values - tables[1][name]) / len(seeds)
-    return {name: bootstrap_interval(differences) for name, differences in sums.items()}
-
-
-def _examples(content: bytes | None) -> dict[str, np.ndarray] | None:
-    """Return accuracy, IoU and loc_acc_75 of each test example from a run's predictions.csv."""
-    if content is None:
-        return None
-    rows = csv.reader(io.StringIO(content.decode()))
-    header = next(rows)
-    columns = [header.index(name) for name in ("label", "predicted", "iou")]
-    data = np.array([[float(row[column]) for column in columns] for row in rows])
-    right, iou = data[:, 0] == data[:, 1], data[:, 2]
-    return {
-        "accuracy": right.astype(float),
-        "mean_iou": iou,
-        "loc_acc_50": (right & (iou >= 0.5)).astype(float),
-        "loc_acc_75": (right & (iou >= 0.75)).astype(float),
-    }
 
 
 def finite(value: float) -> float | None:

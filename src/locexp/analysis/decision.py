@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 
+from locexp.analysis.choice import Choice, choose
 from locexp.analysis.statistics import (
     ALPHA,
     Interval,
@@ -30,7 +31,7 @@ from locexp.analysis.statistics import (
 DECIMALS = 10
 """Differences are rounded to so many, so that equal differences of shares tie in spite of floating point."""
 
-Verdict = Literal["better", "worse", "no difference seen", "too few seeds to tell"]
+Verdict = Literal["better", "worse", "not better", "no difference seen", "too few seeds to tell"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ class Comparison:
         p: of the signed-rank test; corrected: by Holm; reachable: the least corrected p that so many pairs
             with a difference can give.
         verdict: on the setting, from the corrected p at 5 %; its direction is that of the signed ranks, which the test
-            is about.
+            is about. Only
+            :mod:`.methods` says "not better".
         would_do: how many seeds would find a difference like this one in four of five sweeps; ``None``: over 1000.
     """
 
@@ -61,45 +63,49 @@ class Decision:
     """What a sweep says.
 
     Attributes:
-        chosen: the setting with the best mean on validation, over the seeds that all complete settings share.
-        seeds: how many seeds that were.
+        choice: the setting with the best mean on validation.
+        seeds: how many runs it has.
         against_default: every other setting against the default one; empty where there is none.
         against_chosen: every other setting against the chosen one.
     """
 
-    chosen: int
+    choice: Choice
     seeds: int
     against_default: list[Comparison]
     against_chosen: list[Comparison]
 
+    @property
+    def chosen(self) -> int:
+        """The index of the chosen setting."""
+        return self.choice.index
 
-def decide(validation: np.ndarray, test: np.ndarray, default: int | None) -> Decision:
+
+def decide(
+    validation: np.ndarray, test: np.ndarray, default: int | None, tie_break: np.ndarray | None = None
+) -> Decision:
     """Choose a setting and compare it.
 
     Args:
         validation: float (settings, seeds), the metric to choose by, higher is better; NaN where a run is missing.
         test: the same on test.
         default: the index of the default setting.
+        tie_break: on validation, the metric that decides among settings that are equal in the first.
 
     Raises:
         ValueError: no setting has a value.
     """
-    has = np.isfinite(validation) & np.isfinite(test)
-    if not has.any():
-        raise ValueError("no setting has a finished run")
-    complete = has.sum(axis=1) == has.sum(axis=1).max()
-    shared = has[complete].all(axis=0)
-    if not shared.any():  # no seed in common: each complete setting by its own
-        shared = has.any(axis=0)
-    means = np.full(len(validation), -np.inf)
-    for index in np.flatnonzero(complete):
-        means[index] = np.nanmean(validation[index, shared])
-    chosen = int(means.argmax())
     count = len(test)
-    pairs = count * (count - 1) // 2
+    choice = choose(validation, validation if tie_break is None else tie_break, range(count))
+    chosen = choice.index
     others = [[index for index in range(count) if index != one] for one in (default, chosen)]
     against_default = [] if default is None else family(test, default, others[0], max(count - 1, 1))
-    return Decision(chosen, int(shared.sum()), against_default, family(test, chosen, others[1], max(pairs, 1)))
+    against_chosen = family(test, chosen, others[1], max(pairs_of(count), 1))
+    return Decision(choice, int(np.isfinite(test[chosen]).sum()), against_default, against_chosen)
+
+
+def pairs_of(count: int) -> int:
+    """Return how many pairs so many settings make."""
+    return count * (count - 1) // 2
 
 
 def family(test: np.ndarray, other: int, settings: Sequence[int], comparisons: int) -> list[Comparison]:
@@ -126,7 +132,9 @@ def _paired(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _judged(setting: int, pairs: np.ndarray, p: float, corrected: float, comparisons: int) -> Comparison:
-    reachable = smallest_reachable_p(np.count_nonzero(pairs), comparisons)  # the test drops pairs without a difference
+    reachable = smallest_reachable_p(
+        int(np.count_nonzero(pairs)), comparisons
+    )  # the test drops pairs without a difference
     verdict: Verdict
     if reachable > ALPHA:
         # Pairs that are all equal, and enough of them, have shown something: that there is no difference.

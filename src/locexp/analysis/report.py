@@ -110,7 +110,7 @@ def _figures(
                 {"classification": "accuracy", "bbox": "mean_iou"}[one.runs.single_task]
             ].mean
             for one in found.settings
-            if one.runs.single_task
+            if one.runs.single_task and one.runs.runs
         }
         figures["weights"] = plots.against_weights(dots, alone, floor)
     else:
@@ -155,7 +155,8 @@ def _galleries(
     found: SweepComparison, read: Callable[[StoredRun, str], bytes | None]
 ) -> tuple[list[tuple[str, bytes]], list[str]]:
     """Return a gallery of each setting, of its first seed; of the best on validation where there are many."""
-    order = sorted(range(len(found.settings)), key=lambda index: -found.settings[index].validation[found.metric].mean)
+    having = [index for index, setting in enumerate(found.settings) if setting.runs.runs]
+    order = sorted(having, key=lambda index: -found.settings[index].validation[found.metric].mean)
     shown, missing = [], []
     for index in order[:MOST_GALLERIES]:
         setting = found.settings[index]

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from locexp.config import BBOX, CLASSIFICATION, METHOD
 from locexp.errors import UserError, listed
 from locexp.run.link import FINAL, setting_name
+from locexp.sweep.setting import REPLAY
 
 if TYPE_CHECKING:
     from locexp.tracking.reading import StoredRun
 
-CLASSIFICATION, BBOX = "loss.classification_weight", "loss.bbox_weight"
 METRICS = ("accuracy", "mean_iou", "loc_acc_50", "loc_acc_75", "center_error_px")
 """What is compared; none depends on the weights. ``center_error_px`` is the one where lower is better."""
 TASKS = ("accuracy", "mean_iou")
@@ -36,16 +37,18 @@ class SettingRuns:
     Attributes:
         config_hash: names the setting.
         varied: what the sweep varies but the seed, key by key.
-        runs: the finished ones by seed; of a setting with the role ``final``, its final runs alone.
-        failures: jobs of this setting that ended otherwise and have not finished since.
         role: see :class:`locexp.run.link.SweepLink`; the last one where stages gave it several.
+        parameters: of one of its runs, finished or not; they differ in the seed alone.
+        runs: the finished ones by seed; of a setting with the role ``final``, its final runs alone.
+        failures: jobs of this setting, likewise, that ended otherwise and have not finished since.
     """
 
     config_hash: str
     varied: dict[str, str]
+    role: str = ""
+    parameters: dict[str, str] = field(default_factory=dict)
     runs: dict[int, StoredRun] = field(default_factory=dict)
     failures: int = 0
-    role: str = ""
 
     @property
     def label(self) -> str:
@@ -53,15 +56,13 @@ class SettingRuns:
         return setting_name(self.varied)
 
     def weight(self, key: str) -> float:
-        """Return a loss weight; not a number where no run has finished."""
-        for run in self.runs.values():
-            return float(run.parameters[key])
-        return float(self.varied.get(key, math.nan))
+        """Return a loss weight; not a number where no run came so far as to say it."""
+        return float(self.parameters.get(key, self.varied.get(key, math.nan)))
 
     @property
     def method(self) -> str:
         """The weighting method: the name of locexp's own, else the dotted path."""
-        target = next((run.parameters.get("loss.weighting._target_", "") for run in self.runs.values()), "")
+        target = self.parameters.get("loss.weighting._target_", "")
         package, _, name = target.rpartition(".")
         return package.rpartition(".")[2] if target.startswith("locexp.losses.weighting.") else target or name
 
@@ -78,40 +79,58 @@ class SettingRuns:
             return "classification"
         return "bbox" if self.weight(CLASSIFICATION) == 0 else None
 
+    @property
+    def beside(self) -> tuple[tuple[str, str], ...]:
+        """What varies besides how the losses are weighted."""
+        weighting = (CLASSIFICATION, BBOX, METHOD, REPLAY)
+        return tuple(sorted((key, value) for key, value in self.varied.items() if key not in weighting))
+
     def values(self, name: str, seeds: Sequence[int]) -> np.ndarray:
         """Return a metric of each seed, NaN where that run is missing: float (seeds,)."""
         return np.array([self.runs[seed].metrics[name] if seed in self.runs else math.nan for seed in seeds])
 
 
 def sort_runs(children: Sequence[StoredRun]) -> list[SettingRuns]:
-    """Sort the runs of a sweep by setting, in the order of its list.
+    """Sort the runs of a sweep by setting, in the order of its list; a setting without a finished run is one, too.
 
     Raises:
         UserError: no run has finished, or one lacks a metric.
     """
+    ordered = sorted(children, key=lambda run: (int(run.tags.get("sweep_job", 0)), run.start_time))
+    # What had a part in the choice has none in the comparison; where no final run has finished, none was made.
+    has_finals = any(_role(run) == FINAL and run.status == "FINISHED" for run in ordered)
+    if not has_finals:
+        ordered = [run for run in ordered if _role(run) != FINAL]
+    again = {run.tags["config_hash"] for run in ordered if _role(run) == FINAL}
     settings: dict[str, SettingRuns] = {}
-    ended: dict[tuple[str, int], bool] = {}
-    for run in sorted(children, key=lambda run: (int(run.tags.get("sweep_job", 0)), run.start_time)):
-        varied = {
-            key.removeprefix("varied."): value
-            for key, value in run.tags.items()
-            if key.startswith("varied.") and key != "varied.seed"
-        }
-        setting = settings.setdefault(run.tags["config_hash"], SettingRuns(run.tags["config_hash"], varied))
-        seed, role = int(run.tags["seed"]), run.tags.get("role", "")
-        if role == FINAL != setting.role:  # what had a part in the choice has none in the comparison
-            setting.runs.clear()
-        setting.role = role  # the list is in order of stages: the last one counts
+    unfinished: dict[str, set[int]] = {}
+    for run in ordered:
+        config_hash, seed = run.tags["config_hash"], int(run.tags["seed"])
+        setting = settings.setdefault(config_hash, SettingRuns(config_hash, _varied(run)))
+        setting.parameters = setting.parameters or run.parameters
+        if config_hash in again and _role(run) != FINAL:
+            continue
+        setting.role = _role(run)  # the list is in order of stages: the last one counts
         if run.status == "FINISHED":
             setting.runs.setdefault(seed, run)
-        key = (setting.config_hash, seed)
-        ended[key] = ended.get(key, False) or run.status == "FINISHED"
-    for (config_hash, _), finished in ended.items():
-        settings[config_hash].failures += not finished
+        else:
+            unfinished.setdefault(config_hash, set()).add(seed)
+    for config_hash, seeds in unfinished.items():
+        settings[config_hash].failures = len(seeds - settings[config_hash].runs.keys())
     if not any(setting.runs for setting in settings.values()):
         raise UserError("no run of this sweep has finished, so there is nothing to compare.")
     _check_metrics(list(settings.values()))
     return list(settings.values())
+
+
+def _role(run: StoredRun) -> str:
+    return run.tags.get("role", "")
+
+
+def _varied(run: StoredRun) -> dict[str, str]:
+    """Return what the sweep varies but the seed."""
+    names = {name.removeprefix("varied."): value for name, value in run.tags.items() if name.startswith("varied.")}
+    return {key: value for key, value in names.items() if key != "seed"}
 
 
 def _check_metrics(settings: Sequence[SettingRuns]) -> None:

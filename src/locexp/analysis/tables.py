@@ -36,7 +36,7 @@ def _ordered(found: SweepComparison) -> list[int]:
     def key(index: int) -> tuple[Any, ...]:
         setting = found.settings[index].runs
         others = [value for name, value in setting.varied.items() if not name.startswith("loss.")]
-        return others, setting.ratio
+        return others, math.isnan(setting.ratio), setting.ratio
 
     return sorted(range(len(found.settings)), key=key)
 
@@ -50,6 +50,8 @@ def _mark(found: SweepComparison, index: int) -> str:
 
 def verdict(found: SweepComparison, index: int) -> str:
     """Return what the tests say of a setting against the default one."""
+    if not found.settings[index].runs.runs:
+        return "no run has finished"
     if found.default is None or index == found.default or index not in found.candidates:
         return ""
     place = found.candidates.index(index)
@@ -78,7 +80,7 @@ def as_csv(found: SweepComparison) -> str:
     writer.writerow(["setting", "config_hash", "failed", "floor/mean_iou", "skill", "delta_m", "verdict", *names])
     for index, setting in enumerate(found.settings):
         intervals = [part[name] for part in (setting.test, setting.validation) for name in METRICS]
-        numbers = [getattr(interval, which) for interval in intervals for which in parts]
+        numbers = [finite(getattr(interval, which)) for interval in intervals for which in parts]
         delta = "" if setting.delta_m is None else setting.delta_m[0]
         runs = setting.runs
         skill = "" if setting.skill is None else setting.skill
@@ -87,7 +89,7 @@ def as_csv(found: SweepComparison) -> str:
                 setting.label,
                 runs.config_hash,
                 runs.failures,
-                setting.floor,
+                finite(setting.floor),
                 skill,
                 delta,
                 verdict(found, index),
@@ -125,7 +127,7 @@ def as_json(found: SweepComparison) -> dict[str, Any]:
             "failed": one.runs.failures,
             "test": {name: interval(value) for name, value in one.test.items()},
             "validation": {name: interval(value) for name, value in one.validation.items()},
-            "floor_mean_iou": one.floor,
+            "floor_mean_iou": finite(one.floor),
             "skill_mean_iou": one.skill,
             "delta_m": None if one.delta_m is None else {"mean": one.delta_m[0], "terms": one.delta_m[1]},
         }
@@ -140,7 +142,7 @@ def as_json(found: SweepComparison) -> dict[str, Any]:
         "settings": [setting(one) for one in found.settings],
         "against_default": [comparison(one) for one in found.decision.against_default],
         "against_chosen": [comparison(one) for one in found.decision.against_chosen],
-        "chosen_minus_default_by_task": {name: comparison(one) for name, one in found.by_task.items()},
+        "chosen_minus_default_by_task": {name: comparison(one, everything) for name, one in found.by_task.items()},
         "methods": methods
         and {
             "best_fixed": labels[methods.best_fixed],
@@ -160,4 +162,6 @@ def as_json(found: SweepComparison) -> dict[str, Any]:
 
 
 def _cell(interval: Interval) -> str:
+    if interval.n == 0:
+        return ""
     return f"{interval.mean:.4f}" + (f" ±{interval.half_width:.4f}" if math.isfinite(interval.half_width) else "")

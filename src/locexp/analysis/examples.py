@@ -1,0 +1,48 @@
+"""The difference of two settings over test examples."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from locexp.analysis.results import SettingRuns
+from locexp.analysis.statistics import bootstrap_interval
+
+if TYPE_CHECKING:
+    from locexp.tracking.reading import StoredRun
+
+
+def over_examples(
+    chosen: SettingRuns, default: SettingRuns, read: Callable[[StoredRun, str], bytes | None]
+) -> dict[str, tuple[float, float]]:
+    """Return intervals over test examples of chosen minus default, each example averaged over the common seeds."""
+    seeds = [seed for seed in chosen.runs if seed in default.runs]
+    sums: dict[str, np.ndarray] = {}
+    for seed in seeds:
+        tables = [_examples(read(group.runs[seed], "tables/predictions.csv")) for group in (chosen, default)]
+        if tables[0] is None or tables[1] is None or len(tables[0]["accuracy"]) != len(tables[1]["accuracy"]):
+            return {}
+        for name, values in tables[0].items():
+            sums[name] = sums.get(name, 0) + (values - tables[1][name]) / len(seeds)
+    return {name: bootstrap_interval(differences) for name, differences in sums.items()}
+
+
+def _examples(content: bytes | None) -> dict[str, np.ndarray] | None:
+    """Return accuracy, IoU and loc_acc_75 of each test example from a run's predictions.csv."""
+    if content is None:
+        return None
+    rows = csv.reader(io.StringIO(content.decode()))
+    header = next(rows)
+    columns = [header.index(name) for name in ("label", "predicted", "iou")]
+    data = np.array([[float(row[column]) for column in columns] for row in rows])
+    right, iou = data[:, 0] == data[:, 1], data[:, 2]
+    return {
+        "accuracy": right.astype(float),
+        "mean_iou": iou,
+        "loc_acc_50": (right & (iou >= 0.5)).astype(float),
+        "loc_acc_75": (right & (iou >= 0.75)).astype(float),
+    }
