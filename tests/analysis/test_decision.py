@@ -113,7 +113,7 @@ def test_one_setting_or_one_seed(default: int | None) -> None:
     assert (alone.chosen, alone.against_default, alone.against_chosen) == (0, [], [])
     one = decide(np.array([[0.5], [0.6]]), np.array([[0.5], [0.6]]), default)
     assert [found.verdict for found in one.against_chosen] == ["too few seeds to tell"]
-    assert one.against_chosen[0].would_do == 6
+    assert (one.against_chosen[0].least, one.against_chosen[0].would_do) == (6, None)
 
 
 def test_nothing_to_choose_from() -> None:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
-from locexp.analysis.comparison import SweepComparison, tie_break_of
+from locexp.analysis.comparison import SweepComparison, sign_of, tie_break_of
 from locexp.analysis.decision import Comparison, Verdict, pairs_of
-from locexp.analysis.methods import by_verdict
+from locexp.analysis.methods import FIXED, by_verdict
 from locexp.analysis.statistics import Interval, seeds_needed
+from locexp.analysis.summary import SettingSummary
+from locexp.analysis.wording import TITLES, named, probability, seeds, signed, value
+from locexp.config import BBOX, CLASSIFICATION
 
 VERDICTS: tuple[Verdict, ...] = ("better", "worse", "no difference seen", "too few seeds to tell")
-TITLES = {
-    "accuracy": "accuracy",
-    "mean_iou": "mean IoU",
-    "loc_acc_50": "loc_acc_50",
-    "loc_acc_75": "loc_acc_75",
-    "center_error_px": "centre error, px",
-}
 
 
 def answers(found: SweepComparison) -> list[str]:
@@ -26,22 +22,31 @@ def answers(found: SweepComparison) -> list[str]:
     name = TITLES[found.metric]
     said = [
         f"Use {chosen.label}: it has the best {name} on validation "
-        f"({_value(chosen.validation[found.metric])}), and {_value(chosen.test[found.metric])} on test "
-        f"(accuracy {_value(chosen.test['accuracy'])}, mean IoU {_value(chosen.test['mean_iou'])}; "
-        f"mean ± 95 % interval over {_seeds(chosen.test[found.metric].n)})."
+        f"({value(chosen.validation[found.metric])}), and {value(chosen.test[found.metric])} on test "
+        f"(accuracy {value(chosen.test['accuracy'])}, mean IoU {value(chosen.test['mean_iou'])}; {_over(chosen)})."
     ]
+    if found.is_final:
+        said.append(
+            f"Compared are the {len(found.candidates)} settings that earlier stages chose, on fresh seeds that had no "
+            "part in that choice; all verdicts are on these runs."
+        )
     said += _choice(found)
     said += _against_default(found)
     said += _ties(found)
     said += _methods(found)
     front = found.front
-    best = ", ".join(found.settings[found.candidates[index]].label for index in front.best)
+    best = named(_labels(found, front.best))
     knee = f" Its knee is {found.settings[found.candidates[front.knee]].label}." if front.knee is not None else ""
     said.append(
-        f"The accuracy–IoU front (means on test): {best}.{knee} Hypervolume per seed {_value(front.hypervolume)} "
+        f"The accuracy–IoU front (means on test): {best}.{knee} Hypervolume per seed {value(front.hypervolume)} "
         f"against accuracy {front.reference[0]:.2f} and mean IoU {front.reference[1]:.3f}, which need no network."
     )
     return said
+
+
+def _over(setting: SettingSummary) -> str:
+    count = len(setting.runs.runs)
+    return f"mean ± 95 % interval over {seeds(count)}" if count > 1 else "one seed, which says nothing of the spread"
 
 
 def _choice(found: SweepComparison) -> list[str]:
@@ -61,7 +66,7 @@ def _choice(found: SweepComparison) -> list[str]:
         most = max(found.settings[index].test[found.metric].n for index in found.candidates)
         settings = [found.settings[found.candidates[index]] for index in choice.excluded]
         few = ", ".join(f"{one.label} ({len(one.runs.runs)})" for one in settings)
-        said.append(f"Not to choose from, for fewer than two thirds of {_seeds(most)} have finished: {few}.")
+        said.append(f"Not to choose from, for fewer than two thirds of {seeds(most)} have finished: {few}.")
     if choice.adjusted:
         said.append(
             "Some runs are missing: settings were chosen by their means on validation after taking out what each seed "
@@ -77,27 +82,32 @@ def _labels(found: SweepComparison, places: Iterable[int]) -> list[str]:
 
 def _against_default(found: SweepComparison) -> list[str]:
     if found.default is None:
-        return ["The default weights are not among the settings, so nothing is said of them."]
+        return ["The default setting is not among those compared, so nothing is said of it."]
     default = found.settings[found.default]
+    keys = {key for index in found.candidates for key in found.settings[index].runs.varied}
+    # What varies may be the learning rate: then it is no matter of weights.
+    plural = keys <= {CLASSIFICATION, BBOX}
+    are, they_reach, these_are = ("are", "they reach", "These are") if plural else ("is", "it reaches", "This is")
+    name = f"{'default weights' if plural else 'default setting'} ({default.label})"
     if found.default == found.chosen:
-        return [f"These are the default weights ({default.label}): no other setting did better on validation."]
+        return [f"{these_are} the {name}: no other setting did better on validation."]
     verdict = next(one for one in found.decision.against_default if found.candidates[one.setting] == found.chosen)
     head = {
-        "better": f"The default weights ({default.label}) are not a good choice here",
-        "worse": f"The default weights ({default.label}) are better on test, though not on validation",
-        "no difference seen": f"No difference from the default weights ({default.label}) was seen",
-        "too few seeds to tell": f"Too few seeds to tell whether the default weights ({default.label}) are worse",
+        "better": f"The {name} {are} not a good choice here",
+        "worse": f"The {name} {are} better on test, though not on validation",
+        "no difference seen": f"No difference from the {name} was seen",
+        "too few seeds to tell": f"Too few seeds to tell whether the {name} {are} worse",
     }[verdict.verdict]
-    sign = -1.0 if found.metric == "center_error_px" else 1.0
+    sign = sign_of(found.metric)
     difference = Interval(sign * verdict.difference.mean, verdict.difference.half_width, verdict.difference.n)
     said = [
-        f"{head}: they reach {_value(default.test[found.metric])} on test; the difference is {_signed(difference)} "
+        f"{head}: {they_reach} {value(default.test[found.metric])} on test; the difference is {signed(difference)} "
         f"({_test(verdict)})."
     ]
     if verdict.verdict in ("no difference seen", "too few seeds to tell"):
-        said[-1] += f" {_would_do(verdict, len(found.candidates) - 1)}"
+        said[-1] += f" {_would_do(verdict)}"
     parts = [
-        f"{TITLES[task]} {_signed(one.difference)} ({one.verdict}, p = {_p(one.corrected)})"
+        f"{TITLES[task]} {signed(one.difference)} ({one.verdict}, p = {probability(one.corrected)})"
         for task, one in found.by_task.items()
     ]
     if parts:
@@ -118,18 +128,18 @@ def _ties(found: SweepComparison) -> list[str]:
     pairs = pairs_of(len(found.candidates))
     over = f"over all {pairs} pairs " if pairs > 1 else ""
     if by["better"]:
-        said.append(f"Better than the chosen one on test, though not on validation: {', '.join(by['better'])}.")
+        said.append(f"Better than the chosen one on test, though not on validation: {named(by['better'])}.")
     if few:
         reachable = min(one.reachable for one in against if one.verdict == "too few seeds to tell")
         whom = "the other one is" if len(against) == 1 else f"{len(few)} of the {len(against)} others are"
         said.append(
-            f"Whether {whom} worse than the chosen one cannot be told with {_seeds(found.decision.seeds)}: {over}the "
-            f"smallest corrected p is {_p(reachable)}; {seeds_needed(pairs)} seeds are the least that could."
+            f"Whether {whom} worse than the chosen one cannot be told with {seeds(found.decision.seeds)}: {over}the "
+            f"smallest corrected p is {probability(reachable)}; {seeds_needed(pairs)} seeds are the least that could."
         )
         if len(few) < len(against):
-            said[-1] += f" These are: {', '.join(few)}."
+            said[-1] += f" These are: {named(few)}."
     if by["no difference seen"]:
-        said.append(f"Not shown to be worse than the chosen one: {', '.join(by['no difference seen'])}.")
+        said.append(f"Not shown to be worse than the chosen one: {named(by['no difference seen'])}.")
     if len(by["worse"]) == len(against):
         said.append("Every other setting is worse than the chosen one (corrected over all pairs).")
     return said
@@ -141,16 +151,24 @@ def _methods(found: SweepComparison) -> list[str]:
     if methods is None:
         return []
     labels = {index: one.label for index, one in enumerate(found.settings)}
-    best = found.settings[methods.best_fixed]
+    sign = sign_of(found.metric)
+    best, against = found.settings[methods.best_fixed], methods.against_fixed
     said = [
-        f"The best fixed weights on validation are {best.label} ({_value(best.test[found.metric])} on test). Against "
-        f"these, of {len(methods.against_fixed)} methods {_counted(by_verdict(methods.against_fixed, labels))} "
-        "(on test; Wilcoxon over seeds, corrected by Holm over the methods)."
+        f"The best fixed weights on validation are {best.label} ({value(best.test[found.metric])} on test), of "
+        f"{methods.fixed}. Against these, of {_methods_counted(against, labels, sign)} (on test; Wilcoxon over seeds, "
+        f"corrected by Holm over the methods; for “worse”, over all {len(against) * methods.fixed} pairs of a method "
+        "and fixed weights, since the best ones were picked)."
     ]
+    fixed = [one for one in (found.settings[index] for index in found.candidates) if one.runs.method == FIXED]
+    if methods.fixed > 1 and best.runs.ratio in (
+        min(one.runs.ratio for one in fixed),
+        max(one.runs.ratio for one in fixed),
+    ):
+        said[-1] += " They lie at an end of what was tried: weights beyond it may be better still."
     if methods.against_replay:
         said.append(
-            f"Against their own mean weights, frozen, of {len(methods.against_replay)} methods "
-            f"{_counted(by_verdict(methods.against_replay, labels))}."
+            f"Against their own mean weights, frozen, of {_methods_counted(methods.against_replay, labels, sign)}. A "
+            "method that does no better than its replay has found weights, and nothing that fixed ones could not give."
         )
     for index, (other, difference) in methods.equivalent.items():
         said.append(
@@ -159,45 +177,37 @@ def _methods(found: SweepComparison) -> list[str]:
     return said
 
 
-def _counted(labels: dict[str, list[str]]) -> str:
-    """Put verdicts into words: ``none does better; worse: a, b; no difference seen: c``."""
-    better = labels.get("better", [])
-    parts = [f"{len(better)} do better ({', '.join(better)})" if better else "none does better"]
-    parts += [f"{verdict}: {', '.join(names)}" for verdict, names in labels.items() if verdict != "better"]
-    return "; ".join(parts)
+def _methods_counted(comparisons: Sequence[Comparison], labels: Mapping[int, str], sign: float) -> str:
+    """Put verdicts into words: ``3 methods none does better; worse: a, b; no difference seen: c``."""
+    by = by_verdict(comparisons, labels)
+    better = by.pop("better", [])
+    do = "does" if len(better) == 1 else "do"
+    parts = [f"{len(better)} {do} better ({', '.join(better)})" if better else "none does better"]
+    for verdict, names in by.items():
+        parts.append(f"{verdict}: {', '.join(names)}")
+        if verdict == "no difference seen":
+            parts[-1] += f" ({_left_open([one for one in comparisons if one.verdict == verdict], sign)})"
+    return f"{len(comparisons)} {'method' if len(comparisons) == 1 else 'methods'} {'; '.join(parts)}"
 
 
-def _would_do(one: Comparison, comparisons: int) -> str:
+def _left_open(comparisons: Sequence[Comparison], sign: float) -> str:
+    """Say how large differences may be that were not seen: that none was seen does not make them zero."""
+    known = [one.difference for one in comparisons if math.isfinite(one.difference.half_width)]
+    ends = [sign * one.mean + side * one.half_width for one in known for side in (-1, 1)]
+    low, high = min(ends), max(ends)
+    return f"their 95 % intervals reach from {low:+.4f} to {high:+.4f}"
+
+
+def _would_do(one: Comparison) -> str:
+    if one.difference.n < 2:
+        return f"One seed says nothing of the spread; {one.least} seeds are the least that could tell."
     if one.would_do is None:
         return "So small a difference would take more than 1000 seeds to show."
-    return (
-        f"A difference like this one would take about {max(one.would_do, seeds_needed(comparisons))} seeds to show "
-        f"(power .8)."
-    )
+    return f"A difference like this one would take about {one.would_do} seeds to show (power .8)."
 
 
 def _test(one: Comparison) -> str:
     return (
-        f"Wilcoxon over {_seeds(one.difference.n)}, p = {_p(one.p)}, corrected {_p(one.corrected)}, smallest reachable "
-        f"{_p(one.reachable)}"
+        f"Wilcoxon over {seeds(one.difference.n)}, p = {probability(one.p)}, corrected {probability(one.corrected)}, "
+        f"smallest reachable {probability(one.reachable)}"
     )
-
-
-def _seeds(count: int) -> str:
-    return f"{count} seed" if count == 1 else f"{count} seeds"
-
-
-def _p(value: float) -> str:
-    return f"{value:.3f}" if value >= 0.001 else f"{value:.1g}"
-
-
-def _value(interval: Interval) -> str:
-    return (
-        f"{interval.mean:.4f} ± {interval.half_width:.4f}"
-        if math.isfinite(interval.half_width)
-        else (f"{interval.mean:.4f}")
-    )
-
-
-def _signed(interval: Interval) -> str:
-    return f"{interval.mean:+.4f}" + (f" ± {interval.half_width:.4f}" if math.isfinite(interval.half_width) else "")

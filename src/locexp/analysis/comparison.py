@@ -75,6 +75,11 @@ class SweepComparison:
     methods: Methods | None
 
     @property
+    def is_final(self) -> bool:
+        """Whether settings are compared that earlier stages chose, on seeds that had no part in that choice."""
+        return self.settings[self.chosen].runs.role == FINAL
+
+    @property
     def chosen(self) -> int:
         """Index in ``settings`` of the chosen one."""
         return self.candidates[self.decision.chosen]
@@ -100,8 +105,7 @@ def compare_settings(
     candidates = _candidates(groups)
 
     def values(part: str, name: str) -> np.ndarray:
-        sign = -1.0 if name == "center_error_px" else 1.0
-        return sign * np.array([group.values(f"{part}/{name}", seeds) for group in groups])
+        return sign_of(name) * np.array([group.values(f"{part}/{name}", seeds) for group in groups])
 
     validation, test, second = values("kept", metric), values("test", metric), values("kept", tie_break_of(metric))
     default = next((index for index in candidates if groups[index].config_hash == default_hash), None)
@@ -128,6 +132,11 @@ def compare_settings(
         over_examples=examples,
         methods=compare_methods(groups, candidates, validation, test, second),
     )
+
+
+def sign_of(metric: str) -> float:
+    """Return -1 for a metric of which less is better, else 1: differences in a decision are of the product."""
+    return -1.0 if metric == "center_error_px" else 1.0
 
 
 def tie_break_of(metric: str) -> str:

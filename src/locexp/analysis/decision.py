@@ -46,7 +46,9 @@ class Comparison:
         verdict: on the setting, from the corrected p at 5 %; its direction is that of the signed ranks, which the test
             is about. Only
             :mod:`.methods` says "not better".
-        would_do: how many seeds would find a difference like this one in four of five sweeps; ``None``: over 1000.
+        least: the fewest seeds at which the corrected p can be at most 5 % at all.
+        would_do: how many seeds would find a difference like this one in four of five sweeps; ``None``: over 1000, or
+            there are not two pairs to judge its spread by.
     """
 
     setting: int
@@ -55,6 +57,7 @@ class Comparison:
     corrected: float
     reachable: float
     verdict: Verdict
+    least: int
     would_do: int | None
 
 
@@ -144,7 +147,13 @@ def _judged(setting: int, pairs: np.ndarray, p: float, corrected: float, compari
         verdict = "no difference seen"
     else:
         verdict = "better" if rank_balance(pairs) > 0 else "worse"
-    would_do = seeds_for_power(pairs, comparisons)
-    if would_do is None and reachable > ALPHA and len(pairs) < 2:
-        would_do = seeds_needed(comparisons)
-    return Comparison(setting, mean_interval(pairs), p, corrected, reachable, verdict, would_do)
+    return Comparison(
+        setting,
+        mean_interval(pairs),
+        p,
+        corrected,
+        reachable,
+        verdict,
+        least=seeds_needed(comparisons),
+        would_do=seeds_for_power(pairs, comparisons),
+    )

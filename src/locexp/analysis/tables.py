@@ -115,6 +115,7 @@ def as_json(found: SweepComparison) -> dict[str, Any]:
             "corrected": one.corrected,
             "smallest_reachable": one.reachable,
             "verdict": one.verdict,
+            "least_seeds": one.least,
             "seeds_that_would_do": one.would_do,
         }
 

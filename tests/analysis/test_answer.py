@@ -1,0 +1,79 @@
+"""What is said of a comparison, in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from locexp.analysis.answer import answers
+from locexp.analysis.comparison import compare_settings
+from locexp.analysis.results import sort_runs
+from locexp.tracking.reading import StoredRun
+from tests.analysis.test_methods import groups, run
+
+
+def said(runs: list[StoredRun], default: str | None) -> str:
+    found = compare_settings(sort_runs(runs), default_hash=default, metric="loc_acc_75", read=lambda *_: None)
+    return "\n".join(answers(found))
+
+
+def test_one_seed_promises_nothing() -> None:
+    text = said([run("a", 0, 0, 0.6), run("b", 0, 1, 0.7, weight="2")], "a")
+    assert "one seed, which says nothing of the spread" in text
+    assert "One seed says nothing of the spread; 6 seeds are the least that could tell." in text
+    assert "power" not in text
+
+
+def test_what_varies_otherwise_is_no_matter_of_weights() -> None:
+    runs = [run(name, seed, place, 0.6 + place / 10) for seed in range(8) for place, name in enumerate("ab")]
+    rates = {"a": "0.01", "b": "0.1"}
+    runs = [
+        replace(
+            one, tags=one.tags | {"varied.optimizer.learning_rate": rates[one.name], "varied.loss.bbox_weight": "1"}
+        )
+        for one in runs
+    ]
+    assert "The default setting (bbox_weight=1 learning_rate=0.01) is not a good choice here: it reaches" in said(
+        runs, "a"
+    )
+    assert "The default setting is not among those compared" in said(runs, "other")
+
+
+def test_equal_settings_are_said_to_be_equal() -> None:
+    runs = [run("a", seed, 0, 0.7) for seed in range(3)]
+    runs += [
+        replace(one, tags=one.tags | {"config_hash": "b", "sweep_job": "1", "varied.loss.bbox_weight": "2"})
+        for one in runs
+    ]
+    assert "Equal on validation: bbox_weight=2; so is mean IoU; the first of the list was taken." in said(runs, None)
+    second = [
+        replace(one, metrics=one.metrics | {"kept/mean_iou": 0.9}) if one.tags["config_hash"] == "b" else one
+        for one in runs
+    ]
+    assert "Use bbox_weight=2" in said(second, None)
+    assert "Equal on validation: bbox_weight=1; the choice fell by mean IoU." in said(second, None)
+
+
+def test_a_setting_that_is_better_on_test_is_named() -> None:
+    runs = []
+    for seed in range(8):
+        one, other = run("a", seed, 0, 0.7), run("b", seed, 1, 0.8, weight="2")
+        kept = {name: value + 0.2 for name, value in one.metrics.items() if name.startswith("kept/")}
+        runs += [replace(one, metrics=one.metrics | kept), other]
+    text = said(runs, "a")
+    assert "Better than the chosen one on test, though not on validation: bbox_weight=2." in text
+    assert "Every other setting" not in text
+
+
+def test_verdicts_on_final_runs_say_so() -> None:
+    runs = [run(name, seed, 0, 0.7, weight=name) for name in "12" for seed in (0, 1)]
+    runs += [run(name, seed, 1, 0.7, weight=name, role="final") for name in "12" for seed in (2, 3)]
+    assert "Compared are the 2 settings that earlier stages chose, on fresh seeds" in said(runs, "1")
+
+
+def test_of_methods_it_is_said_how_much_was_left_open() -> None:
+    found = compare_settings(groups(), default_hash="one", metric="loc_acc_75", read=lambda *_: None)
+    text = "\n".join(answers(found))
+    assert "of 3 methods 1 does better (bbox_weight=1 weighting=mgda); worse: bbox_weight=1 weighting=famo" in text
+    assert "no difference seen: bbox_weight=1 weighting=imtl_g (their 95 % intervals reach from" in text
+    assert "for “worse”, over all 6 pairs" in text
+    assert "They lie at an end of what was tried" in text
