@@ -38,9 +38,9 @@ def test_the_weight_sweep() -> None:
 
 def test_weights_of_constant_sum() -> None:
     jobs = first_stage("sweep=bbox_weight", "sweep.seeds=null", "sweep.constant_sum=true", "sweep.single_task=false")
-    assert all(math.isclose(sum(weights(job)), 1, rel_tol=1e-5) for job in jobs[:13])
-    assert weights(jobs[6]) == (0.5, 0.5)
-    assert weights(jobs[13]) == (1.0, 0.5)  # as configured
+    assert all(math.isclose(sum(weights(job)), 1, rel_tol=1e-5) for job in jobs[:9])
+    assert weights(jobs[4]) == (0.5, 0.5)
+    assert weights(jobs[9]) == (1.0, 0.5)  # as configured
 
 
 def test_the_simplex() -> None:
@@ -90,9 +90,11 @@ def test_the_replay_follows_from_the_results_with_fresh_seeds() -> None:
 def test_the_search_repeats_itself_given_equal_results() -> None:
     pytest.importorskip("optuna")
 
-    def searched(failing: bool) -> list[float]:
+    alone = "sweep.configured=false", "sweep.single_task=false"
+
+    def searched(*words: str, failing: bool = False) -> list[float]:
         with composing() as composer:
-            plan = Plan(composer, ["sweep=pareto", "sweep.trials=7", "sweep.batch=3"], multirun=False)
+            plan = Plan(composer, ["sweep=pareto", "sweep.trials=7", "sweep.batch=3", *words], multirun=False)
             jobs, results = plan.next_stage({}), {}
             while jobs:
                 for job in jobs:
@@ -103,11 +105,14 @@ def test_the_search_repeats_itself_given_equal_results() -> None:
                 jobs = plan.next_stage(results)
             return [float(job.cfg.loss.bbox_weight) for job in plan.jobs]
 
-    first = searched(failing=False)
-    assert first == searched(failing=False)
+    first = searched(*alone)
+    assert first == searched(*alone)
     assert len(first) == 7
     assert all(1e-3 <= weight <= 1e3 for weight in first)
-    assert len(searched(failing=True)) == 7  # failed trials are told to the search, and it goes on
+    # The configured weights and both tasks alone stand beside the first batch, and change nothing about the search.
+    assert searched() == [*first[:3], 0.5, 0.0, 1.0, *first[3:]]
+    assert searched("sweep.configured=false") == [*first[:3], 0.0, 1.0, *first[3:]]
+    assert len(searched(*alone, failing=True)) == 7  # failed trials are told to the search, and it goes on
 
 
 def test_the_sweep_of_methods_and_its_replays() -> None:

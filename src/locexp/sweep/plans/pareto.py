@@ -11,7 +11,9 @@ from locexp.sweep.setting import Stage, Stages, mean_outcome
 OBJECTIVES = ("accuracy", "mean_iou")
 
 
-def check_ranges(trials: int, batch: int, low: float, high: float, search_seed: int) -> None:
+def check_ranges(
+    trials: int, batch: int, low: float, high: float, search_seed: int, configured: bool, single_task: bool
+) -> None:
     """Check the arguments of :func:`pareto`; raises :class:`UserError`."""
     check_axis(low, high)
     for name, value in (("trials", trials), ("batch", batch)):
@@ -25,7 +27,17 @@ def check_ranges(trials: int, batch: int, low: float, high: float, search_seed: 
         raise UserError("sweep=pareto needs Optuna: pip install 'locexp[optuna]'.") from None
 
 
-def pareto(base: DictConfig, *, trials: int, batch: int, low: float, high: float, search_seed: int) -> Stages:
+def pareto(
+    base: DictConfig,
+    *,
+    trials: int,
+    batch: int,
+    low: float,
+    high: float,
+    search_seed: int,
+    configured: bool,
+    single_task: bool,
+) -> Stages:
     """Yield batches of weights, each chosen by NSGA-II (Deb et al. 2002) from what the earlier ones reached.
 
     A batch is a generation. A setting whose runs all failed is told to the search as failed, and the search goes on.
@@ -36,6 +48,8 @@ def pareto(base: DictConfig, *, trials: int, batch: int, low: float, high: float
         batch: how many at a time.
         low, high: the ends of bbox_weight / classification_weight.
         search_seed: drives the search: equal outcomes lead to an equal search.
+        configured: run the weights of ``base``, too; the search is not told what they reach.
+        single_task: run (1, 0) and (0, 1), too, likewise.
     """
     import optuna
 
@@ -43,13 +57,19 @@ def pareto(base: DictConfig, *, trials: int, batch: int, low: float, high: float
     sampler = optuna.samplers.NSGAIISampler(population_size=batch, seed=search_seed)
     study = optuna.create_study(directions=["maximize"] * len(OBJECTIVES), sampler=sampler)
     unit = float(base.loss.classification_weight) or 1.0
+    own = pair(base, float(base.loss.classification_weight), float(base.loss.bbox_weight))
+    beside = [own] if configured else []
+    beside += [alone for alone in (pair(base, unit, 0.0), pair(base, 0.0, 1.0)) if alone not in beside] * single_task
     remaining = trials
     while remaining > 0:
         asked = [study.ask() for _ in range(min(batch, remaining))]
         remaining -= len(asked)
         ratios = [trial.suggest_float("ratio", low, high, log=True) for trial in asked]
-        outcomes = yield Stage([pair(base, unit, unit * ratio) for ratio in ratios], more=remaining > 0)
-        for trial, row in zip(asked, outcomes, strict=True):
+        settings = [pair(base, unit, unit * ratio) for ratio in ratios]
+        settings += [setting for setting in beside if setting not in settings]
+        beside = []  # once, with the first batch
+        outcomes = yield Stage(settings, more=remaining > 0)
+        for trial, row in zip(asked, outcomes[: len(asked)], strict=True):
             values = [mean_outcome(row, name) for name in OBJECTIVES]
             if any(value is None for value in values):
                 study.tell(trial, state=optuna.trial.TrialState.FAIL)
