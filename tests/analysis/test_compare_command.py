@@ -180,6 +180,14 @@ def test_what_is_written_and_logged(bench: Bench) -> None:
     assert len(rows) == len(SETTINGS)
     assert float(rows[1]["test/mean_iou/mean"]) == pytest.approx(0.8)
     assert "bbox alone" in said
+    # The terms of Δm and the floor are where there is room for them.
+    assert rows[1]["floor/mean_iou"] == "0.6"
+    assert float(rows[1]["delta_m/mean_iou"]) == pytest.approx(100 * 0.1 / 0.9)
+    for title in ("floor", "Δ accuracy %", "Δ mean IoU %", "Δm %"):
+        assert f"<th>{title}</th>" in page
+        assert title in (folder / "comparison.md").read_text()
+    assert "Δ mean IoU %" not in said
+    assert "Δm %" in said
 
 
 def test_failures_are_counted_and_seeds_may_be_missing(bench: Bench) -> None:

@@ -151,6 +151,12 @@ def _methods(found: SweepComparison) -> list[str]:
     if methods is None:
         return []
     labels = {index: one.label for index, one in enumerate(found.settings)}
+    names = [found.settings[one.setting].runs.method for one in methods.against_fixed]
+    if len(set(names)) == len(names):  # nothing else varies among the methods, so their names will do
+        labels = {
+            index: one.runs.method if one.runs.method != FIXED else one.label
+            for index, one in enumerate(found.settings)
+        }
     sign = sign_of(found.metric)
     best, against = found.settings[methods.best_fixed], methods.against_fixed
     said = [

@@ -125,7 +125,7 @@ def compare_sweep(reader: Reader, parent: StoredRun, options: Any) -> list[str]:
     missing = write_report(home / FOLDER, found, title=title, notes=notes, read=reader.content)
     for path in sorted((home / FOLDER).iterdir()):
         reader.client.log_artifact(parent.run_id, str(path), FOLDER)
-    lines = ["", *as_text(table(found)), "", *answers(found)]
+    lines = ["", *as_text(table(found, brief=True)), "", *answers(found)]
     lines += [f"note     {note}" for note in [*notes, *missing]]
     return [*lines, "", f"Report   {home / FOLDER / 'report.html'}"]
 

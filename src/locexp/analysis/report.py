@@ -6,6 +6,7 @@ import base64
 import html
 import io
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,9 @@ from matplotlib.figure import Figure
 from locexp.analysis import tables
 from locexp.analysis.answer import answers
 from locexp.analysis.comparison import SweepComparison
+from locexp.analysis.methods import FIXED
+from locexp.analysis.summary import SettingSummary
+from locexp.analysis.wording import named
 from locexp.plots import sweeps as plots
 
 if TYPE_CHECKING:
@@ -27,10 +31,11 @@ MOST_GALLERIES = 24
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 1120px; margin: 2em auto; padding: 0 1em; }
 h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 2em; }
-table { border-collapse: collapse; font-size: 12.5px; font-variant-numeric: tabular-nums; }
-table { display: block; overflow-x: auto; }
-th, td { padding: .25em .6em; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
-th:first-child, td:first-child, td:last-child { text-align: left; }
+table { border-collapse: collapse; font-size: 12px; line-height: 1.35; font-variant-numeric: tabular-nums; }
+th, td { padding: .25em .4em; text-align: right; border-bottom: 1px solid #ddd; vertical-align: top; }
+th { vertical-align: bottom; } th:first-child, td:first-child, th:last-child, td:last-child { text-align: left; }
+td:first-child { overflow-wrap: anywhere; min-width: 13em; } td i { color: #666; font-style: normal; font-size: 11px; }
+td b { font-weight: normal; white-space: nowrap; }
 tr.chosen { background: #fbe9e9; } tr.default { background: #e8f0fa; }
 img { max-width: 100%; } .small { color: #666; font-size: 13px; }
 .answer p:first-child { font-size: 1.15em; } summary { cursor: pointer; padding: .2em 0; }
@@ -77,6 +82,11 @@ def write_report(
     return missing
 
 
+def _ratio(setting: SettingSummary) -> float:
+    """Return the ratio of fixed weights; that of a weighting method is not a number, for it changes as it trains."""
+    return setting.runs.ratio if setting.runs.method == FIXED else math.nan
+
+
 def _dots(found: SweepComparison) -> list[plots.Dot]:
     knee = None if found.front.knee is None else found.candidates[found.front.knee]
     roles = {knee: "knee", found.default: "default", found.chosen: "chosen"}
@@ -87,7 +97,7 @@ def _dots(found: SweepComparison) -> list[plots.Dot]:
         dots.append(
             plots.Dot(
                 label=setting.label,
-                ratio=setting.runs.ratio,
+                ratio=_ratio(setting),
                 means={name: interval.mean for name, interval in setting.test.items()},
                 half_widths={name: interval.half_width for name, interval in setting.test.items()},
                 points=np.array([[run.metrics["test/accuracy"], run.metrics["test/mean_iou"]] for run in runs]),
@@ -104,7 +114,7 @@ def _figures(
     floor = found.settings[found.chosen].floor
     figures = {"front": plots.front(dots, found.front.attained, floor)}
     ratios = [dot.ratio for dot in dots]
-    if len(set(ratios)) == len(ratios) > 2:
+    if all(map(math.isfinite, ratios)) and len(set(ratios)) == len(ratios) > 2:
         alone = {
             {"classification": "accuracy", "bbox": "mean_iou"}[one.runs.single_task]: one.test[
                 {"classification": "accuracy", "bbox": "mean_iou"}[one.runs.single_task]
@@ -117,9 +127,7 @@ def _figures(
         figures["settings"] = plots.side_by_side(dots, floor)
     curves, missing = _curves(found, read)
     if curves:
-        figures["learning_curves"] = plots.learning_curves(
-            curves, {one.label: one.runs.ratio for one in found.settings}
-        )
+        figures["learning_curves"] = plots.learning_curves(curves, {one.label: _ratio(one) for one in found.settings})
     return figures, missing
 
 
@@ -157,15 +165,18 @@ def _galleries(
     """Return a gallery of each setting, of its first seed; of the best on validation where there are many."""
     having = [index for index, setting in enumerate(found.settings) if setting.runs.runs]
     order = sorted(having, key=lambda index: -found.settings[index].validation[found.metric].mean)
-    shown, missing = [], []
+    shown: list[tuple[str, bytes]] = []
+    without, missing = [], []
     for index in order[:MOST_GALLERIES]:
         setting = found.settings[index]
         seed, run = min(setting.runs.runs.items())
         content = read(run, "pictures/gallery_random.png")
         if content is None:
-            missing.append(f"{setting.label}: its gallery is not in the store.")
+            without.append(setting.label)
         else:
             shown.append((f"{setting.label}, seed {seed}", content))
+    if without:
+        missing.append(f"Not in the store are the galleries of: {named(without)}.")
     if len(order) > MOST_GALLERIES:
         missing.append(
             f"Galleries are shown for the {MOST_GALLERIES} best settings on validation; those of the other "
@@ -197,10 +208,11 @@ def _page(
         *(f"<p class=small>Note: {html.escape(note)}</p>" for note in notes),
         "<h2>Settings</h2>",
         _html_table(rows),
-        "<p class=small>Mean ± 95 % interval over seeds, on test. skill: (mean IoU − floor) / (1 − floor), the floor "
-        f"being a constant box ({found.settings[found.chosen].floor:.3f}). Δm: how much worse than training each task "
-        "alone, in percent, lower is better. verdict: against the default weights by Wilcoxon's signed-rank test over "
-        f"seeds, corrected by Holm, on {html.escape(found.metric)}.</p>",
+        "<p class=small>Mean ± 95 % interval over seeds, on test. floor: the mean IoU of a constant box; skill: (mean "
+        "IoU − floor) / (1 − floor). Δ: how much worse than the run that trained this task alone, in percent, lower is "
+        "better; Δm: the mean of both. verdict: against the default setting by Wilcoxon's signed-rank test over seeds, "
+        f"corrected by Holm, on {html.escape(found.metric)}{' of final runs' if found.is_final else ''}. More numbers "
+        "are in comparison.csv.</p>",
     ]
     for name, content in pictures.items():
         parts.append(f"<h2>{captions[name]}</h2>{_image(content, captions[name])}")
@@ -217,9 +229,16 @@ def _html_table(rows: Sequence[Sequence[str]]) -> str:
     body = []
     for row in rows[1:]:
         kind = next((name for name in ("chosen", "default") if f"{name}" in row[0].partition("(")[2]), "")
-        cells = "".join(f"<td>{html.escape(cell)}</td>" for cell in row)
+        cells = "".join(f"<td>{_html_cell(cell)}</td>" for cell in row)
         body.append(f"<tr class={kind}>{cells}</tr>" if kind else f"<tr>{cells}</tr>")
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+
+
+def _html_cell(cell: str) -> str:
+    """Put a mean and its interval on lines of their own, and let a setting wrap between its keys, not within them."""
+    mean, sign, half_width = cell.partition(" ±")
+    words = " ".join(f"<b>{html.escape(word)}</b>" for word in mean.split(" "))
+    return f"{words}<br><i>±{html.escape(half_width)}</i>" if sign else words
 
 
 def _image(content: bytes, label: str) -> str:

@@ -11,25 +11,35 @@ from typing import Any
 from locexp.analysis.answer import answers
 from locexp.analysis.comparison import SettingSummary, SweepComparison, finite
 from locexp.analysis.decision import Comparison
-from locexp.analysis.results import METRICS
+from locexp.analysis.results import METRICS, TASKS
 from locexp.analysis.statistics import Interval
+from locexp.analysis.wording import TITLES
 
-SHORT = {"no difference seen": "no difference seen", "too few seeds to tell": "too few seeds"}
-COLUMNS = ("setting", "n", "failed", "accuracy", "mean IoU", "skill", "loc_acc_50", "loc_acc_75", "Δm %", "verdict")
+SHORT = {"too few seeds to tell": "too few seeds"}
 
 
-def table(found: SweepComparison) -> list[list[str]]:
-    """Return the table that is read: one row a setting, by its ratio of weights; the first row holds the titles."""
-    rows = [list(COLUMNS)]
+def table(found: SweepComparison, *, brief: bool = False) -> list[list[str]]:
+    """Return the table that is read: one row a setting, by its ratio of weights; the first row holds the titles.
+
+    Columns in which no setting has a value are left out; of a brief one, those that a screen has no room for, too.
+    """
+    shown = [name for name in METRICS if name != "center_error_px" or name == found.metric]
+    terms_of = [f"Δ {TITLES[name]} %" for name in TASKS]
+    rows = [
+        ["setting", "n", "failed", *(TITLES[name] for name in shown), "floor", "skill", *terms_of, "Δm %", "verdict"]
+    ]
+    left_out = {"loc_acc_50" * (found.metric != "loc_acc_50"), "floor", *terms_of} if brief else set()
     for index in _ordered(found):
         setting = found.settings[index]
-        cells = [setting.label + _mark(found, index), str(setting.test["accuracy"].n), str(setting.runs.failures)]
-        cells += [_cell(setting.test[name]) for name in ("accuracy", "mean_iou")]
+        cells = [setting.label + _mark(found, index), str(len(setting.runs.runs)), str(setting.runs.failures)]
+        cells += [_cell(setting.test[name]) for name in shown]
+        cells += [f"{setting.floor:.3f}" if math.isfinite(setting.floor) else ""]
         cells += ["" if setting.skill is None else f"{setting.skill:+.3f}"]
-        cells += [_cell(setting.test[name]) for name in ("loc_acc_50", "loc_acc_75")]
-        cells += ["" if setting.delta_m is None else f"{setting.delta_m[0]:+.2f}", verdict(found, index)]
-        rows.append(cells)
-    return rows
+        mean, terms = setting.delta_m or (None, {})
+        cells += [_percent(terms.get(name)) for name in TASKS]
+        rows.append([*cells, _percent(mean), verdict(found, index)])
+    kept = [title not in left_out and any(row[place] for row in rows[1:]) for place, title in enumerate(rows[0])]
+    return [[cell for cell, keep in zip(row, kept, strict=True) if keep] for row in rows]
 
 
 def _ordered(found: SweepComparison) -> list[int]:
@@ -43,8 +53,9 @@ def _ordered(found: SweepComparison) -> list[int]:
 
 def _mark(found: SweepComparison, index: int) -> str:
     marks = [name for name, place in (("chosen", found.chosen), ("default", found.default)) if place == index]
-    if found.settings[index].runs.single_task:
-        marks.append(f"{found.settings[index].runs.single_task} alone")
+    runs = found.settings[index].runs
+    marks += [runs.role] if runs.role else []
+    marks += [f"{runs.single_task} alone"] if runs.single_task else []
     return f" ({', '.join(marks)})" if marks else ""
 
 
@@ -77,11 +88,14 @@ def as_csv(found: SweepComparison) -> str:
     writer = csv.writer(stream)
     parts = ("mean", "half_width", "n")
     names = [f"{part}/{name}/{which}" for part in ("test", "kept") for name in METRICS for which in parts]
-    writer.writerow(["setting", "config_hash", "failed", "floor/mean_iou", "skill", "delta_m", "verdict", *names])
+    terms = [f"delta_m/{name}" for name in TASKS]
+    head = ["setting", "config_hash", "failed", "floor/mean_iou", "skill", "delta_m", *terms, "verdict"]
+    writer.writerow([*head, *names])
     for index, setting in enumerate(found.settings):
         intervals = [part[name] for part in (setting.test, setting.validation) for name in METRICS]
         numbers = [finite(getattr(interval, which)) for interval in intervals for which in parts]
-        delta = "" if setting.delta_m is None else setting.delta_m[0]
+        mean, terms_of = setting.delta_m or (None, {})
+        delta = [mean, *(terms_of.get(name) for name in TASKS)]
         runs = setting.runs
         skill = "" if setting.skill is None else setting.skill
         writer.writerow(
@@ -91,7 +105,7 @@ def as_csv(found: SweepComparison) -> str:
                 runs.failures,
                 finite(setting.floor),
                 skill,
-                delta,
+                *delta,
                 verdict(found, index),
                 *numbers,
             ]
@@ -160,6 +174,10 @@ def as_json(found: SweepComparison) -> dict[str, Any]:
             "attained": {str(share): corners.tolist() for share, corners in front.attained.items()},
         },
     }
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{round(value, 2) + 0.0:+.2f}"  # no -0.00
 
 
 def _cell(interval: Interval) -> str:

@@ -23,7 +23,8 @@ class Dot:
 
     Attributes:
         label: what it is called.
-        ratio: bbox_weight / classification_weight; 0 or infinite where one task is trained alone.
+        ratio: bbox_weight / classification_weight; 0 or infinite where one task is trained alone, not a number where
+            a method sets the weights.
         means: of accuracy, mean_iou and others, by name.
         half_widths: of their 95 % intervals, NaN where there is one seed.
         points: (seeds, 2) accuracy and mean IoU.
@@ -68,6 +69,8 @@ def front(dots: Sequence[Dot], attained: Mapping[float, np.ndarray], floor: floa
         edge = {"chosen": CHOSEN, "default": DEFAULT, "knee": "black"}.get(dot.role, "white")
         label = f"{dot.role}: {dot.label}" if dot.role else None
         axes.scatter([accuracy], [iou], s=70, color=[color], edgecolors=edge, linewidths=2, zorder=3, label=label)
+    if any(math.isnan(dot.ratio) for dot in dots):
+        axes.scatter([], [], s=70, color=PLAIN, edgecolors="white", label="grey: weighting methods")
     if bottom < floor < everything[:, 1].max():
         axes.axhline(floor, color=PLAIN, lw=0.8, ls=(0, (1, 3)))
         axes.annotate("constant box", (left, floor), fontsize=8, color=PLAIN, va="bottom")
@@ -149,6 +152,8 @@ def side_by_side(dots: Sequence[Dot], floor: float) -> Figure:
         if name == "mean_iou":
             axes.axvline(floor, color=PLAIN, lw=0.9, ls=":")
         axes.set_title(title, fontsize=10)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.grid(axis="y", color=PLAIN, alpha=0.2, lw=0.6)
     panels[0].set_yticks(rows, [dot.label for dot in dots], fontsize=8)
     return figure
 
