@@ -33,7 +33,7 @@ def mean_interval(values: Sequence[float] | np.ndarray, confidence: float = 0.95
     data = np.asarray(values, float)
     if len(data) < 2:
         return Interval(float(data.mean()) if len(data) else math.nan, math.nan, len(data))
-    quantile = stats.t.ppf((1 + confidence) / 2, len(data) - 1)
+    quantile = special.stdtrit(len(data) - 1, (1 + confidence) / 2)
     return Interval(float(data.mean()), float(quantile * data.std(ddof=1) / math.sqrt(len(data))), len(data))
 
 
@@ -120,7 +120,7 @@ def seeds_for_power(
     effect = abs(data.mean()) / spread
 
     def is_enough(count: int) -> bool:
-        quantile = stats.t.ppf(1 - alpha / comparisons / 2, count - 1)
+        quantile = special.stdtrit(count - 1, 1 - alpha / comparisons / 2)
         return bool(1 - special.nctdtr(count - 1, effect * math.sqrt(count), quantile) >= power)
 
     found = bisect.bisect_left(range(2, MOST_SEEDS + 1), True, key=is_enough) + 2
