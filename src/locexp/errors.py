@@ -27,6 +27,11 @@ def nearest(given: str, allowed: Iterable[str]) -> str:
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
+def first_line(problem: object, most: int = 200) -> str:
+    """Return the first line of an exception or of another text, cut short; its type's name where it has no text."""
+    return (str(problem).strip() or type(problem).__name__).splitlines()[0][:most]
+
+
 def listed(names: Iterable[object]) -> str:
     """Join names for a message: ``a, b, c``."""
     return ", ".join(str(name) for name in names)

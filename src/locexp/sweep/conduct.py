@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 
-from locexp.errors import RunFailedError, Terminated, UserError
+from locexp.errors import RunFailedError, Terminated, UserError, first_line
 from locexp.record import RunRecord
 from locexp.run.link import LIST, link_words, quoted
 from locexp.run.provenance import flattened, provenance
@@ -144,8 +144,7 @@ class Conductor:
         except UserError:
             raise
         except Exception as error:
-            first = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise UserError(f"tracking.uri={self.location.uri}: cannot be opened ({first[:200]}).") from error
+            raise UserError(f"tracking.uri={self.location.uri}: cannot be opened ({first_line(error)}).") from error
         self._record.run_id, self._record.experiment_id = self._session.run_id, self._session.experiment_id
         self._record.write(self.directory)
         self._write_list()
@@ -174,7 +173,7 @@ class Conductor:
         try:
             self._session.log_file(self.directory / LIST, str(LIST.parent))
         except Exception as error:  # the server was lost: the files hold everything
-            logger.warning("the list of jobs is not in the store yet (%s)", str(error).splitlines()[0][:200])
+            logger.warning("the list of jobs is not in the store yet (%s)", first_line(error))
 
     def _introduce(self, how: LaunchPlan) -> None:
         jobs = self.plan.jobs
@@ -221,9 +220,7 @@ class Conductor:
                 progress.end()
             unstarted = [job for job, place in places if not self._settle(job, place)]
             if unstarted and len(unstarted) == len(batch):
-                reason = (
-                    (str(problem).strip() or type(problem).__name__).splitlines()[0] if problem else "no reason known"
-                )
+                reason = first_line(problem) if problem else "no reason known"
                 for job, place in places:
                     self._failures.append((job, place, f"the launcher did not start it: {reason}"))
             else:

@@ -6,6 +6,7 @@ import threading
 import time
 from pathlib import Path
 
+from locexp.errors import first_line
 from locexp.record import HISTORY, RunRecord
 from locexp.run.screen import Screen, duration
 from locexp.sweep.plan import SweepJob
@@ -103,7 +104,7 @@ def read_record(directory: Path) -> RunRecord | None:
 
 def _outcome(record: RunRecord) -> str:
     if record.status != "FINISHED":
-        return f"{record.status}: {(record.error or 'no reason known').splitlines()[0][:100]}"
+        return f"{record.status}: {first_line(record.error or 'no reason known', 100)}"
     values = "  ".join(f"{label} {record.metrics[f'test/{name}']:.4f}" for name, label in SHOWN.items())
     return f"{values}  {record.metrics['time/total_seconds']:6.1f} s"
 

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from locexp.errors import UserError
+from locexp.errors import UserError, first_line
 from locexp.process import importing
 from locexp.record import RunRecord, read_history
 from locexp.tracking.location import Location, answers
@@ -143,5 +143,4 @@ def log_directory(location: Location, directory: Path, record: RunRecord, model:
 
 
 def _first_line(error: Exception) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0].split(" failed with exception")[0][:200]
+    return first_line(str(error).partition(" failed with exception")[0] or error)
