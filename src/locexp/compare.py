@@ -9,7 +9,8 @@ from locexp.errors import UserError
 
 KEYS = """keys: tracking.uri, tracking.artifact_root, tracking.experiment; compare.metric=accuracy|mean_iou|loc_acc_50|
 loc_acc_75|center_error_px (what settings are chosen by and tested on); compare.allow_mixed=true (compare runs of
-different data, budgets or code all the same). `list` lists the sweeps."""
+different data, budgets or code all the same); compare.presume_dead=true (what is RUNNING on another machine, which
+cannot be asked, has ended). `list` lists the sweeps."""
 
 
 def main() -> None:

@@ -304,6 +304,28 @@ def test_a_running_sweep_is_left_alone(bench: Bench) -> None:
         compare()
 
 
+def test_a_job_that_outlives_its_sweep_is_waited_for(bench: Bench) -> None:
+    from locexp.process import identity
+
+    bench.child((1.0, 0.5), 0)
+    bench.child((1.0, 0.5), 1, status="RUNNING", tags=identity())
+    with pytest.raises(UserError, match=f"seed=1 is still running .process {os.getpid()}"):
+        compare()
+
+
+def test_what_another_machine_left_running_can_be_presumed_dead(bench: Bench) -> None:
+    elsewhere = {"host": "elsewhere", "pid": "1", "process_start": "0"}
+    bench.child((1.0, 0.5), 0)
+    bench.child((1.0, 0.5), 1, status="RUNNING", tags=elsewhere)
+    bench.client.update_run(bench.parent, "RUNNING")
+    for key, value in elsewhere.items():
+        bench.client.set_tag(bench.parent, key, value)
+    with pytest.raises(UserError, match="RUNNING on elsewhere, .* add compare.presume_dead=true"):
+        compare()
+    said = "\n".join(compare("compare.presume_dead=true"))
+    assert "Jobs that did not finish: 1;" in said
+
+
 def test_the_command(bench: Bench) -> None:
     bench.whole()
     done = locexp("compare", cwd=bench.place)

@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from locexp.analysis.results import METRICS, SettingRuns, mixtures, sort_runs
 from locexp.config import TrackingConfig
-from locexp.errors import UserError, listed, nearest
+from locexp.errors import UserError, first_line, listed, nearest
 from locexp.metrics import SELECTION_METRIC
 from locexp.process import is_alive
 from locexp.tracking.location import check, location_of
@@ -30,10 +30,12 @@ class CompareOptions:
     Attributes:
         allow_mixed: compare runs of different data, budgets or code all the same; the report says so.
         metric: what settings are chosen by and tested on.
+        presume_dead: take runs of other machines, whose process cannot be asked for, as dead.
     """
 
     allow_mixed: bool = False
     metric: str = SELECTION_METRIC
+    presume_dead: bool = False
 
 
 @dataclass
@@ -61,14 +63,29 @@ def compare_command(words: Sequence[str], say: Callable[[str], None]) -> None:
             say(line)
         return
     parent = reader.sweep(identity)
-    if parent.status == "RUNNING" and is_alive(parent.tags) is not False:
-        raise UserError(
-            f"sweep {parent.tags['sweep_id']} is still running (process {parent.tags.get('pid')} on "
-            f"{parent.tags.get('host')}); it is compared when it ends."
-        )
-    lines = compare_sweep(reader, parent, cfg.compare)
+    children = reader.children(parent.tags["sweep_id"])
+    _check_ended(parent, children, cfg.compare.presume_dead)
+    lines = compare_sweep(reader, parent, cfg.compare, children)
     for line in lines:
         say(line)
+
+
+def _check_ended(parent: StoredRun, children: Sequence[StoredRun], presume_dead: bool) -> None:
+    """Refuse a sweep of which something still runs: a job may outlive the command that launched it."""
+    for run in [parent, *children]:
+        alive = is_alive(run.tags) if run.status == "RUNNING" else False
+        if alive is False or (alive is None and presume_dead):
+            continue
+        what = f"sweep {parent.tags['sweep_id']}" + ("" if run is parent else f": {run.name}")
+        if alive:
+            raise UserError(
+                f"{what} is still running (process {run.tags.get('pid')} on {run.tags.get('host')}); a sweep is "
+                "compared when it ends."
+            )
+        raise UserError(
+            f"{what} is RUNNING on {run.tags.get('host', 'an unknown machine')}, which cannot be asked from here; if "
+            "it has ended, add compare.presume_dead=true."
+        )
 
 
 def read_words(words: Sequence[str]) -> tuple[str, Any]:
@@ -87,7 +104,7 @@ def read_words(words: Sequence[str]) -> tuple[str, Any]:
         try:
             cfg.merge_with_dotlist([word])
         except OmegaConfBaseException as error:
-            raise UserError(f"{word}: {str(error).splitlines()[0]}.") from error
+            raise UserError(f"{word}: {first_line(error)}.") from error
     if cfg.compare.metric not in METRICS:
         why = " The total loss depends on the weights, so it ranks nothing." if cfg.compare.metric == "loss" else ""
         raise UserError(
@@ -97,13 +114,16 @@ def read_words(words: Sequence[str]) -> tuple[str, Any]:
     return (plain[0] if plain else "last"), cfg
 
 
-def compare_sweep(reader: Reader, parent: StoredRun, options: Any) -> list[str]:
+def compare_sweep(
+    reader: Reader, parent: StoredRun, options: Any, children: Sequence[StoredRun] | None = None
+) -> list[str]:
     """Compare a sweep, write the report and log it; returns what is said on screen.
 
     Args:
         reader: of the store.
         parent: the sweep's parent run.
         options: a :class:`CompareOptions`.
+        children: its runs, where they have been read.
 
     Raises:
         UserError: nothing can be compared, or must not be; nothing has been written then.
@@ -114,7 +134,7 @@ def compare_sweep(reader: Reader, parent: StoredRun, options: Any) -> list[str]:
     from locexp.analysis.tables import as_text, table
 
     sweep_id = parent.tags["sweep_id"]
-    groups = _sorted(reader, sweep_id)
+    groups = _sorted(reader.children(sweep_id) if children is None else children, sweep_id)
     notes = _notes(groups, options.allow_mixed, sweep_id)
     found = compare_settings(
         groups, default_hash=parent.tags.get("default_hash"), metric=options.metric, read=reader.content
@@ -130,9 +150,9 @@ def compare_sweep(reader: Reader, parent: StoredRun, options: Any) -> list[str]:
     return [*lines, "", f"Report   {home / FOLDER / 'report.html'}"]
 
 
-def _sorted(reader: Reader, sweep_id: str) -> list[SettingRuns]:
+def _sorted(children: Sequence[StoredRun], sweep_id: str) -> list[SettingRuns]:
     try:
-        return sort_runs(reader.children(sweep_id))
+        return sort_runs(children)
     except UserError as error:
         raise UserError(f"sweep {sweep_id}: {error}") from None
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from locexp.errors import first_line
 from locexp.record import RunRecord
 from locexp.run.screen import Screen, duration
 from locexp.tracking.location import Location, sweep_links, ui_command
@@ -45,7 +46,7 @@ def compare(location: Location, sweep_id: str, screen: Screen) -> None:
         lines = try_to_compare(reader, reader.sweep(sweep_id))
     except Exception as error:  # the server was lost
         logger.info("the comparison failed", exc_info=True)
-        lines = [f"note     not compared: {(str(error).strip() or type(error).__name__).splitlines()[0][:200]}"]
+        lines = [f"note     not compared: {first_line(error)}"]
     for line in lines:
         screen.line(line)
 
@@ -78,7 +79,7 @@ def conclude(
     say(f"\n{record.status:8} {len(finished)} of {len(ends)} jobs have finished, in {took}")
     for end in ends:
         if end.reason is not None and end.directory is not None:
-            say(f"failed   {end.name}: {end.reason.splitlines()[0][:200]}  ({end.directory / 'train.log'})")
+            say(f"failed   {end.name}: {first_line(end.reason)}  ({end.directory / 'train.log'})")
     if len(finished) < len(ends):
         places = "".join(f" {word}" for word in words if word.startswith(PLACES))
         say(f"Resume   python -m locexp.train sweep.resume={sweep_id}{places}")
@@ -107,3 +108,4 @@ def _say_links(screen: Screen, location: Location, record: RunRecord, finished: 
     links = sweep_links(base, record.experiment_id, record.tags["sweep_id"], record.run_id, run_ids)
     for name, address in links.items():
         screen.line(f"{name:8} {address}")
+    screen.line("note     charts show 10 runs until more are switched on (the eye); parallel opens with one metric")
