@@ -226,7 +226,7 @@ def test_one_failed_seed_does_not_rule_a_setting_out(bench: Bench) -> None:
             bench.child(weights, seed, status="FAILED" if failed else "FINISHED")
     said = "\n".join(compare())
     assert "Use classification_weight=1 bbox_weight=100" in said
-    assert "Not to choose from, for fewer than two thirds of 8 seeds have finished: classification_weight=1 " in said
+    assert "Not to choose from, for fewer than half of 8 seeds have finished: classification_weight=1 " in said
     assert "bbox_weight=0.5 (3)" in said
     assert "Some runs are missing" in said
     assert "Every other setting is worse" not in said

@@ -69,6 +69,10 @@ def test_a_sweep_crosses_what_is_swept_by_hand() -> None:
     assert {job.varied["optimizer"] for job in jobs} == {"adam", "sgd"}
 
 
+def score(value: float) -> dict[str, float]:
+    return {"loc_acc_75": value, "mean_iou": value}
+
+
 def test_the_replay_follows_from_the_results_with_fresh_seeds() -> None:
     with composing() as composer:
         plan = Plan(
@@ -77,7 +81,7 @@ def test_the_replay_follows_from_the_results_with_fresh_seeds() -> None:
         jobs = plan.next_stage({})
         assert plan.more
         # The setting of ratio 1000 is best on validation; one seed of it failed.
-        results = {job.key: {"loc_acc_75": 0.9 if job.cfg.loss.bbox_weight == 1000 else 0.5} for job in jobs}
+        results = {job.key: score(0.9 if job.cfg.loss.bbox_weight == 1000 else 0.5) for job in jobs}
         results[next(job.key for job in jobs if job.cfg.loss.bbox_weight == 1000)] = None
         replay = plan.next_stage(results)
         assert [(job.cfg.loss.bbox_weight, job.seed, job.stage) for job in replay] == [
@@ -153,7 +157,7 @@ def test_every_box_loss_is_compared_with_its_own_weight() -> None:
         assert len(jobs) == 2 * (2 * 2 + 1)  # and the configured loss and weight
         best = {("giou", 10.0): 0.9, ("mae", 1.0): 0.8}
         results: dict[tuple[str, int], dict[str, float] | None] = {
-            job.key: {"loc_acc_75": best.get((job.cfg.loss.bbox_loss, job.cfg.loss.bbox_weight), 0.1)} for job in jobs
+            job.key: score(best.get((job.cfg.loss.bbox_loss, job.cfg.loss.bbox_weight), 0.1)) for job in jobs
         }
         finals = plan.next_stage(results)
         assert [(job.cfg.loss.bbox_loss, job.cfg.loss.bbox_weight) for job in finals[:3]] == [

@@ -66,7 +66,7 @@ def _choice(found: SweepComparison) -> list[str]:
         most = max(found.settings[index].test[found.metric].n for index in found.candidates)
         settings = [found.settings[found.candidates[index]] for index in choice.excluded]
         few = ", ".join(f"{one.label} ({len(one.runs.runs)})" for one in settings)
-        said.append(f"Not to choose from, for fewer than two thirds of {seeds(most)} have finished: {few}.")
+        said.append(f"Not to choose from, for fewer than half of {seeds(most)} have finished: {few}.")
     if choice.adjusted:
         said.append(
             "Some runs are missing: settings were chosen by their means on validation after taking out what each seed "

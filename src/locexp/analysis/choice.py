@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-SHARE = 2 / 3
+SHARE = 1 / 2
 """A setting can be chosen where it has at least this share of the runs of the setting that has most."""
 EQUAL = 1e-9
 """Means this close are equal."""

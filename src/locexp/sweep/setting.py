@@ -13,6 +13,11 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from locexp.analysis.choice import choose
+from locexp.metrics import SELECTION_METRIC
+
 REPLAY = "replay"
 """The fact of a fixed run that it has the mean weights of a method, and of which."""
 Outcomes = list[list[dict[str, float] | None]]
@@ -50,3 +55,23 @@ def mean_outcome(outcomes: Sequence[dict[str, float] | None], name: str) -> floa
     """Return the mean of a metric over the seeds that have it; ``None`` where none has."""
     values = [outcome[name] for outcome in outcomes if outcome is not None and name in outcome]
     return sum(values) / len(values) if values else None
+
+
+def best_of(outcomes: Outcomes, among: Sequence[int]) -> int | None:
+    """Return which setting a comparison would choose by :data:`~locexp.metrics.SELECTION_METRIC`, ties by mean IoU.
+
+    Args:
+        outcomes: of a stage.
+        among: indices of the settings to choose from.
+
+    Returns:
+        Its index; ``None`` where none of them has a finished run.
+    """
+    having = [index for index in among if any(outcomes[index])]
+    if not having:
+        return None
+    values, second = (
+        np.array([[(outcome or {}).get(name, np.nan) for outcome in row] for row in outcomes])
+        for name in (SELECTION_METRIC, "mean_iou")
+    )
+    return choose(values, second, having).index

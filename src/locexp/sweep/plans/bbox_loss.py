@@ -8,9 +8,8 @@ from omegaconf import DictConfig
 
 from locexp.config import BBOX
 from locexp.errors import UserError
-from locexp.metrics import SELECTION_METRIC
 from locexp.run.link import FINAL
-from locexp.sweep.setting import Setting, Stage, Stages, mean_outcome
+from locexp.sweep.setting import Setting, Stage, Stages, best_of
 from locexp.targets import find_loss, loss_names
 
 LOSS = "loss.bbox_loss"
@@ -31,7 +30,7 @@ def check_ranges(losses: Sequence[str] | None, weights: Sequence[float], final_s
 def bbox_loss(base: DictConfig, *, losses: Sequence[str] | None, weights: Sequence[float], final_seeds: int) -> Stages:
     """Yield every loss with every weight; then each loss with its best weight, on fresh seeds.
 
-    The best weight has the best mean validation :data:`~locexp.metrics.SELECTION_METRIC`. The configured loss and
+    The best weight is that on validation (:func:`~locexp.sweep.setting.best_of`). The configured loss and
     weight are run in both stages.
 
     Args:
@@ -47,10 +46,9 @@ def bbox_loss(base: DictConfig, *, losses: Sequence[str] | None, weights: Sequen
     if configured not in settings:
         settings.append(configured)
     outcomes = yield Stage(settings, more=True)
-    scores = [mean_outcome(row, SELECTION_METRIC) for row in outcomes]
     finals = [configured]
     for row in tried:
-        known = {place: score for place, score in enumerate(scores) if score is not None and settings[place] in row}
-        finals += [settings[max(known, key=lambda place: known[place])]] if known else []
+        best = best_of(outcomes, [settings.index(setting) for setting in row])
+        finals += [] if best is None else [settings[best]]
     chosen = [setting for place, setting in enumerate(finals) if setting not in finals[:place]]
     yield Stage([Setting(setting.values, fresh_seeds=final_seeds, role=FINAL) for setting in chosen])

@@ -8,9 +8,8 @@ from omegaconf import DictConfig
 
 from locexp.config import BBOX, CLASSIFICATION
 from locexp.errors import UserError
-from locexp.metrics import SELECTION_METRIC
 from locexp.run.link import FINAL
-from locexp.sweep.setting import Setting, Stage, Stages, mean_outcome
+from locexp.sweep.setting import Setting, Stage, Stages, best_of
 
 
 def check_ranges(
@@ -48,7 +47,7 @@ def bbox_weight(
         points: how many ratios, evenly spaced in the logarithm.
         constant_sum: make the weights sum to 1; else ``classification_weight`` stays as configured (1 where it is 0).
         single_task: add (1, 0) and (0, 1).
-        replay_seeds: run the setting with the best mean validation :data:`~locexp.metrics.SELECTION_METRIC` and the
+        replay_seeds: run the setting that is best on validation (:func:`~locexp.sweep.setting.best_of`) and the
             configured one again on this many fresh seeds, which had no part in the choice.
     """
     ratios = spaced(low, high, points)
@@ -62,12 +61,10 @@ def bbox_weight(
     outcomes = yield Stage(settings, more=replay_seeds > 0)
     if replay_seeds == 0:
         return
-    means = [mean_outcome(row, SELECTION_METRIC) for row in outcomes]
-    known = [index for index, mean in enumerate(means) if mean is not None]
-    if not known:
+    best = best_of(outcomes, range(len(settings)))
+    if best is None:
         return
-    best = settings[max(known, key=lambda index: means[index] or 0.0)]
-    chosen = [best] if best == configured else [best, configured]
+    chosen = [settings[best]] if settings[best] == configured else [settings[best], configured]
     yield Stage([Setting(setting.values, fresh_seeds=replay_seeds, role=FINAL) for setting in chosen])
 
 
