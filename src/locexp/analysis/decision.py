@@ -1,6 +1,6 @@
 """Which setting to use: chosen on validation, judged on test, with paired tests over seeds.
 
-Every setting is compared with the default weights (one family) and with the chosen one (another); in both, p values
+Every setting is compared with the default setting (one family) and with the chosen one (another); in both, p values
 are corrected by Holm. Choosing the best on validation and testing it on test is not independent, for both come from
 the same networks. Against the default, the chosen setting is one of the comparisons that were declared, so Holm over
 all of them keeps the family-wise error whichever is chosen. Against the chosen one, every pair could have been asked
