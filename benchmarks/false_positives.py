@@ -98,9 +98,7 @@ def main() -> None:
             for seeds in (6, 10, 15, 20):
                 found = rates(settings, seeds, 0.0, sweeps, settings * 100 + seeds, kind)[:3]
                 print(f"| {kind} | {settings} | {seeds} | {percents(found, 1)} |", flush=True)
-    print(
-        "\nMethods that equal all fixed weights, against those that were picked (counted, a run missing):\n"
-    )
+    print("\nMethods that equal all fixed weights, against those that were picked (counted, a run missing):\n")
     head("methods", "fixed", "seeds", "any called better", "any called worse", "worse, were only methods counted")
     for methods, fixed in ((3, 5), (14, 8)):
         for seeds in (10, 15, 20):
