@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from typing import Any
 
 import numpy as np
 
-from locexp.losses import weighting
+from locexp.losses.weighting import methods
+from locexp.losses.weighting.base import GradientWeighting
 
-NAMES = sorted(
-    module.name
-    for module in pkgutil.iter_modules(weighting.__path__)
-    if not module.name.startswith("_") and module.name != "base"
-)
+METHODS = methods()
+NAMES = sorted(METHODS)
 """Every method there is: a new one is tested by what follows without being listed."""
 
 
-def find(name: str) -> type[Any]:
+def find(name: str) -> Any:
     """Return the class of a method."""
-    module = importlib.import_module(f"locexp.losses.weighting.{name}")
-    return getattr(module, "".join(part.capitalize() for part in name.split("_")))
+    return METHODS[name]
 
 
 def on_gradients(name: str) -> bool:
-    from locexp.losses.weighting.base import GradientWeighting
-
     return issubclass(find(name), GradientWeighting)
 
 

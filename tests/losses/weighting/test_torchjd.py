@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -148,7 +149,7 @@ def test_famo(made: Any, scalarization: Any) -> None:
 
     method, scalarizer = made("famo"), scalarization.FAMO(2).double()
     losses = sequence()
-    for before, after in zip(losses, losses[1:], strict=False):
+    for before, after in itertools.pairwise(losses):
         check(method, scalarizer, before)
         method.after_step(*([tf.constant(loss, tf.float64) for loss in pair] for pair in (before, after)))
         scalarizer.update(torch.tensor(after))

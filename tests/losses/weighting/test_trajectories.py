@@ -157,3 +157,22 @@ def test_heads_may_take_the_weights_of_the_trunk() -> None:
     for head, own, weight, slope in zip("cb", STATIC, weights, slopes, strict=True):
         expected = network.weights[f"W{head}"] - reference.RATE * own * weight * slope[f"W{head}"]
         np.testing.assert_allclose(named(made.members[0])[f"W{head}"], expected, atol=1e-9)
+
+
+def test_only_the_named_part_of_the_trunk_is_weighted() -> None:
+    """What both heads share but ``trunk`` does not name follows the plain sum; a, b, c are of what it names."""
+    made = stack([lambda: find("mgda")(trunk=["trunk1/*"])], "float64")
+    network = reference.Network(named(made.members[0]))
+    images, labels, boxes = data()
+    examples = ORDER[0][0]
+    _, slopes = network.gradients(images[examples], labels[examples], boxes[examples])
+    slopes = [{key: own * value for key, value in slope.items()} for own, slope in zip(STATIC, slopes, strict=True)]
+    (row,) = train_epoch(made, ORDER[0][:1])[0]
+    first, second = (reference.flat(slope, ("W1", "b1")) for slope in slopes)
+    weights = reference.mgda(first, second)
+    np.testing.assert_allclose(row[2:], [first @ first, first @ second, second @ second], rtol=1e-9)
+    np.testing.assert_allclose(row[:2], np.array(STATIC) * weights, rtol=1e-9)
+    found = named(made.members[0])
+    for key, shares in (("b1", weights), ("b2", (1, 1)), ("W2", (1, 1))):
+        step = sum(share * slope[key] for share, slope in zip(shares, slopes, strict=True))
+        np.testing.assert_allclose(found[key], network.weights[key] - reference.RATE * step, atol=1e-9)
