@@ -68,9 +68,11 @@ def record(directory: Path) -> dict[str, Any]:
     [
         (),
         ("optimizer=sgd", "optimizer.schedule=one_cycle", "+optimizer.params={momentum: 0.9}", "trainer.keep=last"),
-        ("trainer.precision=mixed_bfloat16", "loss.bbox_weight=20"),
+        ("trainer.precision=mixed_bfloat16", "loss.bbox_weight=20", "loss/weighting=famo"),
+        ("loss/weighting=db_mtl", "trainer.diagnostic_batches=2"),
+        ("loss/weighting=dwa", "model.bbox_head=ordered_corners"),
     ],
-    ids=["adam and dropout", "a schedule and momentum", "bfloat16"],
+    ids=["adam and dropout", "a schedule and momentum", "bfloat16 and famo", "db_mtl", "dwa"],
 )
 def test_a_run_that_goes_on_equals_one_that_was_never_stopped(
     workplace: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
