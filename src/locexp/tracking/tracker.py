@@ -80,7 +80,7 @@ class Tracker:
         return self.problem is None
 
     def _start(self, system_metrics: bool, earlier: Sequence[dict[str, float]]) -> None:
-        with importing():
+        with importing("mlflow"):
             from locexp.tracking.session import Session
 
         session = Session(self._location)

@@ -49,7 +49,7 @@ def start_tensorflow(*, threads: int | str = "auto", precision: str = "float32",
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    with _quiet_stderr(), importing():
+    with _quiet_stderr(), importing("tensorflow"):
         import keras
         import tensorflow as tf
 
