@@ -16,6 +16,7 @@ from hydra.errors import HydraException
 from locexp.config import config_directory, register
 from locexp.errors import RunFailedError, Terminated, UserError
 from locexp.folders import check_writable
+from locexp.record import RECORD
 from locexp.run.compose import composing, explain
 from locexp.run.job import handed_over, run_job
 from locexp.run.resume import resume, resumed_run
@@ -150,7 +151,12 @@ def _check_surroundings(jobs: Sequence[SweepJob], plan: Plan) -> None:
             f"trainer.deterministic={','.join(values)}: TensorFlow takes one value in a process, so it cannot be "
             "swept; give one command for each."
         )
-    check_writable(plan.directory.parent, "hydra.sweep.dir" if plan.is_sweep else "hydra.run.dir")
+    if not plan.is_sweep and (plan.directory / RECORD).exists():
+        raise UserError(
+            f"hydra.run.dir={plan.directory}: holds a run already, and two runs cannot share a folder; give another "
+            f"one, or continue that run with trainer.resume={plan.directory}"
+        )
+    check_writable(plan.directory, "hydra.sweep.dir" if plan.is_sweep else "hydra.run.dir")
     check(location_of(plan.base.tracking))
 
 

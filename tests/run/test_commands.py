@@ -32,7 +32,8 @@ def everything(place: Path) -> list[str]:
         (["data=mnist_5k", "bbox=fixed", "bbox.box=[1,2,3,40]"], "leaves the canvas of 28x28"),
         (["data=mnist_5k", "data.limit=5000"], "data.limit=5000: only 4000 training examples"),
         (["data=file", "data.path=bad.npz"], "data.path="),
-        (["hydra.run.dir=/proc/no/where"], "cannot be written"),
+        (["hydra.run.dir=/proc/x"], "hydra.run.dir=/proc/x: cannot be written"),
+        (["hydra.run.dir=used"], "hydra.run.dir=used: holds a run already"),
         (["tracking.uri=/proc/no/where"], "cannot be written"),
         (["tracking.uri=broken"], "is not a database"),
         (["tracking.uri=http://me:secret@127.0.0.1:9"], "holds a password"),
@@ -44,6 +45,8 @@ def test_bad_input_exits_2_with_one_line_and_writes_nothing(workplace: Path, wor
     (workplace / "bad.npz").write_bytes(b"PK\x03\x04 half")
     (workplace / "broken").mkdir()
     (workplace / "broken" / "mlflow.db").write_bytes(b"no database at all " * 100)
+    (workplace / "used").mkdir()
+    (workplace / "used" / "run.json").write_text("{}")
     before = everything(workplace)
     done = locexp("train", *words, cwd=workplace)
     assert done.returncode == 2, done.stderr
