@@ -14,7 +14,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.errors import HydraException
 
 from locexp.config import config_directory, register
-from locexp.errors import RunFailedError, Terminated, UserError
+from locexp.errors import RunFailedError, Terminated, UserError, said
 from locexp.folders import check_writable
 from locexp.record import RECORD
 from locexp.run.compose import composing, explain
@@ -40,19 +40,14 @@ def train_command(words: Sequence[str]) -> int:
     try:
         _run(words)
     except UserError as error:
-        return _said(f"error: {error}", 2)
+        return said(f"error: {error}", 2)
     except HydraException as error:
-        return _said(f"error: {explain(error, words)}", 2)
+        return said(f"error: {explain(error, words)}", 2)
     except RunFailedError as error:
-        return _said(f"failed: {error}", 1)
+        return said(f"failed: {error}", 1)
     except KeyboardInterrupt:
-        return _said("interrupted", 130)
+        return said("interrupted", 130)
     return 0
-
-
-def _said(text: str, status: int) -> int:
-    print(text, file=sys.stderr)
-    return status
 
 
 def _run(words: Sequence[str]) -> None:

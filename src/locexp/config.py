@@ -25,7 +25,6 @@ SWEEP_KEYS = ("_target_", "seeds", "on_error", "dry_run", "resume")
 """The keys that every sweep has; the others are arguments of its ``_target_``."""
 WITHOUT_EFFECT = ("threads", "checkpoint", "diagnostic_batches", "resume")
 """The keys of ``trainer`` that change nothing about what is trained."""
-MONITORS = ("accuracy", "mean_iou", "loc_acc_50", "loc_acc_75", "center_error_px", "classification_loss", "bbox_loss")
 
 
 @dataclass

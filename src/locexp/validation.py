@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import fields
@@ -11,7 +12,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from locexp.config import (
     GROUPS,
-    MONITORS,
     PRECISIONS,
     SCHEDULES,
     SOURCES,
@@ -22,6 +22,7 @@ from locexp.config import (
 )
 from locexp.errors import UserError, listed, nearest
 from locexp.losses.weighting.base import Weighting
+from locexp.metrics import HEADLINES
 from locexp.targets import check_arguments, find_loss, resolve
 
 
@@ -130,7 +131,8 @@ def _loss(cfg: DictConfig) -> None:
         )
     function = find_loss(loss.bbox_loss)
     params = arguments_of(loss.bbox_loss_params, "loss.bbox_loss_params", needs_target=False)
-    check_arguments(function, params, "loss.bbox_loss_params", given_by_caller=("ground_truth", "prediction", "canvas"))
+    boxes = list(inspect.signature(function).parameters)[:2]  # given by place, so their names are free
+    check_arguments(function, params, "loss.bbox_loss_params", given_by_caller=(*boxes, "canvas"))
     _weighting(cfg)
 
 
@@ -169,7 +171,7 @@ def _trainer(cfg: DictConfig) -> None:
     _require(batches >= 0, "trainer.diagnostic_batches", batches, "a whole number >= 0")
     _choice("trainer.precision", trainer.precision, PRECISIONS)
     _choice("trainer.keep", trainer.keep, ("best", "last"))
-    _choice("trainer.monitor", trainer.monitor, tuple(f"val/{name}" for name in MONITORS))
+    _choice("trainer.monitor", trainer.monitor, tuple(f"val/{name}" for name in HEADLINES))
     threads = trainer.threads
     _require(threads == "auto" or _positive_int(threads), "trainer.threads", threads, "auto, or a whole number >= 1")
     patience = trainer.early_stopping
