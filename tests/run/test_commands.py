@@ -129,6 +129,24 @@ def test_an_exception_fails_the_run(workplace: Path) -> None:
         (["model._target_=mine.unsafe"], "cannot be saved as .keras and loaded again"),
         (["model._target_=mine.one_head"], "expected a functional Keras model with outputs"),
         (["model.filters=[4,4,4,4,4]"], "leave nothing of an image"),
+        (["model._target_=mine.logits"], "classification is no probabilities: for one image its 10 values run from"),
+        (["model._target_=mine.eleven"], "tells 11 classes apart, but the data have 10"),
+        (["model._target_=mine.broken"], "model: broken failed with ZeroDivisionError (division by zero)"),
+        (["loss.bbox_loss=mine.mean_loss"], "loss.bbox_loss=mine.mean_loss: gives shape () for two boxes"),
+        (["loss.bbox_loss=mine.nan_loss"], "gives [nan, nan] for two boxes; expected finite numbers"),
+        (["loss.bbox_loss=mine.crooked_loss"], "crooked_loss: failed with IndexError"),
+        (["+trainer.callbacks.t={_target_: keras.callbacks.EarlyStopping}"], "monitor=val_loss; expected one of val/"),
+        (
+            ["+trainer.callbacks.t={_target_: keras.callbacks.ReduceLROnPlateau, monitor: val_acuracy}"],
+            "Did you mean 'val/accuracy'?",
+        ),
+        (
+            [
+                "+trainer.callbacks.t={_target_: keras.callbacks.LambdaCallback, "
+                "on_train_batch_end: {_target_: mine.one_head, _partial_: true}}"
+            ],
+            "LambdaCallback has batch hooks (on_train_batch_end)",
+        ),
     ],
 )
 def test_what_keras_must_judge_is_refused_before_training(
@@ -139,11 +157,26 @@ def test_what_keras_must_judge_is_refused_before_training(
         "def unsafe(input_shape, num_classes, **keys):\n"
         "    x = keras.Input(input_shape)\n"
         "    y = keras.layers.Flatten()(keras.layers.Lambda(lambda t: t * 2)(x))\n"
-        "    return keras.Model(x, {'classification': keras.layers.Dense(num_classes)(y),"
+        "    return keras.Model(x, {'classification': keras.layers.Dense(num_classes, 'softmax')(y),"
         " 'bbox': keras.layers.Dense(4)(y)})\n"
         "def one_head(input_shape, num_classes, **keys):\n"
         "    x = keras.Input(input_shape)\n"
         "    return keras.Model(x, keras.layers.Dense(4)(keras.layers.Flatten()(x)))\n"
+        "def logits(input_shape, num_classes, activation=None, **keys):\n"
+        "    x = keras.Input(input_shape)\n"
+        "    y = keras.layers.Flatten()(x)\n"
+        "    return keras.Model(x, {'classification': keras.layers.Dense(num_classes, activation)(y),"
+        " 'bbox': keras.layers.Dense(4)(y)})\n"
+        "def eleven(input_shape, num_classes, **keys):\n"
+        "    return logits(input_shape, num_classes + 1, 'softmax')\n"
+        "def broken(input_shape, num_classes, **keys):\n"
+        "    return 1 / 0\n"
+        "def mean_loss(y_true, y_pred):\n"
+        "    return keras.ops.mean(y_true - y_pred)\n"
+        "def nan_loss(y_true, y_pred):\n"
+        "    return keras.ops.sum(keras.ops.sqrt(-1 - y_true), axis=-1)\n"
+        "def crooked_loss(y_true, y_pred):\n"
+        "    return [][0]\n"
     )
     tiny = [word for word in TINY if not word.startswith("model.") or not words[0].startswith("model.")]
     assert train_here(*tiny, *words) == 2

@@ -74,14 +74,14 @@ def train(
             callback.set_params(
                 {"epochs": schedule.epochs, "steps": steps_per_epoch(stack.examples, schedule.batch_size)}
             )
-            _call(callback, "on_train_begin")
+            _call(callback, "on_train_begin", {})
     done = max(len(member.history) for member in stack.members)
     for epoch in range(done + 1, schedule.epochs + 1):
         if all(member.stopped for member in stack.members):
             break
         for member in _active(stack):
             for callback in member.callbacks:
-                _call(callback, "on_epoch_begin", epoch - 1)
+                _call(callback, "on_epoch_begin", epoch - 1, {})
         start = time.perf_counter()
         predictions = _train_epoch(stack, schedule, epoch, observers)
         seconds = time.perf_counter() - start
@@ -104,7 +104,7 @@ def train(
                 observer.on_epoch(index, epoch, metrics)
     for member in stack.members:
         for callback in member.callbacks:
-            _call(callback, "on_train_end")
+            _call(callback, "on_train_end", {})
         # After the callbacks, some of which restore weights of their own choice: what is kept is what is reported.
         if member.best_weights is not None and member.failure is None:
             member.model.set_weights(member.best_weights)
