@@ -113,6 +113,7 @@ def test_bad_input_is_named(word: str) -> None:
         (["bbox=fixed", "bbox.box=a"], r"bbox.box=a: expected"),
         (["bbox=tight", "bbox.box=[1,2,3,4]"], "unknown key; allowed in bbox"),
         (["data=file", "data.path=missing.npz"], "data.path=missing.npz: expected an existing"),
+        (["data=file", "data.path="], "data.path=: expected an existing"),
         (["data=mnist_5k", "data.source=cache"], "expected auto or bundled"),
         (
             ["loss.bbox_loss=smooth_l1", "+loss.bbox_loss_params.delta_px=-1"],

@@ -97,7 +97,12 @@ def _data(cfg: DictConfig) -> None:
     _require(is_fraction or validation == "test", "data.validation", validation, "a fraction in (0, 1), or test")
     _require(0 <= data.split_seed < 2**31, "data.split_seed", data.split_seed, "a whole number from 0 to 2147483647")
     if data.path is not None:
-        _require(Path(data.path).exists(), "data.path", data.path, "an existing .npz file or folder of IDX files")
+        _require(
+            bool(data.path.strip()) and Path(data.path).exists(),
+            "data.path",
+            data.path,
+            "an existing .npz file or folder of IDX files",
+        )
 
 
 def _bbox(cfg: DictConfig) -> None:

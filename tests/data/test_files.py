@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import pickle
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,7 @@ LABELS = np.zeros(4, np.int64)
     [
         ({"x_train": IMAGES}, "has no array y_train"),
         ({"x_trian": IMAGES, "y_train": LABELS}, "Did you mean 'x_trian'"),
+        ({"X_TRAIN": IMAGES, "y_train": LABELS}, "Did you mean 'X_TRAIN'"),
         ({"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES}, "only one of x_test and y_test"),
         ({"x_train": IMAGES[:, :, :0], "y_train": LABELS}, "images have shape"),
         ({"x_train": np.zeros((4, 8, 8, 3), np.uint8), "y_train": LABELS}, "images have shape"),
@@ -107,10 +109,30 @@ def test_truncated_npz(tmp_path: Path, kept: int) -> None:
         load(path=str(tmp_path / "a.npz"))
 
 
-def test_npz_with_flipped_bytes(tmp_path: Path) -> None:
+def flipped(content: bytearray) -> None:
+    content[200:220] = b"x" * 20
+
+
+def encrypted(content: bytearray) -> None:
+    for mark, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(mark) + place] |= 1
+
+
+def of_an_unknown_method(content: bytearray) -> None:
+    for mark, place in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        content[content.index(mark) + place] = 99
+
+
+def of_petabytes(content: bytearray) -> None:
+    start = content.index(b"(4, 8, 8)")
+    content[start : start + 20] = b"(999999999999999,), "
+
+
+@pytest.mark.parametrize("spoil", [flipped, encrypted, of_an_unknown_method, of_petabytes])
+def test_corrupt_npz(tmp_path: Path, spoil: Callable[[bytearray], None]) -> None:
     np.savez(tmp_path / "a.npz", x_train=IMAGES, y_train=LABELS)
     content = bytearray((tmp_path / "a.npz").read_bytes())
-    content[200:220] = b"x" * 20
+    spoil(content)
     (tmp_path / "a.npz").write_bytes(content)
     with pytest.raises(UserError, match="corrupt"):
         load(path=str(tmp_path / "a.npz"))
