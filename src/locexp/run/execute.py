@@ -254,7 +254,7 @@ def _train_and_report(
     if h5 is not None:
         save_checked(member.model, directory / h5, images)
     report.write_tables(directory / "tables", test)
-    floor = problem.floors["mean_iou"]
+    floor = problem.validation_floor
     record.notes += report.write_pictures(directory / "pictures", images, test, member.history, best, floor)
     screen.line()
     for line in final_table(record):

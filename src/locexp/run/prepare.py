@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from locexp.bbox.scenes import Scenes
 from locexp.data.arrays import Dataset, Split, sha256
-from locexp.data.load import load_dataset
+from locexp.data.load import load_dataset, naming
 from locexp.errors import UserError, first_line
 from locexp.metrics import floors
 from locexp.run.saving import check_round_trip
@@ -38,6 +38,7 @@ class Problem:
         scenes_digest: sha256 over the images and boxes of the three, in hexadecimal.
         constant_targets: every training box is the same, so localization is trivial.
         floors: of the test part, see :func:`locexp.metrics.floors`.
+        validation_floor: mean IoU of the constant box on the validation part.
     """
 
     dataset: Dataset
@@ -45,6 +46,7 @@ class Problem:
     scenes_digest: str
     constant_targets: bool
     floors: dict[str, float]
+    validation_floor: float
 
     def arrays(self, part: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return images, labels and boxes of ``train``, ``validation`` or ``test``."""
@@ -74,23 +76,18 @@ def _load_problem(yaml: str) -> Problem:
     dataset = load_dataset(cfg.data)
     strategy = make(cfg.bbox, "bbox", skip=("scene_seed",))
     seed = int(cfg.bbox.get("scene_seed", 0))
-    scenes = {
-        "train": strategy.compose(dataset.train.images, split="train", scene_seed=seed),
-        "test": strategy.compose(dataset.test.images, split="test", scene_seed=seed),
-    }
-    scenes["validation"] = (
-        scenes["test"]
-        if dataset.validation_is_test
-        else strategy.compose(dataset.validation.images, split="validation", scene_seed=seed)
-    )
-    boxes = scenes["train"].boxes
     parts = ("train", "test") if dataset.validation_is_test else ("train", "validation", "test")
+    with naming(cfg.data.path):
+        scenes = {part: strategy.compose(getattr(dataset, part).images, split=part, scene_seed=seed) for part in parts}
+    scenes.setdefault("validation", scenes["test"])
+    boxes = scenes["train"].boxes
     return Problem(
         dataset=dataset,
         scenes=scenes,
         scenes_digest=sha256(*(array for part in parts for array in (scenes[part].images, scenes[part].boxes))),
         constant_targets=bool(np.ptp(boxes, axis=0).max() == 0),
         floors=floors(boxes, scenes["test"].boxes),
+        validation_floor=floors(boxes, scenes["validation"].boxes)["mean_iou"],
     )
 
 

@@ -64,7 +64,8 @@ def write_pictures(
     Args:
         images: the test images, uint8 (n, height, width).
         test: what was predicted for them.
-        history, best, floor: see :func:`final_metrics`.
+        history, best: see :func:`final_metrics`.
+        floor: mean IoU of the constant box on the validation part.
 
     Returns:
         What could not be drawn, in words.
