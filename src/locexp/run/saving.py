@@ -39,7 +39,8 @@ def check_round_trip(model: Any, images: np.ndarray, h5: str | None, num_classes
             except Exception as error:
                 raise UserError(
                     f"model: the network cannot be saved as {Path(name).suffix} and loaded again by Keras "
-                    f"({first_line(error)}). Build it from plain layers, or register your own with keras.saving.register_keras_serializable."
+                    f"({first_line(error)}). Build it from plain layers, or register your own with "
+                    "keras.saving.register_keras_serializable."
                 ) from error
             if not difference <= TOLERANCE:
                 raise UserError(
