@@ -17,7 +17,7 @@ from locexp.config import config_directory, register
 from locexp.errors import RunFailedError, Terminated, UserError, said
 from locexp.folders import check_writable
 from locexp.record import RECORD
-from locexp.run.compose import composing, explain
+from locexp.run.compose import check_groups, composing, explain, opened
 from locexp.run.job import handed_over, run_job
 from locexp.run.resume import resume, resumed_run
 from locexp.run.screen import Screen
@@ -58,6 +58,7 @@ def _run(words: Sequence[str]) -> None:
     parser.prog = "python -m locexp.train"
     arguments = parser.parse_intermixed_args(list(words))
     flags = [word for word in words if word not in arguments.overrides]
+    check_groups(arguments.overrides)
     if any(getattr(arguments, name) for name in ("help", "hydra_help", "cfg", "info", "shell_completion")):
         _call_hydra(flags, arguments.overrides)
         return
@@ -131,7 +132,7 @@ def _run_jobs(
 
 def _call_hydra(flags: Sequence[str], words: Sequence[str]) -> None:
     # Hydra's own parser takes no overrides on both sides of a flag.
-    program, sys.argv = sys.argv, ["locexp.train", *flags, *words]
+    program, sys.argv = sys.argv, ["locexp.train", *flags, *opened(words)]
     try:
         hydra.main(config_path=str(config_directory()), config_name="config", version_base="1.3")(run_job)()
     finally:

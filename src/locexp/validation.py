@@ -25,6 +25,15 @@ from locexp.losses.weighting.base import Weighting
 from locexp.metrics import HEADLINES
 from locexp.targets import check_arguments, find_loss, resolve
 
+_SHARE = (lambda value: 0 <= value < 1, "a number in [0, 1)")
+_POSITIVE = (lambda value: value > 0, "a finite number > 0, or null")
+OPTIMIZER_RANGES: dict[str, tuple[Callable[[float], bool], str]] = {
+    **dict.fromkeys(("beta_1", "beta_2", "momentum"), _SHARE),
+    **dict.fromkeys(("clipnorm", "clipvalue", "global_clipnorm"), _POSITIVE),
+    "weight_decay": (lambda value: value >= 0, "a finite number >= 0, or null"),
+}
+"""What Keras takes without a word for these arguments of an optimizer, and then trains nonsense with."""
+
 
 def _require(ok: bool, key: str, given: object, allowed: str) -> None:
     if not ok:
@@ -164,6 +173,10 @@ def _optimizer(cfg: DictConfig) -> None:
     rate = optimizer.learning_rate
     _require(math.isfinite(rate) and rate > 0, "optimizer.learning_rate", rate, "a finite number > 0")
     _choice("optimizer.schedule", optimizer.schedule, SCHEDULES)
+    for name, (ok, allowed) in OPTIMIZER_RANGES.items():
+        value = optimizer.params.get(name)
+        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        _require(value is None or (number and ok(value)), f"optimizer.params.{name}", value, allowed)
     if not str(optimizer._target_).startswith("keras."):
         resolve(optimizer._target_, "optimizer._target_")
 

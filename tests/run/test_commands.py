@@ -27,6 +27,8 @@ def everything(place: Path) -> list[str]:
         (["--multirun", "loss.bbox_weight=0.1,-1"], "loss.bbox_weight=-1.0: expected"),
         (["--multirun", "trainer.epochs=1", "data=mnst"], "Did you mean 'mnist'?"),
         (["--cfg", "job", "data=mnst"], "Did you mean 'mnist'?"),
+        (["model=null"], "model=null: expected one of cnn."),
+        (["--cfg", "job", "bbox=3"], "bbox=3: expected one of fixed, tight."),
         (["--config-dir", "nowhere"], "--config-dir nowhere: there is no such folder"),
         (["tracking.uri=http://127.0.0.1:9"], "tracking.uri=http://127.0.0.1:9: [Errno 111] Connection refused"),
         (["data=mnist_5k", "bbox=fixed", "bbox.box=[1,2,3,40]"], "leaves the canvas of 28x28"),
