@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,13 @@ def everything(place: Path) -> list[str]:
         (["--cfg", "job", "bbox=3"], "bbox=3: expected one of fixed, tight."),
         (["--config-dir", "nowhere"], "--config-dir nowhere: there is no such folder"),
         (["tracking.uri=http://127.0.0.1:9"], "tracking.uri=http://127.0.0.1:9: [Errno 111] Connection refused"),
+        (
+            ["tracking.uri=postgresql://me:secret@127.0.0.1:9/x"],
+            "postgresql://127.0.0.1:9/x: [Errno 111] Connection refused",
+        ),
+        (["tracking.uri=sqlite://x.db"], "tracking.uri=sqlite://x.db: expected three slashes"),
+        (["tracking.uri='http://'"], "tracking.uri=http://: expected an address with a host"),
+        (["tracking.uri=http://foo:bar:baz"], "tracking.uri=http://foo:bar:baz: expected an address with a host"),
         (["data=mnist_5k", "bbox=fixed", "bbox.box=[1,2,3,40]"], "leaves the canvas of 28x28"),
         (["data=mnist_5k", "data.limit=5000"], "data.limit=5000: only 4000 training examples"),
         (["data=file", "data.path=bad.npz"], "data.path="),
@@ -105,7 +113,7 @@ def test_divergence_fails_the_run_and_says_at_which_step(workplace: Path, capsys
     assert "not finite" in run.data.tags["error"]
 
 
-def test_an_exception_fails_the_run(workplace: Path) -> None:
+def test_an_exception_fails_the_run(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from mlflow import MlflowClient
 
     (workplace / "mine.py").write_text(
@@ -115,6 +123,9 @@ def test_an_exception_fails_the_run(workplace: Path) -> None:
         "        raise ZeroDivisionError('ouch')\n"
     )
     assert train_here(*TINY, "+trainer.callbacks.mine={_target_: mine.Clumsy}") == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line == "failed: trainer.callbacks: Clumsy failed in on_epoch_end: ouch"
+    assert "ZeroDivisionError: ouch" in (only_run(workplace) / "train.log").read_text()
     record = json.loads((only_run(workplace) / "run.json").read_text())
     assert record["status"] == "FAILED"
     assert "Clumsy failed in on_epoch_end: ouch" in record["error"]
@@ -252,6 +263,18 @@ def test_log_refuses_what_is_no_run(workplace: Path) -> None:
         assert (done.returncode, message in done.stderr) == (2, True), done.stderr
 
 
+def test_a_store_that_cannot_be_opened_fails_the_run(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Something listens, so the run starts; but it is no database, or its driver is not installed."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        uri = f"postgresql+none://127.0.0.1:{listener.getsockname()[1]}/x"
+        assert train_here(*TINY, "trainer.epochs=500", f"tracking.uri={uri}") == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith(f"failed: tracking.uri={uri}: cannot be opened (")
+    assert json.loads((only_run(workplace) / "run.json").read_text())["status"] == "FAILED"
+
+
 def test_a_lost_server_costs_no_result(workplace: Path, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     """The server is shot after the first epochs; training goes on; the files are logged when it is back."""
     import threading
@@ -271,6 +294,7 @@ def test_a_lost_server_costs_no_result(workplace: Path, server: Server, capsys: 
     directory = only_run(workplace)
     assert f"python -m locexp.log {directory}" in said.out
     assert "failed: not all results reached" in said.err
+    assert "Connection refused)" in said.err
     record = json.loads((directory / "run.json").read_text())
     assert (record["status"], record["logged"], epochs(workplace)) == ("FINISHED", False, 25)
     assert (directory / "model.keras").is_file()
