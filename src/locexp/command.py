@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -18,7 +20,7 @@ from locexp.errors import RunFailedError, Terminated, UserError, said
 from locexp.folders import check_writable
 from locexp.record import RECORD
 from locexp.run.compose import check_groups, composing, explain, opened
-from locexp.run.job import handed_over, run_job
+from locexp.run.job import failures, handed_over, run_job
 from locexp.run.resume import resume, resumed_run
 from locexp.run.screen import Screen
 from locexp.sweep.conduct import Conductor
@@ -137,6 +139,8 @@ def _call_hydra(flags: Sequence[str], words: Sequence[str]) -> None:
         hydra.main(config_path=str(config_directory()), config_name="config", version_base="1.3")(run_job)()
     finally:
         sys.argv = program
+    if failures:
+        raise failures.pop()
 
 
 def _check_surroundings(jobs: Sequence[SweepJob], plan: Plan) -> None:
@@ -167,13 +171,28 @@ def _prepare(jobs: Sequence[SweepJob]) -> Prepared:
 
     made: dict[str, Prepared] = {}
     settings = _settings(jobs)
-    for job in settings:
-        load_problem(job.cfg)
+    with _downloads_shown():
+        for job in settings:
+            load_problem(job.cfg)
     for job in settings:
         shape = str((job.cfg.data, job.cfg.bbox, job.cfg.model, job.cfg.optimizer, job.cfg.trainer.callbacks))
         if shape not in made:
             made[shape] = prepare(job.cfg)
     return next(iter(made.values()))
+
+
+@contextlib.contextmanager
+def _downloads_shown() -> Iterator[None]:
+    """Show on the screen what :mod:`locexp.data.sources` logs: that a download has begun, which may take minutes."""
+    log = logging.getLogger("locexp.data.sources")
+    handler, level = logging.StreamHandler(sys.stdout), log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
 
 
 def _digests(job: SweepJob) -> tuple[str, str]:
