@@ -172,6 +172,11 @@ def corrupt(directory: Path, how: str) -> None:
         path.write_bytes(pickle.dumps(Trap()))
     elif how == "a pickle inside":
         np.savez(path, about=np.array([Trap()], dtype=object), allow_pickle=True)
+    elif how == "an unknown compression":
+        content = bytearray(path.read_bytes())
+        for mark, place in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+            content[content.index(mark) + place] = 99
+        path.write_bytes(content)
     elif how == "another configuration":
         file = directory / "config" / "resolved.yaml"
         file.write_text(file.read_text().replace("bbox_weight: 0.5", "bbox_weight: 5.0"))
@@ -197,6 +202,7 @@ def test_what_cannot_go_on_is_refused_and_left_as_it_was(workplace: Path, capsys
         "no checkpoint": "holds no checkpoint.npz, so there is nothing to continue from",
         "half a checkpoint": "is not a whole checkpoint",
         "a pickle": "is not a whole checkpoint",
+        "an unknown compression": "is not a whole checkpoint",
         "a pickle inside": "is not a whole checkpoint",
         "another configuration": "loss.bbox_weight was 0.5, is 5.0",
         "no configuration": "resolved.yaml: cannot be read",

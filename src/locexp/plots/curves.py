@@ -22,7 +22,7 @@ def learning_curves(history: list[dict[str, float]], best_epoch: int, floor: flo
     Args:
         history: one row an epoch with ``epoch``, ``train/…`` and ``val/…``; at least one.
         best_epoch: marked by a line.
-        floor: mean IoU of the constant box, marked in its panel.
+        floor: mean IoU of the constant box on the validation part, marked in its panel.
     """
     # Fixed margins: a layout that is worked out draws everything twice.
     figure = Figure(figsize=(11, 6))
@@ -34,7 +34,7 @@ def learning_curves(history: list[dict[str, float]], best_epoch: int, floor: flo
             axes.plot(epochs, [row[f"{part}/{name}"] for row in history], style, label=label, markersize=4)
         axes.axvline(best_epoch, color="gray", linewidth=0.8, linestyle=":")
         if name == "mean_iou":
-            axes.axhline(floor, color="black", linewidth=0.8, linestyle="-.", label="constant box")
+            axes.axhline(floor, color="black", linewidth=0.8, linestyle="-.", label="constant box (validation)")
             axes.legend(fontsize=8)
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("epoch")
