@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable
 
 
@@ -22,14 +23,26 @@ class Terminated(SystemExit):
 
 
 def nearest(given: str, allowed: Iterable[str]) -> str:
-    """Return ``" Did you mean 'x'?"`` for the closest allowed name, or an empty string."""
-    close = difflib.get_close_matches(given, list(allowed), n=1, cutoff=0.6)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    """Return ``" Did you mean 'x'?"`` for the closest allowed name, whatever its case, or an empty string."""
+    names = {name.lower(): name for name in allowed}
+    close = difflib.get_close_matches(given.lower(), names, n=1, cutoff=0.6)
+    return f" Did you mean {names[close[0]]!r}?" if close else ""
 
 
-def first_line(problem: object, most: int = 200) -> str:
-    """Return the first line of an exception or of another text, cut short; its type's name where it has no text."""
-    return (str(problem).strip() or type(problem).__name__).splitlines()[0][:most]
+def first_line(problem: object, most: int | None = None) -> str:
+    """Return the first line of an error or of another text, without its full stop; its type where it says nothing.
+
+    Args:
+        problem: an exception, or a text.
+        most: how many characters are kept; ``None`` for all.
+    """
+    return (str(problem).strip() or type(problem).__name__).splitlines()[0].rstrip(".")[:most]
+
+
+def said(text: str, status: int) -> int:
+    """Write the last word of a command to the screen; returns its exit status."""
+    print(text, file=sys.stderr)
+    return status
 
 
 def listed(names: Iterable[object]) -> str:

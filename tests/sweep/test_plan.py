@@ -91,6 +91,7 @@ def test_the_replay_follows_from_the_results_with_fresh_seeds() -> None:
         assert plan.next_stage(results) == []
 
 
+@pytest.mark.extra
 def test_the_search_repeats_itself_given_equal_results() -> None:
     pytest.importorskip("optuna")
 

@@ -144,7 +144,9 @@ class Conductor:
         except UserError:
             raise
         except Exception as error:
-            raise UserError(f"tracking.uri={self.location.uri}: cannot be opened ({first_line(error)}).") from error
+            raise UserError(
+                f"tracking.uri={self.location.uri}: cannot be opened ({first_line(error, 200)})."
+            ) from error
         self._record.run_id, self._record.experiment_id = self._session.run_id, self._session.experiment_id
         self._record.write(self.directory)
         self._write_list()
@@ -173,7 +175,7 @@ class Conductor:
         try:
             self._session.log_file(self.directory / LIST, str(LIST.parent))
         except Exception as error:  # the server was lost: the files hold everything
-            logger.warning("the list of jobs is not in the store yet (%s)", first_line(error))
+            logger.warning("the list of jobs is not in the store yet (%s)", first_line(error, 200))
 
     def _introduce(self, how: LaunchPlan) -> None:
         jobs = self.plan.jobs

@@ -46,7 +46,7 @@ def compare(location: Location, sweep_id: str, screen: Screen) -> None:
         lines = try_to_compare(reader, reader.sweep(sweep_id))
     except Exception as error:  # the server was lost
         logger.info("the comparison failed", exc_info=True)
-        lines = [f"note     not compared: {first_line(error)}"]
+        lines = [f"note     not compared: {first_line(error, 200)}"]
     for line in lines:
         screen.line(line)
 
@@ -79,7 +79,7 @@ def conclude(
     say(f"\n{record.status:8} {len(finished)} of {len(ends)} jobs have finished, in {took}")
     for end in ends:
         if end.reason is not None and end.directory is not None:
-            say(f"failed   {end.name}: {first_line(end.reason)}  ({end.directory / 'train.log'})")
+            say(f"failed   {end.name}: {first_line(end.reason, 200)}  ({end.directory / 'train.log'})")
     if len(finished) < len(ends):
         places = "".join(f" {word}" for word in words if word.startswith(PLACES))
         say(f"Resume   python -m locexp.train sweep.resume={sweep_id}{places}")
