@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pkgutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from locexp.errors import Terminated
 from tests.conftest import TINY, locexp, train_here, wait_until
 
 GRID = ("--multirun", "loss.bbox_weight=0.5,20", "seed=1,2")
@@ -240,6 +242,44 @@ def test_a_sweep_lost_with_its_store_is_logged_from_its_files(workplace: Path) -
     children = runs(workplace, "tags.kind = 'run'")
     assert {run.info.run_name: run.data.metrics["test/accuracy"] for run in children} == told
     assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
+
+
+@pytest.mark.parametrize(
+    ("where", "stop", "status"),
+    [
+        ("locexp.tracking.session.Session.start", Terminated, 143),
+        ("locexp.analysis.compare.try_to_compare", KeyboardInterrupt, 130),
+    ],
+    ids=["SIGTERM in the opening", "Ctrl-C in the comparison"],
+)
+def test_a_sweep_that_is_stopped_between_its_jobs_is_closed(
+    workplace: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    where: str,
+    stop: type[BaseException],
+    status: int,
+) -> None:
+    original, signals = pkgutil.resolve_name(where), [stop]
+
+    def stopped_once(*arguments: Any, **named: Any) -> Any:
+        if signals:
+            raise signals.pop()
+        return original(*arguments, **named)
+
+    monkeypatch.setattr(where, stopped_once)
+    try:
+        ended = train_here(*TINY, "--multirun", "loss.bbox_weight=0.5")
+    except Terminated as error:
+        ended = int(str(error.code))
+    assert ended == status
+    assert "Resume   python -m" in capsys.readouterr().out
+    assert parent_of(workplace).info.status == "KILLED"
+    (record,) = workplace.glob("multirun/*/*/run.json")
+    assert json.loads(record.read_text())["status"] == "KILLED"
+    assert train_here("sweep.resume=last") == 0
+    assert parent_of(workplace).info.status == "FINISHED"
+    assert len(runs(workplace)) == 2
 
 
 # Kills: a real process, a real SIGKILL.

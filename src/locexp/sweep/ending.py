@@ -79,7 +79,7 @@ def conclude(
     for end in ends:
         if end.reason is not None and end.directory is not None:
             say(f"failed   {end.name}: {end.reason.splitlines()[0][:200]}  ({end.directory / 'train.log'})")
-    if len(finished) < len(ends):
+    if len(finished) < len(ends) or record.status == "KILLED":
         places = "".join(f" {word}" for word in words if word.startswith(PLACES))
         say(f"Resume   python -m locexp.train sweep.resume={sweep_id}{places}")
     if not record.logged or unlogged:
