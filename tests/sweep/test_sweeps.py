@@ -248,11 +248,12 @@ def test_a_sweep_lost_with_its_store_is_logged_from_its_files(workplace: Path) -
     ("where", "stop", "status"),
     [
         ("locexp.tracking.session.Session.start", Terminated, 143),
+        ("locexp.tracking.tracker.Tracker.finish", KeyboardInterrupt, 130),
         ("locexp.analysis.compare.try_to_compare", KeyboardInterrupt, 130),
     ],
-    ids=["SIGTERM in the opening", "Ctrl-C in the comparison"],
+    ids=["SIGTERM in the opening", "Ctrl-C before a job is logged", "Ctrl-C in the comparison"],
 )
-def test_a_sweep_that_is_stopped_between_its_jobs_is_closed(
+def test_a_sweep_that_is_stopped_outside_of_its_trainings_is_closed(
     workplace: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -274,7 +275,11 @@ def test_a_sweep_that_is_stopped_between_its_jobs_is_closed(
         ended = int(str(error.code))
     assert ended == status
     assert "Resume   python -m" in capsys.readouterr().out
-    assert parent_of(workplace).info.status == "KILLED"
+    parent = parent_of(workplace)
+    assert parent.info.status == "KILLED"
+    children = runs(workplace, "tags.kind = 'run'")
+    assert {run.info.status for run in children} <= {"FINISHED"}
+    assert parent.data.metrics == {"sweep/jobs": 1, "sweep/finished": len(children), "sweep/failed": 0}
     (record,) = workplace.glob("multirun/*/*/run.json")
     assert json.loads(record.read_text())["status"] == "KILLED"
     assert train_here("sweep.resume=last") == 0

@@ -14,11 +14,12 @@ from locexp.run.link import LIST, link_words, quoted
 from locexp.run.screen import Screen
 from locexp.sweep.ending import compare, conclude
 from locexp.sweep.launching import LaunchPlan, end_workers, launch_plan
+from locexp.sweep.mending import close_dead, mend
 from locexp.sweep.outcomes import Outcomes
 from locexp.sweep.parent import Parent
 from locexp.sweep.plan import Plan, SweepJob
 from locexp.sweep.progress import Progress
-from locexp.sweep.stored import StoredSweep, close_dead, mend
+from locexp.sweep.stored import StoredSweep
 from locexp.tracking.location import location_of
 
 logger = logging.getLogger(__name__)
@@ -151,15 +152,20 @@ class Conductor:
             places = [(job, self._place(job)) for job in batch]
             progress.watch(places)
             problem: Exception | None = None
+            stopped = False
             try:
                 launcher.launch([self._words_of(job, place, how) for job, place in places], batch[0].index)
             except Exception as error:  # a worker was killed, or the launcher itself failed
                 logger.info("the launcher failed", exc_info=True)
                 problem = error
+            except (KeyboardInterrupt, Terminated):
+                stopped = True
+                end_workers()
+                raise
             finally:
-                close_dead([place for _, place in places])
+                close_dead([place for _, place in places], stopped=stopped)
                 progress.end()
-            unstarted = [job for job, place in places if not self._outcomes.settle(job, place)]
+                unstarted = [job for job, place in places if not self._outcomes.settle(job, place, stopped=stopped)]
             if unstarted and len(unstarted) == len(batch):
                 reason = (
                     (str(problem).strip() or type(problem).__name__).splitlines()[0] if problem else "no reason known"

@@ -38,12 +38,18 @@ class Outcomes:
         """Return the jobs that have not finished."""
         return [job for job in jobs if job.key not in self.done]
 
-    def settle(self, job: SweepJob, place: Path) -> bool:
-        """Take the outcome of a job that was launched into a folder; returns whether it had started at all."""
+    def settle(self, job: SweepJob, place: Path, *, stopped: bool) -> bool:
+        """Take the outcome of a job that was launched into a folder; returns whether it had started at all.
+
+        Args:
+            job: that was launched.
+            place: its folder.
+            stopped: the whole sweep was, so that a job which ended with it did not fail.
+        """
         record = read_record(place)
         if record is None:
             log = place / "train.log"
-            if log.is_file() and log.stat().st_size:
+            if log.is_file() and log.stat().st_size and not stopped:
                 self.fail(job, place, "ended before it left a record; see its train.log")
                 return True
             return False
@@ -51,7 +57,7 @@ class Outcomes:
             self.done[job.key] = record.run_id or ""
             self.results[job.key] = validation(record.metrics)
             self.unlogged += not record.logged
-        else:
+        elif record.status != "KILLED" or not stopped:
             self.fail(job, place, f"{record.status}: {record.error}")
         return True
 

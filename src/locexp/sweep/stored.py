@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
-from locexp.errors import RunFailedError, UserError, listed
+from locexp.errors import UserError, listed
 from locexp.process import is_alive
 from locexp.run.link import LIST
 from locexp.sweep.plan import Key, SweepJob
-from locexp.sweep.progress import read_record
 
 if TYPE_CHECKING:
     from locexp.tracking.reading import Reader, StoredRun
-
-logger = logging.getLogger(__name__)
 
 BESIDE = ("tracking.", "hydra/launcher", "hydra.launcher", "sweep.on_error", "sweep.dry_run", "sweep.presume_dead")
 """What may stand beside ``sweep.resume``: where the sweep is, and how the rest of it is run."""
@@ -37,7 +30,6 @@ class StoredSweep:
         jobs: the stored list.
         finished: the runs that have finished, by what names a job.
         dead: runs that are RUNNING in the store though their process has gone.
-        failures: jobs that ended otherwise, and have not finished since.
     """
 
     parent: StoredRun
@@ -148,59 +140,12 @@ def load(reader: Reader, identity: str, *, presume_dead: bool) -> StoredSweep:
                 "or stop it first."
             )
     sweep.dead = [run for run in children if run.status == "RUNNING"]
-    sweep.finished = _finished(children)
+    sweep.finished = finished_runs(children)
     return sweep
 
 
-def mend(reader: Reader, sweep: StoredSweep) -> list[str]:
-    """Close the runs whose process died and log what lies finished in folders; returns what was done, in words."""
-    from locexp.run.relog import relog
-
-    done = []
-    for run in sweep.dead:
-        directory = Path(run.tags.get("directory", ""))
-        try:
-            done.append(relog(str(directory), None))
-        except (UserError, RunFailedError):
-            reader.client.set_terminated(run.run_id, "KILLED")
-            done.append(f"{run.name}: its process has gone; it is KILLED now.")
-    for path in sorted(sweep.directory.glob("*/run.json")):
-        try:
-            record = json.loads(path.read_text())
-        except ValueError:
-            continue
-        if record["status"] == "FINISHED" and not record["logged"]:
-            done.append(relog(str(path.parent), None))
-    if done:
-        sweep.finished = _finished(reader.children(sweep.sweep_id))
-    sweep.dead = []
-    return done
-
-
-def close_dead(places: Sequence[Path]) -> None:
-    """Close the records of runs that were killed: stop what still runs in these folders, then log it as KILLED."""
-    from locexp.run.relog import relog
-
-    for place in places:
-        record = read_record(place)
-        if record is None or record.status != "RUNNING":
-            continue
-        if is_alive(record.tags) and int(record.tags["pid"]) != os.getpid():
-            process = psutil.Process(int(record.tags["pid"]))
-            process.terminate()
-            psutil.wait_procs([process], timeout=10)
-        elif is_alive(record.tags):  # this process: the record could not be closed
-            record.tags["pid"] = "0"
-            record.write(place)
-        try:
-            relog(str(place), None)
-        except (UserError, RunFailedError) as error:
-            logger.warning("%s", error)
-            record.status, record.error = "KILLED", "ended without closing its record"
-            record.write(place)
-
-
-def _finished(children: Sequence[StoredRun]) -> dict[Key, StoredRun]:
+def finished_runs(children: Sequence[StoredRun]) -> dict[Key, StoredRun]:
+    """Return the runs that have finished, by what names their jobs; the latest where there are several."""
     found: dict[Key, StoredRun] = {}
     for run in children:
         if run.status == "FINISHED":
