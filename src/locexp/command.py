@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -21,9 +22,10 @@ from locexp.run.job import handed_over, run_job
 from locexp.run.resume import resume, resumed_run
 from locexp.run.screen import Screen
 from locexp.sweep.conduct import Conductor
+from locexp.sweep.guard import check_free, held
 from locexp.sweep.listing import list_jobs
 from locexp.sweep.plan import Plan, SweepJob
-from locexp.sweep.stored import StoredSweep, load, resumed_words
+from locexp.sweep.stored import StoredSweep, known_sweep, load, resumed_words
 from locexp.tracking.location import check, location_of
 
 if TYPE_CHECKING:
@@ -79,20 +81,29 @@ def _run(words: Sequence[str]) -> None:
         return
     if arguments.multirun or arguments.config_dir:
         raise UserError("--multirun and --config-dir are stored with the sweep: leave them out beside sweep.resume.")
-    identity, beside = resumed
+    _resume_sweep(*resumed)
+
+
+def _resume_sweep(identity: str, beside: list[str]) -> None:
+    """Replay the stored list of a sweep; nobody else does until this ends."""
     with composing() as composer:
         settings = composer.compose(_plain(beside)).cfg
     location = location_of(settings.tracking)
     check(location)
     from locexp.tracking.reading import Reader
 
-    presume = "presume_dead=true" in " ".join(beside)
-    stored = load(Reader(location), identity, presume_dead=presume)
-    beside = [word for word in beside if "sweep.presume_dead" not in word]
-    given = {word.lstrip("+~").partition("=")[0] for word in beside}
-    kept = [word for word in stored.words if word.lstrip("+~").partition("=")[0] not in given]
-    flags = ["--config-dir", stored.config_dir] if stored.config_dir else []
-    _run_jobs(flags, [*kept, *beside], stored.multirun, stored.config_dir, None, stored)
+    reader = Reader(location)
+    sweep_id, directory = known_sweep(reader, identity)
+    with contextlib.ExitStack() as stack:
+        if directory.is_dir() and not settings.sweep.dry_run:
+            stack.enter_context(held(directory, f"sweep.resume={sweep_id}"))
+        presume = "presume_dead=true" in " ".join(beside)
+        stored = load(reader, sweep_id, presume_dead=presume)
+        beside = [word for word in beside if "sweep.presume_dead" not in word]
+        given = {word.lstrip("+~").partition("=")[0] for word in beside}
+        kept = [word for word in stored.words if word.lstrip("+~").partition("=")[0] not in given]
+        flags = ["--config-dir", stored.config_dir] if stored.config_dir else []
+        _run_jobs(flags, [*kept, *beside], stored.multirun, stored.config_dir, None, stored)
 
 
 def _plain(words: Sequence[str]) -> list[str]:
@@ -114,6 +125,8 @@ def _run_jobs(
         jobs = plan.next_stage({})
     if stored is not None:
         stored.check(jobs)
+    elif plan.is_sweep:
+        check_free(plan.directory)
     _check_surroundings(jobs, plan)
     if plan.base.sweep.dry_run:
         list_jobs(plan, jobs, stored, Screen())

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock, Timeout
 
 from locexp.errors import Terminated
+from locexp.sweep.guard import LOCK
 from tests.conftest import TINY, locexp, train_here, wait_until
 
 GRID = ("--multirun", "loss.bbox_weight=0.5,20", "seed=1,2")
@@ -144,6 +146,37 @@ def test_what_cannot_be_resumed_is_refused_and_nothing_changes(
     assert {name for name in everything(place) if "mlflow.db-" not in name} == {
         name for name in before if "mlflow.db-" not in name
     }
+
+
+def test_a_sweep_is_resumed_by_one_command_at_a_time(
+    done: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place, _ = done
+    monkeypatch.chdir(place)
+    directory = Path(parent_of(place).data.tags["directory"])
+    loaded: list[object] = []
+    monkeypatch.setattr("locexp.run.prepare.load_problem", loaded.append)
+    with FileLock(directory / LOCK):
+        assert train_here("sweep.resume=last") == 2
+        said = capsys.readouterr().err
+        assert f"sweep.resume={sweep_id(place)}: another command is still running this sweep" in said
+        assert len(said.splitlines()) == 1
+        assert loaded == []
+        assert train_here("sweep.resume=last", "sweep.dry_run=true") == 0  # only looks
+
+
+def test_a_folder_holds_one_sweep(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ids come not from the folder's name, so equal names do not mix, and a dot in it does no harm."""
+    for parent in "ab":
+        assert train_here(*TINY, "--multirun", "seed=1", f"hydra.sweep.dir={parent}/v1.0") == 0
+    assert len({run.data.tags["sweep_id"] for run in runs(workplace, "tags.kind = 'sweep'")}) == 2
+    before = everything(workplace)
+    assert train_here(*TINY, "--multirun", "seed=2", "hydra.sweep.dir=a/v1.0") == 2
+    assert "hydra.sweep.dir=a/v1.0: holds a sweep already" in capsys.readouterr().err
+    assert everything(workplace) == before
+    identity = runs(workplace, "tags.kind = 'sweep'")[0].data.tags["sweep_id"]
+    assert train_here(f"sweep.resume={identity}") == 0
+    assert "1 have finished before, 0 are missing" in capsys.readouterr().out
 
 
 def test_a_dry_run_lists_and_writes_nothing(
@@ -357,6 +390,8 @@ def test_a_sweep_that_is_stopped_closes_its_runs(workplace: Path, sign: signal.S
     assert (running.returncode, "is still running" in running.stderr) == (2, True), running.stderr
     compared = locexp("compare", cwd=workplace)
     assert (compared.returncode, "is still running" in compared.stderr) == (2, True), compared.stderr
+    with pytest.raises(Timeout):
+        FileLock(next(workplace.glob("multirun/*/*")) / LOCK).acquire(timeout=0)
     process.send_signal(sign)
     assert process.wait(60) == status
     said = (workplace / "said.txt").read_text()

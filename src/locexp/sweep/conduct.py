@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from locexp.errors import RunFailedError, Terminated
 from locexp.run.link import LIST, link_words, quoted
 from locexp.run.screen import Screen
 from locexp.sweep.ending import compare, conclude
+from locexp.sweep.guard import check_free, held, new_identity
 from locexp.sweep.launching import LaunchPlan, end_workers, launch_plan
 from locexp.sweep.mending import close_dead, mend
 from locexp.sweep.outcomes import Outcomes
@@ -56,7 +58,8 @@ class Conductor:
         self._words, self._multirun, self._config_dir = list(words), multirun, config_dir
         self.location = location_of(plan.base.tracking)
         self.directory = (stored.directory if stored and stored.directory.is_dir() else plan.directory).absolute()
-        self.sweep_id = stored.sweep_id if stored else self.directory.parent.name + "-" + self.directory.name
+        named = any(word.startswith("hydra.sweep.dir=") for word in words)
+        self.sweep_id = stored.sweep_id if stored else new_identity(self.directory, is_default=not named)
         self._outcomes = Outcomes()
         if stored:
             self._outcomes.take(stored)
@@ -75,11 +78,18 @@ class Conductor:
         """Run what is missing.
 
         Raises:
-            UserError: the store cannot be opened.
+            UserError: the store cannot be opened, or another command holds the folder.
             RunFailedError: a job failed, or results did not reach the store.
             KeyboardInterrupt, Terminated: the sweep was stopped; it can be resumed.
         """
         how = launch_plan(config.hydra.launcher)
+        with contextlib.ExitStack() as stack:
+            if self.stored is None or self.directory != self.stored.directory:
+                stack.enter_context(held(self.directory, f"hydra.sweep.dir={self.directory}"))
+                check_free(self.directory)
+            self._conduct(launcher, how)
+
+    def _conduct(self, launcher: Launcher, how: LaunchPlan) -> None:
         self._parent = Parent(
             self.plan,
             self.sweep_id,

@@ -110,12 +110,18 @@ def resumed_words(words: Sequence[str]) -> tuple[str, list[str]] | None:
     return asked[-1].partition("=")[2].strip("'\""), others
 
 
+def known_sweep(reader: Reader, identity: str) -> tuple[str, Path]:
+    """Return the id and the folder of a sweep that is named by its id, or by ``last``; raises :class:`UserError`."""
+    tags = reader.sweep(identity).tags
+    return tags["sweep_id"], Path(tags["directory"])
+
+
 def load(reader: Reader, identity: str, *, presume_dead: bool) -> StoredSweep:
     """Read a sweep and sort its runs; nothing is changed.
 
     Args:
         reader: of the store.
-        identity: a sweep id, or ``last``.
+        identity: a sweep id.
         presume_dead: take runs of other machines, whose process cannot be asked for, as dead.
 
     Raises:
