@@ -17,8 +17,9 @@ from hydra.errors import HydraException
 from locexp.config import config_directory, register
 from locexp.errors import RunFailedError, Terminated, UserError
 from locexp.folders import check_writable
-from locexp.run.compose import composing, explain
+from locexp.run.compose import composing, explain, key_of
 from locexp.run.job import handed_over, run_job
+from locexp.run.provenance import provenance
 from locexp.run.resume import resume, resumed_run
 from locexp.run.screen import Screen
 from locexp.sweep.conduct import Conductor
@@ -97,18 +98,18 @@ def _resume_sweep(identity: str, beside: list[str]) -> None:
     with contextlib.ExitStack() as stack:
         if directory.is_dir() and not settings.sweep.dry_run:
             stack.enter_context(held(directory, f"sweep.resume={sweep_id}"))
-        presume = "presume_dead=true" in " ".join(beside)
-        stored = load(reader, sweep_id, presume_dead=presume)
-        beside = [word for word in beside if "sweep.presume_dead" not in word]
-        given = {word.lstrip("+~").partition("=")[0] for word in beside}
-        kept = [word for word in stored.words if word.lstrip("+~").partition("=")[0] not in given]
+        stored = load(reader, sweep_id, presume_dead=settings.sweep.presume_dead)
+        given = {key_of(word) for word in beside}
+        if "hydra/launcher" in given:  # the settings of one launcher are not those of another
+            given |= {key_of(word) for word in stored.words if key_of(word).startswith("hydra.launcher.")}
+        kept = [word for word in stored.words if key_of(word) not in given]
         flags = ["--config-dir", stored.config_dir] if stored.config_dir else []
         _run_jobs(flags, [*kept, *beside], stored.multirun, stored.config_dir, None, stored)
 
 
 def _plain(words: Sequence[str]) -> list[str]:
     """Leave out what only a launcher understands."""
-    return [word for word in words if word.lstrip("+~").startswith(("tracking.", "sweep.on_error", "sweep.dry_run"))]
+    return [word for word in words if not key_of(word).startswith("hydra")]
 
 
 def _run_jobs(
@@ -138,6 +139,9 @@ def _run_jobs(
     begun = stored.words if stored else words
     conductor = Conductor(plan, begun, multirun=multirun, config_dir=config_dir, screen=Screen(), stored=stored)
     missing = conductor.missing(jobs)
+    if stored is not None and (missing or plan.more):
+        mixed = stored.check_code(provenance(plan.base, words), allowed=plan.base.sweep.allow_mixed)
+        conductor.notes += [f"mixed code, as sweep.allow_mixed asks: {what}" for what in mixed]
     if missing:
         if stored is not None:
             stored.check_data(jobs, _digests)

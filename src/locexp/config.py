@@ -21,7 +21,9 @@ from locexp.errors import UserError
 PRECISIONS = ("float32", "mixed_bfloat16", "float64")
 SCHEDULES = ("constant", "cosine", "one_cycle")
 SOURCES = ("auto", "cache", "download", "bundled")
-SWEEP_KEYS = ("_target_", "seeds", "on_error", "dry_run", "resume")
+RESUME_KEYS = ("on_error", "dry_run", "presume_dead", "allow_mixed")
+"""The keys of ``sweep`` that say how it is run, and may stand beside ``sweep.resume``."""
+SWEEP_KEYS = ("_target_", "seeds", "resume", *RESUME_KEYS)
 """The keys that every sweep has; the others are arguments of its ``_target_``."""
 WITHOUT_EFFECT = ("threads", "checkpoint", "diagnostic_batches", "resume")
 """The keys of ``trainer`` that change nothing about what is trained."""

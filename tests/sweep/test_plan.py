@@ -37,7 +37,8 @@ def test_the_weight_sweep() -> None:
 
 
 def test_weights_of_constant_sum() -> None:
-    jobs = first_stage("sweep=bbox_weight", "sweep.seeds=null", "sweep.constant_sum=true", "sweep.single_task=false")
+    words = ("sweep.points=13", "sweep.seeds=null", "sweep.constant_sum=true", "sweep.single_task=false")
+    jobs = first_stage("sweep=bbox_weight", *words)
     assert all(math.isclose(sum(weights(job)), 1, rel_tol=1e-5) for job in jobs[:13])
     assert weights(jobs[6]) == (0.5, 0.5)
     assert weights(jobs[13]) == (1.0, 0.5)  # as configured

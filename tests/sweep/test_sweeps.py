@@ -116,7 +116,7 @@ def test_resuming_a_finished_sweep_runs_nothing(done: tuple[Path, str], monkeypa
     place, _ = done
     monkeypatch.chdir(place)
     before = {run.info.run_id: run.data.metrics.get("test/accuracy") for run in runs(place)}
-    assert train_here("sweep.resume=last") == 0
+    assert train_here("++sweep.resume=last") == 0
     assert {run.info.run_id: run.data.metrics.get("test/accuracy") for run in runs(place)} == before
     assert parent_of(place).info.status == "FINISHED"
 
@@ -126,7 +126,11 @@ def test_resuming_a_finished_sweep_runs_nothing(done: tuple[Path, str], monkeypa
     [
         (["sweep.resume=nosuch"], "nosuch: there is no sweep of this id"),
         (["sweep.resume=last", "loss.bbox_weight=3"], "loss.bbox_weight=3: cannot stand beside sweep.resume=last"),
-        (["sweep.resume=last", "sweep.seeds=3"], "sweep.seeds=3: cannot stand beside"),
+        (["++sweep.resume=last", "sweep.seeds=3"], "sweep.seeds=3: cannot stand beside"),
+        (["sweep.resume=last", "sweep.on_errors=stop"], "sweep.on_errors=stop: cannot stand beside"),
+        (["sweep.resume=last", "sweep.resume=nosuch"], "a command resumes one sweep"),
+        (["sweep.resume=last", "sweep.presume_dead=perhaps"], "sweep.presume_dead=perhaps: expected true or false"),
+        (["experiment=resuming", "--config-dir", "mine"], "sweep.resume=last: expected it on the command line"),
         (["--multirun", "sweep.resume=last"], "leave them out beside sweep.resume"),
         (["sweep.resume=last", "tracking.experiment=nosuch"], "tracking.experiment=nosuch: is not in"),
     ],
@@ -140,6 +144,8 @@ def test_what_cannot_be_resumed_is_refused_and_nothing_changes(
 ) -> None:
     place, _ = done
     monkeypatch.chdir(place)
+    (place / "mine" / "experiment").mkdir(parents=True, exist_ok=True)
+    (place / "mine" / "experiment" / "resuming.yaml").write_text("# @package _global_\nsweep: {resume: last}\n")
     before = everything(place)
     assert train_here(*words) == 2
     assert message in capsys.readouterr().err
@@ -411,6 +417,23 @@ def test_changed_configuration_files_are_noticed(workplace: Path, capsys: pytest
     mine.write_text("# @package _global_\noptimizer:\n  learning_rate: 0.004\n")
     assert train_here("sweep.resume=last") == 2
     assert "the configuration files have changed" in capsys.readouterr().err
+
+
+def test_changed_code_is_noticed(
+    workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("optimizer=sgd", "--multirun", "optimizer.learning_rate=0.01,1e30")
+    monkeypatch.setattr("locexp.run.provenance._code_version", lambda: ("abc", "12345678"))
+    assert train_here(*TINY, *words) == 1
+    monkeypatch.setattr("locexp.run.provenance._code_version", lambda: ("abc", "9abcdef0"))
+    before = everything(workplace)
+    assert train_here("sweep.resume=last") == 2
+    said = capsys.readouterr().err
+    assert "git_commit was abc-dirty-12345678, is abc-dirty-9abcdef0" in said
+    assert "sweep.allow_mixed=true" in said
+    assert {name for name in everything(workplace) if "mlflow.db-" not in name} == before
+    assert train_here("sweep.resume=last", "sweep.allow_mixed=true") == 1  # the one that diverged is tried again
+    assert "note     mixed code, as sweep.allow_mixed asks: git_commit" in capsys.readouterr().out
 
 
 def test_changed_data_are_noticed(workplace: Path) -> None:

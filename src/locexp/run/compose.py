@@ -127,6 +127,11 @@ def composing(config_dir: str | None = None, config_name: str = "config") -> Ite
         yield Composer(extra, config_name)
 
 
+def key_of(word: str) -> str:
+    """Return the key that an override sets, adds or deletes."""
+    return word.lstrip("+~").partition("=")[0].strip()
+
+
 def combinations(overrides: Sequence[str]) -> tuple[list[str], list[tuple[str, ...]]]:
     """Return the keys that the overrides sweep, and all combinations of their values, each with every override.
 

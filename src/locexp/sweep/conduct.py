@@ -11,6 +11,7 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 
 from locexp.errors import RunFailedError, Terminated
+from locexp.run.compose import key_of
 from locexp.run.link import LIST, link_words, quoted
 from locexp.run.screen import Screen
 from locexp.sweep.ending import compare, conclude
@@ -42,6 +43,9 @@ class Conductor:
         words, multirun, config_dir: of the command, as they are stored for a resume.
         screen: where the sweep is shown.
         stored: what an earlier command left of this sweep.
+
+    Attributes:
+        notes: to be said before the first job.
     """
 
     def __init__(
@@ -58,8 +62,9 @@ class Conductor:
         self._words, self._multirun, self._config_dir = list(words), multirun, config_dir
         self.location = location_of(plan.base.tracking)
         self.directory = (stored.directory if stored and stored.directory.is_dir() else plan.directory).absolute()
-        named = any(word.startswith("hydra.sweep.dir=") for word in words)
+        named = any(key_of(word) == "hydra.sweep.dir" for word in words)
         self.sweep_id = stored.sweep_id if stored else new_identity(self.directory, is_default=not named)
+        self.notes: list[str] = []
         self._outcomes = Outcomes()
         if stored:
             self._outcomes.take(stored)
@@ -105,7 +110,7 @@ class Conductor:
             self._introduce(how)
             self._run_stages(launcher, how)
             if self._outcomes.done:
-                compare(self.location, self.sweep_id, self._screen)
+                compare(self.location, self.sweep_id, self._screen, bool(self.plan.base.sweep.allow_mixed))
             status = "FAILED" if self._outcomes.failures else "FINISHED"
         except (KeyboardInterrupt, Terminated):
             status = "KILLED"
@@ -135,8 +140,8 @@ class Conductor:
         self._screen.line(f"sweep    {self.sweep_id}: {len(jobs)} jobs{later}")
         if self.stored:
             self._screen.line(f"resumed  {len(jobs) - missing} have finished before, {missing} are missing")
-        if how.note and missing:
-            self._screen.line(f"note     {how.note}")
+        for note in [*self.notes, *([how.note] if how.note and missing else [])]:
+            self._screen.line(f"note     {note}")
 
     def _run_stages(self, launcher: Launcher, how: LaunchPlan) -> None:
         jobs = self.plan.jobs
@@ -198,7 +203,7 @@ class Conductor:
 
     def _words_of(self, job: SweepJob, place: Path, how: LaunchPlan) -> list[str]:
         # Hydra adds its own words of the command to each job by itself; twice, a +hydra.… is refused.
-        own = [word for word in job.words if not word.lstrip("+~").startswith(("hydra.", "hydra/"))]
+        own = [word for word in job.words if not key_of(word).startswith(("hydra.", "hydra/"))]
         words = [*own, *link_words(job.index, self.directory / LIST), f"hydra.sweep.subdir={quoted(place.name)}"]
         if how.threads is not None and job.cfg.trainer.threads == "auto":
             words.append(f"trainer.threads={how.threads}")

@@ -35,14 +35,14 @@ class End:
     reason: str | None
 
 
-def compare(location: Location, sweep_id: str, screen: Screen) -> None:
+def compare(location: Location, sweep_id: str, screen: Screen, allow_mixed: bool) -> None:
     """Compare what has finished; a sweep that cannot be compared is still a sweep."""
     from locexp.analysis.compare import try_to_compare
     from locexp.tracking.reading import Reader
 
     try:
         reader = Reader(location)
-        lines = try_to_compare(reader, reader.sweep(sweep_id))
+        lines = try_to_compare(reader, reader.sweep(sweep_id), allow_mixed=allow_mixed)
     except Exception as error:  # the server was lost
         logger.info("the comparison failed", exc_info=True)
         lines = [f"note     not compared: {(str(error).strip() or type(error).__name__).splitlines()[0][:200]}"]

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, ListConfig
 
 from locexp.config import sweep_arguments
 from locexp.errors import UserError, listed
-from locexp.run.compose import Composer, Job, combinations
+from locexp.run.compose import Composer, Job, combinations, key_of
 from locexp.run.link import setting_name
 from locexp.sweep.setting import Setting, Stage, Stages
 from locexp.targets import resolve
@@ -113,7 +113,7 @@ class Plan:
         self.directory = composer.compose(cells[0], sweeps=True).directory if self.is_sweep else first.directory
         _check_swept(self._swept, cells)
         self.default_hash = self._default_hash(words)
-        self._fixed = {word.lstrip("+~").partition("=")[0]: word for word in words}
+        self._fixed = {key_of(word): word for word in words}
         self._seeds = self._all_seeds(cells)
         self._cells = list(dict.fromkeys(tuple(word for word in cell if not _is_seed(word)) for cell in cells))
         self._plans = [self._start(cell) for cell in self._cells]
@@ -124,7 +124,7 @@ class Plan:
 
     def _default_hash(self, words: Sequence[str]) -> str | None:
         try:
-            return self._composer.compose([word for word in words if _key(word) not in self._swept]).config_hash
+            return self._composer.compose([word for word in words if key_of(word) not in self._swept]).config_hash
         except UserError:  # something is required that the sweep gives
             return None
 
@@ -155,9 +155,9 @@ class Plan:
                 self._by_key[job.key] = job
                 new.append(job)
             elif self._plans[cell] is None and not settings[cell][place].values:
+                swept = " ".join(word for word in self._cells[cell] if key_of(word) in self._swept)
                 raise UserError(
-                    f"{' '.join(word for word in self._cells[cell] if _key(word) in self._swept)}: is the same run as "
-                    f"{self._by_key[job.key].name}; what is swept makes no difference."
+                    f"{swept}: is the same run as {self._by_key[job.key].name}; what is swept makes no difference."
                 )
             self._asked[cell][place].append(self._by_key[job.key])
         self.jobs += new
@@ -191,7 +191,7 @@ class Plan:
                 )
         words = (*cell, *(f"{key}={value}" for key, value in setting.values.items()), f"seed={seed}")
         job = self._composer.compose(words, sweeps=True)
-        varied = {word.partition("=")[0]: word.partition("=")[2] for word in cell if _key(word) in self._swept}
+        varied = {word.partition("=")[0]: word.partition("=")[2] for word in cell if key_of(word) in self._swept}
         varied |= {
             key: f"{value:g}" if isinstance(value, float) else str(value) for key, value in setting.values.items()
         }
@@ -214,12 +214,8 @@ class Plan:
         return list(range(first, first + (asked or 1)))
 
 
-def _key(word: str) -> str:
-    return word.lstrip("+~").partition("=")[0]
-
-
 def _is_seed(word: str) -> bool:
-    return _key(word) == "seed"
+    return key_of(word) == "seed"
 
 
 def _check_swept(keys: Sequence[str], cells: Sequence[tuple[str, ...]]) -> None:
@@ -233,4 +229,4 @@ def _check_swept(keys: Sequence[str], cells: Sequence[tuple[str, ...]]) -> None:
             )
     if len(set(cells)) < len(cells):
         twice = next(cell for cell in cells if cells.count(cell) > 1)
-        raise UserError(f"{listed(word for word in twice if _key(word) in keys)}: is given twice in the sweep.")
+        raise UserError(f"{listed(word for word in twice if key_of(word) in keys)}: is given twice in the sweep.")

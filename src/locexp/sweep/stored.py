@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from locexp.config import RESUME_KEYS
 from locexp.errors import UserError, listed
 from locexp.process import is_alive
+from locexp.run.compose import key_of
 from locexp.run.link import LIST
+from locexp.run.provenance import VERSIONS
 from locexp.sweep.plan import Key, SweepJob
 
 if TYPE_CHECKING:
     from locexp.tracking.reading import Reader, StoredRun
 
-BESIDE = ("tracking.", "hydra/launcher", "hydra.launcher", "sweep.on_error", "sweep.dry_run", "sweep.presume_dead")
+KEY = "sweep.resume"
+BESIDE = ("tracking", "hydra/launcher", "hydra.launcher", *(f"sweep.{name}" for name in RESUME_KEYS))
 """What may stand beside ``sweep.resume``: where the sweep is, and how the rest of it is run."""
 
 
@@ -63,6 +67,32 @@ class StoredSweep:
                     "when the sweep began: the configuration files have changed. Restore them, or begin a new sweep."
                 )
 
+    def check_code(self, now: Mapping[str, str], *, allowed: bool) -> list[str]:
+        """Check that the finished runs were made by the code that runs now.
+
+        Args:
+            now: the tags of a run that would start now.
+            allowed: they may differ.
+
+        Returns:
+            In words, what differs.
+
+        Raises:
+            UserError: something does, and must not.
+        """
+        differ = []
+        for name in VERSIONS:
+            then = {run.tags.get(name, "unknown") for run in self.finished.values()}
+            if then - {now.get(name, "unknown")}:
+                differ.append(f"{name} was {listed(sorted(then))}, is {now.get(name, 'unknown')}")
+        if differ and not allowed:
+            raise UserError(
+                f"sweep.resume={self.sweep_id}: the code has changed since the finished runs, so that the others could "
+                f"not be compared with them: {'; '.join(differ)}. Go back to that code, begin a new sweep, or add "
+                "sweep.allow_mixed=true."
+            )
+        return differ
+
     def check_data(self, jobs: Sequence[SweepJob], digests: Callable[[SweepJob], tuple[str, str]]) -> None:
         """Check that the data are still those that the finished runs were trained on.
 
@@ -97,17 +127,20 @@ def resumed_words(words: Sequence[str]) -> tuple[str, list[str]] | None:
     Raises:
         UserError: what stands beside ``sweep.resume`` would make it another sweep.
     """
-    asked = [word for word in words if word.startswith("sweep.resume=")]
-    if not asked or asked[-1] == "sweep.resume=null":
+    asked = [word for word in words if key_of(word) == KEY and not word.startswith("~")]
+    identities = {word.partition("=")[2].strip().strip("'\"") for word in asked} - {"", "null"}
+    if not identities:
         return None
+    if len(identities) > 1:
+        raise UserError(f"{listed(asked)}: a command resumes one sweep.")
     others = [word for word in words if word not in asked]
-    wrong = [word for word in others if not word.lstrip("+~").startswith(BESIDE)]
-    if wrong:
-        raise UserError(
-            f"{wrong[0]}: cannot stand beside {asked[-1]}, which replays the stored list alone; allowed beside it: "
-            f"{listed(name.rstrip('.') for name in BESIDE)}."
-        )
-    return asked[-1].partition("=")[2].strip("'\""), others
+    for word in others:
+        if not any(key_of(word) == name or key_of(word).startswith(f"{name}.") for name in BESIDE):
+            raise UserError(
+                f"{word}: cannot stand beside {asked[-1]}, which replays the stored list alone; allowed beside it: "
+                f"{listed(BESIDE)}."
+            )
+    return identities.pop(), others
 
 
 def known_sweep(reader: Reader, identity: str) -> tuple[str, Path]:
@@ -138,7 +171,7 @@ def load(reader: Reader, identity: str, *, presume_dead: bool) -> StoredSweep:
         if alive is None and not presume_dead:
             raise UserError(
                 f"sweep.resume={sweep.sweep_id}: run {run.name} is RUNNING on {run.tags.get('host')}, which cannot be "
-                "asked from here; if it has ended, add +sweep.presume_dead=true."
+                "asked from here; if it has ended, add sweep.presume_dead=true."
             )
         if alive:
             raise UserError(
