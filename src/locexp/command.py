@@ -123,7 +123,8 @@ def _run_jobs(
     """Compose and check every job, then let Hydra run the one, or the sweep."""
     with composing(config_dir, config_name or "config") as composer:
         plan = Plan(composer, words, multirun=multirun)
-        jobs = plan.next_stage({})
+        plan.replay(stored.told if stored else [])
+    jobs = plan.jobs
     if stored is not None:
         stored.check(jobs)
     elif plan.is_sweep:

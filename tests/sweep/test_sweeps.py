@@ -115,10 +115,13 @@ def test_a_job_of_a_sweep_equals_the_same_run_by_itself(done: tuple[Path, str], 
 def test_resuming_a_finished_sweep_runs_nothing(done: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> None:
     place, _ = done
     monkeypatch.chdir(place)
+    variables = dict(os.environ)
     before = {run.info.run_id: run.data.metrics.get("test/accuracy") for run in runs(place)}
     assert train_here("++sweep.resume=last") == 0
     assert {run.info.run_id: run.data.metrics.get("test/accuracy") for run in runs(place)} == before
     assert parent_of(place).info.status == "FINISHED"
+    left = {name for name, value in os.environ.items() if variables.get(name) != value}
+    assert {name for name in left if name.startswith(("MLFLOW", "LOCEXP"))} == set()  # a later run would read them
 
 
 @pytest.mark.parametrize(
@@ -260,11 +263,22 @@ def test_an_exception_leaves_its_traceback(workplace: Path, monkeypatch: pytest.
     assert "train.log" in {file.path for file in client(workplace).list_artifacts(failed[0].info.run_id)}
 
 
-def test_a_sweep_can_stop_at_the_first_failure(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("launcher", [(), ("hydra/launcher=joblib", "hydra.launcher.n_jobs=1")], ids=["", "joblib"])
+def test_a_sweep_can_stop_at_the_first_failure(
+    workplace: Path, capsys: pytest.CaptureFixture[str], launcher: tuple[str, ...]
+) -> None:
     words = ("--multirun", "optimizer=sgd", "optimizer.learning_rate=1e30,0.01,0.02", "sweep.on_error=stop")
-    assert train_here(*TINY, *words) == 1
+    assert train_here(*TINY, *words, *launcher) == 1
     assert [run.info.status for run in runs(workplace, "tags.kind = 'run'")] == ["FAILED"]
-    assert "the jobs that are left were not started" in capsys.readouterr().out
+    assert "2 jobs were not started" in capsys.readouterr().out
+
+
+def test_a_launcher_without_jobs_is_refused(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    words = ("--multirun", "seed=1,2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=0")
+    assert train_here(*TINY, *words) == 2
+    assert "hydra.launcher.n_jobs=0: expected a whole number >= 1" in capsys.readouterr().err
+    assert everything(workplace) == set()
 
 
 def test_a_sweep_lost_with_its_store_is_logged_from_its_files(workplace: Path) -> None:
@@ -458,7 +472,7 @@ def test_changed_data_are_noticed(workplace: Path) -> None:
     assert len(runs(workplace)) == before + 1
 
 
-def test_no_process_and_no_variable_is_left_behind(done: tuple[Path, str]) -> None:
+def test_no_process_is_left_behind(done: tuple[Path, str]) -> None:
     import psutil
 
     place, _ = done

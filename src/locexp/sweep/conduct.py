@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from hydra.plugins.launcher import Launcher
-from omegaconf import DictConfig
 
 from locexp.errors import RunFailedError, Terminated
 from locexp.run.compose import key_of
@@ -16,7 +16,7 @@ from locexp.run.link import LIST, link_words, quoted
 from locexp.run.screen import Screen
 from locexp.sweep.ending import compare, conclude
 from locexp.sweep.guard import check_free, held, new_identity
-from locexp.sweep.launching import LaunchPlan, end_workers, launch_plan
+from locexp.sweep.launching import end_workers, launch_plan
 from locexp.sweep.mending import close_dead, mend
 from locexp.sweep.outcomes import Outcomes
 from locexp.sweep.parent import Parent
@@ -46,6 +46,9 @@ class Conductor:
 
     Attributes:
         notes: to be said before the first job.
+
+    Raises:
+        UserError: the launcher cannot be used as it is asked for.
     """
 
     def __init__(
@@ -60,6 +63,8 @@ class Conductor:
     ) -> None:
         self.plan, self.stored, self._screen = plan, stored, screen
         self._words, self._multirun, self._config_dir = list(words), multirun, config_dir
+        self._began = time.time()
+        self._how = launch_plan(plan.launcher)
         self.location = location_of(plan.base.tracking)
         self.directory = (stored.directory if stored and stored.directory.is_dir() else plan.directory).absolute()
         named = any(key_of(word) == "hydra.sweep.dir" for word in words)
@@ -79,7 +84,7 @@ class Conductor:
         """Return the jobs that have not finished."""
         return self._outcomes.missing(jobs)
 
-    def conduct(self, launcher: Launcher, config: DictConfig) -> None:
+    def conduct(self, launcher: Launcher) -> None:
         """Run what is missing.
 
         Raises:
@@ -87,14 +92,13 @@ class Conductor:
             RunFailedError: a job failed, or results did not reach the store.
             KeyboardInterrupt, Terminated: the sweep was stopped; it can be resumed.
         """
-        how = launch_plan(config.hydra.launcher)
         with contextlib.ExitStack() as stack:
             if self.stored is None or self.directory != self.stored.directory:
                 stack.enter_context(held(self.directory, f"hydra.sweep.dir={self.directory}"))
                 check_free(self.directory)
-            self._conduct(launcher, how)
+            self._conduct(launcher)
 
-    def _conduct(self, launcher: Launcher, how: LaunchPlan) -> None:
+    def _conduct(self, launcher: Launcher) -> None:
         self._parent = Parent(
             self.plan,
             self.sweep_id,
@@ -107,8 +111,8 @@ class Conductor:
         status = "FAILED"
         try:
             self._open()
-            self._introduce(how)
-            self._run_stages(launcher, how)
+            self._introduce()
+            self._run_stages(launcher)
             if self._outcomes.done:
                 compare(self.location, self.sweep_id, self._screen, bool(self.plan.base.sweep.allow_mixed))
             status = "FAILED" if self._outcomes.failures else "FINISHED"
@@ -133,25 +137,25 @@ class Conductor:
                 self._screen.line(f"note     {line}")
             self._outcomes.take(self.stored)
 
-    def _introduce(self, how: LaunchPlan) -> None:
+    def _introduce(self) -> None:
         jobs = self.plan.jobs
         missing = len(self.missing(jobs))
         later = ", more stages follow from their results" if self.plan.more else ""
         self._screen.line(f"sweep    {self.sweep_id}: {len(jobs)} jobs{later}")
         if self.stored:
             self._screen.line(f"resumed  {len(jobs) - missing} have finished before, {missing} are missing")
-        for note in [*self.notes, *([how.note] if how.note and missing else [])]:
+        for note in [*self.notes, *([self._how.note] if self._how.note and missing else [])]:
             self._screen.line(f"note     {note}")
 
-    def _run_stages(self, launcher: Launcher, how: LaunchPlan) -> None:
+    def _run_stages(self, launcher: Launcher) -> None:
         jobs = self.plan.jobs
         progress = Progress(self._screen, len(jobs), len(jobs) - len(self.missing(jobs)))
         while jobs:
-            if self.stored:
-                self.stored.check(self.plan.jobs)
-            going_on = self._launch(launcher, how, self.missing(jobs), progress)
-            if not going_on:
-                self._screen.line("note     sweep.on_error=stop: the jobs that are left were not started")
+            left = self._launch(launcher, self.missing(jobs), progress)
+            if self._stops and (left or self.plan.more):
+                later = ", and no later stage" if self.plan.more else ""
+                self._screen.line(f"note     sweep.on_error=stop: {left} jobs were not started{later}")
+            if self._stops:
                 return
             jobs = self.plan.next_stage(self._outcomes.results)
             if jobs:
@@ -159,17 +163,23 @@ class Conductor:
                 progress.add(len(jobs), len(jobs) - len(self.missing(jobs)))
                 self._screen.line(f"stage    {jobs[0].stage + 1}: {len(jobs)} more jobs")
 
-    def _launch(self, launcher: Launcher, how: LaunchPlan, jobs: list[SweepJob], progress: Progress) -> bool:
-        """Run jobs; returns whether the sweep is to go on."""
+    @property
+    def _stops(self) -> bool:
+        """Whether a job has failed that ends the sweep."""
+        return bool(self._outcomes.failures) and self.plan.base.sweep.on_error == "stop"
+
+    def _launch(self, launcher: Launcher, jobs: list[SweepJob], progress: Progress) -> int:
+        """Run jobs; returns how many were left after a failure that ends the sweep."""
         waiting = list(jobs)
-        while waiting:
-            batch, waiting = waiting[: how.batch], waiting[how.batch :] if how.batch else []
+        size = self._how.width if self.plan.base.sweep.on_error == "stop" else self._how.batch
+        while waiting and not self._stops:
+            batch, waiting = waiting[:size], waiting[size:] if size else []
             places = [(job, self._place(job)) for job in batch]
             progress.watch(places)
             problem: Exception | None = None
             stopped = False
             try:
-                launcher.launch([self._words_of(job, place, how) for job, place in places], batch[0].index)
+                launcher.launch([self._words_of(job, place) for job, place in places], batch[0].index)
             except Exception as error:  # a worker was killed, or the launcher itself failed
                 logger.info("the launcher failed", exc_info=True)
                 problem = error
@@ -189,9 +199,7 @@ class Conductor:
                     self._outcomes.fail(job, place, f"the launcher did not start it: {reason}")
             else:
                 waiting = unstarted + waiting  # the launcher gave up on them when another job was killed
-            if self._outcomes.failures and self.plan.base.sweep.on_error == "stop":
-                return not waiting
-        return True
+        return len(waiting)
 
     def _place(self, job: SweepJob) -> Path:
         """Return the folder for the next attempt at a job: ``3``, or ``3-2`` for a second one."""
@@ -201,12 +209,12 @@ class Conductor:
             place = self.directory / f"{job.index}-{attempt}"
         return place
 
-    def _words_of(self, job: SweepJob, place: Path, how: LaunchPlan) -> list[str]:
+    def _words_of(self, job: SweepJob, place: Path) -> list[str]:
         # Hydra adds its own words of the command to each job by itself; twice, a +hydra.… is refused.
         own = [word for word in job.words if not key_of(word).startswith(("hydra.", "hydra/"))]
         words = [*own, *link_words(job.index, self.directory / LIST), f"hydra.sweep.subdir={quoted(place.name)}"]
-        if how.threads is not None and job.cfg.trainer.threads == "auto":
-            words.append(f"trainer.threads={how.threads}")
+        if self._how.threads is not None and job.cfg.trainer.threads == "auto":
+            words.append(f"trainer.threads={self._how.threads}")
         return words
 
     def _end(self, status: str) -> None:
@@ -221,4 +229,13 @@ class Conductor:
         jobs, outcomes, parent = self.plan.jobs, self._outcomes, self._parent
         parent.close(status, outcomes.counts(jobs))
         unlogged = bool(outcomes.unlogged) or not parent.record.logged
-        conclude(self._screen, self.location, parent.record, self.directory, self._words, outcomes.ends(jobs), unlogged)
+        conclude(
+            self._screen,
+            self.location,
+            parent.record,
+            self.directory,
+            self._words,
+            outcomes.ends(jobs),
+            began=self._began,
+            unlogged=unlogged,
+        )

@@ -20,12 +20,14 @@ class Outcomes:
         results: what a plan may see of each job that has ended; ``None`` where it failed.
         done: MLflow's ids of the runs that have finished, empty where the store did not take one.
         failures: where and why jobs failed in this command.
+        stopped: where jobs were at work when the sweep was stopped.
         unlogged: how many finished runs have not reached the store.
     """
 
     results: dict[Key, dict[str, float] | None] = field(default_factory=dict)
     done: dict[Key, str] = field(default_factory=dict)
     failures: dict[Key, tuple[Path, str]] = field(default_factory=dict)
+    stopped: dict[Key, Path] = field(default_factory=dict)
     unlogged: int = 0
 
     def take(self, stored: StoredSweep) -> None:
@@ -49,16 +51,19 @@ class Outcomes:
         record = read_record(place)
         if record is None:
             log = place / "train.log"
-            if log.is_file() and log.stat().st_size and not stopped:
-                self.fail(job, place, "ended before it left a record; see its train.log")
-                return True
-            return False
-        if record.status == "FINISHED":
+            if not (log.is_file() and log.stat().st_size):
+                return False
+            status, reason = "KILLED", "ended before it left a record"
+        else:
+            status, reason = record.status, f"{record.status}: {record.error}"
+        if record is not None and status == "FINISHED":
             self.done[job.key] = record.run_id or ""
             self.results[job.key] = validation(record.metrics)
             self.unlogged += not record.logged
-        elif record.status != "KILLED" or not stopped:
-            self.fail(job, place, f"{record.status}: {record.error}")
+        elif status == "KILLED" and stopped:
+            self.stopped[job.key] = place
+        else:
+            self.fail(job, place, reason)
         return True
 
     def fail(self, job: SweepJob, place: Path, reason: str) -> None:
@@ -70,7 +75,7 @@ class Outcomes:
         """Return how each job ended."""
         ends = []
         for job in jobs:
-            place, reason = self.failures.get(job.key, (None, None))
+            place, reason = self.failures.get(job.key, (self.stopped.get(job.key), None))
             ends.append(End(job.name, job.seed, self.done.get(job.key), place, reason))
         return ends
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locexp.errors import UserError
+from locexp.process import identity
 from locexp.record import RunRecord
 from locexp.run.link import LIST
 from locexp.run.provenance import flattened, provenance
@@ -62,7 +63,7 @@ class Parent:
             "directory": str(self.directory),
         }
         del tags["config_hash"], tags["seed"]
-        shown = sorted(key.rpartition(".")[2] for key in varied)
+        shown = sorted(key.rpartition(".")[2] for key in varied if key != "seed" or len(varied) == 1)
         return RunRecord(
             name=str(plan.base.name or f"sweep {', '.join(shown) or 'of one'}"),
             parameters={key: value for key, value in flattened(plan.base).items() if key not in {*varied, "seed"}},
@@ -116,10 +117,12 @@ class Parent:
         content = {
             "sweep_id": self.sweep_id,
             "parent_run_id": self.record.run_id,
+            "conductor": identity(),
             "words": self._words,
             "multirun": self._multirun,
             "config_dir": self._config_dir,
             "jobs": [job.stored() for job in self._plan.jobs],
+            "told": self._plan.told,
         }
         path = self.directory / LIST
         partial = path.with_suffix(".partial")

@@ -17,6 +17,8 @@ from locexp.targets import resolve
 
 Key = tuple[str, int]
 """What names a job: its config hash and its seed."""
+Told = dict[str, dict[str, float] | None]
+"""The results that a plan was told, by the index of the job."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +93,13 @@ class Plan:
 
     Attributes:
         base: the configuration that is varied.
+        launcher: the configuration of Hydra's launcher.
         is_sweep: whether it is one run, or several that belong together.
         directory: of the run or the sweep.
         jobs: all that are known so far.
         default_hash: the config hash of what the command would run without a sweep, where that is a run at all.
         more: whether another stage may follow from the results of those so far.
+        told: for each stage but the first, the results that it followed from, by the index of the job.
 
     Raises:
         UserError: a configuration is wrong, a value is given twice, or what rules a sweep is swept itself.
@@ -105,7 +109,7 @@ class Plan:
         self._composer = composer
         self._swept, cells = combinations(words)
         first = composer.compose(cells[0])
-        self.base = first.cfg
+        self.base, self.launcher = first.cfg, first.launcher
         sweep = self.base.sweep
         self.is_sweep = multirun or sweep._target_ is not None or sweep.seeds is not None
         if self._swept and not self.is_sweep:
@@ -121,6 +125,7 @@ class Plan:
         self._asked: list[list[list[SweepJob]]] = []
         self._by_key: dict[Key, SweepJob] = {}
         self.jobs: list[SweepJob] = []
+        self.told: list[Told] = []
 
     def _default_hash(self, words: Sequence[str]) -> str | None:
         try:
@@ -137,6 +142,7 @@ class Plan:
         Raises:
             UserError: the command fixes a key that the plan varies, or a job's configuration is wrong.
         """
+        asked = {job.index: job.key for cell in self._asked for jobs in cell for job in jobs}
         stages = [self._stage(number, results) for number in range(len(self._cells))]
         self.more = any(stage.more for stage in stages)
         settings = [stage.settings for stage in stages]
@@ -160,8 +166,20 @@ class Plan:
                     f"{swept}: is the same run as {self._by_key[job.key].name}; what is swept makes no difference."
                 )
             self._asked[cell][place].append(self._by_key[job.key])
+        if self.jobs and new:
+            self.told.append({str(index): results.get(key) for index, key in sorted(asked.items())})
         self.jobs += new
         return new
+
+    def replay(self, told: Sequence[Told]) -> None:
+        """Take in the first stage and those that followed from these results, whatever the jobs would yield now.
+
+        Raises:
+            UserError: see :meth:`next_stage`.
+        """
+        self.next_stage({})
+        for results in told:
+            self.next_stage({job.key: results.get(str(job.index)) for job in self.jobs})
 
     def _stage(self, number: int, results: Mapping[Key, dict[str, float] | None]) -> Stage:
         plan = self._plans[number]

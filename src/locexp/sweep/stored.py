@@ -14,7 +14,7 @@ from locexp.process import is_alive
 from locexp.run.compose import key_of
 from locexp.run.link import LIST
 from locexp.run.provenance import VERSIONS
-from locexp.sweep.plan import Key, SweepJob
+from locexp.sweep.plan import Key, SweepJob, Told
 
 if TYPE_CHECKING:
     from locexp.tracking.reading import Reader, StoredRun
@@ -31,7 +31,8 @@ class StoredSweep:
     Attributes:
         parent: its parent run.
         words, multirun, config_dir: of the command that began it.
-        jobs: the stored list.
+        jobs: the stored list, of all stages that had begun.
+        told: see :class:`~locexp.sweep.plan.Plan`.
         finished: the runs that have finished, by what names a job.
         dead: runs that are RUNNING in the store though their process has gone.
     """
@@ -41,6 +42,7 @@ class StoredSweep:
     multirun: bool
     config_dir: str | None
     jobs: list[dict[str, Any]]
+    told: list[Told]
     finished: dict[Key, StoredRun] = field(default_factory=dict)
     dead: list[StoredRun] = field(default_factory=list)
 
@@ -60,6 +62,11 @@ class StoredSweep:
         Raises:
             UserError: the configuration files have changed since.
         """
+        if len(jobs) < len(self.jobs):
+            raise UserError(
+                f"sweep.resume={self.sweep_id}: has {len(self.jobs)} jobs in its list, now there would be {len(jobs)}: "
+                "the configuration files have changed. Restore them, or begin a new sweep."
+            )
         for job, stored in zip(jobs, self.jobs, strict=False):
             if (job.config_hash, job.seed) != (stored["config_hash"], stored["seed"]):
                 raise UserError(
@@ -162,7 +169,9 @@ def load(reader: Reader, identity: str, *, presume_dead: bool) -> StoredSweep:
     """
     parent = reader.sweep(identity)
     stored = _list_of(reader, parent)
-    sweep = StoredSweep(parent, stored["words"], stored["multirun"], stored["config_dir"], stored["jobs"])
+    sweep = StoredSweep(
+        parent, stored["words"], stored["multirun"], stored["config_dir"], stored["jobs"], stored["told"]
+    )
     children = reader.children(sweep.sweep_id)
     for run in [parent, *children]:
         if run.status != "RUNNING":
@@ -195,7 +204,7 @@ def finished_runs(children: Sequence[StoredRun]) -> dict[Key, StoredRun]:
 def _list_of(reader: Reader, parent: StoredRun) -> dict[str, Any]:
     try:
         stored = json.loads(reader.text(parent, str(LIST)) or "")
-        return {"words": stored["words"], "multirun": stored["multirun"]} | stored
+        return {"words": stored["words"], "multirun": stored["multirun"], "told": []} | stored
     except (ValueError, KeyError):
         raise UserError(
             f"sweep {parent.tags['sweep_id']}: its parent run {parent.run_id} holds no list of jobs ({LIST})."
