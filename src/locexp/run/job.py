@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from locexp.process import end_with
 from locexp.run.link import SweepLink
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def run_job(cfg: DictConfig) -> None:
 
         execute(prepared, directory, overrides, Screen())
         return
+    end_with(link.conductor)
     with Path(os.devnull).open("w") as nowhere:
         try:
             prepared = prepare(cfg)
