@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
-from tests.conftest import TINY, Server, locexp, wait_until
+from tests.conftest import TINY, Server, locexp, train_here, wait_until
 
 GRID = (*TINY, "trainer.deterministic=true", "trainer.threads=1", "--multirun", "loss.bbox_weight=0.5,20", "seed=1,2")
 JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
@@ -96,11 +97,9 @@ def test_a_parallel_sweep_that_is_shot_loses_nothing(
     process = begin(*GRID, *JOBLIB)
     wait_until(lambda: len(list(workplace.glob("multirun/*/*/*/run.json"))) >= 2)
     workers = psutil.Process(process.pid).children(recursive=True)
-    process.kill()
-    for worker in workers:
-        worker.kill()
-    psutil.wait_procs(workers)
+    process.kill()  # it alone: its workers see that it has gone
     process.wait()
+    assert psutil.wait_procs(workers, timeout=30)[1] == []
     done = locexp("train", "sweep.resume=last", cwd=workplace)
     assert done.returncode == 0, done.stdout + done.stderr
     client = MlflowClient(f"sqlite:///{workplace}/mlruns/mlflow.db")
@@ -135,6 +134,42 @@ def test_a_parallel_sweep_that_is_stopped_settles_its_runs(workplace: Path) -> N
     ended = parent(uri)
     assert ended.info.status == "KILLED"
     assert ended.data.metrics == {"sweep/jobs": 4, "sweep/finished": 1, "sweep/failed": 0}
+
+
+def test_a_server_that_is_lost_costs_a_sweep_no_result(
+    workplace: Path, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The server is shot in the second of three jobs: all train to their end, and are logged by the resume."""
+    (workplace / "gun.py").write_text(
+        "import keras, os\n"
+        "from pathlib import Path\n"
+        "class Gun(keras.callbacks.Callback):\n"
+        "    def on_epoch_end(self, epoch, logs=None):\n"
+        "        shots = Path('shots.txt')\n"
+        "        known = shots.read_text() if shots.exists() else ''\n"
+        "        shots.write_text(known + '.')\n"
+        f"        if len(known) == 1:\n            os.killpg({server.process.pid}, 9)\n"
+    )
+    where = f"tracking.uri={server.uri}"
+    words = ("--multirun", "seed=1,2,3", "+trainer.callbacks.gun={_target_: gun.Gun}")
+    assert train_here(*TINY, *words, where) == 1
+    server.process.wait()
+    said = capsys.readouterr()
+    assert "not all results reached the tracking store" in said.err
+    assert "Traceback" not in said.out + said.err
+    assert "3 of 3 jobs have finished" in said.out
+    (folder,) = workplace.glob("multirun/*/*")
+    assert f"python -m locexp.log {folder}" in said.out
+    records = [json.loads(path.read_text()) for path in sorted(folder.glob("*/run.json"))]
+    assert [record["status"] for record in records] == ["FINISHED"] * 3
+    assert [record["logged"] for record in records] == [True, False, False]
+    server.start()
+    again = locexp("train", "sweep.resume=last", where, cwd=workplace)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert sorted(results(server.uri)) == ["defaults seed=1", "defaults seed=2", "defaults seed=3"]
+    assert {status for status, _ in results(server.uri).values()} == {"FINISHED"}
+    assert parent(server.uri).info.status == "FINISHED"
+    assert len((workplace / "shots.txt").read_text()) == 3
 
 
 @pytest.mark.slow
