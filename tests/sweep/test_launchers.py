@@ -12,7 +12,7 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
-from tests.conftest import TINY, Server, locexp, train_here, wait_until
+from tests.conftest import TINY, Server, locexp, wait_until
 
 GRID = (*TINY, "trainer.deterministic=true", "trainer.threads=1", "--multirun", "loss.bbox_weight=0.5,20", "seed=1,2")
 JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
@@ -136,9 +136,7 @@ def test_a_parallel_sweep_that_is_stopped_settles_its_runs(workplace: Path) -> N
     assert ended.data.metrics == {"sweep/jobs": 4, "sweep/finished": 1, "sweep/failed": 0}
 
 
-def test_a_server_that_is_lost_costs_a_sweep_no_result(
-    workplace: Path, server: Server, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_server_that_is_lost_costs_a_sweep_no_result(workplace: Path, server: Server) -> None:
     """The server is shot in the second of three jobs: all train to their end, and are logged by the resume."""
     (workplace / "gun.py").write_text(
         "import keras, os\n"
@@ -152,14 +150,13 @@ def test_a_server_that_is_lost_costs_a_sweep_no_result(
     )
     where = f"tracking.uri={server.uri}"
     words = ("--multirun", "seed=1,2,3", "+trainer.callbacks.gun={_target_: gun.Gun}")
-    assert train_here(*TINY, *words, where) == 1
-    server.process.wait()
-    said = capsys.readouterr()
-    assert "not all results reached the tracking store" in said.err
-    assert "Traceback" not in said.out + said.err
-    assert "3 of 3 jobs have finished" in said.out
+    lost = locexp("train", *TINY, *words, where, cwd=workplace)
+    assert lost.returncode == 1
+    assert "not all results reached the tracking store" in lost.stderr
+    assert "Traceback" not in lost.stdout + lost.stderr
+    assert "3 of 3 jobs have finished" in lost.stdout
     (folder,) = workplace.glob("multirun/*/*")
-    assert f"python -m locexp.log {folder}" in said.out
+    assert f"python -m locexp.log {folder}" in lost.stdout
     records = [json.loads(path.read_text()) for path in sorted(folder.glob("*/run.json"))]
     assert [record["status"] for record in records] == ["FINISHED"] * 3
     assert [record["logged"] for record in records] == [True, False, False]
