@@ -24,7 +24,10 @@ BAD = {
     "data=mnst": r"data=mnst: expected one of .*Did you mean 'mnist'",
     "optimizer=sdg": r"optimizer=sdg: expected one of adam, adamw, sgd",
     "experiment=sed": r"Did you mean 'seed'",
-    "trainer.epochs=abc": r"trainer.epochs=abc: value 'abc'",
+    "trainer.epochs=abc": r"trainer.epochs=abc: expected a whole number\.",
+    "trainer.epochs=null": r"trainer.epochs=null: expected a whole number\.",
+    "trainer.early_stopping=abc": r"trainer.early_stopping=abc: expected a whole number or null",
+    "loss.bbox_weight=abc": r"loss.bbox_weight=abc: expected a finite number\.",
     "trainer.epochs=0": r"trainer.epochs=0: expected a whole number >= 1",
     "trainer.epochs=1.5": r"trainer.epochs=1.5: ",
     "trainer.epochs": r"trainer.epochs: cannot be read as KEY=VALUE",
@@ -32,22 +35,28 @@ BAD = {
     "trainer.batch_size=-1": r"trainer.batch_size=-1: expected a whole number >= 1",
     "trainer.threads=0": r"trainer.threads=0: expected auto",
     "trainer.precision=float16": r"expected one of float32, mixed_bfloat16, float64",
+    "optimizer=3": r"optimizer=3: expected one of adam, adamw, sgd",
     "trainer.keep=first": r"expected one of best, last",
     "trainer.monitor=val/loss": r"trainer.monitor=val/loss: expected one of val/accuracy",
     "trainer.monitor=val/mean_iuo": r"Did you mean 'val/mean_iou'",
     "trainer.early_stopping=0": r"trainer.early_stopping=0: expected",
     "trainer.save_h5=model.keras": r"a file name that ends in .h5",
     "trainer.save_h5=../m.h5": r"a file name that ends in .h5",
-    "trainer.callbacks.x=3": r"add to it with \+trainer.callbacks.x=VALUE",
+    "hydra.job.env_set.x=3": r"add to it with \+hydra.job.env_set.x=VALUE",
+    "trainer.callbacks.x=3": r"trainer.callbacks.x=3: expected a _target_",
     "+trainer.callbacks.x=3": r"trainer.callbacks.x=3: expected a _target_",
     "+trainer.callbacks.x={_target_: no.such.Callback}": r"cannot import no.such",
     "loss.bbox_weight=-1": r"loss.bbox_weight=-1.0: expected a finite number >= 0",
     "loss.bbox_weight=nan": r"loss.bbox_weight=nan: expected a finite number",
     "loss.classification_weight=inf": r"loss.classification_weight=inf: expected a finite number",
-    "loss.bbox_weight=[1]": r"loss.bbox_weight=\[1\]: value",
+    "loss.bbox_weight=[1]": r"loss.bbox_weight=\[1\]: expected a finite number",
     "loss.bbox_loss=msee": r"expected one of .*ciou, .*mse, .*smooth_l1, .*or a dotted path. Did you mean 'mse'",
     "loss.bbox_loss=no.such.loss": r"cannot import no.such",
     "+loss.bbox_loss_params.delta_px=1": r"loss.bbox_loss_params.delta_px=1: unknown key",
+    "loss.bbox_loss=smooth_l1 loss.bbox_loss_params.delta=1": r"allowed: delta_px. Did you mean 'delta_px'",
+    "optimizer.params.beta_1=1": r"optimizer.params.beta_1=1: expected a number in \[0, 1\)",
+    "optimizer.params={clipnorm: 0}": r"optimizer.params.clipnorm=0: expected a finite number > 0",
+    "optimizer.params.weight_decay=x": r"optimizer.params.weight_decay=x: expected a finite number >= 0",
     "loss/weighting=mdga": r"loss/weighting=mdga: expected one of .*mgda.* Did you mean 'mgda'",
     "loss/weighting=cagrad loss.weighting.kappa=-1": r"loss.weighting.kappa=-1: expected a finite number >= 0",
     "loss/weighting=cagrad loss.weighting.capa=1": r"loss.weighting.capa",
@@ -65,6 +74,7 @@ BAD = {
     "model.dense_units=0": r"model.dense_units=0: expected a whole number >= 1",
     "model.dense_units=a": r"model.dense_units=a: expected a whole number, got str",
     "model.dropout=1": r"model.dropout=1: expected a number in \[0, 1\)",
+    "model.filters=[8,2.5]": r"expected a list, each item a whole number, but item 2 is 2.5",
     "model.filters=[]": r"model.filters=\[\]: expected one whole number",
     "model._target_=locexp.models.cnn.buld": r"no callable 'buld'. Did you mean 'build'",
     "bbox.threshold=255": r"bbox.threshold=255: expected a whole number from 0 to 254",
@@ -78,7 +88,7 @@ BAD = {
     "data=file": r"data.path is required",
     "data.split_seed=-1": r"data.split_seed=-1: expected",
     "seed=-1": r"seed=-1: expected a whole number from 0",
-    "seed=a": r"seed=a: value 'a'",
+    "seed=a": r"seed=a: expected a whole number",
     "seed=${foo}": r"interpolation key 'foo' not found",
     "tracking.uri=htp://x": r"Did you mean 'http'",
     "tracking.experiment=' '": r"tracking.experiment=' ': expected a name",
@@ -110,9 +120,11 @@ def test_bad_input_is_named(word: str) -> None:
     [
         (["loss.bbox_weight=0", "loss.classification_weight=0"], "at least one weight above 0"),
         (["bbox=fixed", "bbox.box=[9,2,3,4]"], "inverted or empty"),
+        (["bbox=fixed", "bbox.box=[6,6,nan,22]"], "expected a list, each item a finite number, but item 3 is nan"),
         (["bbox=fixed", "bbox.box=a"], r"bbox.box=a: expected"),
         (["bbox=tight", "bbox.box=[1,2,3,4]"], "unknown key; allowed in bbox"),
         (["data=file", "data.path=missing.npz"], "data.path=missing.npz: expected an existing"),
+        (["data=file", "data.path="], "data.path=: expected an existing"),
         (["data=mnist_5k", "data.source=cache"], "expected auto or bundled"),
         (
             ["loss.bbox_loss=smooth_l1", "+loss.bbox_loss_params.delta_px=-1"],
@@ -141,6 +153,17 @@ def test_every_method_has_a_file_that_names_its_class_and_all_its_keys(name: str
     assert {key: weighting[key] for key in weighting if key != "_target_"} == {
         key: list(value.default) if isinstance(value.default, tuple) else value.default for key, value in made.items()
     }
+
+
+@pytest.mark.parametrize("sign", ["", "+", "++"])
+def test_keys_below_open_ones_need_no_sign(sign: str) -> None:
+    word = f"{sign}loss.bbox_loss_params.delta_px"
+    assert compose_one("loss.bbox_loss=smooth_l1", f"{word}=2").cfg.loss.bbox_loss_params == {"delta_px": 2}
+    jobs = planned("loss.bbox_loss=smooth_l1", f"{word}=1,2")
+    assert [job.cfg.loss.bbox_loss_params.delta_px for job in jobs] == [1, 2]
+    assert [(job.name, job.varied) for job in jobs] == [
+        (f"delta_px={value} seed=0", {"loss.bbox_loss_params.delta_px": str(value)}) for value in (1, 2)
+    ]
 
 
 def setting(*words: str) -> str:

@@ -7,7 +7,10 @@ import re
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
+from locexp.errors import UserError
+from locexp.run.prepare import make
 from tests.conftest import TINY, locexp, only_run
 
 README = Path(__file__).parent.parent / "README.md"
@@ -20,6 +23,17 @@ def blocks(heading: str) -> list[tuple[str, str, str]]:
     assert section is not None, heading
     found = re.findall(r"```(\w+)\n(.*?)```", section.group(1), re.S)
     return [(language, body.splitlines()[0], body) for language, body in found]
+
+
+def test_arguments_with_a_target_of_their_own_are_made_first() -> None:
+    nested = {"_target_": "builtins.int", "_partial_": True, "base": 2}
+    made = make(
+        OmegaConf.create({"_target_": "builtins.dict", "schedule": nested, "monitor": "x"}), "trainer.callbacks"
+    )
+    assert (made["schedule"]("101"), made["monitor"]) == (5, "x")
+    nested["_target_"] = "builtins.imt"
+    with pytest.raises(UserError, match=r"trainer.callbacks.schedule._target_=.*Did you mean 'int'"):
+        make(OmegaConf.create({"_target_": "builtins.dict", "schedule": nested}), "trainer.callbacks")
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,11 @@ from hydra._internal.utils import get_args_parser
 from hydra.errors import HydraException
 
 from locexp.config import config_directory, register
-from locexp.errors import RunFailedError, Terminated, UserError
+from locexp.errors import RunFailedError, Terminated, UserError, said
 from locexp.folders import check_writable
-from locexp.run.compose import composing, explain, key_of
-from locexp.run.job import handed_over, run_job
+from locexp.record import RECORD
+from locexp.run.compose import check_groups, composing, explain, key_of, opened
+from locexp.run.job import failures, handed_over, run_job
 from locexp.run.provenance import provenance
 from locexp.run.resume import resume, resumed_run
 from locexp.run.screen import Screen
@@ -42,19 +44,14 @@ def train_command(words: Sequence[str]) -> int:
     try:
         _run(words)
     except UserError as error:
-        return _said(f"error: {error}", 2)
+        return said(f"error: {error}", 2)
     except HydraException as error:
-        return _said(f"error: {explain(error, words)}", 2)
+        return said(f"error: {explain(error, words)}", 2)
     except RunFailedError as error:
-        return _said(f"failed: {error}", 1)
+        return said(f"failed: {error}", 1)
     except KeyboardInterrupt:
-        return _said("interrupted", 130)
+        return said("interrupted", 130)
     return 0
-
-
-def _said(text: str, status: int) -> int:
-    print(text, file=sys.stderr)
-    return status
 
 
 def _run(words: Sequence[str]) -> None:
@@ -65,6 +62,7 @@ def _run(words: Sequence[str]) -> None:
     parser.prog = "python -m locexp.train"
     arguments = parser.parse_intermixed_args(list(words))
     flags = [word for word in words if word not in arguments.overrides]
+    check_groups(arguments.overrides)
     if any(getattr(arguments, name) for name in ("help", "hydra_help", "cfg", "info", "shell_completion")):
         _call_hydra(flags, arguments.overrides)
         return
@@ -153,11 +151,13 @@ def _run_jobs(
 
 def _call_hydra(flags: Sequence[str], words: Sequence[str]) -> None:
     # Hydra's own parser takes no overrides on both sides of a flag.
-    program, sys.argv = sys.argv, ["locexp.train", *flags, *words]
+    program, sys.argv = sys.argv, ["locexp.train", *flags, *opened(words)]
     try:
         hydra.main(config_path=str(config_directory()), config_name="config", version_base="1.3")(run_job)()
     finally:
         sys.argv = program
+    if failures:
+        raise failures.pop()
 
 
 def _check_surroundings(jobs: Sequence[SweepJob], plan: Plan) -> None:
@@ -168,7 +168,12 @@ def _check_surroundings(jobs: Sequence[SweepJob], plan: Plan) -> None:
             f"trainer.deterministic={','.join(values)}: TensorFlow takes one value in a process, so it cannot be "
             "swept; give one command for each."
         )
-    check_writable(plan.directory.parent, "hydra.sweep.dir" if plan.is_sweep else "hydra.run.dir")
+    if not plan.is_sweep and (plan.directory / RECORD).exists():
+        raise UserError(
+            f"hydra.run.dir={plan.directory}: holds a run already, and two runs cannot share a folder; give another "
+            f"one, or continue that run with trainer.resume={plan.directory}"
+        )
+    check_writable(plan.directory, "hydra.sweep.dir" if plan.is_sweep else "hydra.run.dir")
     check(location_of(plan.base.tracking))
 
 
@@ -183,13 +188,28 @@ def _prepare(jobs: Sequence[SweepJob]) -> Prepared:
 
     made: dict[str, Prepared] = {}
     settings = _settings(jobs)
-    for job in settings:
-        load_problem(job.cfg)
+    with _downloads_shown():
+        for job in settings:
+            load_problem(job.cfg)
     for job in settings:
         shape = str((job.cfg.data, job.cfg.bbox, job.cfg.model, job.cfg.optimizer, job.cfg.trainer.callbacks))
         if shape not in made:
             made[shape] = prepare(job.cfg)
     return next(iter(made.values()))
+
+
+@contextlib.contextmanager
+def _downloads_shown() -> Iterator[None]:
+    """Show on the screen what :mod:`locexp.data.sources` logs: that a download has begun, which may take minutes."""
+    log = logging.getLogger("locexp.data.sources")
+    handler, level = logging.StreamHandler(sys.stdout), log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
 
 
 def _digests(job: SweepJob) -> tuple[str, str]:

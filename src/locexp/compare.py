@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from locexp.errors import UserError
+from locexp.errors import UserError, said
 
 KEYS = """keys: tracking.uri, tracking.artifact_root, tracking.experiment; compare.metric=accuracy|mean_iou|loc_acc_50|
 loc_acc_75|center_error_px (what settings are chosen by and tested on); compare.allow_mixed=true (compare runs of
@@ -22,8 +22,7 @@ def main() -> None:
     try:
         compare_command(arguments.words, print)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(said(f"error: {error}", 2))
 
 
 if __name__ == "__main__":

@@ -25,9 +25,10 @@ RESUME_KEYS = ("on_error", "dry_run", "presume_dead", "allow_mixed")
 """The keys of ``sweep`` that say how it is run, and may stand beside ``sweep.resume``."""
 SWEEP_KEYS = ("_target_", "seeds", "resume", *RESUME_KEYS)
 """The keys that every sweep has; the others are arguments of its ``_target_``."""
+OPEN = ("loss.bbox_loss_params", "optimizer.params", "trainer.callbacks")
+"""The keys below which any name may be given; what they are for says which it takes."""
 WITHOUT_EFFECT = ("threads", "checkpoint", "diagnostic_batches", "resume")
 """The keys of ``trainer`` that change nothing about what is trained."""
-MONITORS = ("accuracy", "mean_iou", "loc_acc_50", "loc_acc_75", "center_error_px", "classification_loss", "bbox_loss")
 
 
 @dataclass

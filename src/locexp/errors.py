@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable
 
 
@@ -22,9 +23,21 @@ class Terminated(SystemExit):
 
 
 def nearest(given: str, allowed: Iterable[str]) -> str:
-    """Return ``" Did you mean 'x'?"`` for the closest allowed name, or an empty string."""
-    close = difflib.get_close_matches(given, list(allowed), n=1, cutoff=0.6)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    """Return ``" Did you mean 'x'?"`` for the closest allowed name, whatever its case, or an empty string."""
+    names = {name.lower(): name for name in allowed}
+    close = difflib.get_close_matches(given.lower(), names, n=1, cutoff=0.6)
+    return f" Did you mean {names[close[0]]!r}?" if close else ""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, without its full stop, or its type where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+
+
+def said(text: str, status: int) -> int:
+    """Write the last word of a command to the screen; returns its exit status."""
+    print(text, file=sys.stderr)
+    return status
 
 
 def listed(names: Iterable[object]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from locexp.errors import RunFailedError, UserError
+from locexp.errors import RunFailedError, UserError, said
 
 
 def main() -> None:
@@ -21,15 +21,10 @@ def main() -> None:
         try:
             print(relog(directory, arguments.uri))
         except UserError as error:
-            status = max(status, _said(f"error: {error}", 2))
+            status = max(status, said(f"error: {error}", 2))
         except RunFailedError as error:
-            status = max(status, _said(f"failed: {error}", 1))
+            status = max(status, said(f"failed: {error}", 1))
     sys.exit(status)
-
-
-def _said(text: str, status: int) -> int:
-    print(text, file=sys.stderr)
-    return status
 
 
 if __name__ == "__main__":

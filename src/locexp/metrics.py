@@ -13,6 +13,10 @@ SELECTION_METRIC = "loc_acc_75"
 for most digits, so ``loc_acc_50`` hardly sees localization there."""
 
 
+HEADLINES = ("accuracy", "mean_iou", "loc_acc_50", "loc_acc_75", "center_error_px", "classification_loss", "bbox_loss")
+"""What a run is summed up by, and what can pick its best epoch."""
+
+
 @dataclass(frozen=True)
 class Predictions:
     """What a network said about n examples, beside the truth.
@@ -83,6 +87,12 @@ def summarise(predictions: Predictions) -> dict[str, float]:
         "bbox_loss": predictions.bbox_loss,
     }
     return {name: float(np.mean(values, dtype=np.float64)) for name, values in metrics.items()}
+
+
+def metric_names() -> tuple[str, ...]:
+    """Return the names of the metrics that :func:`summarise` makes."""
+    one, box = np.zeros(1, np.int64), np.zeros((1, 4))
+    return tuple(summarise(Predictions(np.ones((1, 2)), box, one, box, one, one, (1, 1))))
 
 
 def four_way(predictions: Predictions) -> dict[str, float]:

@@ -21,11 +21,15 @@ _watched: set[str] = set()
 
 
 @contextlib.contextmanager
-def importing() -> Iterator[None]:
-    """Import big packages without the garbage collector, which would walk their 600,000 lasting objects repeatedly.
+def importing(package: str) -> Iterator[None]:
+    """Import a big package without the garbage collector, which would walk its 100,000s of objects repeatedly.
 
-    They are set aside for good afterwards: later collections need not walk them either.
+    They are set aside for good afterwards: later collections need not walk them either. Where the package has been
+    imported before, nothing is: what would be set aside then is the network that is being trained.
     """
+    if package in sys.modules:
+        yield
+        return
     was_enabled = gc.isenabled()
     gc.disable()
     try:

@@ -88,7 +88,7 @@ def check_arguments(
             allowed = listed(names) if names else "nothing"
             raise UserError(f"{key}.{name}={value}: unknown key; allowed: {allowed}.{nearest(name, names)}")
         if name in hints and not _fits(value, hints[name]):
-            raise UserError(f"{key}.{name}={value}: expected {_spelled(hints[name])}, got {type(value).__name__}.")
+            raise UserError(f"{key}.{name}={value}: expected {spelled(hints[name])}, {_misfit(value, hints[name])}.")
     for name in names:
         if name not in arguments and parameters[name].default is inspect.Parameter.empty:
             raise UserError(f"{key}.{name} is required: give it as {key}.{name}=VALUE.")
@@ -119,11 +119,28 @@ def _fits(value: Any, hint: Any) -> bool:
     return True
 
 
-def _spelled(hint: Any) -> str:
-    if isinstance(hint, type) and typing.get_origin(hint) is None:
-        return {"int": "a whole number", "float": "a finite number", "str": "a text", "bool": "true or false"}.get(
-            hint.__name__, hint.__name__
-        )
+def _misfit(value: Any, hint: Any) -> str:
+    """Say what does not fit: the item of a list, or the type of the whole."""
+    if isinstance(value, list) and _is_list(hint):
+        wrong = [(place, item) for place, item in enumerate(value, 1) if not _fits(item, typing.get_args(hint)[0])]
+        return f"but item {wrong[0][0]} is {wrong[0][1]}"
+    return f"got {type(value).__name__}"
+
+
+def _is_list(hint: Any) -> bool:
+    origin = typing.get_origin(hint)
+    return isinstance(origin, type) and issubclass(origin, typing.Sequence) and bool(typing.get_args(hint))
+
+
+def spelled(hint: Any) -> str:
+    """Return in words what fits a type hint."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return " or ".join(spelled(part) for part in typing.get_args(hint))
     if typing.get_origin(hint) is typing.Literal:
         return "one of " + listed(typing.get_args(hint))
+    if _is_list(hint):
+        return f"a list, each item {spelled(typing.get_args(hint)[0])}"
+    if isinstance(hint, type) and typing.get_origin(hint) is None:
+        names = {"int": "a whole number", "float": "a finite number", "str": "a text", "bool": "true or false"}
+        return {**names, "NoneType": "null"}.get(hint.__name__, hint.__name__)
     return str(hint).replace("collections.abc.", "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from locexp.errors import RunFailedError, UserError
+from locexp.errors import RunFailedError, UserError, said
 
 
 def main() -> None:
@@ -22,14 +22,9 @@ def main() -> None:
         location = locate(arguments.uri, None, arguments.experiment)
         sys.exit(serve(location, arguments.port, lambda text: print(text, flush=True)))
     except UserError as error:
-        sys.exit(_said(f"error: {error}", 2))
+        sys.exit(said(f"error: {error}", 2))
     except RunFailedError as error:
-        sys.exit(_said(f"failed: {error}", 1))
-
-
-def _said(text: str, status: int) -> int:
-    print(text, file=sys.stderr)
-    return status
+        sys.exit(said(f"failed: {error}", 1))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import fields
@@ -11,7 +12,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from locexp.config import (
     GROUPS,
-    MONITORS,
     PRECISIONS,
     RESUME_KEYS,
     SCHEDULES,
@@ -23,7 +23,17 @@ from locexp.config import (
 )
 from locexp.errors import UserError, listed, nearest
 from locexp.losses.weighting.base import Weighting
+from locexp.metrics import HEADLINES
 from locexp.targets import check_arguments, find_loss, resolve
+
+_SHARE = (lambda value: 0 <= value < 1, "a number in [0, 1)")
+_POSITIVE = (lambda value: value > 0, "a finite number > 0, or null")
+OPTIMIZER_RANGES: dict[str, tuple[Callable[[float], bool], str]] = {
+    **dict.fromkeys(("beta_1", "beta_2", "momentum"), _SHARE),
+    **dict.fromkeys(("clipnorm", "clipvalue", "global_clipnorm"), _POSITIVE),
+    "weight_decay": (lambda value: value >= 0, "a finite number >= 0, or null"),
+}
+"""What Keras takes without a word for these arguments of an optimizer, and then trains nonsense with."""
 
 
 def _require(ok: bool, key: str, given: object, allowed: str) -> None:
@@ -97,7 +107,12 @@ def _data(cfg: DictConfig) -> None:
     _require(is_fraction or validation == "test", "data.validation", validation, "a fraction in (0, 1), or test")
     _require(0 <= data.split_seed < 2**31, "data.split_seed", data.split_seed, "a whole number from 0 to 2147483647")
     if data.path is not None:
-        _require(Path(data.path).exists(), "data.path", data.path, "an existing .npz file or folder of IDX files")
+        _require(
+            bool(data.path.strip()) and Path(data.path).exists(),
+            "data.path",
+            data.path,
+            "an existing .npz file or folder of IDX files",
+        )
 
 
 def _bbox(cfg: DictConfig) -> None:
@@ -131,7 +146,8 @@ def _loss(cfg: DictConfig) -> None:
         )
     function = find_loss(loss.bbox_loss)
     params = arguments_of(loss.bbox_loss_params, "loss.bbox_loss_params", needs_target=False)
-    check_arguments(function, params, "loss.bbox_loss_params", given_by_caller=("ground_truth", "prediction", "canvas"))
+    boxes = list(inspect.signature(function).parameters)[:2]  # given by place, so their names are free
+    check_arguments(function, params, "loss.bbox_loss_params", given_by_caller=(*boxes, "canvas"))
     _weighting(cfg)
 
 
@@ -158,6 +174,10 @@ def _optimizer(cfg: DictConfig) -> None:
     rate = optimizer.learning_rate
     _require(math.isfinite(rate) and rate > 0, "optimizer.learning_rate", rate, "a finite number > 0")
     _choice("optimizer.schedule", optimizer.schedule, SCHEDULES)
+    for name, (ok, allowed) in OPTIMIZER_RANGES.items():
+        value = optimizer.params.get(name)
+        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        _require(value is None or (number and ok(value)), f"optimizer.params.{name}", value, allowed)
     if not str(optimizer._target_).startswith("keras."):
         resolve(optimizer._target_, "optimizer._target_")
 
@@ -170,7 +190,7 @@ def _trainer(cfg: DictConfig) -> None:
     _require(batches >= 0, "trainer.diagnostic_batches", batches, "a whole number >= 0")
     _choice("trainer.precision", trainer.precision, PRECISIONS)
     _choice("trainer.keep", trainer.keep, ("best", "last"))
-    _choice("trainer.monitor", trainer.monitor, tuple(f"val/{name}" for name in MONITORS))
+    _choice("trainer.monitor", trainer.monitor, tuple(f"val/{name}" for name in HEADLINES))
     threads = trainer.threads
     _require(threads == "auto" or _positive_int(threads), "trainer.threads", threads, "auto, or a whole number >= 1")
     patience = trainer.early_stopping

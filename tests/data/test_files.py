@@ -5,12 +5,15 @@ from __future__ import annotations
 import gzip
 import pickle
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 
 from locexp.data.file import load
+from locexp.data.load import load_dataset
 from locexp.errors import UserError
 
 
@@ -59,6 +62,7 @@ LABELS = np.zeros(4, np.int64)
     [
         ({"x_train": IMAGES}, "has no array y_train"),
         ({"x_trian": IMAGES, "y_train": LABELS}, "Did you mean 'x_trian'"),
+        ({"X_TRAIN": IMAGES, "y_train": LABELS}, "Did you mean 'X_TRAIN'"),
         ({"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES}, "only one of x_test and y_test"),
         ({"x_train": IMAGES[:, :, :0], "y_train": LABELS}, "images have shape"),
         ({"x_train": np.zeros((4, 8, 8, 3), np.uint8), "y_train": LABELS}, "images have shape"),
@@ -75,6 +79,13 @@ def test_npz_with_wrong_arrays(tmp_path: Path, arrays: dict[str, np.ndarray], me
     with pytest.raises(UserError, match=message) as caught:
         load(path=str(tmp_path / "a.npz"))
     assert "a.npz" in str(caught.value)
+
+
+def test_what_is_wrong_with_own_images_names_their_file(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x_train=IMAGES, y_train=LABELS)
+    keys = {"source": "auto", "path": str(tmp_path / "a.npz"), "limit": None, "validation": 0.1, "split_seed": 0}
+    with pytest.raises(UserError, match=r"of 4 examples is less than one.* data.path=.*a\.npz"):
+        load_dataset(OmegaConf.create({"_target_": "locexp.data.file.load", **keys}))
 
 
 class Bomb:
@@ -107,10 +118,30 @@ def test_truncated_npz(tmp_path: Path, kept: int) -> None:
         load(path=str(tmp_path / "a.npz"))
 
 
-def test_npz_with_flipped_bytes(tmp_path: Path) -> None:
+def flipped(content: bytearray) -> None:
+    content[200:220] = b"x" * 20
+
+
+def encrypted(content: bytearray) -> None:
+    for mark, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(mark) + place] |= 1
+
+
+def of_an_unknown_method(content: bytearray) -> None:
+    for mark, place in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        content[content.index(mark) + place] = 99
+
+
+def of_petabytes(content: bytearray) -> None:
+    start = content.index(b"(4, 8, 8)")
+    content[start : start + 20] = b"(999999999999999,), "
+
+
+@pytest.mark.parametrize("spoil", [flipped, encrypted, of_an_unknown_method, of_petabytes])
+def test_corrupt_npz(tmp_path: Path, spoil: Callable[[bytearray], None]) -> None:
     np.savez(tmp_path / "a.npz", x_train=IMAGES, y_train=LABELS)
     content = bytearray((tmp_path / "a.npz").read_bytes())
-    content[200:220] = b"x" * 20
+    spoil(content)
     (tmp_path / "a.npz").write_bytes(content)
     with pytest.raises(UserError, match="corrupt"):
         load(path=str(tmp_path / "a.npz"))

@@ -90,6 +90,14 @@ def web(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     folder.mkdir()
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path != "/cut":
+                return super().do_GET()
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(b"x" * 400)
+
         def log_message(self, *arguments: object) -> None:
             pass
 
@@ -111,4 +119,21 @@ def test_download_checks_the_sha256_and_keeps_nothing_wrong(web: tuple[str, Path
         download((RemoteFile("b.bin", f"{address}/a.bin", "0" * 64),))
     with pytest.raises(OfflineError, match="File not found"):
         download((RemoteFile("c.bin", f"{address}/missing", digest),))
+    with pytest.raises(OfflineError, match="ended after 400 of 1000 bytes"):
+        download((RemoteFile("d.bin", f"{address}/cut"),))
+    with pytest.raises(UserError, match="is 7000 bytes long; expected 7001"):
+        download((RemoteFile("e.bin", f"{address}/a.bin", size=7001),))
     assert sorted(path.name for path in offline.iterdir()) == ["a.bin"]
+
+
+def test_a_cache_that_cannot_be_written_is_not_taken_for_no_network(
+    web: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, folder = web
+    (folder / "a.bin").write_bytes(b"content")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "file"))
+    with pytest.raises(UserError, match="the Keras cache cannot be written"):
+        download((RemoteFile("a.bin", f"{address}/a.bin"),))
+    with pytest.raises(OfflineError):  # without a network there is nothing to write
+        download((RemoteFile("a.bin", "http://127.0.0.1:9/a.bin"),))

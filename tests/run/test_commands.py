@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -27,12 +28,22 @@ def everything(place: Path) -> list[str]:
         (["--multirun", "loss.bbox_weight=0.1,-1"], "loss.bbox_weight=-1.0: expected"),
         (["--multirun", "trainer.epochs=1", "data=mnst"], "Did you mean 'mnist'?"),
         (["--cfg", "job", "data=mnst"], "Did you mean 'mnist'?"),
+        (["model=null"], "model=null: expected one of cnn."),
+        (["--cfg", "job", "bbox=3"], "bbox=3: expected one of fixed, tight."),
         (["--config-dir", "nowhere"], "--config-dir nowhere: there is no such folder"),
         (["tracking.uri=http://127.0.0.1:9"], "tracking.uri=http://127.0.0.1:9: [Errno 111] Connection refused"),
+        (
+            ["tracking.uri=postgresql://me:secret@127.0.0.1:9/x"],
+            "postgresql://127.0.0.1:9/x: [Errno 111] Connection refused",
+        ),
+        (["tracking.uri=sqlite://x.db"], "tracking.uri=sqlite://x.db: expected three slashes"),
+        (["tracking.uri='http://'"], "tracking.uri=http://: expected an address with a host"),
+        (["tracking.uri=http://foo:bar:baz"], "tracking.uri=http://foo:bar:baz: expected an address with a host"),
         (["data=mnist_5k", "bbox=fixed", "bbox.box=[1,2,3,40]"], "leaves the canvas of 28x28"),
         (["data=mnist_5k", "data.limit=5000"], "data.limit=5000: only 4000 training examples"),
         (["data=file", "data.path=bad.npz"], "data.path="),
-        (["hydra.run.dir=/proc/no/where"], "cannot be written"),
+        (["hydra.run.dir=/proc/x"], "hydra.run.dir=/proc/x: cannot be written"),
+        (["hydra.run.dir=used"], "hydra.run.dir=used: holds a run already"),
         (["tracking.uri=/proc/no/where"], "cannot be written"),
         (["tracking.uri=broken"], "is not a database"),
         (["tracking.uri=http://me:secret@127.0.0.1:9"], "holds a password"),
@@ -44,6 +55,8 @@ def test_bad_input_exits_2_with_one_line_and_writes_nothing(workplace: Path, wor
     (workplace / "bad.npz").write_bytes(b"PK\x03\x04 half")
     (workplace / "broken").mkdir()
     (workplace / "broken" / "mlflow.db").write_bytes(b"no database at all " * 100)
+    (workplace / "used").mkdir()
+    (workplace / "used" / "run.json").write_text("{}")
     before = everything(workplace)
     done = locexp("train", *words, cwd=workplace)
     assert done.returncode == 2, done.stderr
@@ -100,7 +113,7 @@ def test_divergence_fails_the_run_and_says_at_which_step(workplace: Path, capsys
     assert "not finite" in run.data.tags["error"]
 
 
-def test_an_exception_fails_the_run(workplace: Path) -> None:
+def test_an_exception_fails_the_run(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from mlflow import MlflowClient
 
     (workplace / "mine.py").write_text(
@@ -110,6 +123,9 @@ def test_an_exception_fails_the_run(workplace: Path) -> None:
         "        raise ZeroDivisionError('ouch')\n"
     )
     assert train_here(*TINY, "+trainer.callbacks.mine={_target_: mine.Clumsy}") == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line == "failed: trainer.callbacks: Clumsy failed in on_epoch_end: ouch"
+    assert "ZeroDivisionError: ouch" in (only_run(workplace) / "train.log").read_text()
     record = json.loads((only_run(workplace) / "run.json").read_text())
     assert record["status"] == "FAILED"
     assert "Clumsy failed in on_epoch_end: ouch" in record["error"]
@@ -126,6 +142,24 @@ def test_an_exception_fails_the_run(workplace: Path) -> None:
         (["model._target_=mine.unsafe"], "cannot be saved as .keras and loaded again"),
         (["model._target_=mine.one_head"], "expected a functional Keras model with outputs"),
         (["model.filters=[4,4,4,4,4]"], "leave nothing of an image"),
+        (["model._target_=mine.logits"], "classification is no probabilities: for one image its 10 values run from"),
+        (["model._target_=mine.eleven"], "tells 11 classes apart, but the data have 10"),
+        (["model._target_=mine.broken"], "model: broken failed with ZeroDivisionError (division by zero)"),
+        (["loss.bbox_loss=mine.mean_loss"], "loss.bbox_loss=mine.mean_loss: gives shape () for two boxes"),
+        (["loss.bbox_loss=mine.nan_loss"], "gives [nan, nan] for two boxes; expected finite numbers"),
+        (["loss.bbox_loss=mine.crooked_loss"], "crooked_loss: failed with IndexError"),
+        (["+trainer.callbacks.t={_target_: keras.callbacks.EarlyStopping}"], "monitor=val_loss; expected one of val/"),
+        (
+            ["+trainer.callbacks.t={_target_: keras.callbacks.ReduceLROnPlateau, monitor: val_acuracy}"],
+            "Did you mean 'val/accuracy'?",
+        ),
+        (
+            [
+                "+trainer.callbacks.t={_target_: keras.callbacks.LambdaCallback, "
+                "on_train_batch_end: {_target_: mine.one_head, _partial_: true}}"
+            ],
+            "LambdaCallback has batch hooks (on_train_batch_end)",
+        ),
     ],
 )
 def test_what_keras_must_judge_is_refused_before_training(
@@ -136,11 +170,26 @@ def test_what_keras_must_judge_is_refused_before_training(
         "def unsafe(input_shape, num_classes, **keys):\n"
         "    x = keras.Input(input_shape)\n"
         "    y = keras.layers.Flatten()(keras.layers.Lambda(lambda t: t * 2)(x))\n"
-        "    return keras.Model(x, {'classification': keras.layers.Dense(num_classes)(y),"
+        "    return keras.Model(x, {'classification': keras.layers.Dense(num_classes, 'softmax')(y),"
         " 'bbox': keras.layers.Dense(4)(y)})\n"
         "def one_head(input_shape, num_classes, **keys):\n"
         "    x = keras.Input(input_shape)\n"
         "    return keras.Model(x, keras.layers.Dense(4)(keras.layers.Flatten()(x)))\n"
+        "def logits(input_shape, num_classes, activation=None, **keys):\n"
+        "    x = keras.Input(input_shape)\n"
+        "    y = keras.layers.Flatten()(x)\n"
+        "    return keras.Model(x, {'classification': keras.layers.Dense(num_classes, activation)(y),"
+        " 'bbox': keras.layers.Dense(4)(y)})\n"
+        "def eleven(input_shape, num_classes, **keys):\n"
+        "    return logits(input_shape, num_classes + 1, 'softmax')\n"
+        "def broken(input_shape, num_classes, **keys):\n"
+        "    return 1 / 0\n"
+        "def mean_loss(y_true, y_pred):\n"
+        "    return keras.ops.mean(y_true - y_pred)\n"
+        "def nan_loss(y_true, y_pred):\n"
+        "    return keras.ops.sum(keras.ops.sqrt(-1 - y_true), axis=-1)\n"
+        "def crooked_loss(y_true, y_pred):\n"
+        "    return [][0]\n"
     )
     tiny = [word for word in TINY if not word.startswith("model.") or not words[0].startswith("model.")]
     assert train_here(*tiny, *words) == 2
@@ -214,6 +263,18 @@ def test_log_refuses_what_is_no_run(workplace: Path) -> None:
         assert (done.returncode, message in done.stderr) == (2, True), done.stderr
 
 
+def test_a_store_that_cannot_be_opened_fails_the_run(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Something listens, so the run starts; but it is no database, or its driver is not installed."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        uri = f"postgresql+none://127.0.0.1:{listener.getsockname()[1]}/x"
+        assert train_here(*TINY, "trainer.epochs=500", f"tracking.uri={uri}") == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith(f"failed: tracking.uri={uri}: cannot be opened (")
+    assert json.loads((only_run(workplace) / "run.json").read_text())["status"] == "FAILED"
+
+
 def test_a_lost_server_costs_no_result(workplace: Path, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     """The server is shot after the first epochs; training goes on; the files are logged when it is back."""
     import threading
@@ -233,6 +294,7 @@ def test_a_lost_server_costs_no_result(workplace: Path, server: Server, capsys: 
     directory = only_run(workplace)
     assert f"python -m locexp.log {directory}" in said.out
     assert "failed: not all results reached" in said.err
+    assert "Connection refused)" in said.err
     record = json.loads((directory / "run.json").read_text())
     assert (record["status"], record["logged"], epochs(workplace)) == ("FINISHED", False, 25)
     assert (directory / "model.keras").is_file()

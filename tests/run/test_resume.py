@@ -68,9 +68,11 @@ def record(directory: Path) -> dict[str, Any]:
     [
         (),
         ("optimizer=sgd", "optimizer.schedule=one_cycle", "+optimizer.params={momentum: 0.9}", "trainer.keep=last"),
-        ("trainer.precision=mixed_bfloat16", "loss.bbox_weight=20"),
+        ("trainer.precision=mixed_bfloat16", "loss.bbox_weight=20", "loss/weighting=famo"),
+        ("loss/weighting=db_mtl", "trainer.diagnostic_batches=2"),
+        ("loss/weighting=dwa", "model.bbox_head=ordered_corners"),
     ],
-    ids=["adam and dropout", "a schedule and momentum", "bfloat16"],
+    ids=["adam and dropout", "a schedule and momentum", "bfloat16 and famo", "db_mtl", "dwa"],
 )
 def test_a_run_that_goes_on_equals_one_that_was_never_stopped(
     workplace: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -170,6 +172,11 @@ def corrupt(directory: Path, how: str) -> None:
         path.write_bytes(pickle.dumps(Trap()))
     elif how == "a pickle inside":
         np.savez(path, about=np.array([Trap()], dtype=object), allow_pickle=True)
+    elif how == "an unknown compression":
+        content = bytearray(path.read_bytes())
+        for mark, place in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+            content[content.index(mark) + place] = 99
+        path.write_bytes(content)
     elif how == "another configuration":
         file = directory / "config" / "resolved.yaml"
         file.write_text(file.read_text().replace("bbox_weight: 0.5", "bbox_weight: 5.0"))
@@ -195,6 +202,7 @@ def test_what_cannot_go_on_is_refused_and_left_as_it_was(workplace: Path, capsys
         "no checkpoint": "holds no checkpoint.npz, so there is nothing to continue from",
         "half a checkpoint": "is not a whole checkpoint",
         "a pickle": "is not a whole checkpoint",
+        "an unknown compression": "is not a whole checkpoint",
         "a pickle inside": "is not a whole checkpoint",
         "another configuration": "loss.bbox_weight was 0.5, is 5.0",
         "no configuration": "resolved.yaml: cannot be read",

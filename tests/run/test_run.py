@@ -306,7 +306,7 @@ def test_mixed_precision_and_cosine_and_other_losses_run(workplace: Path) -> Non
         "optimizer.schedule=cosine",
         "loss.bbox_loss=smooth_l1",
     )
-    assert train_here(*TINY, *words, "+loss.bbox_loss_params.delta_px=2", "bbox.margin=1") == 0
+    assert train_here(*TINY, *words, "loss.bbox_loss_params.delta_px=2", "bbox.margin=1") == 0
     metrics = json.loads((only_run(workplace) / "run.json").read_text())["metrics"]
     assert np.isfinite(metrics["test/bbox_loss"])
 

@@ -54,6 +54,7 @@ def one_by_one(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str,
 
 
 @pytest.mark.slow
+@pytest.mark.extra
 @pytest.mark.parametrize(
     ("package", "words", "note"),
     [
@@ -90,6 +91,7 @@ def test_a_launcher_changes_nothing_but_the_time(
 
 
 @pytest.mark.slow
+@pytest.mark.extra
 def test_a_parallel_sweep_that_is_shot_loses_nothing(
     one_by_one: dict[str, tuple[str, list[float]]], workplace: Path
 ) -> None:

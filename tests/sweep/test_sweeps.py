@@ -251,7 +251,7 @@ def test_an_exception_leaves_its_traceback(workplace: Path, monkeypatch: pytest.
     monkeypatch.syspath_prepend(workplace)
     words = [word for word in TINY if not word.startswith("model.")]
     status = train_here(
-        *words, "--multirun", "~model.filters", "~model.dense_units", "~model.dropout",
+        *words, "--multirun", "~model.filters", "~model.dense_units", "~model.dropout", "~model.bbox_head",
         "model._target_=fragile.fragile", "+model.explode=true", "seed=1,2,3",
     )  # fmt: skip
     assert status == 1

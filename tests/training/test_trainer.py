@@ -171,6 +171,29 @@ def test_a_learning_rate_set_by_a_callback_is_used(make_stack: Any, validation: 
     assert history[2]["val/bbox_loss"] == pytest.approx(history[3]["val/bbox_loss"], rel=1e-6)
 
 
+@pytest.mark.parametrize("early", [False, True])
+def test_the_kept_weights_are_those_that_the_callbacks_of_the_epoch_left(
+    make_stack: Any, validation: Validation, early: bool
+) -> None:
+    """A callback that edits weights after an epoch keeps its edit; one that restores its own at the end does not."""
+    import keras
+
+    class Halved(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            self.model.set_weights([weight / 2 for weight in self.model.get_weights()])
+            self.left = self.model.get_weights()
+
+        def on_train_end(self, logs: Any = None) -> None:
+            self.model.set_weights([weight * 0 for weight in self.model.get_weights()])
+
+    halved = Halved()
+    stop = keras.callbacks.EarlyStopping("val/mean_iou", patience=0, mode="min", restore_best_weights=True)
+    stack = make_stack(callbacks=lambda: [halved, stop] if early else [halved])
+    run(stack, validation, 3, keep="last")
+    for kept, left in zip(stack.members[0].model.get_weights(), halved.left, strict=True):
+        np.testing.assert_array_equal(kept, left)
+
+
 def test_a_failing_callback_is_named(make_stack: Any, validation: Validation) -> None:
     import keras
 

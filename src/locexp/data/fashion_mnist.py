@@ -9,12 +9,12 @@ from locexp.errors import UserError
 
 _BASE = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 FILES = tuple(
-    RemoteFile(f"fashion-mnist/{name}", _BASE + name)
-    for name in (
-        "train-images-idx3-ubyte.gz",
-        "train-labels-idx1-ubyte.gz",
-        "t10k-images-idx3-ubyte.gz",
-        "t10k-labels-idx1-ubyte.gz",
+    RemoteFile(f"fashion-mnist/{name}", _BASE + name, size=size)
+    for name, size in (
+        ("train-images-idx3-ubyte.gz", 26_421_880),
+        ("train-labels-idx1-ubyte.gz", 29_515),
+        ("t10k-images-idx3-ubyte.gz", 4_422_102),
+        ("t10k-labels-idx1-ubyte.gz", 5_148),
     )
 )
 

@@ -14,6 +14,8 @@ import numpy as np
 from locexp.data.arrays import checked
 from locexp.errors import UserError, listed, nearest
 
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, NotImplementedError, RuntimeError, MemoryError)
+"""What reading a spoilt archive can raise beside ``ValueError``: its headers may ask for a password or terabytes."""
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]
 
@@ -46,7 +48,7 @@ def read_npz(path: Path, key: str = "data.path") -> Arrays:
                 f"{key}={path}: holds pickled objects, which could run code; expected plain arrays. Not read."
             ) from None
         raise UserError(f"{key}={path}: is truncated or corrupt ({error}).") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError) as error:
+    except BROKEN as error:
         raise UserError(f"{key}={path}: is truncated or corrupt ({error}).") from None
     for name in KEYS[:2]:
         if name not in found:

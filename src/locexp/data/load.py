@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 from omegaconf import DictConfig
 
 from locexp.data.arrays import Dataset
 from locexp.data.split import split
+from locexp.errors import UserError
 from locexp.targets import resolve
 
 
@@ -18,9 +22,21 @@ def load_dataset(config: DictConfig) -> Dataset:
     loader = resolve(config._target_, "data._target_")
     raw = loader(source=config.source, path=config.path)
     validation = config.validation
-    return split(
-        raw,
-        validation="test" if validation == "test" else float(validation),
-        split_seed=config.split_seed,
-        limit=config.limit,
-    )
+    with naming(config.path):
+        return split(
+            raw,
+            validation="test" if validation == "test" else float(validation),
+            split_seed=config.split_seed,
+            limit=config.limit,
+        )
+
+
+@contextlib.contextmanager
+def naming(path: str | None) -> Iterator[None]:
+    """Say in which of the user's files the images lie that an error is about."""
+    try:
+        yield
+    except UserError as error:
+        if path is None:
+            raise
+        raise UserError(f"{error} The images are those of data.path={path}.") from error

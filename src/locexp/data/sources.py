@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import http.client
 import logging
 import os
-import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,11 +22,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file of a public data set: its place in the Keras cache, its address and its sha256 where published."""
+    """A file of a public data set: its place in the Keras cache, its address, its sha256 and its bytes where known."""
 
     relative_path: str
     url: str
     sha256: str | None = None
+    size: int | None = None
 
 
 class OfflineError(Exception):
@@ -43,11 +46,11 @@ def cached(files: tuple[RemoteFile, ...]) -> list[Path] | None:
 
 
 def download(files: tuple[RemoteFile, ...]) -> list[Path]:
-    """Download files into the Keras cache, checking their sha256 where it is known.
+    """Download files into the Keras cache, checking their length, and their sha256 where it is known.
 
     Raises:
-        OfflineError: the network or the server did not answer.
-        UserError: the content is not what was expected.
+        OfflineError: the network or the server did not answer, or not to the end.
+        UserError: the content is not what was expected, or the cache cannot be written.
     """
     paths = []
     for file in files:
@@ -60,21 +63,46 @@ def download(files: tuple[RemoteFile, ...]) -> list[Path]:
 
 def _fetch(file: RemoteFile, path: Path) -> None:
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    digest = hashlib.sha256()
+    logger.info("downloading %s", file.url)
+    blocks = _blocks(file.url)
+    received = next(blocks, b"")  # before anything is made: an offline machine needs no cache
+    digest, size = hashlib.sha256(), 0
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        logger.info("downloading %s", file.url)
-        with urllib.request.urlopen(file.url, timeout=SOCKET_TIMEOUT) as answer, partial.open("wb") as target:
-            while block := answer.read(1 << 16):
-                digest.update(block)
-                target.write(block)
+        with partial.open("wb") as target:
+            while received:
+                digest.update(received)
+                size += len(received)
+                target.write(received)
+                received = next(blocks, b"")
+        if file.size not in (None, size):
+            raise UserError(f"{file.url}: is {size} bytes long; expected {file.size}. Not kept.")
         if file.sha256 is not None and digest.hexdigest() != file.sha256:
             raise UserError(f"{file.url}: sha256 is {digest.hexdigest()}; expected {file.sha256}. Not kept.")
         partial.replace(path)
-    except (urllib.error.URLError, TimeoutError, ConnectionError, OSError) as error:
-        raise OfflineError(f"{file.url}: {getattr(error, 'reason', error)}") from error
+    except OSError as error:
+        raise UserError(
+            f"{path.parent}: the Keras cache cannot be written ({error.strerror or error}); set KERAS_HOME to a folder "
+            "that can, or use data=mnist_5k."
+        ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def _blocks(url: str) -> Iterator[bytes]:
+    """Yield what an address answers; raises :class:`OfflineError` if it does not, or ends before its length."""
+    received = 0
+    try:
+        with urllib.request.urlopen(url, timeout=SOCKET_TIMEOUT) as answer:
+            while block := answer.read(1 << 16):
+                received += len(block)
+                yield block
+            length = answer.headers.get("Content-Length")
+    except (OSError, http.client.HTTPException) as error:
+        raise OfflineError(f"{url}: {getattr(error, 'reason', error)}") from error
+    if length is not None and received != int(length):
+        raise OfflineError(f"{url}: the download ended after {received} of {length} bytes")
 
 
 def locate(files: tuple[RemoteFile, ...], source: str, name: str) -> tuple[str, list[Path]]:

@@ -7,7 +7,7 @@ import logging
 import numpy as np
 
 from locexp.data.arrays import Dataset, RawData, Split, sha256
-from locexp.errors import UserError
+from locexp.errors import UserError, listed
 
 TEST_FRACTION = 0.1
 """Share set aside for testing where a data set has no official test split."""
@@ -49,7 +49,7 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
         limit: training examples to keep after the split (stratified), or ``None``.
 
     Raises:
-        UserError: too few examples for the split.
+        UserError: too few examples for the split, or none of a class to train on.
     """
     rng = np.random.default_rng(split_seed)
     images, labels = raw.train_images, raw.train_labels
@@ -81,6 +81,7 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
             raise UserError(f"data.limit={limit}: only {len(rest)} training examples are there.")
         rest = rest[pick(labels[rest], limit, rng)]
     train = Split(images, labels) if len(rest) == available else Split(images[rest], labels[rest])
+    _check_classes(train.labels, (validation_split.labels, test.labels), labels, limit)
     num_classes = int(max(part.labels.max() for part in (train, validation_split, test))) + 1
     parts = (train, test) if validation == "test" else (train, validation_split, test)
     digest = sha256(*(array for part in parts for array in (part.images, part.labels)))
@@ -95,6 +96,17 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
         validation_is_test=validation == "test",
         notes=raw.notes,
     )
+
+
+def _check_classes(train: np.ndarray, others: tuple[np.ndarray, ...], available: np.ndarray, limit: int | None) -> None:
+    """Check that the training labels have every class that occurs; raises :class:`UserError`."""
+    missing = np.setdiff1d(np.concatenate([available, *others]), train)
+    if len(missing):
+        key = "data" if limit is None else f"data.limit={limit}"
+        raise UserError(
+            f"{key}: no training example is of class {listed(missing)}; expected one of each class at least"
+            f"{'' if limit is None else ', so give a higher limit'}."
+        )
 
 
 def _part(available: int, fraction: float, what: str) -> int:

@@ -22,7 +22,7 @@ def learning_curves(history: list[dict[str, float]], best_epoch: int, floor: flo
     Args:
         history: one row an epoch with ``epoch``, ``train/…`` and ``val/…``; at least one.
         best_epoch: marked by a line.
-        floor: mean IoU of the constant box, marked in its panel.
+        floor: mean IoU of the constant box on the validation part, marked in its panel.
     """
     # Fixed margins: a layout that is worked out draws everything twice.
     figure = Figure(figsize=(11, 6))
@@ -34,7 +34,7 @@ def learning_curves(history: list[dict[str, float]], best_epoch: int, floor: flo
             axes.plot(epochs, [row[f"{part}/{name}"] for row in history], style, label=label, markersize=4)
         axes.axvline(best_epoch, color="gray", linewidth=0.8, linestyle=":")
         if name == "mean_iou":
-            axes.axhline(floor, color="black", linewidth=0.8, linestyle="-.", label="constant box")
+            axes.axhline(floor, color="black", linewidth=0.8, linestyle="-.", label="constant box (validation)")
             axes.legend(fontsize=8)
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("epoch")
@@ -47,7 +47,11 @@ def learning_curves(history: list[dict[str, float]], best_epoch: int, floor: flo
 Panels = tuple[tuple[str, bool, tuple[str, ...]], ...]
 """For each panel its title, whether its axis is logarithmic, and what it shows."""
 GRADIENT_PANELS: Panels = (
-    ("norms in the trunk", True, ("gradients/classification_norm", "gradients/bbox_norm")),
+    (
+        "gradient norms in the trunk",
+        True,
+        ("gradients/classification_norm", "gradients/bbox_norm", "gradients/norm_ratio"),
+    ),
     ("cosine between them", False, ("gradients/cosine",)),
     ("share of batches in conflict", False, ("gradients/conflicts",)),
 )
@@ -68,14 +72,17 @@ def weighting(history: list[dict[str, float]]) -> Figure | None:
         return None
     panels: Panels = (("effective weights", True, ("weights/classification", "weights/bbox")),)
     panels += GRADIENT_PANELS if measured else ()
+    panels += (("step, ms", False, ("time/step_ms",)),)
     figure = Figure(figsize=(3.4 * len(panels) + 0.4, 3.1))
     width = 3.4 * len(panels) + 0.4
     figure.subplots_adjust(left=0.55 / width, right=1 - 0.1 / width, bottom=0.16, top=0.88, wspace=0.24)
     epochs = [row["epoch"] for row in history]
     for axes, (title, is_log, names) in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
         for name in names:
-            label = name.partition("/")[2].removesuffix("_norm")
-            axes.plot(epochs, [row.get(name, np.nan) for row in history], "o-", markersize=4, label=label)
+            label = {"gradients/norm_ratio": "bbox / classification"}.get(name, name.partition("/")[2])
+            style = "o:" if name == "gradients/norm_ratio" else "o-"
+            values = [row.get(name, np.nan) for row in history]
+            axes.plot(epochs, values, style, markersize=4, label=label.removesuffix("_norm"))
         if is_log and min(row.get(name, np.nan) for row in history for name in names) > 0:
             axes.set_yscale("log")
         if len(names) > 1:
@@ -84,7 +91,9 @@ def weighting(history: list[dict[str, float]]) -> Figure | None:
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
-    figure.axes[-1].set_ylim(*((-0.03, 1.03) if measured else (None, None)))
+    for axes, (title, _, _) in zip(figure.axes, panels, strict=True):
+        low, high = {"share of batches in conflict": (-0.03, 1.03), "step, ms": (0, None)}.get(title, (None, None))
+        axes.set_ylim(low, high)
     return figure
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_type_hints
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -17,10 +18,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException, ValidationError
 
-from locexp.config import config_directory, config_hash, register
+from locexp.config import GROUPS, OPEN, Config, config_directory, config_hash, register
 from locexp.errors import UserError, listed, nearest
+from locexp.targets import spelled
 from locexp.validation import check_seed, validate
 
 
@@ -85,6 +87,8 @@ class Composer:
         Raises:
             UserError: the configuration is wrong; the message names the key, what was given and what is allowed.
         """
+        given, words = words, opened(words)
+        check_groups(words)
         # Runs that differ only in their seed share one composition, which takes tens of milliseconds.
         seeds = [word for word in words if re.fullmatch(r"seed=\d{1,10}", word)]
         rest = tuple(word for word in words if word not in seeds)
@@ -95,7 +99,7 @@ class Composer:
             seed = int(seeds[-1].partition("=")[2]) if seeds else int(shared.cfg.seed)
             check_seed(seed)
         except (HydraException, OmegaConfBaseException) as error:
-            raise UserError(explain(error, words)) from error
+            raise UserError(explain(error, given)) from error
         return Job(tuple(words), seed, shared.sweep_directory if sweeps else shared.run_directory, shared)
 
     def _compose(self, words: tuple[str, ...]) -> Composed:
@@ -138,6 +142,28 @@ def key_of(word: str) -> str:
     return word.lstrip("+~").partition("=")[0].strip()
 
 
+def opened(words: Sequence[str]) -> list[str]:
+    """Return words in which keys below :data:`locexp.config.OPEN` are added, which Hydra does for ``++KEY`` alone."""
+    below = re.compile(rf"\+*((?:{'|'.join(map(re.escape, OPEN))})[.=])")
+    return [below.sub(r"++\1", word, count=1) if below.match(word) else word for word in words]
+
+
+def check_groups(words: Sequence[str]) -> None:
+    """Check that groups are given names: Hydra itself breaks on ``model=null``.
+
+    Raises:
+        UserError: one is given something else.
+    """
+    for word in words:
+        key, _, value = word.partition("=")
+        folder = config_directory() / key
+        if key == "experiment" and value == "null":
+            continue
+        if key and folder.is_dir() and re.fullmatch(r"null|true|false|[-+\d.]+|[\[{].*", value):
+            options = sorted(path.stem for path in folder.glob("*.yaml"))
+            raise UserError(f"{word}: expected one of {listed(options)}.")
+
+
 def combinations(overrides: Sequence[str]) -> tuple[list[str], list[tuple[str, ...]]]:
     """Return the keys that the overrides sweep, and all combinations of their values, each with every override.
 
@@ -152,6 +178,8 @@ def combinations(overrides: Sequence[str]) -> tuple[list[str], list[tuple[str, .
     for override in parsed:
         if override.is_sweep_override():
             key = override.get_key_element()
+            if key.lstrip("+").startswith(OPEN):
+                key = key.lstrip("+")
             keys.append(key)
             choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
         else:
@@ -176,8 +204,19 @@ def explain(error: BaseException, words: Sequence[str]) -> str:
     if "is not in struct" in reason or "not in '" in reason or "No match in the defaults list" in str(error):
         return _explain_unknown(key or first_line, word, words)
     if key and word:
+        expected = _expected(key) if isinstance(cause, ValidationError) else ""
+        if expected:
+            return f"{word}: expected {expected}."
         return f"{word}: {reason[0].lower()}{reason[1:]}."
     return f"{key}: {reason}." if key else f"{reason}."
+
+
+def _expected(key: str) -> str:
+    """Return in words what a key of the schema takes; empty for one that is not in it."""
+    group, _, name = key.rpartition(".")
+    schema = GROUPS.get(group) if group else Config
+    hints = get_type_hints(schema) if schema is not None else {}
+    return spelled(hints[name]) if name in hints else ""
 
 
 def _explain_missing(error: MissingConfigException) -> str:

@@ -69,10 +69,9 @@ def execute(
         raise
     except BaseException as error:
         record.status, record.error = "FAILED", str(error).strip() or type(error).__name__
-        expected = isinstance(error, RunFailedError) and error.__cause__ is None  # the command itself says it
-        logger.log(
-            logging.INFO if expected else logging.ERROR, "the run failed: %s", record.error, exc_info=not expected
-        )
+        expected = isinstance(error, RunFailedError)  # the command itself says it: the traceback is for the log alone
+        traced = not expected or error.__cause__ is not None
+        logger.log(logging.INFO if expected else logging.ERROR, "the run failed: %s", record.error, exc_info=traced)
         raise
     finally:
         if record.status != "FINISHED":
@@ -84,7 +83,7 @@ def execute(
         record.write(directory)
         if record.status == "FINISHED":
             (directory / CHECKPOINT).unlink(missing_ok=True)
-        record.logged = tracker.finish(model)
+        record.logged = tracker.finish(model, screen.line)
         record.write(directory)
         if not record.logged:
             screen.line(f"The results are not in {location.uri}. They are in {directory}; log them later with")
@@ -255,7 +254,7 @@ def _train_and_report(
     if h5 is not None:
         save_checked(member.model, directory / h5, images)
     report.write_tables(directory / "tables", test)
-    floor = problem.floors["mean_iou"]
+    floor = problem.validation_floor
     record.notes += report.write_pictures(directory / "pictures", images, test, member.history, best, floor)
     screen.line()
     for line in final_table(record):

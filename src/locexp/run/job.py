@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 handed_over: list[Prepared] = []
 """What the command has prepared already for the run that is about to start in this process."""
 
+failures: list[Exception] = []
+"""What ended a run by itself; the command raises it once Hydra has returned, for Hydra has other words for it."""
+
 
 def run_job(cfg: DictConfig) -> None:
-    """Train what ``cfg`` says. A run by itself raises where it fails; one of a sweep leaves that in its record.
+    """Train what ``cfg`` says. Where a run by itself fails, :data:`failures` says why; in a sweep, its record does.
 
     Raises:
-        RunFailedError, UserError: a run by itself failed.
         KeyboardInterrupt, Terminated: the run was stopped, and its record closed.
     """
     choices = HydraConfig.get()
@@ -39,7 +41,10 @@ def run_job(cfg: DictConfig) -> None:
         prepared = handed_over.pop() if handed_over else prepare(cfg)
         from locexp.run.execute import execute
 
-        execute(prepared, directory, overrides, Screen())
+        try:
+            execute(prepared, directory, overrides, Screen())
+        except Exception as error:
+            failures.append(error)
         return
     end_with(link.conductor)
     with Path(os.devnull).open("w") as nowhere:

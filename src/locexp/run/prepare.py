@@ -13,8 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from locexp.bbox.scenes import Scenes
 from locexp.data.arrays import Dataset, Split, sha256
-from locexp.data.load import load_dataset
-from locexp.errors import UserError
+from locexp.data.load import load_dataset, naming
+from locexp.errors import UserError, first_line
 from locexp.metrics import floors
 from locexp.run.saving import check_round_trip
 from locexp.targets import find_loss, resolve
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from locexp.run.resume import Resumed
     from locexp.training.stack import Stack
     from locexp.training.trainer import Schedule
+
+PROBE_BOXES = ((0.2, 0.1, 0.7, 0.8), (0.3, 0.3, 0.5, 0.9))
+"""Two boxes that overlap, normalised xyxy: what a box loss is tried on."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Problem:
         scenes_digest: sha256 over the images and boxes of the three, in hexadecimal.
         constant_targets: every training box is the same, so localization is trivial.
         floors: of the test part, see :func:`locexp.metrics.floors`.
+        validation_floor: mean IoU of the constant box on the validation part.
     """
 
     dataset: Dataset
@@ -42,6 +46,7 @@ class Problem:
     scenes_digest: str
     constant_targets: bool
     floors: dict[str, float]
+    validation_floor: float
 
     def arrays(self, part: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return images, labels and boxes of ``train``, ``validation`` or ``test``."""
@@ -71,23 +76,18 @@ def _load_problem(yaml: str) -> Problem:
     dataset = load_dataset(cfg.data)
     strategy = make(cfg.bbox, "bbox", skip=("scene_seed",))
     seed = int(cfg.bbox.get("scene_seed", 0))
-    scenes = {
-        "train": strategy.compose(dataset.train.images, split="train", scene_seed=seed),
-        "test": strategy.compose(dataset.test.images, split="test", scene_seed=seed),
-    }
-    scenes["validation"] = (
-        scenes["test"]
-        if dataset.validation_is_test
-        else strategy.compose(dataset.validation.images, split="validation", scene_seed=seed)
-    )
-    boxes = scenes["train"].boxes
     parts = ("train", "test") if dataset.validation_is_test else ("train", "validation", "test")
+    with naming(cfg.data.path):
+        scenes = {part: strategy.compose(getattr(dataset, part).images, split=part, scene_seed=seed) for part in parts}
+    scenes.setdefault("validation", scenes["test"])
+    boxes = scenes["train"].boxes
     return Problem(
         dataset=dataset,
         scenes=scenes,
         scenes_digest=sha256(*(array for part in parts for array in (scenes[part].images, scenes[part].boxes))),
         constant_targets=bool(np.ptp(boxes, axis=0).max() == 0),
         floors=floors(boxes, scenes["test"].boxes),
+        validation_floor=floors(boxes, scenes["validation"].boxes)["mean_iou"],
     )
 
 
@@ -129,8 +129,10 @@ def prepare(cfg: DictConfig) -> Prepared:
     images, labels, boxes = problem.arrays("train")
     steps = trainer.epochs * steps_per_epoch(len(labels), trainer.batch_size)
     member = build_member(spec, steps, dtype)
-    check_round_trip(member.model, problem.arrays("test")[0], trainer.save_h5)
-    stack = Stack([member], images, labels, boxes, box_loss=box_loss(cfg, problem.canvas), dtype=dtype)
+    check_round_trip(member.model, problem.arrays("test")[0], trainer.save_h5, problem.dataset.num_classes)
+    loss = box_loss(cfg, problem.canvas)
+    check_box_loss(loss, cfg.loss.bbox_loss, dtype)
+    stack = Stack([member], images, labels, boxes, box_loss=loss, dtype=dtype)
     schedule = Schedule(
         epochs=trainer.epochs,
         batch_size=trainer.batch_size,
@@ -159,18 +161,34 @@ def monitor(cfg: DictConfig) -> str:
 def make(node: DictConfig, key: str, skip: tuple[str, ...] = (), **given: Any) -> Any:
     """Call the ``_target_`` of a configuration node with its other keys and what the caller gives.
 
+    Arguments that have a ``_target_`` themselves are made first; ``_partial_: true`` makes a function that waits for
+    its further arguments, instead of calling it.
+
     Raises:
-        UserError: the target does not take these arguments.
+        UserError: the target does not take these arguments, or fails with them.
     """
-    arguments = OmegaConf.to_container(node, resolve=True)
-    assert isinstance(arguments, dict)
-    target = resolve(str(arguments.pop("_target_")), f"{key}._target_")
-    kept = {str(name): value for name, value in arguments.items() if name not in skip}
+    container = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(container, dict)
+    return _made({str(name): value for name, value in container.items() if name not in skip}, key, given)
+
+
+def _made(node: dict[str, Any], key: str, given: dict[str, Any]) -> Any:
+    target = resolve(str(node["_target_"]), f"{key}._target_")
+    arguments = {name: value for name, value in node.items() if name not in ("_target_", "_partial_")}
+    for name, value in arguments.items():
+        if isinstance(value, dict) and "_target_" in value:
+            arguments[name] = _made(value, f"{key}.{name}", {})
+    if node.get("_partial_"):
+        return functools.partial(target, **given, **arguments)
+    called = getattr(target, "__name__", target)
     try:
-        return target(**given, **kept)
+        return target(**given, **arguments)
+    except UserError:
+        raise
     except (TypeError, ValueError) as error:
-        name = getattr(target, "__name__", target)
-        raise UserError(f"{key}: {name} refuses its arguments ({error}).") from error
+        raise UserError(f"{key}: {called} refuses its arguments ({first_line(error)}).") from error
+    except Exception as error:  # of the user's own code, which may raise anything
+        raise UserError(f"{key}: {called} failed with {type(error).__name__} ({first_line(error)}).") from error
 
 
 def model_builder(cfg: DictConfig, problem: Problem) -> Callable[[], Any]:
@@ -216,3 +234,21 @@ def box_loss(cfg: DictConfig, canvas: tuple[int, int]) -> Callable[[Any, Any], A
     if "canvas" in inspect.signature(function).parameters:
         arguments["canvas"] = canvas
     return functools.partial(function, **arguments)
+
+
+def check_box_loss(function: Callable[[Any, Any], Any], name: str, dtype: str) -> None:
+    """Call a box loss once, on two pairs of boxes; raises :class:`UserError` unless it gives one number for each."""
+    from keras import ops
+
+    truth, said = ops.convert_to_tensor(PROBE_BOXES, dtype), ops.convert_to_tensor(PROBE_BOXES[::-1], dtype)
+    key = f"loss.bbox_loss={name}"
+    try:
+        losses = np.asarray(function(truth, said))
+    except UserError:
+        raise
+    except Exception as error:  # of the user's own code, which may raise anything
+        raise UserError(f"{key}: failed with {type(error).__name__} ({first_line(error)}).") from error
+    if losses.shape != (2,):
+        raise UserError(f"{key}: gives shape {losses.shape} for two boxes; expected (2,), one loss a box.")
+    if not np.isfinite(losses).all():
+        raise UserError(f"{key}: gives {losses.tolist()} for two boxes; expected finite numbers.")

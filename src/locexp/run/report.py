@@ -14,7 +14,6 @@ from locexp.metrics import Predictions
 GALLERY_SIZE = 24
 GALLERY_SEED = 0
 """Fixes which examples the random gallery shows, so that two runs on the same data show the same ones."""
-HEADLINES = ("accuracy", "mean_iou", "loc_acc_50", "loc_acc_75", "center_error_px", "classification_loss", "bbox_loss")
 
 
 def final_metrics(
@@ -36,7 +35,7 @@ def final_metrics(
     """
     values = {f"test/{name}": value for name, value in (measure.summarise(test) | measure.four_way(test)).items()}
     for part, epoch in (("best", best), ("kept", kept)):
-        values |= {f"{part}/{name}": history[epoch - 1][f"val/{name}"] for name in HEADLINES}
+        values |= {f"{part}/{name}": history[epoch - 1][f"val/{name}"] for name in measure.HEADLINES}
     values |= {f"floor/{name}": value for name, value in floors.items()}
     skill = measure.skill(values["test/mean_iou"], floors["mean_iou"])
     if skill is not None:
@@ -65,7 +64,8 @@ def write_pictures(
     Args:
         images: the test images, uint8 (n, height, width).
         test: what was predicted for them.
-        history, best, floor: see :func:`final_metrics`.
+        history, best: see :func:`final_metrics`.
+        floor: mean IoU of the constant box on the validation part.
 
     Returns:
         What could not be drawn, in words.

@@ -9,34 +9,38 @@ from typing import Any
 
 import numpy as np
 
-from locexp.errors import UserError
+from locexp.errors import UserError, first_line
 
 MODEL = "model.keras"
 CHECKED_IMAGES = 16
 TOLERANCE = 1e-5
 """Largest difference between the outputs of a network and of its reloaded copy."""
+SUM_TOLERANCE = 0.02
+"""How far probabilities may be from a sum of 1: those of a head in bfloat16 are rounded to 2 digits."""
 
 
-def check_round_trip(model: Any, images: np.ndarray, h5: str | None) -> None:
-    """Check, before training, that a network can be saved and loaded again by plain Keras.
+def check_round_trip(model: Any, images: np.ndarray, h5: str | None, num_classes: int) -> None:
+    """Check, before training, what a network says, and that plain Keras can save it and load it again.
 
     Args:
         model: the network.
-        images: uint8, (n, height, width); some of them are compared.
+        images: uint8, (n, height, width); some of them are shown to it.
         h5: check the legacy format as well, where it is asked for.
+        num_classes: of the data.
 
     Raises:
-        UserError: it cannot, or the copy says something else.
+        UserError: its outputs are no probabilities and boxes, it cannot be saved, or the copy says something else.
     """
+    _check_answers(_answers(model, images), num_classes)
     with tempfile.TemporaryDirectory() as folder:
         for name in (MODEL, *([h5] if h5 else [])):
             try:
                 difference = _difference(model, save(model, Path(folder) / name), images)
             except Exception as error:
-                reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
                 raise UserError(
-                    f"model: the network cannot be saved as {Path(name).suffix} and loaded again by Keras ({reason}). "
-                    "Build it from plain layers, or register your own with keras.saving.register_keras_serializable."
+                    f"model: the network cannot be saved as {Path(name).suffix} and loaded again by Keras "
+                    f"({first_line(error)}). Build it from plain layers, or register your own with "
+                    "keras.saving.register_keras_serializable."
                 ) from error
             if not difference <= TOLERANCE:
                 raise UserError(
@@ -72,7 +76,30 @@ def save_checked(model: Any, path: Path, images: np.ndarray) -> Any:
     return loaded
 
 
+def _check_answers(said: dict[str, np.ndarray], num_classes: int) -> None:
+    probabilities = said["classification"]
+    if probabilities.shape[1] != num_classes:
+        raise UserError(
+            f"model: the network tells {probabilities.shape[1]} classes apart, but the data have {num_classes}; "
+            "expected as many outputs of classification as num_classes, which its builder is given."
+        )
+    sums = probabilities.sum(axis=1)
+    if not (probabilities.min() >= 0 and np.abs(sums - 1).max() <= SUM_TOLERANCE):
+        row = probabilities[np.abs(sums - 1).argmax()]
+        raise UserError(
+            f"model: the network's classification is no probabilities: for one image its {num_classes} values run from "
+            f"{row.min():.3g} to {row.max():.3g} and sum to {row.sum():.3g}; expected values >= 0 with sum 1, as "
+            "activation='softmax' makes them."
+        )
+    if not np.isfinite(said["bbox"]).all():
+        raise UserError("model: the network's boxes are not finite before it is trained; expected finite numbers.")
+
+
 def _difference(model: Any, loaded: Any, images: np.ndarray) -> float:
+    first, second = _answers(model, images), _answers(loaded, images)
+    return max(float(np.abs(first[name] - second[name]).max()) for name in first)
+
+
+def _answers(model: Any, images: np.ndarray) -> dict[str, np.ndarray]:
     batch = images[:CHECKED_IMAGES, ..., np.newaxis].astype(np.float32) / 255
-    first, second = model(batch, training=False), loaded(batch, training=False)
-    return max(float(np.abs(np.asarray(first[name]) - np.asarray(second[name])).max()) for name in first)
+    return {name: np.asarray(values, np.float64) for name, values in model(batch, training=False).items()}

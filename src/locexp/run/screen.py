@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TextIO
 
+from locexp.metrics import HEADLINES
 from locexp.record import RunRecord
-
-SHOWN = ("accuracy", "mean_iou", "loc_acc_50", "loc_acc_75", "center_error_px", "classification_loss", "bbox_loss")
 
 
 class Screen:
@@ -41,7 +40,7 @@ def final_table(record: RunRecord) -> list[str]:
     """Return the lines that sum a finished run up: test metrics, with the floor of those that have one."""
     metrics = record.metrics
     lines = [f"{'':22}{'test':>8}{'floor':>9}{'skill':>9}"]
-    for name in SHOWN:
+    for name in HEADLINES:
         floor, skill = metrics.get(f"floor/{name}"), metrics.get(f"skill/{name}")
         cells = "".join("" if value is None else f"{value:9.3f}" for value in (floor, skill))
         lines.append(f"{name:22}{metrics[f'test/{name}']:8.4f}{cells}")

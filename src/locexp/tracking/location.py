@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
+import socket
 import sqlite3
 import threading
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from omegaconf import DictConfig
 
-from locexp.errors import UserError, listed
+from locexp.errors import UserError
 from locexp.folders import check_writable
 
 PROBE_SECONDS = 3.0
 """How long a tracking server may take to answer before the run is refused."""
 DATABASE = "mlflow.db"
+DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def locate(uri: str | None, artifact_root: str | None, experiment: str) -> Locat
             artifact_root = (Path("mlruns") / "artifacts").absolute().as_uri()
     elif "://" not in artifact_root:
         artifact_root = Path(artifact_root).expanduser().absolute().as_uri()
-    return Location(uri.rstrip("/"), database, artifact_root, experiment)
+    return Location(uri if uri.endswith("://") else uri.rstrip("/"), database, artifact_root, experiment)
 
 
 def location_of(tracking: DictConfig) -> Location:
@@ -91,13 +94,29 @@ def check(location: Location) -> None:
             "tracking.uri holds a password, which would be logged with the run; leave it out and set "
             "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
         )
+    _check_address(location.uri)
     if location.is_server:
         _probe(location.uri)
+    elif location.database is None:
+        _connect(location.uri)
     if location.database is not None:
         check_writable(location.database.parent, "tracking.uri")
         _check_database(location)
     if location.artifact_root is not None and location.artifact_root.startswith("file://"):
         check_writable(local_path(location.artifact_root), "tracking.artifact_root")
+
+
+def _check_address(uri: str) -> None:
+    """Check that an address can be read as one; raises :class:`UserError`."""
+    if uri.startswith("sqlite:") and not uri.startswith("sqlite:///"):
+        raise UserError(f"tracking.uri={uri}: expected three slashes before the path of the file: sqlite:///PATH")
+    try:
+        parts = urllib.parse.urlsplit(uri)
+        readable = parts.port is None or parts.port > 0
+    except ValueError:
+        readable = False
+    if not readable or (uri.startswith(("http:", "https:")) and not parts.hostname):
+        raise UserError(f"tracking.uri={uri}: expected an address with a host, such as http://127.0.0.1:5000")
 
 
 def local_path(uri: str) -> Path:
@@ -141,33 +160,56 @@ def _check_database(location: Location) -> None:
 
 def _probe(uri: str) -> None:
     """Ask an MLflow server for an experiment; raises :class:`UserError` unless it answers."""
-    problem: list[str] = ["no answer within 3 s"]
 
-    def ask() -> None:
+    def ask() -> str:
         request = f"{uri}/api/2.0/mlflow/experiments/search?max_results=1"
         try:
             with urllib.request.urlopen(request, timeout=PROBE_SECONDS) as answer:
                 json.loads(answer.read())
-            problem.clear()
         except urllib.error.HTTPError as error:
-            if error.code in (401, 403):  # alive, and MLflow's client will bring its credentials
-                problem.clear()
-            else:
-                problem[:] = [f"it answers {error.code} {error.reason}, so it is not an MLflow server"]
+            if error.code not in (401, 403):  # alive, and MLflow's client will bring its credentials
+                return f"it answers {error.code} {error.reason}, so it is not an MLflow server"
         except urllib.error.URLError as error:
-            problem[:] = [str(error.reason)]
+            return str(error.reason)
+        except http.client.HTTPException:
+            return "it does not answer in HTTP, so it is not an MLflow server"
         except ValueError:
-            problem[:] = ["it does not answer in JSON, so it is not an MLflow server"]
+            return "it does not answer in JSON, so it is not an MLflow server"
         except OSError as error:
-            problem[:] = [str(error)]
+            return str(error)
+        return ""
 
+    _require_answer(uri, ask)
+
+
+def _connect(uri: str) -> None:
+    """Open a connection to the host of a database, if it names one; raises :class:`UserError` unless there is one."""
+    parts = urllib.parse.urlsplit(uri)
+    port = parts.port or DATABASE_PORTS.get(parts.scheme.split("+")[0])
+    if parts.hostname is None or port is None:
+        return
+    address = parts.hostname, port
+
+    def ask() -> str:
+        try:
+            socket.create_connection(address, PROBE_SECONDS).close()
+        except OSError as error:
+            return str(error)
+        return ""
+
+    _require_answer(uri.replace(parts.netloc, parts.netloc.rpartition("@")[2]), ask)
+
+
+def _require_answer(uri: str, ask: Callable[[], str]) -> None:
+    """Ask within the time limit; raises :class:`UserError` if ``ask`` says what is wrong, or nothing in time."""
+    problem = [f"no answer within {PROBE_SECONDS:g} s"]
     # In a thread: looking up a host name cannot be given a time limit.
-    thread = threading.Thread(target=ask, daemon=True)
+    thread = threading.Thread(target=lambda: problem.__setitem__(0, ask()), daemon=True)
     thread.start()
     thread.join(PROBE_SECONDS)
-    if problem:
+    if problem[0]:
         raise UserError(
-            f"tracking.uri={uri}: {listed(problem)}. Start the server, or leave tracking.uri out to use ./mlruns."
+            f"tracking.uri={uri}: {problem[0]}. Start the server, or leave tracking.uri out to use ./mlruns."
         )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from locexp.errors import UserError
+from locexp.errors import RunFailedError, first_line
 from locexp.process import importing
 from locexp.record import RunRecord, read_history
 from locexp.tracking.location import Location, answers
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from locexp.tracking.session import Session
 
 logger = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 10.0
+"""How long the end of a run waits for its store before the user is told."""
 
 
 class Tracker:
@@ -53,7 +57,7 @@ class Tracker:
     def check(self) -> None:
         """Raise if the store could not even be opened: better known in the first seconds than in the last."""
         if self._must_open and self._session is None and self.problem is not None:
-            raise UserError(f"tracking.uri={self._location.uri}: cannot be opened ({_first_line(self.problem)}).")
+            raise RunFailedError(f"tracking.uri={self._location.uri}: cannot be opened ({_reason(self.problem)}).")
 
     def epoch(self, row: dict[str, float]) -> None:
         """Log a row of the history."""
@@ -62,30 +66,36 @@ class Tracker:
     @property
     def reason(self) -> str:
         """Why tracking stopped, in one line."""
-        return _first_line(self.problem) if self.problem is not None else ""
+        return _reason(self.problem) if self.problem is not None else ""
 
-    def wait(self) -> None:
-        """Wait until everything handed over so far is logged, or known not to be."""
-        self._pool.submit(lambda: None).result()
+    def wait(self, say: Callable[[str], None] = logger.info) -> None:
+        """Wait until everything handed over so far is logged, or known not to be; ``say`` is told if it takes long."""
+        handled = self._pool.submit(lambda: None)
+        try:
+            handled.result(PATIENCE_SECONDS)
+        except TimeoutError:
+            say(f"waiting for the tracking store {self._location.uri} …")
+            handled.result()
 
-    def finish(self, model: Any | None) -> bool:
+    def finish(self, model: Any | None, say: Callable[[str], None] = logger.info) -> bool:
         """Log the end of the run; returns whether everything has reached the store.
 
         A store that was lost is tried once more, and gets the whole directory if it is back.
         """
         self._submit(self._finish, model)
-        self.wait()
+        self.wait(say)
         if self.problem is not None and answers(self._location):
             logger.info("the tracking store answers again: logging the whole run")
             self.problem = None
             self._submit(lambda: log_directory(self._location, self._directory, self._record, model))
-            self.wait()
+            self.wait(say)
         self._pool.shutdown()
         return self.problem is None
 
     def _start(self, system_metrics: bool, earlier: Sequence[dict[str, float]]) -> None:
-        check_location(self._location)  # MLflow would try again and again
-        with importing():
+        if not self._must_open:  # better known at once: MLflow would try again and again
+            check_location(self._location)
+        with importing("mlflow"):
             from locexp.tracking.session import Session
 
         session = Session(self._location)
@@ -126,7 +136,7 @@ class Tracker:
             if self._session is not None or not self._must_open:
                 logger.warning(
                     "tracking stopped (%s). The run goes on; its results are kept in %s",
-                    _first_line(error),
+                    _reason(error),
                     self._directory,
                 )
             if self._session is not None:
@@ -148,6 +158,10 @@ def log_directory(location: Location, directory: Path, record: RunRecord, model:
     session.finish(record, directory, model)
 
 
-def _first_line(error: Exception) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0].split(" failed with exception")[0][:200]
+def _reason(error: Exception) -> str:
+    """Return what a store's error says, in one line; of one on the way to a server, its innermost cause."""
+    request, failed, cause = first_line(error).partition(" failed with exception ")
+    if failed:
+        cause = re.sub(r"['\")]+$", "", cause.rpartition(": ")[2])
+        return f"{request}: {cause}"
+    return request[:200]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from locexp.errors import UserError
+from locexp.data.files import BROKEN
+from locexp.errors import UserError, first_line
 from locexp.training.member import Member
 
 CHECKPOINT = "checkpoint.npz"
@@ -116,9 +116,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
             f"{path.parent}: holds no {path.name}, so there is nothing to continue from (the run was stopped before "
             "its first epoch ended, or had trainer.checkpoint=false)."
         ) from None
-    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, MemoryError, zipfile.BadZipFile) as bad:
-        reason = (str(bad).strip() or type(bad).__name__).splitlines()[0].rstrip(".")
-        raise UserError(f"{path}: is not a whole checkpoint ({reason}).") from None
+    except (*BROKEN, ValueError, TypeError, AttributeError) as bad:
+        raise UserError(f"{path}: is not a whole checkpoint ({first_line(bad)}).") from None
     return made
 
 

@@ -159,7 +159,10 @@ def _by_gradients(
     ]
     if extra:
         further = tape.gradient(tf.add_n(extra), values)
-        gradients = [one if more is None else one + more for one, more in zip(gradients, further, strict=True)]
+        gradients = [
+            one if more is None else more if one is None else one + more
+            for one, more in zip(gradients, further, strict=True)
+        ]
     effective = weights[0] * slopes[0], weights[1] * slopes[1]
     return Weighted(gradients, [], effective, seen)
 
@@ -170,4 +173,6 @@ def _sum(weights: tuple[Any, Any], gradients: Sequence[Any]) -> Any:
         for weight, gradient in zip(weights, gradients, strict=True)
         if gradient is not None
     ]
+    if not parts:
+        return None  # neither head uses the variable
     return parts[0] if len(parts) == 1 else parts[0] + parts[1]

@@ -8,21 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from locexp.errors import UserError, listed
+from locexp.errors import UserError
 from locexp.losses.weighting.base import GradientWeighting, Weighting
 from locexp.losses.weighting.fixed import Fixed
+from locexp.training.callbacks import check_callback
 from locexp.training.gradients import Trunk, find_trunk, needs_trunk, pick
-
-BATCH_HOOKS = (
-    "on_batch_begin",
-    "on_batch_end",
-    "on_train_batch_begin",
-    "on_train_batch_end",
-    "on_test_batch_begin",
-    "on_test_batch_end",
-    "on_predict_batch_begin",
-    "on_predict_batch_end",
-)
 
 
 @dataclass(frozen=True)
@@ -86,7 +76,7 @@ def build_member(spec: MemberSpec, steps: int, dtype: str) -> Member:
         dtype: of the loss weights, ``float32`` or ``float64``.
 
     Raises:
-        UserError: the model has the wrong outputs, or a callback has batch hooks.
+        UserError: the model has the wrong outputs, or a callback cannot be called here.
     """
     import keras
     import tensorflow as tf
@@ -135,20 +125,3 @@ def check_model(model: Any) -> None:
         )
     if len(shapes["classification"]) != 2 or tuple(shapes["bbox"][1:]) != (4,):
         raise UserError(f"model: output shapes are {dict(shapes)}; expected classification (n, classes), bbox (n, 4).")
-
-
-def check_callback(callback: Any) -> None:
-    """Refuse a callback with batch hooks: many steps run in one call; raises :class:`UserError`."""
-    import keras
-
-    name = type(callback).__name__
-    if not isinstance(callback, keras.callbacks.Callback):
-        raise UserError(f"trainer.callbacks: {name} is not a keras.callbacks.Callback.")
-    hooks = [
-        hook for hook in BATCH_HOOKS if getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook)
-    ]
-    if hooks:
-        raise UserError(
-            f"trainer.callbacks: {name} has batch hooks ({listed(hooks)}), which cannot be called: many steps run in "
-            "one call into the graph. Use a callback with epoch hooks."
-        )

@@ -14,14 +14,14 @@ from locexp.process import importing
 
 @contextlib.contextmanager
 def _quiet_stderr() -> Iterator[None]:
-    """Hold back what native code writes to file descriptor 2; replay it if the block raises."""
+    """Hold back what native code writes to file descriptor 2; replay it if the block fails."""
     sys.stderr.flush()
     saved = os.dup(2)
     with tempfile.TemporaryFile() as kept:
         os.dup2(kept.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:  # not Ctrl-C, which explains itself
             os.dup2(saved, 2)
             kept.seek(0)
             os.write(2, kept.read())
@@ -49,7 +49,7 @@ def start_tensorflow(*, threads: int | str = "auto", precision: str = "float32",
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    with _quiet_stderr(), importing():
+    with _quiet_stderr(), importing("tensorflow"):
         import keras
         import tensorflow as tf
 

@@ -74,14 +74,14 @@ def train(
             callback.set_params(
                 {"epochs": schedule.epochs, "steps": steps_per_epoch(stack.examples, schedule.batch_size)}
             )
-            _call(callback, "on_train_begin")
+            _call(callback, "on_train_begin", {})
     done = max(len(member.history) for member in stack.members)
     for epoch in range(done + 1, schedule.epochs + 1):
         if all(member.stopped for member in stack.members):
             break
         for member in _active(stack):
             for callback in member.callbacks:
-                _call(callback, "on_epoch_begin", epoch - 1)
+                _call(callback, "on_epoch_begin", epoch - 1, {})
         start = time.perf_counter()
         predictions = _train_epoch(stack, schedule, epoch, observers)
         seconds = time.perf_counter() - start
@@ -103,10 +103,11 @@ def train(
             for observer in observers:
                 observer.on_epoch(index, epoch, metrics)
     for member in stack.members:
+        for callback in member.callbacks:
+            _call(callback, "on_train_end", {})
+        # After the callbacks, some of which restore weights of their own choice: what is kept is what is reported.
         if member.best_weights is not None and member.failure is None:
             member.model.set_weights(member.best_weights)
-        for callback in member.callbacks:
-            _call(callback, "on_train_end")
 
 
 def weighted_total(member: Member, metrics: dict[str, float], part: str) -> float:
@@ -198,10 +199,12 @@ def _end_epoch(member: Member, epoch: int, metrics: dict[str, float], schedule: 
     improved = best is None or rank(metrics, schedule.monitor) > best
     if improved:
         member.best_epoch = epoch
-    if improved or schedule.keep == "last":
-        member.best_weights = member.model.get_weights()
-    for callback in member.callbacks:
-        _call(callback, "on_epoch_end", epoch - 1, dict(metrics))
+    try:
+        for callback in member.callbacks:
+            _call(callback, "on_epoch_end", epoch - 1, dict(metrics))
+    finally:  # an epoch is kept as its callbacks leave it, and even if one of them fails
+        if improved or schedule.keep == "last":
+            member.best_weights = member.model.get_weights()
     assert member.best_epoch is not None
     patient = schedule.early_stopping is None or epoch - member.best_epoch < schedule.early_stopping
     if not patient or getattr(member.model, "stop_training", False):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 BETAS = 0.9, 0.999
@@ -34,7 +35,7 @@ class SmallAdam:
         ):
             moment.assign(beta * moment.value + (1 - beta) * value)
         first, second = (
-            moment.value / (1 - ops.power(ops.cast(beta, moment.dtype), self._steps.value))
+            moment.value / -ops.expm1(self._steps.value * math.log(beta))  # 1 - βᵗ to all digits of the type
             for moment, beta in zip((self._first, self._second), BETAS, strict=True)
         )
         self._variable.assign(self._variable.value - self._rate * first / (ops.sqrt(second) + EPSILON))

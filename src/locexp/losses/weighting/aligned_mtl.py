@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,10 @@ class AlignedMtl(GradientWeighting):
         self, preference: tuple[float, float] = (0.5, 0.5), heads: str = "own", trunk: list[str] | None = None
     ) -> None:
         super().__init__(heads, trunk)
-        if len(preference) != 2 or min(preference) < 0 or max(preference) <= 0:
-            raise UserError(f"loss.weighting.preference={list(preference)}: expected two numbers >= 0, not both 0.")
+        if len(preference) != 2 or not all(0 <= part < math.inf for part in preference) or not any(preference):
+            raise UserError(
+                f"loss.weighting.preference={list(preference)}: expected two finite numbers >= 0, not both 0."
+            )
         self.preference = tuple(float(part) for part in preference)
 
     def trunk_weights(self, a: Any, b: Any, c: Any) -> tuple[Any, Any]:

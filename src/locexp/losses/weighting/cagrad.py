@@ -29,23 +29,33 @@ class Cagrad(GradientWeighting):
         self.kappa = kappa
 
     def trunk_weights(self, a: Any, b: Any, c: Any) -> tuple[Any, Any]:
-        """Return ½ + κ|g₀| γ_k/|g_w|, with γ₁ = 1 - γ₂ where the derivative is 0, or at an end."""
+        """Return ½ + κ|g₀| γ_k/|g_w|, with γ₁ = 1 - γ₂ where the derivative is 0, or at an end.
+
+        Where κ > 1 and the gradients are opposite, g_w is 0, and so is the step: any other would conflict.
+        """
         from keras import ops
 
         a, b, c = scaled(a, b, c)
         one, zero = ops.ones_like(a), ops.zeros_like(a)
         reach = self.kappa * ops.sqrt(ops.maximum(a + 2 * b + c, 0)) / 2  # κ|g₀|
         # |g_w|² = Aγ² + 2Bγ + c, g_w·g₀ rises by `slope` with γ. With u = Aγ + B and D = Ac - B² (both gradients'
-        # parallelogram) the derivative is slope + κ|g₀| u √A / √(u² + D).
-        curvature, linear = a + c - 2 * b, b - c
-        slope = (a - c) / 2
+        # parallelogram) |g_w|² is (u² + D)/A, and the derivative is slope + κ|g₀| u √A / √(u² + D). It has a zero if
+        # κ²|g₀|²A - slope² > 0, which is `room` because |g₀|²A = slope² + D.
+        curvature, slope = a + c - 2 * b, (a - c) / 2
         parallelogram = ops.maximum(a * c - b * b, 0)
-        room = reach * reach * curvature - slope * slope
-        inside = room > 0
-        u = -ops.sign(slope) * ops.sqrt(slope * slope * parallelogram / ops.where(inside, room, one))
-        gamma = (u - linear) / ops.where(curvature > 0, curvature, one)
-        gamma = ops.where(inside, gamma, ops.where(slope > 0, zero, one))
-        gamma = ops.where(curvature > 0, ops.clip(gamma, 0, 1), 0.5 * one)
-        length = ops.sqrt(ops.maximum(a * gamma * gamma + 2 * b * gamma * (1 - gamma) + c * (1 - gamma) ** 2, 0))
-        factor = ops.where(length > 0, reach / ops.where(length > 0, length, one), zero)
-        return 0.5 + factor * gamma, 0.5 + factor * (1 - gamma)
+        room = self.kappa**2 * parallelogram + (self.kappa**2 - 1) * slope * slope
+        zeroed = room > 0
+        u = -slope * ops.sqrt(parallelogram / ops.where(zeroed, room, one))
+        safe = ops.where(curvature > 0, curvature, one)
+        # Each by itself: of two lengths far apart the longer has a share close to 0.
+        first, second = (u + c - b) / safe, (a - b - u) / safe
+        only_first = ops.where(zeroed, second <= 0, slope <= 0)
+        only_second = ops.where(zeroed, first <= 0, slope > 0)
+        length = ops.sqrt(ops.where(only_first, a, ops.where(only_second, c, (u * u + parallelogram) / safe)))
+        proper = length > 0
+        factor = ops.where(proper, reach / ops.where(proper, length, one), zero)
+        half = ops.where(only_first | only_second | proper, 0.5 * one, zero)
+        return (
+            half + factor * ops.where(only_first, one, ops.where(only_second, zero, first)),
+            half + factor * ops.where(only_first, zero, ops.where(only_second, one, second)),
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -31,10 +32,10 @@ class Famo(Weighting):
 
     def __init__(self, learning_rate: float = 0.025, decay: float = 0.001) -> None:
         super().__init__()
-        if not (learning_rate > 0 and decay >= 0):
+        if not (0 < learning_rate < math.inf and 0 <= decay < math.inf):
             raise UserError(
-                f"loss.weighting.learning_rate={learning_rate} and decay={decay}: expected the first > 0, the other "
-                ">= 0."
+                f"loss.weighting.learning_rate={learning_rate} and decay={decay}: expected finite numbers, the first "
+                "> 0, the other >= 0."
             )
         self.learning_rate, self.decay = learning_rate, decay
 

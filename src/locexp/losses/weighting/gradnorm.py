@@ -32,10 +32,10 @@ class Gradnorm(Weighting):
 
     def __init__(self, alpha: float = 1.5, learning_rate: float = 0.025) -> None:
         super().__init__()
-        if not (0 <= alpha < math.inf and learning_rate > 0):
+        if not (0 <= alpha < math.inf and 0 < learning_rate < math.inf):
             raise UserError(
-                f"loss.weighting.alpha={alpha} and learning_rate={learning_rate}: expected the first >= 0, the other "
-                "> 0."
+                f"loss.weighting.alpha={alpha} and learning_rate={learning_rate}: expected finite numbers, the first "
+                ">= 0, the other > 0."
             )
         self.alpha, self.learning_rate = alpha, learning_rate
 
@@ -56,8 +56,12 @@ class Gradnorm(Weighting):
 
         lengths, now = ops.stack(norms), ops.stack(losses)
         self._first.assign(ops.where(self._first.value > 0, self._first.value, now))
-        rates = now / self._first.value
-        target = ops.mean(self._weights.value * lengths) * ops.power(rates / ops.mean(rates), self.alpha)
+        one = ops.ones_like(now)
+        begun = self._first.value > 0  # not for a loss that has been 0 ever since
+        rates = ops.where(begun, now / ops.where(begun, self._first.value, one), one)
+        mean = ops.mean(rates)
+        relative = ops.where(mean > 0, rates / ops.where(mean > 0, mean, 1), one)
+        target = ops.mean(self._weights.value * lengths) * ops.power(relative, self.alpha)
         self._optimizer.apply(lengths * ops.sign(self._weights.value * lengths - target))
         kept = ops.maximum(self._weights.value, LEAST)
         self._weights.assign(2 * kept / ops.sum(kept))

@@ -11,11 +11,15 @@ class Mgda(GradientWeighting):
     """Follow the shortest vector between the two gradients: w on the simplex, Σw = 1; it conflicts with neither."""
 
     def trunk_weights(self, a: Any, b: Any, c: Any) -> tuple[Any, Any]:
-        """Return (γ, 1 - γ), γ = (c - b)/(a + c - 2b) in [0, 1]."""
+        """Return (γ, 1 - γ), γ = (c - b)/(a + c - 2b) in [0, 1]; each by itself, for lengths far apart."""
         from keras import ops
 
         a, b, c = scaled(a, b, c)
         squared = a + c - 2 * b  # |g₁ - g₂|²
-        inner = ops.clip((c - b) / ops.where(squared > 0, squared, ops.ones_like(squared)), 0, 1)
-        gamma = ops.where(b >= a, ops.ones_like(a), ops.where(b >= c, ops.zeros_like(a), inner))
-        return gamma, 1 - gamma
+        one, zero = ops.ones_like(a), ops.zeros_like(a)
+        safe = ops.where(squared > 0, squared, one)
+        first, second = ops.clip((c - b) / safe, 0, 1), ops.clip((a - b) / safe, 0, 1)
+        return (
+            ops.where(b >= a, one, ops.where(b >= c, zero, first)),
+            ops.where(b >= a, zero, ops.where(b >= c, one, second)),
+        )

@@ -38,10 +38,11 @@ class Nash(GradientWeighting):
 
         first, second, cosine, proper = lengths(a, b, c)
         one = ops.ones_like(first)
-        factor = 1 / ops.sqrt(ops.maximum(1 + cosine, LEAST))
+        factor, half = 1 / ops.sqrt(ops.maximum(1 + cosine, LEAST)), 0.5 * one
         if self.max_norm is not None:
             factor = factor * min(1.0, self.max_norm / 2**0.5)
+            half = ops.minimum(half, self.max_norm / ops.maximum(ops.maximum(first, second), self.max_norm))
         return (
-            ops.where(proper, factor / ops.where(proper, first, one), 0.5 * one),
-            ops.where(proper, factor / ops.where(proper, second, one), 0.5 * one),
+            ops.where(proper, factor / ops.where(proper, first, one), half),
+            ops.where(proper, factor / ops.where(proper, second, one), half),
         )
