@@ -96,5 +96,6 @@ def test_whole_sweeps_by_the_command(
     assert [job["stage"] for job in stored(workplace)] == stages
     assert parent(workplace)["metrics"] == {"sweep/jobs": 3, "sweep/finished": 3, "sweep/failed": 0}
     assert list(workplace.glob("multirun/*/*/comparison/report.html"))
-    assert train_here("sweep.resume=last") == 0
-    assert "3 have finished before, 0 are missing" in capsys.readouterr().out
+    if "sweep=pareto" in words:  # its second batch follows from the results of the first
+        assert train_here("sweep.resume=last") == 0
+        assert "3 have finished before, 0 are missing" in capsys.readouterr().out

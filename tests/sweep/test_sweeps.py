@@ -60,6 +60,7 @@ def test_a_sweep_in_the_store(done: tuple[Path, str]) -> None:
     place, _ = done
     parent = parent_of(place)
     children = runs(place, "tags.kind = 'run'")
+    assert parent.info.run_name == "sweep bbox_weight"
     assert len(runs(place)) == 5
     assert {run.info.status for run in [parent, *children]} == {"FINISHED"}
     assert sorted(run.info.run_name for run in children) == [

@@ -81,7 +81,7 @@ def _code_version() -> tuple[str, str]:
     """Return the commit of the checkout and a short hash of its changes, empty where there are none, as they are when
     the process first asks. A commit made while a sweep runs does not change the code that is in its memory.
     """
-    changes = _git("diff", "HEAD")
+    changes = _git("diff", "--no-ext-diff", "HEAD")
     for name in _git("ls-files", "--others", "--exclude-standard", "--", "src").splitlines():
         with contextlib.suppress(OSError):
             changes += f"\n{name}\n{hashlib.sha256((ROOT / name).read_bytes()).hexdigest()}"

@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 10.0
 
 
 def mend(reader: Reader, sweep: StoredSweep) -> list[str]:
-    """Close the runs whose process died and log what lies finished in folders; returns what was done, in words."""
+    """Close the runs whose process died and log what has ended in folders alone; returns what was done, in words."""
     from locexp.run.relog import relog
 
     done = []
@@ -39,7 +39,7 @@ def mend(reader: Reader, sweep: StoredSweep) -> list[str]:
             done.append(f"{run.name}: its process has gone; it is KILLED now.")
     for path in sorted(sweep.directory.glob(f"*/{RECORD}")):
         record = read_record(path.parent)
-        if record is not None and record.status == "FINISHED" and not record.logged:
+        if record is not None and record.status != "RUNNING" and not record.logged:
             done.append(relog(str(path.parent), None))
     if done:
         sweep.finished = finished_runs(reader.children(sweep.sweep_id))
