@@ -1,11 +1,12 @@
-"""Comparing a sweep of 1,000 runs, in a store of 10,000, and listing what is there.
+"""Comparing a sweep of 1,000 runs, in a store of 10,000, listing what is there, and resuming what has finished.
 
     python benchmarks/many_runs.py [--repeats 3]
 
 The runs are generated: one real, tiny sweep is made by the command, then its rows are copied in the database (50
 settings of 20 seeds in one sweep, 90 further sweeps of 100 runs), with metrics redrawn, and its files linked. Timed
 are whole commands: ``python -m locexp.compare ID`` (table, tests, front, figures, report), ``python -m locexp.compare
-list``, and ``sweep.dry_run=true`` of 10,000 jobs.
+list``, ``sweep.dry_run=true`` of 10,000 jobs, and ``sweep.resume`` of the real sweep, of which all jobs have finished:
+it runs none, and compares it again.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Copier:
         self.random = np.random.default_rng(0)
 
     def find(self, kind: str) -> str:
-        """Return the id of the one run of a kind."""
+        """Return the id of a run of a kind."""
         query = "SELECT run_uuid FROM tags WHERE key = 'kind' AND value = ?"
         return str(self.base.execute(query, (kind,)).fetchone()[0])
 
@@ -86,10 +87,10 @@ class Copier:
         return identity
 
 
-def generate(place: Path) -> str:
-    """Fill a store; returns the id of the sweep of 1,000."""
+def generate(place: Path) -> tuple[str, str]:
+    """Fill a store; returns the ids of the sweep of 1,000 and of the real one, which has finished."""
     subprocess.run(
-        [sys.executable, "-m", "locexp.train", *WORDS, "--multirun", "loss.bbox_weight=0.5", "seed=0"],
+        [sys.executable, "-m", "locexp.train", *WORDS, "--multirun", "loss.bbox_weight=0.5,5", "seed=0,1"],
         cwd=place,
         check=True,
         stdout=subprocess.DEVNULL,
@@ -98,6 +99,7 @@ def generate(place: Path) -> str:
     parent, child = copier.load(copier.find("sweep")), copier.load(copier.find("run"))
     files = Path(str(next(row["value"] for row in child["tags"] if row["key"] == "directory")))
     hashes = [str(next(row["value"] for row in child["tags"] if row["key"] == "config_hash"))]
+    real = str(next(row["value"] for row in parent["tags"] if row["key"] == "sweep_id"))
     hashes += [uuid.uuid4().hex[:16] for _ in range(SETTINGS - 1)]
     sweeps = {"large": (SETTINGS, SEEDS)} | {f"small-{number}": (10, 10) for number in range(90)}
     for name, (settings, seeds) in sweeps.items():
@@ -120,7 +122,7 @@ def generate(place: Path) -> str:
                 copier.copy(child, tags, parameters, float(noise), files if name == "large" else None)
     copier.base.commit()
     copier.base.close()
-    return "large"
+    return "large", real
 
 
 def main() -> None:
@@ -132,7 +134,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         start = time.perf_counter()
-        identity = generate(place)
+        identity, real = generate(place)
         print(f"generated 10,000 runs in {time.perf_counter() - start:.0f} s")
 
         def command(*words: str) -> float:
@@ -152,9 +154,10 @@ def main() -> None:
                 "compare 1,000 runs": lambda: command("locexp.compare", identity),
                 "list the sweeps of 10,000 runs": lambda: command("locexp.compare", "list"),
                 "list 10,000 jobs": lambda: command("locexp.train", "--multirun", *WORDS, *dry),
+                "resume a finished sweep": lambda: command("locexp.train", f"sweep.resume={real}"),
             },
         )
-    for (name, seconds), target in zip(taken.items(), (20, 60, 60), strict=True):
+    for (name, seconds), target in zip(taken.items(), (20, 60, 60, 10), strict=True):
         print(f"{name:32} {common.spread(seconds)} s   (target <= {target})")
 
 

@@ -19,14 +19,16 @@ from locexp.config import config_directory, register
 from locexp.errors import RunFailedError, Terminated, UserError, said
 from locexp.folders import check_writable
 from locexp.record import RECORD
-from locexp.run.compose import check_groups, composing, explain, opened
+from locexp.run.compose import check_groups, composing, explain, key_of, opened
 from locexp.run.job import failures, handed_over, run_job
+from locexp.run.provenance import provenance
 from locexp.run.resume import resume, resumed_run
 from locexp.run.screen import Screen
 from locexp.sweep.conduct import Conductor
+from locexp.sweep.guard import check_free, held
 from locexp.sweep.listing import list_jobs
 from locexp.sweep.plan import Plan, SweepJob
-from locexp.sweep.stored import StoredSweep, load, resumed_words
+from locexp.sweep.stored import StoredSweep, known_sweep, load, resumed_words
 from locexp.tracking.location import check, location_of
 
 if TYPE_CHECKING:
@@ -78,25 +80,34 @@ def _run(words: Sequence[str]) -> None:
         return
     if arguments.multirun or arguments.config_dir:
         raise UserError("--multirun and --config-dir are stored with the sweep: leave them out beside sweep.resume.")
-    identity, beside = resumed
+    _resume_sweep(*resumed)
+
+
+def _resume_sweep(identity: str, beside: list[str]) -> None:
+    """Replay the stored list of a sweep; nobody else does until this ends."""
     with composing() as composer:
         settings = composer.compose(_plain(beside)).cfg
     location = location_of(settings.tracking)
     check(location)
     from locexp.tracking.reading import Reader
 
-    presume = "presume_dead=true" in " ".join(beside)
-    stored = load(Reader(location), identity, presume_dead=presume)
-    beside = [word for word in beside if "sweep.presume_dead" not in word]
-    given = {word.lstrip("+~").partition("=")[0] for word in beside}
-    kept = [word for word in stored.words if word.lstrip("+~").partition("=")[0] not in given]
-    flags = ["--config-dir", stored.config_dir] if stored.config_dir else []
-    _run_jobs(flags, [*kept, *beside], stored.multirun, stored.config_dir, None, stored)
+    reader = Reader(location)
+    sweep_id, directory = known_sweep(reader, identity)
+    with contextlib.ExitStack() as stack:
+        if directory.is_dir() and not settings.sweep.dry_run:
+            stack.enter_context(held(directory, f"sweep.resume={sweep_id}"))
+        stored = load(reader, sweep_id, presume_dead=settings.sweep.presume_dead)
+        given = {key_of(word) for word in beside}
+        if "hydra/launcher" in given:  # the settings of one launcher are not those of another
+            given |= {key_of(word) for word in stored.words if key_of(word).startswith("hydra.launcher.")}
+        kept = [word for word in stored.words if key_of(word) not in given]
+        flags = ["--config-dir", stored.config_dir] if stored.config_dir else []
+        _run_jobs(flags, [*kept, *beside], stored.multirun, stored.config_dir, None, stored)
 
 
 def _plain(words: Sequence[str]) -> list[str]:
     """Leave out what only a launcher understands."""
-    return [word for word in words if word.lstrip("+~").startswith(("tracking.", "sweep.on_error", "sweep.dry_run"))]
+    return [word for word in words if not key_of(word).startswith("hydra")]
 
 
 def _run_jobs(
@@ -110,9 +121,12 @@ def _run_jobs(
     """Compose and check every job, then let Hydra run the one, or the sweep."""
     with composing(config_dir, config_name or "config") as composer:
         plan = Plan(composer, words, multirun=multirun)
-        jobs = plan.next_stage({})
+        plan.replay(stored.told if stored else [])
+    jobs = plan.jobs
     if stored is not None:
         stored.check(jobs)
+    elif plan.is_sweep:
+        check_free(plan.directory)
     _check_surroundings(jobs, plan)
     if plan.base.sweep.dry_run:
         list_jobs(plan, jobs, stored, Screen())
@@ -124,6 +138,9 @@ def _run_jobs(
     begun = stored.words if stored else words
     conductor = Conductor(plan, begun, multirun=multirun, config_dir=config_dir, screen=Screen(), stored=stored)
     missing = conductor.missing(jobs)
+    if stored is not None and (missing or plan.more):
+        mixed = stored.check_code(provenance(plan.base, words), allowed=plan.base.sweep.allow_mixed)
+        conductor.notes += [f"mixed code, as sweep.allow_mixed asks: {what}" for what in mixed]
     if missing:
         if stored is not None:
             stored.check_data(jobs, _digests)

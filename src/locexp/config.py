@@ -23,7 +23,9 @@ SCHEDULES = ("constant", "cosine", "one_cycle")
 SOURCES = ("auto", "cache", "download", "bundled")
 CLASSIFICATION, BBOX, METHOD = "loss.classification_weight", "loss.bbox_weight", "loss/weighting"
 """The keys that say how the losses are weighted, as sweeps vary them."""
-SWEEP_KEYS = ("_target_", "seeds", "on_error", "dry_run", "resume")
+RESUME_KEYS = ("on_error", "dry_run", "presume_dead", "allow_mixed")
+"""The keys of ``sweep`` that say how it is run, and may stand beside ``sweep.resume``."""
+SWEEP_KEYS = ("_target_", "seeds", "resume", *RESUME_KEYS)
 """The keys that every sweep has; the others are arguments of its ``_target_``."""
 OPEN = ("loss.bbox_loss_params", "optimizer.params", "trainer.callbacks")
 """The keys below which any name may be given; what they are for says which it takes."""

@@ -9,10 +9,15 @@ import logging
 import os
 import socket
 import sys
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from typing import NoReturn
 
 import psutil
+
+WATCH_SECONDS = 1.0
+_watched: set[str] = set()
 
 
 @contextlib.contextmanager
@@ -50,10 +55,31 @@ def is_alive(tags: Mapping[str, str]) -> bool | None:
     if tags.get("host") != socket.gethostname():
         return None
     try:
-        started = psutil.Process(int(tags["pid"])).create_time()
+        process = psutil.Process(int(tags["pid"]))
+        started = process.create_time()
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
     except (psutil.Error, KeyError, ValueError):
         return False
     return abs(started - float(tags.get("process_start", 0))) < 1
+
+
+def end_with(tags: Mapping[str, str]) -> None:
+    """End this process as soon as that of these :func:`identity` tags has ended: one that is killed tells nobody.
+
+    Nothing is done where they are those of this process, or of one that cannot be seen from here.
+    """
+    pid = tags.get("pid", "")
+    if pid in {*_watched, str(os.getpid())} or not is_alive(tags):
+        return
+
+    def watch() -> None:
+        while is_alive(tags):
+            time.sleep(WATCH_SECONDS)
+        os._exit(143)
+
+    _watched.add(pid)
+    threading.Thread(target=watch, name=f"watch {pid}", daemon=True).start()
 
 
 def leave(status: int) -> NoReturn:

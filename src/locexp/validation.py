@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from locexp.config import (
     GROUPS,
     PRECISIONS,
+    RESUME_KEYS,
     SCHEDULES,
     SOURCES,
     SWEEP_KEYS,
@@ -237,7 +238,9 @@ def _sweep(cfg: DictConfig) -> None:
         "a whole number >= 1, a list of different seeds, or null",
     )
     _choice("sweep.on_error", str(sweep.on_error), ("continue", "stop"))
-    _require(isinstance(sweep.dry_run, bool), "sweep.dry_run", sweep.dry_run, "true or false")
+    for key in RESUME_KEYS[1:]:
+        _require(isinstance(sweep[key], bool), f"sweep.{key}", sweep[key], "true or false")
+    _require(sweep.resume is None, "sweep.resume", sweep.resume, "it on the command line, not in a file")
     arguments = sweep_arguments(cfg)
     if sweep._target_ is None:
         if arguments:

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+from mlflow import MlflowClient
 
 from tests.conftest import TINY, Server, locexp, wait_until
 
 GRID = (*TINY, "trainer.deterministic=true", "trainer.threads=1", "--multirun", "loss.bbox_weight=0.5,20", "seed=1,2")
+JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
 TRAINED = ("test/accuracy", "test/mean_iou", "test/center_error_px", "val/bbox_loss")
+
+
+def begin(*words: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "locexp.train", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
 
 
 def results(uri: str) -> dict[str, tuple[str, list[float]]]:
     """Each job by name, with its status and metrics; a job that is there twice fails."""
-    from mlflow import MlflowClient
-
     client = MlflowClient(uri)
     experiment = client.get_experiment_by_name("locexp")
     found: dict[str, tuple[str, list[float]]] = {}
@@ -27,8 +37,6 @@ def results(uri: str) -> dict[str, tuple[str, list[float]]]:
 
 
 def parent(uri: str) -> Any:
-    from mlflow import MlflowClient
-
     client = MlflowClient(uri)
     experiment = client.get_experiment_by_name("locexp")
     (run,) = client.search_runs([experiment.experiment_id], "tags.kind = 'sweep'")
@@ -52,7 +60,7 @@ def one_by_one(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str,
     [
         (
             "hydra_plugins.hydra_joblib_launcher",
-            ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
+            [*JOBLIB],
             "joblib runs 2 jobs at a time",
         ),
         (
@@ -88,26 +96,14 @@ def test_a_parallel_sweep_that_is_shot_loses_nothing(
     one_by_one: dict[str, tuple[str, list[float]]], workplace: Path
 ) -> None:
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
-    import subprocess
-    import sys
-
-    import psutil
-
-    words = [*GRID, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "locexp.train", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = begin(*GRID, *JOBLIB)
     wait_until(lambda: len(list(workplace.glob("multirun/*/*/*/run.json"))) >= 2)
     workers = psutil.Process(process.pid).children(recursive=True)
-    process.kill()
-    for worker in workers:
-        worker.kill()
-    psutil.wait_procs(workers)
+    process.kill()  # it alone: its workers see that it has gone
     process.wait()
+    assert psutil.wait_procs(workers, timeout=30)[1] == []
     done = locexp("train", "sweep.resume=last", cwd=workplace)
     assert done.returncode == 0, done.stdout + done.stderr
-    from mlflow import MlflowClient
-
     client = MlflowClient(f"sqlite:///{workplace}/mlruns/mlflow.db")
     runs = client.search_runs([client.get_experiment_by_name("locexp").experiment_id], "tags.kind = 'run'")
     assert {run.info.status for run in runs} <= {"FINISHED", "KILLED"}
@@ -116,6 +112,63 @@ def test_a_parallel_sweep_that_is_shot_loses_nothing(
         run.info.run_name: ("FINISHED", [run.data.metrics[name] for name in TRAINED]) for run in finished
     } == one_by_one
     assert len(finished) == 4
+
+
+@pytest.mark.slow
+def test_a_parallel_sweep_that_is_stopped_settles_its_runs(workplace: Path) -> None:
+    """SIGTERM to the sweep alone: one job has finished, two are in mid-training, one has not begun."""
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    process = begin(*TINY, *JOBLIB, "--multirun", "trainer.epochs=1,100000,200000,2")
+    wait_until(lambda: len(list(workplace.glob("multirun/*/*/*/history.jsonl"))) == 3)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    process.terminate()
+    assert process.wait(120) == 143
+    assert psutil.wait_procs(workers, timeout=10)[1] == []
+    uri = f"sqlite:///{workplace}/mlruns/mlflow.db"
+    store = MlflowClient(uri)
+    children = store.search_runs([store.get_experiment_by_name("locexp").experiment_id], "tags.kind = 'run'")
+    statuses = {run.info.run_name: run.info.status for run in children}
+    assert statuses == {
+        "epochs=1 seed=0": "FINISHED",
+        "epochs=100000 seed=0": "KILLED",
+        "epochs=200000 seed=0": "KILLED",
+    }
+    ended = parent(uri)
+    assert ended.info.status == "KILLED"
+    assert ended.data.metrics == {"sweep/jobs": 4, "sweep/finished": 1, "sweep/failed": 0}
+
+
+def test_a_server_that_is_lost_costs_a_sweep_no_result(workplace: Path, server: Server) -> None:
+    """The server is shot in the second of three jobs: all train to their end, and are logged by the resume."""
+    (workplace / "gun.py").write_text(
+        "import keras, os\n"
+        "from pathlib import Path\n"
+        "class Gun(keras.callbacks.Callback):\n"
+        "    def on_epoch_end(self, epoch, logs=None):\n"
+        "        shots = Path('shots.txt')\n"
+        "        known = shots.read_text() if shots.exists() else ''\n"
+        "        shots.write_text(known + '.')\n"
+        f"        if len(known) == 1:\n            os.killpg({server.process.pid}, 9)\n"
+    )
+    where = f"tracking.uri={server.uri}"
+    words = ("--multirun", "seed=1,2,3", "+trainer.callbacks.gun={_target_: gun.Gun}")
+    lost = locexp("train", *TINY, *words, where, cwd=workplace)
+    assert lost.returncode == 1
+    assert "not all results reached the tracking store" in lost.stderr
+    assert "Traceback" not in lost.stdout + lost.stderr
+    assert "3 of 3 jobs have finished" in lost.stdout
+    (folder,) = workplace.glob("multirun/*/*")
+    assert f"python -m locexp.log {folder}" in lost.stdout
+    records = [json.loads(path.read_text()) for path in sorted(folder.glob("*/run.json"))]
+    assert [record["status"] for record in records] == ["FINISHED"] * 3
+    assert [record["logged"] for record in records] == [True, False, False]
+    server.start()
+    again = locexp("train", "sweep.resume=last", where, cwd=workplace)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert sorted(results(server.uri)) == ["defaults seed=1", "defaults seed=2", "defaults seed=3"]
+    assert {status for status, _ in results(server.uri).values()} == {"FINISHED"}
+    assert parent(server.uri).info.status == "FINISHED"
+    assert len((workplace / "shots.txt").read_text()) == 3
 
 
 @pytest.mark.slow
@@ -133,8 +186,6 @@ def test_a_sweep_on_a_server(one_by_one: dict[str, tuple[str, list[float]]], wor
     assert again.returncode == 0, again.stderr
     assert "4 have finished before, 0 are missing" in again.stdout
     assert results(server.uri) == one_by_one
-    from mlflow import MlflowClient
-
     logged = {
         file.path for file in MlflowClient(server.uri).list_artifacts(parent(server.uri).info.run_id, "comparison")
     }

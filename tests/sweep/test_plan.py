@@ -222,16 +222,15 @@ def test_nonsense_is_refused(words: list[str], message: str) -> None:
 def test_jobs_side_by_side_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(8)))
 
-    def planned(target: str, **keys: object) -> tuple[int | None, int | None]:
+    def planned(target: str, **keys: object) -> tuple[int, int | None, int | None]:
         made = launch_plan(OmegaConf.create({"_target_": target, **keys}))
-        return made.batch, made.threads
+        return made.width, made.batch, made.threads
 
-    assert planned("hydra._internal.core_plugins.basic_launcher.BasicLauncher") == (1, None)
-    assert planned("x.JoblibLauncher", n_jobs=-1) == (None, 1)
-    assert planned("x.JoblibLauncher", n_jobs=2) == (None, 4)
-    assert planned("x.JoblibLauncher", n_jobs=-5) == (None, 2)
-    assert planned("hydra_plugins.hydra_submitit_launcher.submitit_launcher.LocalLauncher", cpus_per_task=3) == (2, 3)
-    assert planned("hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher", cpus_per_task=4) == (
-        None,
-        4,
-    )
+    submitit = "hydra_plugins.hydra_submitit_launcher.submitit_launcher"
+    assert planned("hydra._internal.core_plugins.basic_launcher.BasicLauncher") == (1, 1, None)
+    assert planned("x.JoblibLauncher", n_jobs=-1) == (8, None, 1)
+    assert planned("x.JoblibLauncher", n_jobs=2) == (2, None, 4)
+    assert planned("x.JoblibLauncher", n_jobs=-5) == (4, None, 2)
+    assert planned(f"{submitit}.LocalLauncher", cpus_per_task=3) == (2, 2, 3)
+    assert planned(f"{submitit}.SlurmLauncher", cpus_per_task=4, array_parallelism=9) == (9, None, 4)
+    assert planned("x.RayLauncher", ray={"remote": {"num_cpus": 2}, "init": {}}) == (4, None, 2)

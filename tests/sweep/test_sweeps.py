@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pkgutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock, Timeout
 
+from locexp.errors import Terminated
+from locexp.sweep.guard import LOCK
 from tests.conftest import TINY, locexp, train_here, wait_until
 
 GRID = ("--multirun", "loss.bbox_weight=0.5,20", "seed=1,2")
@@ -56,6 +60,7 @@ def test_a_sweep_in_the_store(done: tuple[Path, str]) -> None:
     place, _ = done
     parent = parent_of(place)
     children = runs(place, "tags.kind = 'run'")
+    assert parent.info.run_name == "sweep bbox_weight"
     assert len(runs(place)) == 5
     assert {run.info.status for run in [parent, *children]} == {"FINISHED"}
     assert sorted(run.info.run_name for run in children) == [
@@ -111,10 +116,13 @@ def test_a_job_of_a_sweep_equals_the_same_run_by_itself(done: tuple[Path, str], 
 def test_resuming_a_finished_sweep_runs_nothing(done: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> None:
     place, _ = done
     monkeypatch.chdir(place)
+    variables = dict(os.environ)
     before = {run.info.run_id: run.data.metrics.get("test/accuracy") for run in runs(place)}
-    assert train_here("sweep.resume=last") == 0
+    assert train_here("++sweep.resume=last") == 0
     assert {run.info.run_id: run.data.metrics.get("test/accuracy") for run in runs(place)} == before
     assert parent_of(place).info.status == "FINISHED"
+    left = {name for name, value in os.environ.items() if variables.get(name) != value}
+    assert {name for name in left if name.startswith(("MLFLOW", "LOCEXP"))} == set()  # a later run would read them
 
 
 @pytest.mark.parametrize(
@@ -122,7 +130,11 @@ def test_resuming_a_finished_sweep_runs_nothing(done: tuple[Path, str], monkeypa
     [
         (["sweep.resume=nosuch"], "nosuch: there is no sweep of this id"),
         (["sweep.resume=last", "loss.bbox_weight=3"], "loss.bbox_weight=3: cannot stand beside sweep.resume=last"),
-        (["sweep.resume=last", "sweep.seeds=3"], "sweep.seeds=3: cannot stand beside"),
+        (["++sweep.resume=last", "sweep.seeds=3"], "sweep.seeds=3: cannot stand beside"),
+        (["sweep.resume=last", "sweep.on_errors=stop"], "sweep.on_errors=stop: cannot stand beside"),
+        (["sweep.resume=last", "sweep.resume=nosuch"], "a command resumes one sweep"),
+        (["sweep.resume=last", "sweep.presume_dead=perhaps"], "sweep.presume_dead=perhaps: expected true or false"),
+        (["experiment=resuming", "--config-dir", "mine"], "sweep.resume=last: expected it on the command line"),
         (["--multirun", "sweep.resume=last"], "leave them out beside sweep.resume"),
         (["sweep.resume=last", "tracking.experiment=nosuch"], "tracking.experiment=nosuch: is not in"),
     ],
@@ -136,12 +148,45 @@ def test_what_cannot_be_resumed_is_refused_and_nothing_changes(
 ) -> None:
     place, _ = done
     monkeypatch.chdir(place)
+    (place / "mine" / "experiment").mkdir(parents=True, exist_ok=True)
+    (place / "mine" / "experiment" / "resuming.yaml").write_text("# @package _global_\nsweep: {resume: last}\n")
     before = everything(place)
     assert train_here(*words) == 2
     assert message in capsys.readouterr().err
     assert {name for name in everything(place) if "mlflow.db-" not in name} == {
         name for name in before if "mlflow.db-" not in name
     }
+
+
+def test_a_sweep_is_resumed_by_one_command_at_a_time(
+    done: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place, _ = done
+    monkeypatch.chdir(place)
+    directory = Path(parent_of(place).data.tags["directory"])
+    loaded: list[object] = []
+    monkeypatch.setattr("locexp.run.prepare.load_problem", loaded.append)
+    with FileLock(directory / LOCK):
+        assert train_here("sweep.resume=last") == 2
+        said = capsys.readouterr().err
+        assert f"sweep.resume={sweep_id(place)}: another command is still running this sweep" in said
+        assert len(said.splitlines()) == 1
+        assert loaded == []
+        assert train_here("sweep.resume=last", "sweep.dry_run=true") == 0  # only looks
+
+
+def test_a_folder_holds_one_sweep(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ids come not from the folder's name, so equal names do not mix, and a dot in it does no harm."""
+    for parent in "ab":
+        assert train_here(*TINY, "--multirun", "seed=1", f"hydra.sweep.dir={parent}/v1.0") == 0
+    assert len({run.data.tags["sweep_id"] for run in runs(workplace, "tags.kind = 'sweep'")}) == 2
+    before = everything(workplace)
+    assert train_here(*TINY, "--multirun", "seed=2", "hydra.sweep.dir=a/v1.0") == 2
+    assert "hydra.sweep.dir=a/v1.0: holds a sweep already" in capsys.readouterr().err
+    assert everything(workplace) == before
+    identity = runs(workplace, "tags.kind = 'sweep'")[0].data.tags["sweep_id"]
+    assert train_here(f"sweep.resume={identity}") == 0
+    assert "1 have finished before, 0 are missing" in capsys.readouterr().out
 
 
 def test_a_dry_run_lists_and_writes_nothing(
@@ -219,11 +264,22 @@ def test_an_exception_leaves_its_traceback(workplace: Path, monkeypatch: pytest.
     assert "train.log" in {file.path for file in client(workplace).list_artifacts(failed[0].info.run_id)}
 
 
-def test_a_sweep_can_stop_at_the_first_failure(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("launcher", [(), ("hydra/launcher=joblib", "hydra.launcher.n_jobs=1")], ids=["", "joblib"])
+def test_a_sweep_can_stop_at_the_first_failure(
+    workplace: Path, capsys: pytest.CaptureFixture[str], launcher: tuple[str, ...]
+) -> None:
     words = ("--multirun", "optimizer=sgd", "optimizer.learning_rate=1e30,0.01,0.02", "sweep.on_error=stop")
-    assert train_here(*TINY, *words) == 1
+    assert train_here(*TINY, *words, *launcher) == 1
     assert [run.info.status for run in runs(workplace, "tags.kind = 'run'")] == ["FAILED"]
-    assert "the jobs that are left were not started" in capsys.readouterr().out
+    assert "2 jobs were not started" in capsys.readouterr().out
+
+
+def test_a_launcher_without_jobs_is_refused(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    words = ("--multirun", "seed=1,2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=0")
+    assert train_here(*TINY, *words) == 2
+    assert "hydra.launcher.n_jobs=0: expected a whole number >= 1" in capsys.readouterr().err
+    assert everything(workplace) == set()
 
 
 def test_a_sweep_lost_with_its_store_is_logged_from_its_files(workplace: Path) -> None:
@@ -240,6 +296,49 @@ def test_a_sweep_lost_with_its_store_is_logged_from_its_files(workplace: Path) -
     children = runs(workplace, "tags.kind = 'run'")
     assert {run.info.run_name: run.data.metrics["test/accuracy"] for run in children} == told
     assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
+
+
+@pytest.mark.parametrize(
+    ("where", "stop", "status"),
+    [
+        ("locexp.tracking.session.Session.start", Terminated, 143),
+        ("locexp.tracking.tracker.Tracker.finish", KeyboardInterrupt, 130),
+        ("locexp.analysis.compare.try_to_compare", KeyboardInterrupt, 130),
+    ],
+    ids=["SIGTERM in the opening", "Ctrl-C before a job is logged", "Ctrl-C in the comparison"],
+)
+def test_a_sweep_that_is_stopped_outside_of_its_trainings_is_closed(
+    workplace: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    where: str,
+    stop: type[BaseException],
+    status: int,
+) -> None:
+    original, signals = pkgutil.resolve_name(where), [stop]
+
+    def stopped_once(*arguments: Any, **named: Any) -> Any:
+        if signals:
+            raise signals.pop()
+        return original(*arguments, **named)
+
+    monkeypatch.setattr(where, stopped_once)
+    try:
+        ended = train_here(*TINY, "--multirun", "loss.bbox_weight=0.5")
+    except Terminated as error:
+        ended = int(str(error.code))
+    assert ended == status
+    assert "Resume   python -m" in capsys.readouterr().out
+    parent = parent_of(workplace)
+    assert parent.info.status == "KILLED"
+    children = runs(workplace, "tags.kind = 'run'")
+    assert {run.info.status for run in children} <= {"FINISHED"}
+    assert parent.data.metrics == {"sweep/jobs": 1, "sweep/finished": len(children), "sweep/failed": 0}
+    (record,) = workplace.glob("multirun/*/*/run.json")
+    assert json.loads(record.read_text())["status"] == "KILLED"
+    assert train_here("sweep.resume=last") == 0
+    assert parent_of(workplace).info.status == "FINISHED"
+    assert len(runs(workplace)) == 2
 
 
 # Kills: a real process, a real SIGKILL.
@@ -312,6 +411,8 @@ def test_a_sweep_that_is_stopped_closes_its_runs(workplace: Path, sign: signal.S
     assert (running.returncode, "is still running" in running.stderr) == (2, True), running.stderr
     compared = locexp("compare", cwd=workplace)
     assert (compared.returncode, "is still running" in compared.stderr) == (2, True), compared.stderr
+    with pytest.raises(Timeout):
+        FileLock(next(workplace.glob("multirun/*/*")) / LOCK).acquire(timeout=0)
     process.send_signal(sign)
     assert process.wait(60) == status
     said = (workplace / "said.txt").read_text()
@@ -331,6 +432,23 @@ def test_changed_configuration_files_are_noticed(workplace: Path, capsys: pytest
     mine.write_text("# @package _global_\noptimizer:\n  learning_rate: 0.004\n")
     assert train_here("sweep.resume=last") == 2
     assert "the configuration files have changed" in capsys.readouterr().err
+
+
+def test_changed_code_is_noticed(
+    workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("optimizer=sgd", "--multirun", "optimizer.learning_rate=0.01,1e30")
+    monkeypatch.setattr("locexp.run.provenance._code_version", lambda: ("abc", "12345678"))
+    assert train_here(*TINY, *words) == 1
+    monkeypatch.setattr("locexp.run.provenance._code_version", lambda: ("abc", "9abcdef0"))
+    before = everything(workplace)
+    assert train_here("sweep.resume=last") == 2
+    said = capsys.readouterr().err
+    assert "git_commit was abc-dirty-12345678, is abc-dirty-9abcdef0" in said
+    assert "sweep.allow_mixed=true" in said
+    assert {name for name in everything(workplace) if "mlflow.db-" not in name} == before
+    assert train_here("sweep.resume=last", "sweep.allow_mixed=true") == 1  # the one that diverged is tried again
+    assert "note     mixed code, as sweep.allow_mixed asks: git_commit" in capsys.readouterr().out
 
 
 def test_changed_data_are_noticed(workplace: Path) -> None:
@@ -355,7 +473,7 @@ def test_changed_data_are_noticed(workplace: Path) -> None:
     assert len(runs(workplace)) == before + 1
 
 
-def test_no_process_and_no_variable_is_left_behind(done: tuple[Path, str]) -> None:
+def test_no_process_is_left_behind(done: tuple[Path, str]) -> None:
     import psutil
 
     place, _ = done

@@ -28,8 +28,7 @@ class LocexpSweeper(Sweeper):
         from locexp.sweep.conduct import planned
 
         assert self.launcher is not None
-        assert self.config is not None
-        return planned().conduct(self.launcher, self.config)
+        return planned().conduct(self.launcher)
 
 
 ConfigStore.instance().store(

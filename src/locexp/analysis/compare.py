@@ -192,9 +192,9 @@ def listing(reader: Reader) -> list[str]:
     return as_text(rows) if len(rows) > 1 else ["There is no sweep in this experiment yet."]
 
 
-def try_to_compare(reader: Reader, parent: StoredRun) -> list[str]:
+def try_to_compare(reader: Reader, parent: StoredRun, *, allow_mixed: bool) -> list[str]:
     """Compare a sweep that has just ended; where it cannot be, say why."""
     try:
-        return compare_sweep(reader, parent, CompareOptions())
+        return compare_sweep(reader, parent, CompareOptions(allow_mixed=allow_mixed))
     except UserError as error:
         return [f"note     not compared: {error}"]

@@ -31,6 +31,7 @@ class Composed:
     """What runs that differ in nothing but their seed share."""
 
     cfg: DictConfig
+    launcher: DictConfig
     config_hash: str
     run_directory: Path
     sweep_directory: Path
@@ -55,6 +56,11 @@ class Job:
     def config_hash(self) -> str:
         """See :func:`locexp.config.config_hash`."""
         return self._shared.config_hash
+
+    @property
+    def launcher(self) -> DictConfig:
+        """The configuration of Hydra's launcher."""
+        return self._shared.launcher
 
     @functools.cached_property
     def cfg(self) -> DictConfig:
@@ -100,12 +106,12 @@ class Composer:
         cfg = compose(self._config_name, overrides=[*self._extra, *words], return_hydra_config=True)
         if cfg.hydra.mode == RunMode.MULTIRUN:
             raise UserError("hydra.mode=MULTIRUN: give --multirun instead.")
-        run, sweep = Path(cfg.hydra.run.dir), Path(cfg.hydra.sweep.dir)
+        run, sweep, launcher = Path(cfg.hydra.run.dir), Path(cfg.hydra.sweep.dir), cfg.hydra.launcher
         with open_dict(cfg):
             del cfg["hydra"]
         OmegaConf.to_container(cfg, resolve=True)
         validate(cfg)
-        return Composed(cfg, config_hash(cfg), run, sweep)
+        return Composed(cfg, launcher, config_hash(cfg), run, sweep)
 
 
 @contextlib.contextmanager
@@ -129,6 +135,11 @@ def composing(config_dir: str | None = None, config_name: str = "config") -> Ite
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(config_directory()), job_name="train", version_base="1.3"):
         yield Composer(extra, config_name)
+
+
+def key_of(word: str) -> str:
+    """Return the key that an override sets, adds or deletes."""
+    return word.lstrip("+~").partition("=")[0].strip()
 
 
 def opened(words: Sequence[str]) -> list[str]:

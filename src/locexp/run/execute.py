@@ -58,7 +58,8 @@ def execute(
     record.write(directory)
     _introduce(record, problem, screen)
     earlier = resumed.history if resumed else ()
-    tracker = Tracker(location, directory, record, system_metrics=cfg.tracking.system_metrics, earlier=earlier)
+    sampled = bool(cfg.tracking.system_metrics)
+    tracker = Tracker(location, directory, record, system_metrics=sampled, earlier=earlier, must_open=link is None)
     model = None
     try:
         model = _train_and_report(prepared, directory, record, tracker, screen)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from locexp.process import end_with
 from locexp.run.link import SweepLink
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def run_job(cfg: DictConfig) -> None:
         except Exception as error:
             failures.append(error)
         return
+    end_with(link.conductor)
     with Path(os.devnull).open("w") as nowhere:
         try:
             prepared = prepare(cfg)

@@ -29,6 +29,7 @@ class SweepLink:
         varied: what the sweep varies, key by key.
         role: empty for what the comparison chooses from. ``control``: shown, but never chosen. ``final``: earlier
             stages have chosen it; where a sweep has final runs, the comparison is among these alone.
+        conductor: the process that runs the sweep, see :func:`locexp.process.identity`.
     """
 
     sweep_id: str
@@ -37,6 +38,7 @@ class SweepLink:
     name: str
     varied: dict[str, str]
     role: str
+    conductor: dict[str, str]
 
     @property
     def tags(self) -> dict[str, str]:
@@ -58,7 +60,15 @@ class SweepLink:
         job = stored["jobs"][cfg.sweep.job]
         with open_dict(cfg):
             del cfg.sweep["job"], cfg.sweep["list"]
-        return cls(stored["sweep_id"], stored["parent_run_id"], job["index"], job["name"], job["varied"], job["role"])
+        return cls(
+            sweep_id=stored["sweep_id"],
+            parent_run_id=stored["parent_run_id"],
+            index=job["index"],
+            name=job["name"],
+            varied=job["varied"],
+            role=job["role"],
+            conductor=stored["conductor"],
+        )
 
 
 def setting_name(varied: Mapping[str, str]) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import getpass
+import hashlib
 import os
 import platform
 import subprocess
@@ -19,6 +21,10 @@ from locexp.config import config_hash
 from locexp.process import identity
 
 BOOKKEEPING = ("tracking", "hydra", "name")
+VERSIONS = ("locexp_version", "git_commit", "tensorflow_version", "keras_version")
+"""The tags that say which code made a run's numbers."""
+ROOT = Path(__file__).resolve().parents[3]
+"""The checkout, where this code runs from one."""
 
 
 def run_name(cfg: DictConfig, overrides: Sequence[str]) -> str:
@@ -66,17 +72,20 @@ def provenance(cfg: DictConfig, overrides: Sequence[str]) -> dict[str, str]:
     commit, changed = _code_version()
     if commit:
         tags["mlflow.source.git.commit"] = commit
-        tags["git_commit"] = commit + ("-dirty" if changed else "")
+        tags["git_commit"] = commit + (f"-dirty-{changed}" if changed else "")
     return tags
 
 
 @functools.cache
-def _code_version() -> tuple[str, bool]:
-    """Return the commit of the checkout, and whether it is changed, as they are when the process first asks.
-
-    A commit made while a sweep runs does not change the code that is in its memory.
+def _code_version() -> tuple[str, str]:
+    """Return the commit of the checkout and a short hash of its changes, empty where there are none, as they are when
+    the process first asks. A commit made while a sweep runs does not change the code that is in its memory.
     """
-    return _git("rev-parse", "HEAD"), bool(_git("status", "--porcelain", "--untracked-files=no"))
+    changes = _git("diff", "--no-ext-diff", "HEAD")
+    for name in _git("ls-files", "--others", "--exclude-standard", "--", "src").splitlines():
+        with contextlib.suppress(OSError):
+            changes += f"\n{name}\n{hashlib.sha256((ROOT / name).read_bytes()).hexdigest()}"
+    return _git("rev-parse", "HEAD"), hashlib.sha256(changes.encode()).hexdigest()[:8] if changes else ""
 
 
 def _version(package: str) -> str:
@@ -95,11 +104,10 @@ def _user() -> str:
 
 def _git(*words: str) -> str:
     """Ask git about the checkout that this code runs from; empty where it is none."""
-    root = Path(__file__).resolve().parents[3]
-    if not (root / ".git").exists():
+    if not (ROOT / ".git").exists():
         return ""
     try:
-        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, timeout=5, check=True)
+        done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, timeout=5, check=True)
     except (OSError, subprocess.SubprocessError):
         return ""
-    return done.stdout.strip()
+    return done.stdout.decode(errors="replace").strip()

@@ -5,32 +5,37 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from locexp.errors import RunFailedError, UserError
+from locexp.errors import RunFailedError, UserError, first_line
 from locexp.process import is_alive
 from locexp.record import RECORD, RunRecord
 from locexp.run.saving import MODEL
 from locexp.tracking.location import check, locate
 
 
-def relog(directory: str, uri: str | None) -> str:
+def relog(directory: str, uri: str | None, *, ended: bool = False) -> str:
     """Log the directory of a run or a whole sweep to its own store, or to another; returns what was done, in words.
 
     A run that is already there in part is taken up and completed; one that ended without closing its record (it was
     killed) is logged as KILLED.
+
+    Args:
+        directory: of the run or the sweep.
+        uri: of another store; ``None`` for its own.
+        ended: the caller knows that a run has ended, though its process, which may be the caller's, still runs.
 
     Raises:
         UserError: no run there, it is still going on, or the store does not answer.
         RunFailedError: the store refused.
     """
     folder = Path(directory).absolute()
-    said = _relog_one(folder, directory, uri, None)
+    said = _relog_one(folder, directory, uri, None, ended)
     parent = RunRecord.read(folder)
     for child in sorted(folder.glob(f"*/{RECORD}")) if parent.tags.get("kind") == "sweep" else []:
-        said += "\n" + _relog_one(child.parent, str(Path(directory) / child.parent.name), uri, parent.run_id)
+        said += "\n" + _relog_one(child.parent, str(Path(directory) / child.parent.name), uri, parent.run_id, ended)
     return said
 
 
-def _relog_one(folder: Path, directory: str, uri: str | None, parent_run_id: str | None) -> str:
+def _relog_one(folder: Path, directory: str, uri: str | None, parent_run_id: str | None, ended: bool) -> str:
     try:
         record = RunRecord.read(folder)
     except OSError:
@@ -38,7 +43,7 @@ def _relog_one(folder: Path, directory: str, uri: str | None, parent_run_id: str
     except (ValueError, TypeError) as error:
         raise UserError(f"{directory}: its {RECORD} cannot be read ({error}).") from None
     if record.status == "RUNNING":
-        if is_alive(record.tags):
+        if not ended and is_alive(record.tags):
             raise UserError(f"{directory}: this run is still going on (process {record.tags['pid']}).")
         record.status, record.error = "KILLED", "ended without closing its record"
         record.end_time = record.end_time or (folder / RECORD).stat().st_mtime
@@ -58,8 +63,7 @@ def _relog_one(folder: Path, directory: str, uri: str | None, parent_run_id: str
     except UserError:
         raise
     except Exception as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise RunFailedError(f"{directory}: not everything reached {location.uri} ({first}).") from error
+        raise RunFailedError(f"{directory}: not everything reached {location.uri} ({first_line(error)}).") from error
     record.logged = True
     record.write(folder)
     return f"{directory}: logged to {location.uri} as run {record.run_id} ({record.status})."

@@ -19,7 +19,7 @@ from locexp.errors import UserError, listed
 from locexp.folders import check_writable
 from locexp.record import RunRecord, write_history
 from locexp.run.compose import composing
-from locexp.run.provenance import provenance
+from locexp.run.provenance import VERSIONS, provenance
 from locexp.run.saving import MODEL
 from locexp.run.stopped import KEY, configuration, find, stopped, whole_epochs
 from locexp.tracking.location import check, location_of
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 ENDED_EARLY = "The run ended early"
 """How the note starts that a run is left with when it is stopped; it goes when the run goes on."""
-VERSIONS = ("locexp_version", "git_commit", "tensorflow_version", "keras_version")
 
 Row = dict[str, float]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import TextIO
 
 from locexp.metrics import HEADLINES
@@ -19,21 +21,26 @@ class Screen:
     def line(self, text: str = "") -> None:
         """Write a whole line."""
         self._clear()
-        self._stream.write(text + "\n")
-        self._stream.flush()
+        self._write(text + "\n")
 
     def progress(self, text: str) -> None:
         """Show a passing state; only on a terminal."""
         if self._stream.isatty():
             self._clear()
-            self._stream.write(text)
-            self._stream.flush()
+            self._write(text)
             self._width = len(text)
 
     def _clear(self) -> None:
         if self._width:
-            self._stream.write("\r" + " " * self._width + "\r")
+            self._write("\r" + " " * self._width + "\r")
             self._width = 0
+
+    def _write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except BrokenPipeError:  # whoever read it has gone, as `head` does: the run goes on
+            self._stream = Path(os.devnull).open("w")
 
 
 def final_table(record: RunRecord) -> list[str]:

@@ -15,6 +15,8 @@ from locexp.tracking.location import Location, sweep_links, ui_command
 logger = logging.getLogger(__name__)
 
 PLACES = ("tracking.uri", "tracking.artifact_root", "tracking.experiment")
+MOST_NAMED = 5
+"""How many of the jobs that were not started are named."""
 MOST_LINKED = 30
 """How many runs an address for the parallel coordinates names at most."""
 
@@ -25,8 +27,9 @@ class End:
 
     Attributes:
         name, seed: of the job.
-        run_id: of its finished run, or ``None``.
-        directory, reason: where and why it failed in this command, or ``None``.
+        run_id: of its finished run, empty where the store has none, or ``None``.
+        directory: of the attempt in this command that did not finish, or ``None``.
+        reason: why that failed; ``None`` where it was stopped with the sweep.
     """
 
     name: str
@@ -36,14 +39,14 @@ class End:
     reason: str | None
 
 
-def compare(location: Location, sweep_id: str, screen: Screen) -> None:
+def compare(location: Location, sweep_id: str, screen: Screen, allow_mixed: bool) -> None:
     """Compare what has finished; a sweep that cannot be compared is still a sweep."""
     from locexp.analysis.compare import try_to_compare
     from locexp.tracking.reading import Reader
 
     try:
         reader = Reader(location)
-        lines = try_to_compare(reader, reader.sweep(sweep_id))
+        lines = try_to_compare(reader, reader.sweep(sweep_id), allow_mixed=allow_mixed)
     except Exception as error:  # the server was lost
         logger.info("the comparison failed", exc_info=True)
         lines = [f"note     not compared: {first_line(error, 200)}"]
@@ -58,6 +61,8 @@ def conclude(
     directory: Path,
     words: Sequence[str],
     ends: Sequence[End],
+    *,
+    began: float,
     unlogged: bool,
 ) -> None:
     """Say how a sweep ended: every failure, how to resume, and where its results are.
@@ -69,26 +74,36 @@ def conclude(
         directory: of the sweep.
         words: of the command that began it.
         ends: of all jobs.
+        began: when this command did, in seconds since 1970.
         unlogged: some results did not reach the store.
     """
     say = screen.line
     finished = [end for end in ends if end.run_id is not None]
     sweep_id = record.tags["sweep_id"]
     assert record.end_time is not None
-    took = duration(record.end_time - record.start_time)
-    say(f"\n{record.status:8} {len(finished)} of {len(ends)} jobs have finished, in {took}")
+    took = duration(record.end_time - began)
+    resumed = " since it was resumed" if record.start_time < began else ""
+    say(f"\n{record.status:8} {len(finished)} of {len(ends)} jobs have finished, in {took}{resumed}")
     for end in ends:
-        if end.reason is not None and end.directory is not None:
-            say(f"failed   {end.name}: {first_line(end.reason, 200)}  ({end.directory / 'train.log'})")
-    if len(finished) < len(ends):
+        if end.directory is not None:
+            log = end.directory / "train.log"
+            where = f"  ({log})" if log.is_file() else ""
+            said = f"failed   {end.name}: {first_line(end.reason, 200)}" if end.reason else f"stopped  {end.name}"
+            say(said + where)
+    waiting = [end.name for end in ends if end.run_id is None and end.directory is None]
+    if waiting:
+        more = f" and {len(waiting) - MOST_NAMED} more" if len(waiting) > MOST_NAMED else ""
+        say(f"waiting  {len(waiting)} were not started: {', '.join(waiting[:MOST_NAMED])}{more}")
+    if len(finished) < len(ends) or record.status == "KILLED":
         places = "".join(f" {word}" for word in words if word.startswith(PLACES))
         say(f"Resume   python -m locexp.train sweep.resume={sweep_id}{places}")
     if not record.logged or unlogged:
         say(f"The results are not all in {location.uri}. They are in {directory}; log them later with")
         say(f"  python -m locexp.log {directory}")
     say(f"Files    {directory}")
-    if finished:
-        _say_links(screen, location, record, finished)
+    logged = [end for end in finished if end.run_id]
+    if logged:
+        _say_links(screen, location, record, logged)
 
 
 def _say_links(screen: Screen, location: Location, record: RunRecord, finished: Sequence[End]) -> None:

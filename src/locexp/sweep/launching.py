@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
-from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+
+from locexp.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -15,11 +16,13 @@ class LaunchPlan:
     """How a launcher is used.
 
     Attributes:
+        width: how many jobs it runs at a time.
         batch: jobs handed over at a time; ``None`` for all.
         threads: for each job where ``trainer.threads=auto``; ``None`` leaves it.
         note: what the user is told.
     """
 
+    width: int
     batch: int | None
     threads: int | None
     note: str
@@ -30,30 +33,38 @@ def launch_plan(launcher: DictConfig) -> LaunchPlan:
 
     Args:
         launcher: the configuration ``hydra.launcher``.
+
+    Raises:
+        UserError: it asks for no jobs at a time.
     """
     target = str(launcher.get("_target_", ""))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if target.endswith("BasicLauncher"):
-        return LaunchPlan(1, None, "")
+        return LaunchPlan(1, 1, None, "")
     if target.endswith("JoblibLauncher"):
         asked = launcher.get("n_jobs", -1)
-        jobs = max(1, cores + 1 + asked if asked < 0 else asked)
-        threads = max(1, cores // jobs)
-        return LaunchPlan(None, threads, f"joblib runs {jobs} jobs at a time, with {threads} of {cores} cores each")
+        if not isinstance(asked, int) or asked == 0:
+            raise UserError(f"hydra.launcher.n_jobs={asked}: expected a whole number >= 1, or -1 for all cores.")
+        width = max(1, cores + 1 + asked if asked < 0 else asked)
+        threads = max(1, cores // width)
+        note = f"joblib runs {width} jobs at a time, with {threads} of {cores} cores each"
+        return LaunchPlan(width, None, threads, note)
     if "submitit" in target:
         threads = int(launcher.get("cpus_per_task") or 1)
         if target.endswith("LocalLauncher"):
             # Submitit's local executor has no queue: it starts whatever it is given at once.
-            batch = max(1, cores // threads)
-            return LaunchPlan(batch, threads, f"submitit runs {batch} jobs at a time here, {threads} cores each")
-        return LaunchPlan(None, threads, f"SLURM runs the jobs, {threads} cores each (hydra.launcher.cpus_per_task)")
+            width = max(1, cores // threads)
+            note = f"submitit runs {width} jobs at a time here, {threads} cores each"
+            return LaunchPlan(width, width, threads, note)
+        width = int(launcher.get("array_parallelism") or 1)
+        note = f"SLURM runs the jobs, {threads} cores each (hydra.launcher.cpus_per_task)"
+        return LaunchPlan(width, None, threads, note)
     if "ray" in target.lower():
-        value: Any = OmegaConf.select(launcher, "ray.remote.num_cpus")
-        threads = int(value or 1)
-        return LaunchPlan(
-            None, threads, f"ray runs the jobs, {threads} cores each (hydra.launcher.ray.remote.num_cpus)"
-        )
-    return LaunchPlan(None, None, f"{target} runs the jobs; set trainer.threads if they share a machine")
+        threads = int(OmegaConf.select(launcher, "ray.remote.num_cpus") or 1)
+        there = int(OmegaConf.select(launcher, "ray.init.num_cpus") or cores)
+        note = f"ray runs the jobs, {threads} cores each (hydra.launcher.ray.remote.num_cpus)"
+        return LaunchPlan(max(1, there // threads), None, threads, note)
+    return LaunchPlan(1, None, None, f"{target} runs the jobs; set trainer.threads if they share a machine")
 
 
 def end_workers() -> None:

@@ -10,13 +10,15 @@ from omegaconf import DictConfig, ListConfig
 
 from locexp.config import sweep_arguments
 from locexp.errors import UserError, listed
-from locexp.run.compose import Composer, Job, combinations
+from locexp.run.compose import Composer, Job, combinations, key_of
 from locexp.run.link import setting_name
 from locexp.sweep.setting import Setting, Stage, Stages
 from locexp.targets import resolve
 
 Key = tuple[str, int]
 """What names a job: its config hash and its seed."""
+Told = dict[str, dict[str, float] | None]
+"""The results that a plan was told, by the index of the job."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +93,13 @@ class Plan:
 
     Attributes:
         base: the configuration that is varied.
+        launcher: the configuration of Hydra's launcher.
         is_sweep: whether it is one run, or several that belong together.
         directory: of the run or the sweep.
         jobs: all that are known so far.
         default_hash: the config hash of what the command would run without a sweep, where that is a run at all.
         more: whether another stage may follow from the results of those so far.
+        told: for each stage but the first, the results that it followed from, by the index of the job.
 
     Raises:
         UserError: a configuration is wrong, a value is given twice, or what rules a sweep is swept itself.
@@ -105,7 +109,7 @@ class Plan:
         self._composer = composer
         self._swept, cells = combinations(words)
         first = composer.compose(cells[0])
-        self.base = first.cfg
+        self.base, self.launcher = first.cfg, first.launcher
         sweep = self.base.sweep
         self.is_sweep = multirun or sweep._target_ is not None or sweep.seeds is not None
         if self._swept and not self.is_sweep:
@@ -113,7 +117,7 @@ class Plan:
         self.directory = composer.compose(cells[0], sweeps=True).directory if self.is_sweep else first.directory
         _check_swept(self._swept, cells)
         self.default_hash = self._default_hash(words)
-        self._fixed = {word.lstrip("+~").partition("=")[0]: word for word in words}
+        self._fixed = {key_of(word): word for word in words}
         self._seeds = self._all_seeds(cells)
         self._cells = list(dict.fromkeys(tuple(word for word in cell if not _is_seed(word)) for cell in cells))
         self._plans = [self._start(cell) for cell in self._cells]
@@ -121,10 +125,11 @@ class Plan:
         self._asked: list[list[list[SweepJob]]] = []
         self._by_key: dict[Key, SweepJob] = {}
         self.jobs: list[SweepJob] = []
+        self.told: list[Told] = []
 
     def _default_hash(self, words: Sequence[str]) -> str | None:
         try:
-            return self._composer.compose([word for word in words if _key(word) not in self._swept]).config_hash
+            return self._composer.compose([word for word in words if key_of(word) not in self._swept]).config_hash
         except UserError:  # something is required that the sweep gives
             return None
 
@@ -137,6 +142,7 @@ class Plan:
         Raises:
             UserError: the command fixes a key that the plan varies, or a job's configuration is wrong.
         """
+        asked = {job.index: job.key for cell in self._asked for jobs in cell for job in jobs}
         stages = [self._stage(number, results) for number in range(len(self._cells))]
         self.more = any(stage.more for stage in stages)
         settings = [stage.settings for stage in stages]
@@ -155,13 +161,25 @@ class Plan:
                 self._by_key[job.key] = job
                 new.append(job)
             elif self._plans[cell] is None and not settings[cell][place].values:
+                swept = " ".join(word for word in self._cells[cell] if key_of(word) in self._swept)
                 raise UserError(
-                    f"{' '.join(word for word in self._cells[cell] if _key(word) in self._swept)}: is the same run as "
-                    f"{self._by_key[job.key].name}; what is swept makes no difference."
+                    f"{swept}: is the same run as {self._by_key[job.key].name}; what is swept makes no difference."
                 )
             self._asked[cell][place].append(self._by_key[job.key])
+        if self.jobs and new:
+            self.told.append({str(index): results.get(key) for index, key in sorted(asked.items())})
         self.jobs += new
         return new
+
+    def replay(self, told: Sequence[Told]) -> None:
+        """Take in the first stage and those that followed from these results, whatever the jobs would yield now.
+
+        Raises:
+            UserError: see :meth:`next_stage`.
+        """
+        self.next_stage({})
+        for results in told:
+            self.next_stage({job.key: results.get(str(job.index)) for job in self.jobs})
 
     def _stage(self, number: int, results: Mapping[Key, dict[str, float] | None]) -> Stage:
         plan = self._plans[number]
@@ -191,7 +209,7 @@ class Plan:
                 )
         words = (*cell, *(f"{key}={value}" for key, value in setting.values.items()), f"seed={seed}")
         job = self._composer.compose(words, sweeps=True)
-        varied = {word.partition("=")[0]: word.partition("=")[2] for word in cell if _key(word) in self._swept}
+        varied = {word.partition("=")[0]: word.partition("=")[2] for word in cell if key_of(word) in self._swept}
         varied |= {
             key: f"{value:g}" if isinstance(value, float) else str(value) for key, value in setting.values.items()
         }
@@ -214,12 +232,8 @@ class Plan:
         return list(range(first, first + (asked or 1)))
 
 
-def _key(word: str) -> str:
-    return word.lstrip("+~").partition("=")[0]
-
-
 def _is_seed(word: str) -> bool:
-    return _key(word) == "seed"
+    return key_of(word) == "seed"
 
 
 def _check_swept(keys: Sequence[str], cells: Sequence[tuple[str, ...]]) -> None:
@@ -233,4 +247,4 @@ def _check_swept(keys: Sequence[str], cells: Sequence[tuple[str, ...]]) -> None:
             )
     if len(set(cells)) < len(cells):
         twice = next(cell for cell in cells if cells.count(cell) > 1)
-        raise UserError(f"{listed(word for word in twice if _key(word) in keys)}: is given twice in the sweep.")
+        raise UserError(f"{listed(word for word in twice if key_of(word) in keys)}: is given twice in the sweep.")

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
-from locexp.errors import RunFailedError, UserError, listed
+from locexp.config import RESUME_KEYS
+from locexp.errors import UserError, listed
 from locexp.process import is_alive
+from locexp.run.compose import key_of
 from locexp.run.link import LIST
-from locexp.sweep.plan import Key, SweepJob
-from locexp.sweep.progress import read_record
+from locexp.run.provenance import VERSIONS
+from locexp.sweep.plan import Key, SweepJob, Told
 
 if TYPE_CHECKING:
     from locexp.tracking.reading import Reader, StoredRun
 
-logger = logging.getLogger(__name__)
-
-BESIDE = ("tracking.", "hydra/launcher", "hydra.launcher", "sweep.on_error", "sweep.dry_run", "sweep.presume_dead")
+KEY = "sweep.resume"
+BESIDE = ("tracking", "hydra/launcher", "hydra.launcher", *(f"sweep.{name}" for name in RESUME_KEYS))
 """What may stand beside ``sweep.resume``: where the sweep is, and how the rest of it is run."""
 
 
@@ -34,10 +31,10 @@ class StoredSweep:
     Attributes:
         parent: its parent run.
         words, multirun, config_dir: of the command that began it.
-        jobs: the stored list.
+        jobs: the stored list, of all stages that had begun.
+        told: see :class:`~locexp.sweep.plan.Plan`.
         finished: the runs that have finished, by what names a job.
         dead: runs that are RUNNING in the store though their process has gone.
-        failures: jobs that ended otherwise, and have not finished since.
     """
 
     parent: StoredRun
@@ -45,6 +42,7 @@ class StoredSweep:
     multirun: bool
     config_dir: str | None
     jobs: list[dict[str, Any]]
+    told: list[Told]
     finished: dict[Key, StoredRun] = field(default_factory=dict)
     dead: list[StoredRun] = field(default_factory=list)
 
@@ -64,12 +62,43 @@ class StoredSweep:
         Raises:
             UserError: the configuration files have changed since.
         """
+        if len(jobs) < len(self.jobs):
+            raise UserError(
+                f"sweep.resume={self.sweep_id}: has {len(self.jobs)} jobs in its list, now there would be {len(jobs)}: "
+                "the configuration files have changed. Restore them, or begin a new sweep."
+            )
         for job, stored in zip(jobs, self.jobs, strict=False):
             if (job.config_hash, job.seed) != (stored["config_hash"], stored["seed"]):
                 raise UserError(
                     f"sweep.resume={self.sweep_id}: job {stored['index']} ({stored['name']}) is another run now than "
                     "when the sweep began: the configuration files have changed. Restore them, or begin a new sweep."
                 )
+
+    def check_code(self, now: Mapping[str, str], *, allowed: bool) -> list[str]:
+        """Check that the finished runs were made by the code that runs now.
+
+        Args:
+            now: the tags of a run that would start now.
+            allowed: they may differ.
+
+        Returns:
+            In words, what differs.
+
+        Raises:
+            UserError: something does, and must not.
+        """
+        differ = []
+        for name in VERSIONS:
+            then = {run.tags.get(name, "unknown") for run in self.finished.values()}
+            if then - {now.get(name, "unknown")}:
+                differ.append(f"{name} was {listed(sorted(then))}, is {now.get(name, 'unknown')}")
+        if differ and not allowed:
+            raise UserError(
+                f"sweep.resume={self.sweep_id}: the code has changed since the finished runs, so that the others could "
+                f"not be compared with them: {'; '.join(differ)}. Go back to that code, begin a new sweep, or add "
+                "sweep.allow_mixed=true."
+            )
+        return differ
 
     def check_data(self, jobs: Sequence[SweepJob], digests: Callable[[SweepJob], tuple[str, str]]) -> None:
         """Check that the data are still those that the finished runs were trained on.
@@ -105,17 +134,26 @@ def resumed_words(words: Sequence[str]) -> tuple[str, list[str]] | None:
     Raises:
         UserError: what stands beside ``sweep.resume`` would make it another sweep.
     """
-    asked = [word for word in words if word.startswith("sweep.resume=")]
-    if not asked or asked[-1] == "sweep.resume=null":
+    asked = [word for word in words if key_of(word) == KEY and not word.startswith("~")]
+    identities = {word.partition("=")[2].strip().strip("'\"") for word in asked} - {"", "null"}
+    if not identities:
         return None
+    if len(identities) > 1:
+        raise UserError(f"{listed(asked)}: a command resumes one sweep.")
     others = [word for word in words if word not in asked]
-    wrong = [word for word in others if not word.lstrip("+~").startswith(BESIDE)]
-    if wrong:
-        raise UserError(
-            f"{wrong[0]}: cannot stand beside {asked[-1]}, which replays the stored list alone; allowed beside it: "
-            f"{listed(name.rstrip('.') for name in BESIDE)}."
-        )
-    return asked[-1].partition("=")[2].strip("'\""), others
+    for word in others:
+        if not any(key_of(word) == name or key_of(word).startswith(f"{name}.") for name in BESIDE):
+            raise UserError(
+                f"{word}: cannot stand beside {asked[-1]}, which replays the stored list alone; allowed beside it: "
+                f"{listed(BESIDE)}."
+            )
+    return identities.pop(), others
+
+
+def known_sweep(reader: Reader, identity: str) -> tuple[str, Path]:
+    """Return the id and the folder of a sweep that is named by its id, or by ``last``; raises :class:`UserError`."""
+    tags = reader.sweep(identity).tags
+    return tags["sweep_id"], Path(tags["directory"])
 
 
 def load(reader: Reader, identity: str, *, presume_dead: bool) -> StoredSweep:
@@ -123,7 +161,7 @@ def load(reader: Reader, identity: str, *, presume_dead: bool) -> StoredSweep:
 
     Args:
         reader: of the store.
-        identity: a sweep id, or ``last``.
+        identity: a sweep id.
         presume_dead: take runs of other machines, whose process cannot be asked for, as dead.
 
     Raises:
@@ -131,7 +169,9 @@ def load(reader: Reader, identity: str, *, presume_dead: bool) -> StoredSweep:
     """
     parent = reader.sweep(identity)
     stored = _list_of(reader, parent)
-    sweep = StoredSweep(parent, stored["words"], stored["multirun"], stored["config_dir"], stored["jobs"])
+    sweep = StoredSweep(
+        parent, stored["words"], stored["multirun"], stored["config_dir"], stored["jobs"], stored["told"]
+    )
     children = reader.children(sweep.sweep_id)
     for run in [parent, *children]:
         if run.status != "RUNNING":
@@ -140,7 +180,7 @@ def load(reader: Reader, identity: str, *, presume_dead: bool) -> StoredSweep:
         if alive is None and not presume_dead:
             raise UserError(
                 f"sweep.resume={sweep.sweep_id}: run {run.name} is RUNNING on {run.tags.get('host')}, which cannot be "
-                "asked from here; if it has ended, add +sweep.presume_dead=true."
+                "asked from here; if it has ended, add sweep.presume_dead=true."
             )
         if alive:
             raise UserError(
@@ -148,59 +188,12 @@ def load(reader: Reader, identity: str, *, presume_dead: bool) -> StoredSweep:
                 "or stop it first."
             )
     sweep.dead = [run for run in children if run.status == "RUNNING"]
-    sweep.finished = _finished(children)
+    sweep.finished = finished_runs(children)
     return sweep
 
 
-def mend(reader: Reader, sweep: StoredSweep) -> list[str]:
-    """Close the runs whose process died and log what lies finished in folders; returns what was done, in words."""
-    from locexp.run.relog import relog
-
-    done = []
-    for run in sweep.dead:
-        directory = Path(run.tags.get("directory", ""))
-        try:
-            done.append(relog(str(directory), None))
-        except (UserError, RunFailedError):
-            reader.client.set_terminated(run.run_id, "KILLED")
-            done.append(f"{run.name}: its process has gone; it is KILLED now.")
-    for path in sorted(sweep.directory.glob("*/run.json")):
-        try:
-            record = json.loads(path.read_text())
-        except ValueError:
-            continue
-        if record["status"] == "FINISHED" and not record["logged"]:
-            done.append(relog(str(path.parent), None))
-    if done:
-        sweep.finished = _finished(reader.children(sweep.sweep_id))
-    sweep.dead = []
-    return done
-
-
-def close_dead(places: Sequence[Path]) -> None:
-    """Close the records of runs that were killed: stop what still runs in these folders, then log it as KILLED."""
-    from locexp.run.relog import relog
-
-    for place in places:
-        record = read_record(place)
-        if record is None or record.status != "RUNNING":
-            continue
-        if is_alive(record.tags) and int(record.tags["pid"]) != os.getpid():
-            process = psutil.Process(int(record.tags["pid"]))
-            process.terminate()
-            psutil.wait_procs([process], timeout=10)
-        elif is_alive(record.tags):  # this process: the record could not be closed
-            record.tags["pid"] = "0"
-            record.write(place)
-        try:
-            relog(str(place), None)
-        except (UserError, RunFailedError) as error:
-            logger.warning("%s", error)
-            record.status, record.error = "KILLED", "ended without closing its record"
-            record.write(place)
-
-
-def _finished(children: Sequence[StoredRun]) -> dict[Key, StoredRun]:
+def finished_runs(children: Sequence[StoredRun]) -> dict[Key, StoredRun]:
+    """Return the runs that have finished, by what names their jobs; the latest where there are several."""
     found: dict[Key, StoredRun] = {}
     for run in children:
         if run.status == "FINISHED":
@@ -211,7 +204,7 @@ def _finished(children: Sequence[StoredRun]) -> dict[Key, StoredRun]:
 def _list_of(reader: Reader, parent: StoredRun) -> dict[str, Any]:
     try:
         stored = json.loads(reader.text(parent, str(LIST)) or "")
-        return {"words": stored["words"], "multirun": stored["multirun"]} | stored
+        return {"words": stored["words"], "multirun": stored["multirun"], "told": []} | stored
     except (ValueError, KeyError):
         raise UserError(
             f"sweep {parent.tags['sweep_id']}: its parent run {parent.run_id} holds no list of jobs ({LIST})."

@@ -13,6 +13,7 @@ from locexp.errors import RunFailedError, first_line
 from locexp.process import importing
 from locexp.record import RunRecord, read_history
 from locexp.tracking.location import Location, answers
+from locexp.tracking.location import check as check_location
 
 if TYPE_CHECKING:
     from locexp.tracking.session import Session
@@ -32,6 +33,7 @@ class Tracker:
         record: of the run; gets its ``run_id`` and ``experiment_id``.
         system_metrics: whether CPU and memory use are sampled.
         earlier: the history of a run that is continued; what the store lacks of it is logged.
+        must_open: the run is to end where the store cannot be opened; a job of a sweep trains on, and is logged later.
     """
 
     def __init__(
@@ -42,9 +44,11 @@ class Tracker:
         *,
         system_metrics: bool,
         earlier: Sequence[dict[str, float]] = (),
+        must_open: bool = True,
     ) -> None:
         self._location, self._directory, self._record = location, directory, record
         self._session: Session | None = None
+        self._must_open = must_open
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="tracking")
         self._last_epoch = 0
         self.problem: Exception | None = None
@@ -52,7 +56,7 @@ class Tracker:
 
     def check(self) -> None:
         """Raise if the store could not even be opened: better known in the first seconds than in the last."""
-        if self._session is None and self.problem is not None:
+        if self._must_open and self._session is None and self.problem is not None:
             raise RunFailedError(f"tracking.uri={self._location.uri}: cannot be opened ({_reason(self.problem)}).")
 
     def epoch(self, row: dict[str, float]) -> None:
@@ -89,6 +93,8 @@ class Tracker:
         return self.problem is None
 
     def _start(self, system_metrics: bool, earlier: Sequence[dict[str, float]]) -> None:
+        if not self._must_open:  # better known at once: MLflow would try again and again
+            check_location(self._location)
         with importing("mlflow"):
             from locexp.tracking.session import Session
 
@@ -127,12 +133,13 @@ class Tracker:
         except Exception as error:
             self.problem = error
             logger.info("tracking failed", exc_info=True)
-            if self._session is not None:
+            if self._session is not None or not self._must_open:
                 logger.warning(
                     "tracking stopped (%s). The run goes on; its results are kept in %s",
                     _reason(error),
                     self._directory,
                 )
+            if self._session is not None:
                 self._session.abandon()
 
 

@@ -1,0 +1,74 @@
+"""A sweep's folder belongs to one sweep, and one command at a time works in it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from locexp.errors import UserError
+from locexp.run.link import LIST
+
+LOCK = LIST.with_name("lock")
+"""The file in a sweep's folder that the command at work holds; the system lets go of it if the command is killed."""
+DEFAULT_FOLDER = re.compile(r"\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d-[0-9a-f]{6}")
+
+
+def new_identity(directory: Path, *, is_default: bool) -> str:
+    """Return an id for a new sweep: date, time and six random digits, those of its folder where that has them.
+
+    Args:
+        directory: of the sweep.
+        is_default: its name was generated, not given; a given one may be anything, and may have been there before.
+    """
+    own = f"{directory.parent.name}-{directory.name}"
+    if is_default and DEFAULT_FOLDER.fullmatch(own):
+        return own
+    return f"{time.strftime('%Y-%m-%d-%H-%M-%S')}-{uuid.uuid4().hex[:6]}"
+
+
+def check_free(directory: Path) -> None:
+    """Check that a folder holds no sweep yet; raises :class:`UserError`."""
+    path = directory / LIST
+    if not path.exists():
+        return
+    try:
+        known = f" ({json.loads(path.read_text())['sweep_id']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        known = ""
+    raise UserError(
+        f"hydra.sweep.dir={directory}: holds a sweep already{known}; continue that one with sweep.resume, or give "
+        "another folder."
+    )
+
+
+@contextlib.contextmanager
+def held(directory: Path, key: str) -> Iterator[None]:
+    """Hold a sweep's folder, which is made where there is none.
+
+    Args:
+        directory: of the sweep.
+        key: what names it in the message.
+
+    Raises:
+        UserError: another command holds it.
+    """
+    path = directory / LOCK
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(
+            f"{key}: another command is still running this sweep in {directory}; wait for it or stop it first."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
