@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
 from typing import TextIO
 
 from locexp.metrics import HEADLINES
@@ -17,6 +15,7 @@ class Screen:
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stdout
         self._width = 0
+        self._is_read = True
 
     def line(self, text: str = "") -> None:
         """Write a whole line."""
@@ -36,11 +35,12 @@ class Screen:
             self._width = 0
 
     def _write(self, text: str) -> None:
-        try:
-            self._stream.write(text)
-            self._stream.flush()
-        except BrokenPipeError:  # whoever read it has gone, as `head` does: the run goes on
-            self._stream = Path(os.devnull).open("w")
+        if self._is_read:
+            try:
+                self._stream.write(text)
+                self._stream.flush()
+            except BrokenPipeError:  # whoever read it has gone, as `head` does: the run goes on
+                self._is_read = False
 
 
 def final_table(record: RunRecord) -> list[str]:
