@@ -18,6 +18,8 @@ from locexp.tracking.server import LEAN, command, free_port
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background by a shell: commands would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TINY = (
     "data=mnist_5k",
