@@ -144,3 +144,4 @@ def test_final_runs_alone_are_compared() -> None:
     assert sorted(found.settings[0].runs.runs) == [2, 3, 4]
     assert abs(found.settings[0].test["loc_acc_75"].mean - 0.60) < 1e-3
     assert sorted(found.settings[1].runs.runs) == [0, 1]  # shown, not compared
+    assert not found.decision.choice.adjusted  # the seeds of the first stage are not missing

@@ -51,16 +51,17 @@ def choose(values: np.ndarray, tie_break: np.ndarray, among: Sequence[int]) -> C
     if not counts.any():
         raise ValueError("no setting has a finished run")
     kept = rows[counts >= SHARE * counts.max() - EQUAL]
-    means = adjusted_means(values[kept])
+    seeds = np.isfinite(values[kept]).any(axis=0)  # others are of settings that are not chosen from
+    means = adjusted_means(values[kept][:, seeds])
     best = kept[means >= means.max() - EQUAL]
-    second = adjusted_means(tie_break[best])
+    second = adjusted_means(tie_break[best][:, seeds])
     index = int(best[second.argmax()])
     return Choice(
         index,
         equal=[int(other) for other in best if other != index],
         by_tie_break=bool((second < second.max() - EQUAL).any()),
         excluded=[int(other) for other in rows if other not in kept],
-        adjusted=not np.isfinite(values[kept]).all(),
+        adjusted=not np.isfinite(values[kept][:, seeds]).all(),
     )
 
 

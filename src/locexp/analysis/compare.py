@@ -15,6 +15,7 @@ from locexp.config import TrackingConfig
 from locexp.errors import UserError, first_line, listed, nearest
 from locexp.metrics import SELECTION_METRIC
 from locexp.process import is_alive
+from locexp.run.link import FINAL
 from locexp.tracking.location import check, location_of
 
 if TYPE_CHECKING:
@@ -171,7 +172,8 @@ def _notes(groups: Sequence[SettingRuns], allow_mixed: bool, sweep_id: str) -> l
     failed = sum(group.failures for group in groups)
     if failed:
         notes.append(f"Jobs that did not finish: {failed}; they are counted in the column failed, and in nothing else.")
-    counts = {len(group.runs) for group in groups if group.runs}
+    compared = [group for group in groups if group.role == FINAL] or groups
+    counts = {len(group.runs) for group in compared if group.runs}
     if len(counts) > 1:
         notes.append(f"The settings have from {min(counts)} to {max(counts)} seeds; tests pair those that both have.")
     return notes
