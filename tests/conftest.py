@@ -19,8 +19,8 @@ from locexp.tracking.server import LEAN, command, free_port
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-# Hydra closes every log handler when it sets its own up, and absl's closes the stream that was stderr when TensorFlow was
-# imported, unless it is the real one: under pytest that would be the file into which pytest captures.
+# Hydra closes every log handler when it sets its own up, and absl's closes the stream that was stderr when it was
+# imported, unless that is the real one: under pytest it would be the file into which pytest captures.
 absl_logging.get_absl_handler().python_handler.stream = sys.__stderr__
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background by a shell: commands would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
