@@ -264,10 +264,16 @@ def test_an_exception_leaves_its_traceback(workplace: Path, monkeypatch: pytest.
     assert "train.log" in {file.path for file in client(workplace).list_artifacts(failed[0].info.run_id)}
 
 
-@pytest.mark.parametrize("launcher", [(), ("hydra/launcher=joblib", "hydra.launcher.n_jobs=1")], ids=["", "joblib"])
+@pytest.mark.parametrize(
+    "launcher",
+    [(), pytest.param(("hydra/launcher=joblib", "hydra.launcher.n_jobs=1"), marks=pytest.mark.extra)],
+    ids=["basic", "joblib"],
+)
 def test_a_sweep_can_stop_at_the_first_failure(
     workplace: Path, capsys: pytest.CaptureFixture[str], launcher: tuple[str, ...]
 ) -> None:
+    if launcher:
+        pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     words = ("--multirun", "optimizer=sgd", "optimizer.learning_rate=1e30,0.01,0.02", "sweep.on_error=stop")
     assert train_here(*TINY, *words, *launcher) == 1
     assert [run.info.status for run in runs(workplace, "tags.kind = 'run'")] == ["FAILED"]
