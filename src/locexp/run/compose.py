@@ -88,12 +88,12 @@ class Composer:
             UserError: the configuration is wrong; the message names the key, what was given and what is allowed.
         """
         given, words = words, opened(words)
-        check_groups(words)
         # Runs that differ only in their seed share one composition, which takes tens of milliseconds.
         seeds = [word for word in words if re.fullmatch(r"seed=\d{1,10}", word)]
         rest = tuple(word for word in words if word not in seeds)
         try:
             if rest not in self._known:
+                check_groups(rest)
                 self._known[rest] = self._compose(rest)
             shared = self._known[rest]
             seed = int(seeds[-1].partition("=")[2]) if seeds else int(shared.cfg.seed)
