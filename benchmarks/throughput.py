@@ -64,10 +64,11 @@ def locexp(images: int, epochs: int, threads: str) -> list[float]:
         optimizer_builder(cfg),
         cfg.loss.classification_weight,
         cfg.loss.bbox_weight,
-        callbacks_builder(cfg),
+        build_callbacks=callbacks_builder(cfg),
+        box_loss=box_loss(cfg, (28, 28)),
     )
     member = build_member(spec, epochs * -(-images // 32), "float32")
-    stack = Stack([member], pictures, labels, boxes, box_loss=box_loss(cfg, (28, 28)))
+    stack = Stack([member], pictures, labels, boxes)
 
     class Clock(Observer):
         seconds: list[float] = []  # noqa: RUF012

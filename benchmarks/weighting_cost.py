@@ -70,7 +70,6 @@ def stack(method: Callable[[], Any]) -> Any:
     """Return a stack of one member that trains with a method."""
     import keras
 
-    from locexp.losses.mse import mse
     from locexp.models.cnn import build
     from locexp.training.member import MemberSpec, build_member
     from locexp.training.stack import Stack
@@ -84,7 +83,7 @@ def stack(method: Callable[[], Any]) -> Any:
         build_weighting=method,
         diagnostics=True,
     )
-    return Stack([build_member(spec, 1000, "float32")], *data(), box_loss=mse)
+    return Stack([build_member(spec, 1000, "float32")], *data())
 
 
 def order(steps: int) -> np.ndarray:

@@ -23,6 +23,8 @@ def make_stack(digits: tuple[np.ndarray, np.ndarray]) -> BUILDER:
         steps: int = 8,
         dtype: str = "float32",
         box_loss: Any = None,
+        monitor: str = "val/loc_acc_50",
+        kind: str | None = None,
         optimizer: Callable[[int], Any] | None = None,
         callbacks: Callable[[], list[Any]] = list,
         **keys: Any,
@@ -45,7 +47,10 @@ def make_stack(digits: tuple[np.ndarray, np.ndarray]) -> BUILDER:
                     build_optimizer=optimizer or (lambda _: keras.optimizers.Adam(1e-3)),
                     classification_weight=pair[0],
                     bbox_weight=pair[1],
+                    box_loss=box_loss or mse,
                     build_callbacks=callbacks,
+                    monitor=monitor,
+                    kind=kind,
                 ),
                 steps,
                 dtype,
@@ -53,7 +58,7 @@ def make_stack(digits: tuple[np.ndarray, np.ndarray]) -> BUILDER:
             for seed, pair in zip(seeds, weights or ((1.0, 0.5),) * len(seeds), strict=True)
         ]
         boxes = normalise(ink_boxes(images), 28, 28).astype(dtype)
-        return Stack(members, images, labels, boxes, box_loss=box_loss or mse, dtype=dtype)
+        return Stack(members, images, labels, boxes, dtype=dtype)
 
     return make
 

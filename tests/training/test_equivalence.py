@@ -21,7 +21,7 @@ def keras_fit(member: Any, stack: Any, order: np.ndarray, batch_size: int, dtype
         loss_weights={"classification": 1.0, "bbox": 0.5},
         metrics={"classification": "accuracy"},
     )
-    images = stack._images.numpy()[order].astype(dtype)[..., None] / 255
+    images = stack._data[0].numpy()[order].astype(dtype)[..., None] / 255
     targets = {"classification": stack.labels[order], "bbox": stack.boxes[order]}
     history = model.fit(images, targets, batch_size=batch_size, epochs=1, shuffle=False, verbose=0).history
     member.reference = model
@@ -62,7 +62,7 @@ def test_an_epoch_of_the_classic_network_in_float64(make_stack: Any) -> None:
     stack = make_stack(examples=2048, filters=(32, 64), dense_units=128, dtype="float64")
     (member,) = stack.members
     history = keras_fit(member, stack, member.batch_order(0, 2048), 32, "float64")
-    images = stack._images.numpy()[:64]
+    images = stack._data[0].numpy()[:64]
     train(stack, Schedule(1, 32, steps_per_call=10), (images, stack.labels[:64], stack.boxes[:64]))
     assert largest_difference(member) < 1e-8
     (row,) = member.history
@@ -81,7 +81,7 @@ def test_losses_are_means_over_examples_with_a_partial_last_batch(make_stack: An
 
     stack = make_stack(examples=70, optimizer=lambda _: keras.optimizers.SGD(1e-12), weights=((2.0, 3.0),))
     (member,) = stack.members
-    images = stack._images.numpy()
+    images = stack._data[0].numpy()
     outputs = member.model(images[..., None].astype(np.float32) / 255, training=False)
     probabilities = np.asarray(outputs["classification"], np.float64)
     cross_entropy = -np.log(probabilities[np.arange(70), stack.labels]).mean()
@@ -101,7 +101,6 @@ def test_curves_of_five_epochs_agree_with_keras_within_seed_noise(digits: tuple[
     import keras
 
     from locexp.boxes import ink_boxes, normalise
-    from locexp.losses.mse import mse
     from locexp.metrics import summarise
     from locexp.models.cnn import build
     from locexp.training.member import MemberSpec, build_member
@@ -114,7 +113,7 @@ def test_curves_of_five_epochs_agree_with_keras_within_seed_noise(digits: tuple[
     ours, theirs = [], []
     for seed in range(3):
         spec = MemberSpec(seed, lambda: build((28, 28, 1), 10), lambda _: keras.optimizers.Adam(1e-3), 1.0, 0.5)
-        stack = Stack([build_member(spec, 625, "float32")], images[:4000], labels[:4000], boxes[:4000], box_loss=mse)
+        stack = Stack([build_member(spec, 625, "float32")], images[:4000], labels[:4000], boxes[:4000])
         train(stack, Schedule(5, 32, keep="last"), held)
         ours.append(stack.members[0].history[-1])
         keras.utils.set_random_seed(100 + seed)

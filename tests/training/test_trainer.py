@@ -85,8 +85,8 @@ def test_what_is_kept(make_stack: Any, validation: Validation, keep: str) -> Non
 
     from locexp.metrics import summarise
 
-    stack = make_stack(optimizer=lambda _: keras.optimizers.Adam(0.05))
-    (history,) = run(stack, validation, 5, keep=keep, monitor="val/bbox_loss")
+    stack = make_stack(optimizer=lambda _: keras.optimizers.Adam(0.05), monitor="val/bbox_loss")
+    (history,) = run(stack, validation, 5, keep=keep)
     member = stack.members[0]
     losses = [row["val/bbox_loss"] for row in history]
     assert member.best_epoch == 1 + losses.index(min(losses))
@@ -108,8 +108,8 @@ def test_ties_go_to_mean_iou() -> None:
 def test_early_stopping_waits_as_long_as_it_says(make_stack: Any, validation: Validation) -> None:
     import keras
 
-    stack = make_stack(optimizer=lambda _: keras.optimizers.SGD(1e-12))
-    (history,) = run(stack, validation, 20, early_stopping=3, monitor="val/accuracy")
+    stack = make_stack(optimizer=lambda _: keras.optimizers.SGD(1e-12), monitor="val/accuracy")
+    (history,) = run(stack, validation, 20, early_stopping=3)
     assert len(history) == 4
     assert stack.members[0].best_epoch == 1
 

@@ -199,8 +199,10 @@ class _Progress(Observer):
         self._member = prepared.stack.members[0]
         self._identity = identity(prepared.cfg) if prepared.cfg.trainer.checkpoint else None
 
-    def on_steps(self, epoch: int, done: int, total: int, losses: list[tuple[float, float]]) -> None:
+    def on_steps(self, epoch: int, done: int, total: int, losses: dict[int, tuple[float, float]]) -> None:
         self._tracker.check()
+        if 0 not in losses:
+            return
         classification, box = losses[0]
         self._screen.progress(
             f"epoch {epoch}/{self._epochs}  step {done:,}/{total:,}  "

@@ -116,34 +116,59 @@ def prepare(cfg: DictConfig) -> Prepared:
     from locexp.training.trainer import Schedule, steps_per_epoch
 
     dtype = "float64" if trainer.precision == "float64" else "float32"
+    images, labels, boxes = problem.arrays("train")
+    steps = trainer.epochs * steps_per_epoch(len(labels), trainer.batch_size)
+    loss = box_loss(cfg, problem.canvas)
+    check_box_loss(loss, cfg.loss.bbox_loss, dtype)
     spec = MemberSpec(
         seed=cfg.seed,
         build_model=model_builder(cfg, problem),
         build_optimizer=optimizer_builder(cfg),
         classification_weight=cfg.loss.classification_weight,
         bbox_weight=cfg.loss.bbox_weight,
+        box_loss=loss,
         build_callbacks=callbacks_builder(cfg),
         build_weighting=functools.partial(make, cfg.loss.weighting, "loss.weighting"),
         diagnostics=trainer.diagnostic_batches > 0,
+        monitor=monitor(cfg),
+        kind=kind(cfg, problem, steps),
     )
-    images, labels, boxes = problem.arrays("train")
-    steps = trainer.epochs * steps_per_epoch(len(labels), trainer.batch_size)
     member = build_member(spec, steps, dtype)
     check_round_trip(member.model, problem.arrays("test")[0], trainer.save_h5, problem.dataset.num_classes)
-    loss = box_loss(cfg, problem.canvas)
-    check_box_loss(loss, cfg.loss.bbox_loss, dtype)
-    stack = Stack([member], images, labels, boxes, box_loss=loss, dtype=dtype)
+    stack = Stack([member], images, labels, boxes, dtype=dtype)
     schedule = Schedule(
         epochs=trainer.epochs,
         batch_size=trainer.batch_size,
         steps_per_call=trainer.steps_per_call,
         evaluation_batch_size=trainer.evaluation_batch_size,
-        monitor=monitor(cfg),
         keep=trainer.keep,
         early_stopping=trainer.early_stopping,
         diagnostic_batches=trainer.diagnostic_batches,
     )
     return Prepared(cfg, problem, stack, schedule)
+
+
+def kind(cfg: DictConfig, problem: Problem, steps: int) -> str | None:
+    """Return what members with one graph have in common; ``None`` where a part is the user's own code.
+
+    Such code may keep Python state that differs between members, which a shared graph would give them all.
+
+    Args:
+        cfg: of the member.
+        problem: gives canvas and classes.
+        steps: of the run, which a schedule of the learning rate is made for.
+    """
+    parts = [cfg.model, cfg.optimizer, cfg.loss.weighting, *cfg.trainer.callbacks.values()]
+    targets = [str(part._target_) for part in parts] + [str(cfg.loss.bbox_loss)]
+    if not all(target.startswith(("locexp.", "keras.")) or "." not in target for target in targets):
+        return None
+    loss = {name: value for name, value in cfg.loss.items() if name not in ("classification_weight", "bbox_weight")}
+    optimizer = dict(cfg.optimizer)
+    if cfg.optimizer.schedule == "constant":
+        steps = 0
+        del optimizer["learning_rate"]  # a variable of the optimizer
+    baked = [problem.canvas, problem.dataset.num_classes, steps, cfg.model, optimizer, loss, cfg.trainer]
+    return OmegaConf.to_yaml(OmegaConf.create(baked), resolve=True)
 
 
 def monitor(cfg: DictConfig) -> str:

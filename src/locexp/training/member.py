@@ -9,10 +9,15 @@ from typing import Any
 import numpy as np
 
 from locexp.errors import UserError
+from locexp.losses.mse import mse
 from locexp.losses.weighting.base import GradientWeighting, Weighting
 from locexp.losses.weighting.fixed import Fixed
 from locexp.training.callbacks import check_callback
+from locexp.training.fused import fuse
 from locexp.training.gradients import Trunk, find_trunk, needs_trunk, pick
+
+BoxLoss = Callable[[Any, Any], Any]
+"""(ground_truth, prediction) -> (batch,)."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +29,13 @@ class MemberSpec:
         build_model: makes a fresh Keras model.
         build_optimizer: makes a fresh Keras optimizer, given the number of steps of the run.
         classification_weight, bbox_weight: the static loss weights, >= 0.
+        box_loss: of each example.
         build_callbacks: makes fresh Keras callbacks with epoch hooks.
         build_weighting: makes the weighting method.
         diagnostics: whether gradients are to be measured, whatever the method.
+        monitor: the validation metric that picks the best epoch.
+        kind: equal for members whose graphs differ in nothing but the values of variables, so that one trace serves
+            them all; ``None`` for one that is like no other.
     """
 
     seed: int
@@ -34,9 +43,12 @@ class MemberSpec:
     build_optimizer: Callable[[int], Any]
     classification_weight: float
     bbox_weight: float
+    box_loss: BoxLoss = mse
     build_callbacks: Callable[[], Sequence[Any]] = tuple
     build_weighting: Callable[[], Weighting] = Fixed
     diagnostics: bool = False
+    monitor: str = "val/loc_acc_50"
+    kind: str | None = None
 
 
 @dataclass
@@ -47,7 +59,7 @@ class Member:
     (steps, 5) a call.
     """
 
-    seed: int
+    spec: MemberSpec
     model: Any
     optimizer: Any
     classification_weight: Any
@@ -62,9 +74,20 @@ class Member:
     failure: str | None = None
     stopped: bool = False
 
+    @property
+    def box_loss(self) -> BoxLoss:
+        """The box loss of each example."""
+        return self.spec.box_loss
+
+    @property
+    def variables(self) -> list[Any]:
+        """All state that a step reads or changes, in an order that is the same for all members of a kind."""
+        weights = [self.classification_weight, self.bbox_weight]
+        return [*weights, *self.model.variables, *self.optimizer.variables, *self.weighting.variables]
+
     def batch_order(self, epoch: int, examples: int) -> np.ndarray:
         """Return the permutation of the training examples for an epoch (from 0): int32 (examples,)."""
-        return np.random.default_rng((self.seed, epoch)).permutation(examples).astype(np.int32)
+        return np.random.default_rng((self.spec.seed, epoch)).permutation(examples).astype(np.int32)
 
 
 def build_member(spec: MemberSpec, steps: int, dtype: str) -> Member:
@@ -79,7 +102,6 @@ def build_member(spec: MemberSpec, steps: int, dtype: str) -> Member:
         UserError: the model has the wrong outputs, or a callback cannot be called here.
     """
     import keras
-    import tensorflow as tf
 
     keras.utils.set_random_seed(spec.seed)
     model = spec.build_model()
@@ -93,6 +115,7 @@ def build_member(spec: MemberSpec, steps: int, dtype: str) -> Member:
     optimizer = spec.build_optimizer(steps)
     if weighting.trainable_variables:
         optimizer.exclude_from_weight_decay(weighting.trainable_variables)
+    fuse(optimizer)
     optimizer.build([*model.trainable_variables, *weighting.trainable_variables])
     callbacks = list(spec.build_callbacks())
     for callback in callbacks:
@@ -100,11 +123,11 @@ def build_member(spec: MemberSpec, steps: int, dtype: str) -> Member:
         model.optimizer = optimizer
         callback.set_model(model)
     return Member(
-        seed=spec.seed,
+        spec=spec,
         model=model,
         optimizer=optimizer,
-        classification_weight=tf.Variable(spec.classification_weight, dtype=dtype, trainable=False),
-        bbox_weight=tf.Variable(spec.bbox_weight, dtype=dtype, trainable=False),
+        classification_weight=keras.Variable(spec.classification_weight, dtype=dtype, trainable=False),
+        bbox_weight=keras.Variable(spec.bbox_weight, dtype=dtype, trainable=False),
         callbacks=callbacks,
         weighting=weighting,
         trunk=trunk,

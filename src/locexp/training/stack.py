@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from locexp.metrics import Predictions
-from locexp.training.gradients import needs_trunk, pick, products, weigh
 from locexp.training.member import Member
+from locexp.training.program import Program, program_of
 
-BoxLoss = Callable[[Any, Any], Any]
 Arrays = tuple[tf.TensorArray, ...]
 
 
@@ -27,7 +27,6 @@ class Stack:
         images: uint8, (n, height, width).
         labels: int64, (n,).
         boxes: float, (n, 4), normalised xyxy.
-        box_loss: (ground_truth, prediction) -> (batch,).
         dtype: of images, targets and losses, ``float32`` or ``float64``.
     """
 
@@ -38,70 +37,66 @@ class Stack:
         labels: np.ndarray,
         boxes: np.ndarray,
         *,
-        box_loss: BoxLoss,
         dtype: str = "float32",
     ) -> None:
         self.members = list(members)
         self.dtype = tf.as_dtype(dtype)
         self.canvas = (int(images.shape[2]), int(images.shape[1]))
         self.labels, self.boxes = labels, boxes
-        self._box_loss = box_loss
         # tf.constant keeps a second copy beside the tensor for as long as it lives; its identity does not.
-        self._images = tf.identity(tf.constant(images))
-        self._labels = tf.constant(labels, tf.int32)
-        self._boxes = tf.constant(boxes, self.dtype)
-        order_spec = tf.TensorSpec([len(self.members), None, None], tf.int32)
-        self._train = tf.function(self._train_steps, input_signature=[order_spec], autograph=False)
-        self._evaluators: dict[int, Callable[..., tf.Tensor]] = {}
-        self._probes: dict[int, Callable[..., tf.Tensor]] = {}
+        self._data = (
+            tf.identity(tf.constant(images)),
+            tf.constant(labels, tf.int32),
+            tf.constant(boxes, self.dtype),
+        )
+        self._programs: dict[int, Program] = {}
+        self._own_loops: OrderedDict[tuple[int, ...], _Loop] = OrderedDict()
 
     @property
     def examples(self) -> int:
         """How many training examples there are."""
         return len(self.labels)
 
-    def train_steps(self, order: np.ndarray) -> list[Predictions]:
-        """Train every member for some steps.
+    def trace(self) -> None:
+        """Trace the members' graphs, which otherwise happens when each is first used."""
+        for index in range(len(self.members)):
+            self._program(index)
+
+    def train_steps(self, order: np.ndarray, chosen: Sequence[int] | None = None) -> list[Predictions]:
+        """Train members for some steps.
 
         Args:
             order: int32 (members, steps, batch): which examples each member sees, step by step.
+            chosen: indices of the members; ``None`` for all.
 
         Returns:
-            For each member the predictions it made on its batches before each update, in that order. What the steps
+            For each of them the predictions it made on its batches before each update, in that order. What the steps
             were weighted with is appended to the members' ``steps``.
         """
-        packed, weighed = self._train(tf.constant(order, tf.int32))
-        for member, rows in zip(self.members, weighed, strict=True):
-            member.steps.append(rows.numpy())
-        return [
-            self._unpack(rows.numpy(), self.labels[order[m].ravel()], self.boxes[order[m].ravel()])
-            for m, rows in enumerate(packed)
-        ]
+        chosen = range(len(self.members)) if chosen is None else chosen
+        programs = [self._program(index) for index in chosen]
+        states = [program.state(self.members[index]) for program, index in zip(programs, chosen, strict=True)]
+        packed, weighed = self._loop(programs, states)(order, self._data, states)
+        made = []
+        for place, index in enumerate(chosen):
+            member = self.members[index]
+            noted = weighed[place]
+            member.steps.append(_fixed_steps(member, order.shape[1]) if noted is None else noted)
+            seen = order[place].ravel()
+            made.append(self._unpack(packed[place], self.labels[seen], self.boxes[seen]))
+        return made
 
     def evaluate(
         self, index: int, images: np.ndarray, labels: np.ndarray, boxes: np.ndarray, batch_size: int
     ) -> Predictions:
         """Return what member ``index`` says about images (uint8, (n, height, width))."""
-        if index not in self._evaluators:
-            member = self.members[index]
-            self._evaluators[index] = tf.function(
-                lambda image, label, box: self._pack(*self._forward(member, image, label, box, training=False)),
-                input_signature=[
-                    tf.TensorSpec([None, *images.shape[1:]], tf.uint8),
-                    tf.TensorSpec([None], tf.int32),
-                    tf.TensorSpec([None, 4], self.dtype),
-                ],
-                autograph=False,
-            )
-        evaluator = self._evaluators[index]
+        program = self._program(index)
+        state = program.state(self.members[index])
         blocks = []
         for start in range(0, len(labels), batch_size):
             part = slice(start, start + batch_size)
-            blocks.append(
-                evaluator(
-                    tf.constant(images[part]), tf.constant(labels[part], tf.int32), tf.constant(boxes[part], self.dtype)
-                ).numpy()
-            )
+            batch = tf.constant(images[part]), tf.constant(labels[part], tf.int32), tf.constant(boxes[part], self.dtype)
+            blocks.append(program.evaluate(*batch, *state).numpy())
         return self._unpack(np.concatenate(blocks), labels, boxes)
 
     def gradient_products(self, index: int, order: np.ndarray) -> np.ndarray:
@@ -113,81 +108,26 @@ class Stack:
         Returns:
             (batches, 3); with dropout off and other state left as it is.
         """
-        member = self.members[index]
-        assert member.trunk is not None
-        shared = member.trunk.shared
-        if index not in self._probes:
+        program = self._program(index)
+        state = program.state(self.members[index])
+        batches = (tf.constant(batch, tf.int32) for batch in order)
+        return np.stack([program.trunk_products(batch, *self._data, *state).numpy() for batch in batches])
 
-            def probe(indices: tf.Tensor) -> tf.Tensor:
-                with tf.GradientTape(persistent=True) as tape:
-                    losses = self._weighted(member, self._forward(member, *self._batch(indices), training=False))
-                values = pick([variable.value for variable in member.model.trainable_variables], shared)
-                return tf.stack(products(*(tape.gradient(loss, values) for loss in losses)))
+    def _program(self, index: int) -> Program:
+        if index not in self._programs:
+            width, height = self.canvas
+            self._programs[index] = program_of(self.members[index], self.dtype, (height, width))
+        return self._programs[index]
 
-            self._probes[index] = tf.function(probe, input_signature=[tf.TensorSpec([None], tf.int32)], autograph=False)
-        return np.stack([self._probes[index](tf.constant(batch, tf.int32)).numpy() for batch in order])
-
-    def _forward(
-        self, member: Member, images: tf.Tensor, labels: tf.Tensor, boxes: tf.Tensor, *, training: bool
-    ) -> tuple[tf.Tensor, ...]:
-        """Return probabilities, boxes and the two unweighted losses of each example."""
-        from keras.losses import sparse_categorical_crossentropy
-
-        scaled = tf.cast(images, self.dtype)[..., tf.newaxis] / tf.constant(255, self.dtype)
-        outputs = member.model(scaled, training=training)
-        probabilities = tf.cast(outputs["classification"], self.dtype)
-        predicted = tf.cast(outputs["bbox"], self.dtype)
-        return (
-            probabilities,
-            predicted,
-            sparse_categorical_crossentropy(labels, probabilities),
-            self._box_loss(boxes, predicted),
-        )
-
-    def _step(self, member: Member, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return what was predicted before the update, and what the losses were weighted with: (5,)."""
-        method = member.weighting
-        batch = self._batch(indices)
-        with tf.GradientTape(persistent=needs_trunk(method)) as tape:
-            forward = self._forward(member, *batch, training=True)
-            losses = self._weighted(member, forward)
-            extra = [tf.cast(tf.add_n(member.model.losses), self.dtype)] if member.model.losses else []
-        made = weigh(method, member.trunk, member.model, tape, losses, extra)
-        variables = [*member.model.trainable_variables, *method.trainable_variables]
-        member.optimizer.apply([*made.network, *made.state], variables)
-        if method.after:
-            method.after_step(losses, self._weighted(member, self._forward(member, *batch, training=True)))
-        static = member.classification_weight, member.bbox_weight
-        weights = [tf.cast(weight, self.dtype) * own for weight, own in zip(made.weights, static, strict=True)]
-        return self._pack(*forward), tf.stack([*weights, *(tf.cast(value, self.dtype) for value in made.products)])
-
-    def _batch(self, indices: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return tuple(tf.gather(values, indices) for values in (self._images, self._labels, self._boxes))
-
-    def _weighted(self, member: Member, forward: tuple[tf.Tensor, ...]) -> list[tf.Tensor]:
-        """Return the means of the two losses over the batch, statically weighted."""
-        static = member.classification_weight, member.bbox_weight
-        return [weight * tf.reduce_mean(loss) for weight, loss in zip(static, forward[2:], strict=True)]
-
-    def _train_steps(self, order: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-        steps = tf.shape(order)[1]
-        rows = tuple(tf.TensorArray(self.dtype, size=steps, element_shape=[None, None]) for _ in self.members)
-        weighed = tuple(tf.TensorArray(self.dtype, size=steps, element_shape=[5]) for _ in self.members)
-
-        def body(step: tf.Tensor, rows: Arrays, weighed: Arrays) -> tuple[tf.Tensor, Arrays, Arrays]:
-            written: list[tuple[tf.TensorArray, tf.TensorArray]] = []
-            for m, member in enumerate(self.members):
-                made, weights = self._step(member, order[m, step])
-                written.append((rows[m].write(step, made), weighed[m].write(step, weights)))
-            return step + 1, tuple(one for one, _ in written), tuple(other for _, other in written)
-
-        start = (tf.constant(0), rows, weighed)
-        _, rows, weighed = tf.while_loop(lambda step, *_: step < steps, body, start, parallel_iterations=1)
-        return [made.concat() for made in rows], [made.stack() for made in weighed]
-
-    def _pack(self, probabilities: tf.Tensor, boxes: tf.Tensor, *losses: tf.Tensor) -> tf.Tensor:
-        """One row an example, so that a step hands out a single tensor: (batch, classes + 4 + 2)."""
-        return tf.concat([probabilities, boxes, *(loss[:, tf.newaxis] for loss in losses)], axis=1)
+    def _loop(self, programs: Sequence[Program], states: Sequence[Sequence[tf.Variable]]) -> _Loop:
+        key = tuple(id(program) for program in programs)
+        kept = _loops if all(program.shared for program in programs) else self._own_loops
+        if key not in kept:
+            kept[key] = _Loop(programs, states, self._data)
+            while len(kept) > KEPT:
+                kept.popitem(last=False)
+        kept.move_to_end(key)
+        return kept[key]
 
     def _unpack(self, rows: np.ndarray, labels: np.ndarray, boxes: np.ndarray) -> Predictions:
         return Predictions(
@@ -199,3 +139,68 @@ class Stack:
             bbox_loss=rows[:, -1],
             canvas=self.canvas,
         )
+
+
+def _fixed_steps(member: Member, steps: int) -> np.ndarray:
+    """Return what steps were weighted with under a constant method: the static weights; nobody looked at gradients."""
+    weights = [float(member.classification_weight.numpy()), float(member.bbox_weight.numpy())]
+    return np.tile([*weights, np.nan, np.nan, np.nan], (steps, 1))
+
+
+class _Loop:
+    """The hot loop, traced: in each step every member takes one of its own.
+
+    Args:
+        programs: one a member.
+        states: of the members for which it is traced; any other of the same kinds can be handed over.
+        data: likewise.
+    """
+
+    def __init__(
+        self, programs: Sequence[Program], states: Sequence[Sequence[tf.Variable]], data: Sequence[tf.Tensor]
+    ) -> None:
+        self._programs = list(programs)
+        self._sizes = [len(state) for state in states]
+        self._dtype = data[-1].dtype
+        order = tf.TensorSpec([len(self._programs), None, None], tf.int32)
+        specs = [tf.TensorSpec([None, *values.shape[1:]], values.dtype) for values in data]
+        variables = [variable for state in states for variable in state]
+        self._graph = tf.function(self._steps, autograph=False).get_concrete_function(order, *specs, *variables)
+
+    def __call__(
+        self, order: np.ndarray, data: Sequence[tf.Tensor], states: Sequence[Sequence[tf.Variable]]
+    ) -> tuple[list[np.ndarray], list[np.ndarray | None]]:
+        """Take steps; returns what each member said, packed, and what its steps were weighted with, if it tells."""
+        variables = [variable for state in states for variable in state]
+        packed, weighed = self._graph(tf.constant(order, tf.int32), *data, *variables)
+        noted = iter(weighed)
+        return (
+            [rows.numpy() for rows in packed],
+            [next(noted).numpy() if program.records else None for program in self._programs],
+        )
+
+    def _steps(self, order: tf.Tensor, *arguments: Any) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        data, variables = arguments[:3], iter(arguments[3:])
+        states = [[next(variables) for _ in range(size)] for size in self._sizes]
+        steps = tf.shape(order)[1]
+        rows = tuple(tf.TensorArray(self._dtype, size=steps, element_shape=[None, None]) for _ in self._programs)
+        telling = [place for place, program in enumerate(self._programs) if program.records]
+        weighed = tuple(tf.TensorArray(self._dtype, size=steps, element_shape=[5]) for _ in telling)
+
+        def body(step: tf.Tensor, rows: Arrays, weighed: Arrays) -> tuple[tf.Tensor, Arrays, Arrays]:
+            made = [
+                program.step(order[place, step], *data, *state)
+                for place, (program, state) in enumerate(zip(self._programs, states, strict=True))
+            ]
+            filled = tuple(array.write(step, said) for array, (said, _) in zip(rows, made, strict=True))
+            noted = tuple(array.write(step, made[place][1]) for array, place in zip(weighed, telling, strict=True))
+            return step + 1, filled, noted
+
+        start = (tf.constant(0), rows, weighed)
+        _, rows, weighed = tf.while_loop(lambda step, *_: step < steps, body, start, parallel_iterations=1)
+        return [made.concat() for made in rows], [made.stack() for made in weighed]
+
+
+_loops: OrderedDict[tuple[int, ...], _Loop] = OrderedDict()
+KEPT = 8
+"""How many loops a process keeps for later stacks. Each holds its programs, so that their ids stay theirs."""

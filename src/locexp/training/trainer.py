@@ -21,8 +21,9 @@ LOWER_IS_BETTER = ("center_error_px", "classification_loss", "bbox_loss")
 class Observer:
     """What may watch a training; every hook does nothing by default. ``member`` is the index in the stack."""
 
-    def on_steps(self, epoch: int, done: int, total: int, losses: list[tuple[float, float]]) -> None:
-        """Called between calls into the graph: steps done of an epoch, and each member's mean unweighted losses."""
+    def on_steps(self, epoch: int, done: int, total: int, losses: dict[int, tuple[float, float]]) -> None:
+        """Called between calls into the graph: steps done of an epoch, and the mean unweighted losses of each member
+        that is still in training."""
 
     def on_epoch(self, member: int, epoch: int, metrics: dict[str, float]) -> None:
         """Called after an epoch (from 1) with ``train/…``, ``val/…`` and ``time/…`` metrics."""
@@ -36,7 +37,6 @@ class Schedule:
     batch_size: int
     steps_per_call: int = 200
     evaluation_batch_size: int = 200
-    monitor: str = "val/loc_acc_50"
     keep: str = "best"
     early_stopping: int | None = None
     diagnostic_batches: int = 0
@@ -76,19 +76,21 @@ def train(
             )
             _call(callback, "on_train_begin", {})
     done = max(len(member.history) for member in stack.members)
+    stack.trace()
     for epoch in range(done + 1, schedule.epochs + 1):
         if all(member.stopped for member in stack.members):
             break
-        for member in _active(stack):
-            for callback in member.callbacks:
+        for member in stack.members:
+            for callback in () if member.stopped else member.callbacks:
                 _call(callback, "on_epoch_begin", epoch - 1, {})
         start = time.perf_counter()
         predictions = _train_epoch(stack, schedule, epoch, observers)
         seconds = time.perf_counter() - start
-        for index, member in enumerate(stack.members):
-            if member.stopped:
+        for index, seen in predictions.items():
+            member = stack.members[index]
+            if member.stopped:  # it has diverged
                 continue
-            metrics = {f"train/{name}": value for name, value in summarise(predictions[index]).items()}
+            metrics = {f"train/{name}": value for name, value in summarise(seen).items()}
             metrics |= _end_weighting(stack, schedule, index, epoch, metrics)
             start = time.perf_counter()
             validated = stack.evaluate(index, *validation, schedule.evaluation_batch_size)
@@ -98,6 +100,7 @@ def train(
             metrics["time/epoch_seconds"] = seconds
             metrics["time/evaluation_seconds"] = time.perf_counter() - start
             metrics["time/images_per_second"] = stack.examples / seconds
+            metrics["time/stack_members"] = len(predictions)
             metrics["time/step_ms"] = 1000 * seconds / steps_per_epoch(stack.examples, schedule.batch_size)
             _end_epoch(member, epoch, metrics, schedule)
             for observer in observers:
@@ -149,35 +152,34 @@ def _call(callback: Any, hook: str, *arguments: Any) -> None:
         raise RunFailedError(f"trainer.callbacks: {type(callback).__name__} failed in {hook}: {error}") from error
 
 
-def _active(stack: Stack) -> list[Member]:
-    return [member for member in stack.members if not member.stopped]
-
-
-def _train_epoch(stack: Stack, schedule: Schedule, epoch: int, observers: Sequence[Observer]) -> list[Predictions]:
+def _train_epoch(
+    stack: Stack, schedule: Schedule, epoch: int, observers: Sequence[Observer]
+) -> dict[int, Predictions]:
+    """Train those that have not stopped; returns what each has said, by its index."""
+    chosen = [index for index, member in enumerate(stack.members) if not member.stopped]
+    members = [stack.members[index] for index in chosen]
     size, examples = schedule.batch_size, stack.examples
-    orders = np.stack([member.batch_order(epoch - 1, examples) for member in stack.members])
+    orders = np.stack([member.batch_order(epoch - 1, examples) for member in members])
     full, total = examples // size, steps_per_epoch(examples, size)
-    parts: list[list[Predictions]] = [[] for _ in stack.members]
+    parts: dict[int, list[Predictions]] = {index: [] for index in chosen}
     done = 0
-    while done < total:
+    while done < total and not all(member.stopped for member in members):
         if done < full:
             steps = min(schedule.steps_per_call, full - done)
             block = orders[:, done * size : (done + steps) * size].reshape(len(orders), steps, size)
         else:
             steps, block = 1, orders[:, None, done * size :]
-        made = stack.train_steps(block)
-        losses = []
-        for index, (member, part) in enumerate(zip(stack.members, made, strict=True)):
+        losses = {}
+        for index, part in zip(chosen, stack.train_steps(block, chosen), strict=True):
+            member = stack.members[index]
             parts[index].append(part)
-            losses.append((float(part.classification_loss.mean()), float(part.bbox_loss.mean())))
             if not member.stopped:
+                losses[index] = float(part.classification_loss.mean()), float(part.bbox_loss.mean())
                 _notice_divergence(member, part, epoch, done, block.shape[2])
         done += steps
         for observer in observers:
             observer.on_steps(epoch, done, total, losses)
-        if all(member.stopped for member in stack.members):
-            break
-    return [_joined(part) for part in parts]
+    return {index: _joined(seen) for index, seen in parts.items()}
 
 
 def _notice_divergence(member: Member, made: Predictions, epoch: int, done: int, size: int) -> None:
@@ -195,8 +197,8 @@ def _notice_divergence(member: Member, made: Predictions, epoch: int, done: int,
 
 def _end_epoch(member: Member, epoch: int, metrics: dict[str, float], schedule: Schedule) -> None:
     member.history.append({"epoch": epoch, **metrics})
-    best = None if member.best_epoch is None else rank(member.history[member.best_epoch - 1], schedule.monitor)
-    improved = best is None or rank(metrics, schedule.monitor) > best
+    best = None if member.best_epoch is None else rank(member.history[member.best_epoch - 1], member.spec.monitor)
+    improved = best is None or rank(metrics, member.spec.monitor) > best
     if improved:
         member.best_epoch = epoch
     try:

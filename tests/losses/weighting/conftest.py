@@ -69,7 +69,6 @@ def stack(
     """Return a stack with one member a method, equal in all else."""
     import keras
 
-    from locexp.losses.mse import mse
     from locexp.training.member import MemberSpec, build_member
     from locexp.training.stack import Stack
 
@@ -88,7 +87,7 @@ def stack(
         )
         for method, seed in zip(methods, seeds or [0] * len(methods), strict=True)
     ]
-    return Stack(members, *data(), box_loss=mse, dtype=dtype)
+    return Stack(members, *data(), dtype=dtype)
 
 
 def train_epoch(stack: Any, order: np.ndarray) -> np.ndarray:

@@ -42,4 +42,4 @@ def test_state_and_weights_are_float32_in_mixed_precision() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_state_is_float32_in_mixed_precision(name: str) -> None:
     (member,) = stack([find(name)]).members
-    assert {variable.dtype for variable in member.weighting.variables} <= {"float32", "int32"}
+    assert {variable.dtype for variable in member.weighting.variables} <= {"float32", "int64"}

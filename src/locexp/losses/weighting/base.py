@@ -13,12 +13,14 @@ class Weighting:
     """A method that weights losses. By itself it is their plain sum; see the hooks for what others change.
 
     A method is made once for each member. Its state lies in variables, which checkpoints keep; it is never less than
-    float32, whatever the precision of the network.
+    float32, whatever the precision of the network. Members with equal arguments may share one traced graph: what
+    differs between them, as the seed does, must lie in variables, too.
 
     Attributes:
         norms: whether :meth:`after_gradients` wants the gradient norms of the last shared layer.
         after: whether :meth:`after_step` wants the losses on the same batch after the step, which takes one more
             forward pass.
+        constant: whether the effective weights are the static ones at every step, so that nothing need be recorded.
         one_task: whether a weight may be 0; adaptive methods have nothing to do then.
         equivalent: another method that takes the same direction with two tasks, and what the difference is.
         variables: the state, all of it.
@@ -27,6 +29,7 @@ class Weighting:
 
     norms: ClassVar[bool] = False
     after: ClassVar[bool] = False
+    constant: ClassVar[bool] = False
     one_task: ClassVar[bool] = False
     equivalent: ClassVar[tuple[str, str] | None] = None
 

@@ -15,15 +15,16 @@ class Rlw(Weighting):
     """
 
     def build(self, seed: int, dtype: str) -> None:
-        """Make the counter of steps."""
+        """Make the seed and the counter of steps, both as state: members that share a graph differ in nothing else."""
         super().build(seed, dtype)
-        self._steps = self._variable(0, dtype="int32")
+        self._seed = self._variable(seed, dtype="int64")
+        self._steps = self._variable(0, dtype="int64")
 
     def combine(self, losses: Sequence[Any]) -> Any:
         """Draw the weights of this step and apply them."""
         import tensorflow as tf
 
-        drawn = tf.random.stateless_normal([2], seed=[self.seed, self._steps.value], dtype=self.dtype)
+        drawn = tf.random.stateless_normal([2], seed=[self._seed.value, self._steps.value], dtype=self.dtype)
         self._steps.assign(self._steps + 1)
         weights = 2 * tf.nn.softmax(drawn)
         return weights[0] * losses[0] + weights[1] * losses[1]

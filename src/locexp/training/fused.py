@@ -1,0 +1,40 @@
+"""Keras's Adam by TensorFlow's fused kernel: the same formula in one pass over memory instead of ten."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+
+def fuse(optimizer: Any) -> None:
+    """Let an ``Adam`` or ``AdamW`` update each variable by one operation; any other optimizer is left as it is.
+
+    What surrounds the update (clipping, weight decay, schedules, averages) stays Keras's. Results differ from Keras's
+    own operations by rounding alone.
+    """
+    import keras
+
+    if type(optimizer) in (keras.optimizers.Adam, keras.optimizers.AdamW) and not optimizer.amsgrad:
+        optimizer.update_step = functools.partial(_adam, optimizer)
+
+
+def _adam(optimizer: Any, gradient: Any, variable: Any, learning_rate: Any) -> None:
+    import tensorflow as tf
+
+    index = optimizer._get_variable_index(variable)
+    step = tf.cast(optimizer.iterations.value + 1, variable.dtype)
+    betas = optimizer.beta_1, optimizer.beta_2
+    # As in Keras: the powers are of betas that have gone through float32, the betas themselves have not.
+    first_power, second_power = (tf.pow(tf.cast(beta, variable.dtype), step) for beta in betas)
+    tf.raw_ops.ResourceApplyAdam(
+        var=variable.handle,
+        m=optimizer._momentums[index].value.handle,
+        v=optimizer._velocities[index].value.handle,
+        beta1_power=first_power,
+        beta2_power=second_power,
+        lr=tf.cast(learning_rate, variable.dtype),
+        beta1=tf.constant(betas[0], variable.dtype),
+        beta2=tf.constant(betas[1], variable.dtype),
+        epsilon=tf.constant(optimizer.epsilon, variable.dtype),
+        grad=tf.cast(gradient, variable.dtype),
+    )

@@ -1,0 +1,121 @@
+"""What a member does, traced once for all members of its kind: their variables are arguments of the graph."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from locexp.errors import first_line
+from locexp.training.member import Member
+from locexp.training.step import forward, gathered, train_step, trunk_products
+
+logger = logging.getLogger(__name__)
+
+KEPT = 32
+"""How many programs a process keeps for later stacks."""
+State = Sequence[tf.Variable]
+
+
+class Program:
+    """The graphs of a member: a training step, an evaluation, a look at its gradients.
+
+    Args:
+        template: whose graph it is.
+        dtype: of targets and losses.
+        size: (height, width) of the images.
+        shared: whether the member's variables are arguments, so that the graphs serve any member of its kind; else
+            they are part of the graphs.
+
+    Attributes:
+        records: whether a step tells what the losses were weighted with.
+
+    Raises:
+        ValueError: the graph holds state of the template that is none of its variables, so that it cannot be shared.
+    """
+
+    def __init__(self, template: Member, dtype: tf.DType, size: tuple[int, int], *, shared: bool) -> None:
+        self._template, self._dtype, self.shared = template, dtype, shared
+        indices = tf.TensorSpec([None], tf.int32)
+        self._data = (
+            tf.TensorSpec([None, *size], tf.uint8),
+            tf.TensorSpec([None], tf.int32),
+            tf.TensorSpec([None, 4], dtype),
+        )
+        self.step = self._traced(lambda picked, *data: train_step(template, gathered(data, picked), dtype), indices)
+        self.evaluate = self._traced(lambda *batch: forward(template, batch, dtype, training=False).packed())
+        self.records = not template.weighting.constant
+        self._indices, self._products = indices, None
+
+    @property
+    def trunk_products(self) -> Any:
+        """The graph that measures gradients; traced when it is first asked for."""
+        if self._products is None:
+            self._products = self._traced(
+                lambda picked, *data: trunk_products(self._template, gathered(data, picked), self._dtype), self._indices
+            )
+        return self._products
+
+    def state(self, member: Member) -> list[tf.Variable]:
+        """Return what a member of this kind hands to the graphs, after their other arguments."""
+        return [variable.value for variable in member.variables] if self.shared else []
+
+    def _traced(self, call: Callable[..., Any], *leading: tf.TensorSpec) -> Any:
+        given = len(leading) + len(self._data)
+
+        def graph(*arguments: Any) -> Any:
+            with _standing_in(self._template, arguments[given:]):
+                return call(*arguments[:given])
+
+        function = tf.function(graph, autograph=False)
+        traced = function.get_concrete_function(*leading, *self._data, *self.state(self._template))
+        if self.shared and traced.captured_inputs:
+            raise ValueError("the network keeps state outside its variables")
+        return traced
+
+
+_programs: OrderedDict[tuple[Any, ...], Program] = OrderedDict()
+
+
+def program_of(member: Member, dtype: tf.DType, size: tuple[int, int]) -> Program:
+    """Return the program of a member: that of an earlier one of its kind, where there was one in this process."""
+    if member.spec.kind is None:
+        return Program(member, dtype, size, shared=False)
+    key = member.spec.kind, dtype, size
+    if key not in _programs:
+        try:
+            _programs[key] = Program(member, dtype, size, shared=True)
+        except Exception as error:
+            reason = first_line(error)
+            logger.warning("the graph cannot be shared with members like this (%s): each has its own", reason)
+            return Program(member, dtype, size, shared=False)
+    _programs.move_to_end(key)
+    while len(_programs) > KEPT:
+        _programs.popitem(last=False)
+    return _programs[key]
+
+
+@contextlib.contextmanager
+def _standing_in(template: Member, state: State) -> Iterator[None]:
+    """Let the template's Keras variables hold others while its graph is traced; nothing is changed without state."""
+    if not state:
+        yield
+        return
+    variables, optimizer = template.variables, template.optimizer
+    own, indices = [variable._value for variable in variables], optimizer._trainable_variables_indices
+    trained = [*template.model.trainable_variables, *template.weighting.trainable_variables]
+    try:
+        for variable, other in zip(variables, state, strict=True):
+            variable._value = other
+        optimizer._trainable_variables_indices = {
+            optimizer._var_key(variable): index for index, variable in enumerate(trained)
+        }
+        yield
+    finally:
+        for variable, value in zip(variables, own, strict=True):
+            variable._value = value
+        optimizer._trainable_variables_indices = indices
