@@ -22,7 +22,7 @@ def _adam(optimizer: Any, gradient: Any, variable: Any, learning_rate: Any) -> N
     import tensorflow as tf
 
     index = optimizer._get_variable_index(variable)
-    step = tf.cast(optimizer.iterations.value + 1, variable.dtype)
+    step = tf.cast(tf.convert_to_tensor(optimizer.iterations + 1), variable.dtype)
     betas = optimizer.beta_1, optimizer.beta_2
     # As in Keras: the powers are of betas that have gone through float32, the betas themselves have not.
     first_power, second_power = (tf.pow(tf.cast(beta, variable.dtype), step) for beta in betas)
