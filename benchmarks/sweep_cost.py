@@ -56,11 +56,13 @@ def bare(words: list[str]) -> None:
         made = prepare(job.cfg)
         import keras
 
+        from locexp.training.stack import Stack
         from locexp.training.trainer import train
 
-        train(made.stack, made.schedule, made.problem.arrays("validation"))
-        made.stack.evaluate(0, *made.problem.arrays("test"), made.schedule.evaluation_batch_size)
-        del made
+        stack = Stack([made.member], *made.problem.arrays("train"), dtype=made.dtype)
+        train(stack, made.schedule, made.problem.arrays("validation"))
+        stack.evaluate(0, *made.problem.arrays("test"), made.schedule.evaluation_batch_size)
+        del made, stack
         keras.backend.clear_session()
         gc.collect()
 

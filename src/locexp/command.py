@@ -144,7 +144,7 @@ def _run_jobs(
     if missing:
         if stored is not None:
             stored.check_data(jobs, _digests)
-        _prepare(missing)
+        _prepare(missing, stacked=str(plan.launcher.get("_target_")).endswith("StackedLauncher"))
     flags = [flag for flag in flags if flag not in ("-m", "--multirun")]
     _call_hydra([*flags, "--multirun"], [*words, conductor.fixed_directory])
 
@@ -182,7 +182,7 @@ def _settings(jobs: Sequence[SweepJob]) -> list[SweepJob]:
     return list({job.config_hash: job for job in reversed(jobs)}.values())[::-1]
 
 
-def _prepare(jobs: Sequence[SweepJob]) -> Prepared:
+def _prepare(jobs: Sequence[SweepJob], *, stacked: bool = False) -> Prepared:
     """Load the data of every job and build its network once, so that what is wrong shows before Hydra writes."""
     from locexp.run.prepare import load_problem, prepare
 
@@ -194,7 +194,7 @@ def _prepare(jobs: Sequence[SweepJob]) -> Prepared:
     for job in settings:
         shape = str((job.cfg.data, job.cfg.bbox, job.cfg.model, job.cfg.optimizer, job.cfg.trainer.callbacks))
         if shape not in made:
-            made[shape] = prepare(job.cfg)
+            made[shape] = prepare(job.cfg, stacked=stacked)
     return next(iter(made.values()))
 
 

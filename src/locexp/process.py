@@ -40,6 +40,11 @@ def importing(package: str) -> Iterator[None]:
             gc.enable()
 
 
+def core_count() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def identity() -> dict[str, str]:
     """Return tags by which another process can tell later whether this one still runs."""
     process = psutil.Process()

@@ -51,7 +51,7 @@ def run_job(cfg: DictConfig) -> None:
         try:
             prepared = prepare(cfg)
         except Exception as error:
-            from locexp.run.execute import record_failure
+            from locexp.run.opening import record_failure
 
             record_failure(cfg, directory, overrides, link, error)
             return
@@ -60,11 +60,11 @@ def run_job(cfg: DictConfig) -> None:
         with contextlib.suppress(Exception):  # the record says what happened
             execute(prepared, directory, overrides, Screen(nowhere), link)
     del prepared
-    _forget()
+    forget()
 
 
-def _forget() -> None:
-    """Free the last network: a process that trains hundreds would grow otherwise."""
+def forget() -> None:
+    """Free the last networks: a process that trains hundreds would grow otherwise."""
     keras = sys.modules.get("keras")
     if keras is not None:
         keras.backend.clear_session()

@@ -22,7 +22,7 @@ from locexp.training.runtime import start_tensorflow
 
 if TYPE_CHECKING:
     from locexp.run.resume import Resumed
-    from locexp.training.stack import Stack
+    from locexp.training.member import Member
     from locexp.training.trainer import Schedule
 
 PROBE_BOXES = ((0.2, 0.1, 0.7, 0.8), (0.3, 0.3, 0.5, 0.9))
@@ -93,31 +93,46 @@ def _load_problem(yaml: str) -> Problem:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything that a training needs, built and checked; ``resumed`` is the run that it continues, if it does."""
+    """Everything that a training needs, built and checked.
+
+    Attributes:
+        member: not trained yet.
+        dtype: of images, targets and losses.
+        resumed: the run that this continues, if it does.
+    """
 
     cfg: DictConfig
     problem: Problem
-    stack: Stack
+    member: Member
     schedule: Schedule
+    dtype: str
     resumed: Resumed | None = None
 
 
-def prepare(cfg: DictConfig) -> Prepared:
+_round_trips: set[str] = set()
+"""The kinds of networks that have been found to survive being saved; they differ in nothing but their numbers."""
+
+
+def prepare(cfg: DictConfig, *, stacked: bool = False) -> Prepared:
     """Load the data, start TensorFlow, and build and check the network: nothing is written.
+
+    Args:
+        cfg: of the run.
+        stacked: it is to train beside others in this process.
 
     Raises:
         UserError: the data, the network, the optimizer, a callback or the loss is not what it should be.
     """
     problem = load_problem(cfg)
     trainer = cfg.trainer
-    start_tensorflow(threads=trainer.threads, precision=trainer.precision, deterministic=trainer.deterministic)
+    start_tensorflow(
+        threads=trainer.threads, precision=trainer.precision, deterministic=trainer.deterministic, stacked=stacked
+    )
     from locexp.training.member import MemberSpec, build_member
-    from locexp.training.stack import Stack
     from locexp.training.trainer import Schedule, steps_per_epoch
 
     dtype = "float64" if trainer.precision == "float64" else "float32"
-    images, labels, boxes = problem.arrays("train")
-    steps = trainer.epochs * steps_per_epoch(len(labels), trainer.batch_size)
+    steps = trainer.epochs * steps_per_epoch(len(problem.dataset.train), trainer.batch_size)
     loss = box_loss(cfg, problem.canvas)
     check_box_loss(loss, cfg.loss.bbox_loss, dtype)
     spec = MemberSpec(
@@ -134,8 +149,10 @@ def prepare(cfg: DictConfig) -> Prepared:
         kind=kind(cfg, problem, steps),
     )
     member = build_member(spec, steps, dtype)
-    check_round_trip(member.model, problem.arrays("test")[0], trainer.save_h5, problem.dataset.num_classes)
-    stack = Stack([member], images, labels, boxes, dtype=dtype)
+    if spec.kind not in _round_trips:
+        check_round_trip(member.model, problem.arrays("test")[0], trainer.save_h5, problem.dataset.num_classes)
+    if spec.kind is not None:
+        _round_trips.add(spec.kind)
     schedule = Schedule(
         epochs=trainer.epochs,
         batch_size=trainer.batch_size,
@@ -145,7 +162,7 @@ def prepare(cfg: DictConfig) -> Prepared:
         early_stopping=trainer.early_stopping,
         diagnostic_batches=trainer.diagnostic_batches,
     )
-    return Prepared(cfg, problem, stack, schedule)
+    return Prepared(cfg, problem, member, schedule, dtype)
 
 
 def kind(cfg: DictConfig, problem: Problem, steps: int) -> str | None:

@@ -124,7 +124,7 @@ def resume(given: str, beside: Sequence[str]) -> tuple[Prepared, list[str]]:
     _check_data(record, load_problem(cfg))
     prepared = prepare(cfg)
     bare = [{name: value for name, value in row.items() if name != "timestamp"} for row in rows]
-    restore(prepared.stack.members[0], checkpoint, identity(cfg), bare)
+    restore(prepared.member, checkpoint, identity(cfg), bare)
     resumed = Resumed(
         record=_renewed(record, cfg, directory, _notes(record, cfg, checkpoint, lost)),
         history=rows,

@@ -80,6 +80,10 @@ class Conductor:
         """The override by which Hydra writes to this sweep's folder."""
         return f"hydra.sweep.dir={quoted(str(self.directory))}"
 
+    def say(self, text: str) -> None:
+        """Show a note while the jobs run."""
+        self._screen.line(f"note     {text}")
+
     def missing(self, jobs: Sequence[SweepJob]) -> list[SweepJob]:
         """Return the jobs that have not finished."""
         return self._outcomes.missing(jobs)

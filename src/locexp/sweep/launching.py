@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import psutil
 from omegaconf import DictConfig, OmegaConf
 
 from locexp.errors import UserError
+from locexp.process import core_count
+
+if TYPE_CHECKING:
+    from locexp.run.prepare import Prepared
+
+MEMORY_SHARE = 0.5
+"""How much of the memory that is free a stack may take."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,12 @@ def launch_plan(launcher: DictConfig) -> LaunchPlan:
         UserError: it asks for no jobs at a time.
     """
     target = str(launcher.get("_target_", ""))
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = core_count()
+    if target.endswith("StackedLauncher"):
+        asked = launcher.get("max_members")
+        if asked is not None and (not isinstance(asked, int) or asked < 1):
+            raise UserError(f"hydra.launcher.max_members={asked}: expected a whole number >= 1, or null.")
+        return LaunchPlan(asked or usual_members(cores), None, None, "")
     if target.endswith("BasicLauncher"):
         return LaunchPlan(1, 1, None, "")
     if target.endswith("JoblibLauncher"):
@@ -65,6 +79,29 @@ def launch_plan(launcher: DictConfig) -> LaunchPlan:
         note = f"ray runs the jobs, {threads} cores each (hydra.launcher.ray.remote.num_cpus)"
         return LaunchPlan(max(1, there // threads), None, threads, note)
     return LaunchPlan(1, None, None, f"{target} runs the jobs; set trainer.threads if they share a machine")
+
+
+def usual_members(cores: int) -> int:
+    """Return how many members a stack has where memory allows: see docs/speed.md for the measurements."""
+    return max(8, 2 * cores)
+
+
+def most_members(asked: int | None, prepared: Prepared, say: Callable[[str], None]) -> int:
+    """Return how many members like this one a stack can have.
+
+    Args:
+        asked: ``hydra.launcher.max_members``.
+        prepared: the first of them.
+        say: is told if memory allows fewer than are asked for.
+    """
+    from locexp.training.memory import member_bytes
+
+    wanted = asked or usual_members(core_count())
+    need = member_bytes(prepared.member.model, prepared.schedule.batch_size, len(prepared.problem.dataset.train))
+    fit = max(1, int(MEMORY_SHARE * psutil.virtual_memory().available / need))
+    if fit < wanted:
+        say(f"a stack has {fit} members, not {wanted}: each takes about {need / 2**20:,.0f} MiB of memory")
+    return min(fit, wanted)
 
 
 def end_workers() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextvars
 import logging
 import re
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +24,9 @@ logger = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 10.0
 """How long the end of a run waits for its store before the user is told."""
+
+_one_at_a_time = threading.Lock()
+"""Runs that train side by side have a tracking thread each, but one database, which has one writer at a time."""
 
 
 class Tracker:
@@ -123,13 +128,15 @@ class Tracker:
         return self._session
 
     def _submit(self, call: Callable[..., None], *arguments: Any) -> Future[None]:
-        return self._pool.submit(self._guarded, call, *arguments)
+        context = contextvars.copy_context()  # what is logged there belongs to the run that it is done for
+        return self._pool.submit(context.run, self._guarded, call, *arguments)
 
     def _guarded(self, call: Callable[..., None], *arguments: Any) -> None:
         if self.problem is not None:
             return
         try:
-            call(*arguments)
+            with _one_at_a_time:
+                call(*arguments)
         except Exception as error:
             self.problem = error
             logger.info("tracking failed", exc_info=True)

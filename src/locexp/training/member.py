@@ -56,7 +56,7 @@ class Member:
     """A member in training; made by :func:`build_member`.
 
     ``steps`` holds, for the steps of the running epoch, the two effective weights and the gradients' a, b, c:
-    (steps, 5) a call.
+    (steps, 5) a call. ``failure`` says why training failed, ``cause`` is the error behind it if there was one.
     """
 
     spec: MemberSpec
@@ -72,6 +72,7 @@ class Member:
     best_epoch: int | None = None
     best_weights: list[np.ndarray] | None = None
     failure: str | None = None
+    cause: Exception | None = None
     stopped: bool = False
 
     @property

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-from locexp.process import importing
+from locexp.process import core_count, importing
 
 
 @contextlib.contextmanager
@@ -31,18 +31,20 @@ def _quiet_stderr() -> Iterator[None]:
             os.close(saved)
 
 
-def thread_counts(threads: int | str) -> tuple[int, int]:
+def thread_counts(threads: int | str, *, stacked: bool = False) -> tuple[int, int]:
     """Return (intra-op, inter-op) threads; see docs/speed.md for the measurements behind ``auto``.
 
     Args:
         threads: ``"auto"``, or the number of cores to use.
+        stacked: several members train side by side: each operation on one core, as many at a time as there are cores.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    count = cores if threads == "auto" else int(threads)
-    return count, 2 if count > 1 else 1
+    count = core_count() if threads == "auto" else int(threads)
+    return (1, count) if stacked else (count, 2 if count > 1 else 1)
 
 
-def start_tensorflow(*, threads: int | str = "auto", precision: str = "float32", deterministic: bool = False) -> Any:
+def start_tensorflow(
+    *, threads: int | str = "auto", precision: str = "float32", deterministic: bool = False, stacked: bool = False
+) -> Any:
     """Import TensorFlow and set it up for one run; returns the module.
 
     Thread counts only take effect before the first operation of a process; later calls leave them as they are.
@@ -53,7 +55,7 @@ def start_tensorflow(*, threads: int | str = "auto", precision: str = "float32",
         import keras
         import tensorflow as tf
 
-        intra, inter = thread_counts(threads)
+        intra, inter = thread_counts(threads, stacked=stacked)
         with contextlib.suppress(RuntimeError):
             tf.config.threading.set_intra_op_parallelism_threads(intra)
             tf.config.threading.set_inter_op_parallelism_threads(inter)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from locexp.errors import RunFailedError
 from locexp.metrics import Predictions, summarise
 from locexp.training.diagnostics import gradient_metrics, weight_metrics
 from locexp.training.member import Member
@@ -74,15 +73,15 @@ def train(
             callback.set_params(
                 {"epochs": schedule.epochs, "steps": steps_per_epoch(stack.examples, schedule.batch_size)}
             )
-            _call(callback, "on_train_begin", {})
+        _call(member, "on_train_begin", {})
     done = max(len(member.history) for member in stack.members)
     stack.trace()
     for epoch in range(done + 1, schedule.epochs + 1):
         if all(member.stopped for member in stack.members):
             break
         for member in stack.members:
-            for callback in () if member.stopped else member.callbacks:
-                _call(callback, "on_epoch_begin", epoch - 1, {})
+            if not member.stopped:
+                _call(member, "on_epoch_begin", epoch - 1, {})
         start = time.perf_counter()
         predictions = _train_epoch(stack, schedule, epoch, observers)
         seconds = time.perf_counter() - start
@@ -106,8 +105,7 @@ def train(
             for observer in observers:
                 observer.on_epoch(index, epoch, metrics)
     for member in stack.members:
-        for callback in member.callbacks:
-            _call(callback, "on_train_end", {})
+        _call(member, "on_train_end", {})
         # After the callbacks, some of which restore weights of their own choice: what is kept is what is reported.
         if member.best_weights is not None and member.failure is None:
             member.model.set_weights(member.best_weights)
@@ -145,16 +143,18 @@ def _end_weighting(
     return measured | gradient_metrics(seen)
 
 
-def _call(callback: Any, hook: str, *arguments: Any) -> None:
-    try:
-        getattr(callback, hook)(*arguments)
-    except Exception as error:
-        raise RunFailedError(f"trainer.callbacks: {type(callback).__name__} failed in {hook}: {error}") from error
+def _call(member: Member, hook: str, *arguments: Any) -> None:
+    """Call a hook of a member's callbacks; one that raises ends the training of this member."""
+    for callback in member.callbacks:
+        try:
+            getattr(callback, hook)(*arguments)
+        except Exception as error:
+            member.failure = f"trainer.callbacks: {type(callback).__name__} failed in {hook}: {error}"
+            member.cause, member.stopped = error, True
+            return
 
 
-def _train_epoch(
-    stack: Stack, schedule: Schedule, epoch: int, observers: Sequence[Observer]
-) -> dict[int, Predictions]:
+def _train_epoch(stack: Stack, schedule: Schedule, epoch: int, observers: Sequence[Observer]) -> dict[int, Predictions]:
     """Train those that have not stopped; returns what each has said, by its index."""
     chosen = [index for index, member in enumerate(stack.members) if not member.stopped]
     members = [stack.members[index] for index in chosen]
@@ -201,12 +201,9 @@ def _end_epoch(member: Member, epoch: int, metrics: dict[str, float], schedule: 
     improved = best is None or rank(metrics, member.spec.monitor) > best
     if improved:
         member.best_epoch = epoch
-    try:
-        for callback in member.callbacks:
-            _call(callback, "on_epoch_end", epoch - 1, dict(metrics))
-    finally:  # an epoch is kept as its callbacks leave it, and even if one of them fails
-        if improved or schedule.keep == "last":
-            member.best_weights = member.model.get_weights()
+    _call(member, "on_epoch_end", epoch - 1, dict(metrics))
+    if improved or schedule.keep == "last":  # an epoch is kept as its callbacks leave it
+        member.best_weights = member.model.get_weights()
     assert member.best_epoch is not None
     patient = schedule.early_stopping is None or epoch - member.best_epoch < schedule.early_stopping
     if not patient or getattr(member.model, "stop_training", False):

@@ -1,0 +1,101 @@
+"""What is known of a run before it trains: its record, as it opens."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from locexp.record import RunRecord
+from locexp.run.link import SweepLink
+from locexp.run.prepare import Problem, monitor
+from locexp.run.provenance import flattened, provenance, run_name
+from locexp.tracking.location import Location, location_of
+from locexp.tracking.tracker import Tracker
+
+logger = logging.getLogger(__name__)
+
+
+def open_record(
+    cfg: DictConfig,
+    problem: Problem,
+    location: Location,
+    directory: Path,
+    overrides: Sequence[str],
+    link: SweepLink | None,
+) -> RunRecord:
+    """Return the record of a run that is about to train."""
+    dataset = problem.dataset
+    sizes = {part: len(getattr(dataset, part)) for part in ("train", "validation", "test")}
+    notes = list(dataset.notes)
+    bare = _bare_record(cfg, location, directory, overrides, link)
+    bare.tags |= {
+        "data_name": dataset.name,
+        "classes": str(dataset.num_classes),
+        "data_source": dataset.source,
+        "data_digest": dataset.digest,
+        "scenes_digest": problem.scenes_digest,
+        "constant_targets": str(problem.constant_targets).lower(),
+        "validation_is_test": str(dataset.validation_is_test).lower(),
+    }
+    if problem.constant_targets:
+        notes.append(
+            "Every image has the same box, so localization is trivial here: a constant answer has mean IoU 1, and no "
+            "weights can be compared. Use bbox=tight for boxes that differ."
+        )
+    if dataset.validation_is_test:
+        notes.append("The test set is the validation set here, as data.validation=test asks: nothing is held out.")
+    watched = monitor(cfg)
+    if watched != cfg.trainer.monitor:
+        notes.append(f"One task is trained alone, so {watched} picks the best epoch, not {cfg.trainer.monitor}.")
+    if os.environ.get("MLFLOW_TRACKING_URI") and cfg.tracking.uri is None:
+        notes.append(
+            f"MLFLOW_TRACKING_URI is set but not read: results go to {location.uri}. "
+            'Give tracking.uri="$MLFLOW_TRACKING_URI" to send them there.'
+        )
+    bare.notes = notes
+    bare.dataset = {
+        "name": dataset.name,
+        "source": dataset.source,
+        "sha256": dataset.digest,
+        "scenes_sha256": problem.scenes_digest,
+        "classes": dataset.num_classes,
+        "canvas": f"{problem.canvas[0]}x{problem.canvas[1]}",
+        **sizes,
+    }
+    return bare
+
+
+def _bare_record(
+    cfg: DictConfig, location: Location, directory: Path, overrides: Sequence[str], link: SweepLink | None
+) -> RunRecord:
+    """Return the record of a run of which nothing is known but its configuration."""
+    tags = provenance(cfg, overrides) | {"kind": "run", "directory": str(directory.absolute())}
+    return RunRecord(
+        name=link.name if link is not None else run_name(cfg, overrides),
+        parameters=flattened(cfg),
+        tags=tags | (link.tags if link is not None else {}),
+        start_time=time.time(),
+        tracking_uri=location.uri,
+        artifact_root=location.artifact_root,
+        experiment=location.experiment,
+    )
+
+
+def record_failure(
+    cfg: DictConfig, directory: Path, overrides: Sequence[str], link: SweepLink, error: Exception
+) -> None:
+    """Record and track a run of a sweep that failed before it could start, with its traceback in its log."""
+    logger.error("the run failed before it started", exc_info=error)
+    location = location_of(cfg.tracking)
+    record = _bare_record(cfg, location, directory, overrides, link)
+    record.status, record.end_time = "FAILED", time.time()
+    record.error = str(error).strip() or type(error).__name__
+    record.tags["error"] = record.error[:500]
+    record.write(directory)
+    record.logged = Tracker(location, directory, record, system_metrics=False).finish(None)
+    record.write(directory)

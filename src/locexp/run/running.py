@@ -1,0 +1,243 @@
+"""A run from its first record to its last: what it leaves in its folder and in the tracking store."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from locexp.errors import RunFailedError, Terminated
+from locexp.record import RunRecord, append_history, write_history
+from locexp.run import report
+from locexp.run.link import SweepLink
+from locexp.run.logs import RunLog
+from locexp.run.opening import open_record
+from locexp.run.prepare import Prepared, Problem, prepare
+from locexp.run.resume import ENDED_EARLY, identity, resume_command
+from locexp.run.saving import MODEL, save, save_checked
+from locexp.run.screen import Screen, final_table
+from locexp.run.stopped import CONFIG
+from locexp.tracking.location import Location, location_of, run_link, ui_command
+from locexp.tracking.tracker import Tracker
+from locexp.training.checkpoint import CHECKPOINT, write_checkpoint
+from locexp.training.stack import Stack
+
+logger = logging.getLogger(__name__)
+
+
+class Run:
+    """What was prepared, on its way through training; opened, told of each epoch, reported and closed.
+
+    Args:
+        prepared: by :func:`locexp.run.prepare.prepare`.
+        directory: of this run alone; exists.
+        overrides: the words of the command, which name the run.
+        screen: where progress is shown.
+        link: to the sweep that the run belongs to.
+        log: where what is logged on the run's behalf goes, if not where all of the process does.
+
+    Attributes:
+        record: from :meth:`open` on.
+        problem: what went wrong between two epochs, so that the run cannot be reported.
+    """
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        directory: Path,
+        overrides: Sequence[str],
+        screen: Screen,
+        link: SweepLink | None = None,
+        log: RunLog | None = None,
+    ) -> None:
+        self.prepared, self.directory, self.screen = prepared, directory, screen
+        self.log = log or RunLog(None)
+        self.problem: Exception | None = None
+        self.is_open = False
+        self._overrides, self._link = list(overrides), link
+        self._location = location_of(prepared.cfg.tracking)
+        self._identity = identity(prepared.cfg) if prepared.cfg.trainer.checkpoint else None
+
+    def open(self) -> None:
+        """Write the first record, say what is about to be trained, and open the run in the store."""
+        cfg, resumed, directory = self.prepared.cfg, self.prepared.resumed, self.directory
+        if resumed is None:
+            self.record = open_record(
+                cfg, self.prepared.problem, self._location, directory, self._overrides, self._link
+            )
+            config = directory / CONFIG
+            config.parent.mkdir(exist_ok=True)
+            config.write_text(OmegaConf.to_yaml(cfg, resolve=True))
+        else:
+            self.record = resumed.take_up(directory)
+        self._began, self._spent = (time.time(), resumed.spent) if resumed else (self.record.start_time, 0.0)
+        self.record.write(directory)
+        _introduce(self.record, self.prepared.problem, self.screen)
+        self._tracker = Tracker(
+            self._location,
+            directory,
+            self.record,
+            system_metrics=bool(cfg.tracking.system_metrics),
+            earlier=resumed.history if resumed else (),
+            must_open=self._link is None,
+        )
+        self._model: object | None = None
+        self.is_open = True
+
+    def check(self) -> None:
+        """Raise if the store of a run by itself could not even be opened."""
+        self._tracker.check()
+
+    def progress(self, epoch: int, done: int, total: int, losses: tuple[float, float]) -> None:
+        """Show how far an epoch is."""
+        classification, box = losses
+        self.screen.progress(
+            f"epoch {epoch}/{self.prepared.schedule.epochs}  step {done:,}/{total:,}  "
+            f"classification loss {classification:.4f}  box loss {box:.5f}"
+        )
+
+    def epoch(self, epoch: int, metrics: dict[str, float]) -> None:
+        """Append an epoch to the history, write the checkpoint, and hand the epoch to the tracker."""
+        row = {"epoch": epoch, "timestamp": time.time(), **metrics}
+        append_history(self.directory, row)
+        self._checkpoint()  # before the tracker: the store never holds an epoch that would be trained again
+        self._tracker.epoch(row)
+        self.screen.line(
+            f"epoch {epoch}/{self.prepared.schedule.epochs}  {metrics['time/epoch_seconds']:6.1f} s  "
+            f"{metrics['time/images_per_second']:7,.0f} images/s  |  validation: accuracy {metrics['val/accuracy']:.4f}"
+            f"  mean IoU {metrics['val/mean_iou']:.4f}  loc_acc_50 {metrics['val/loc_acc_50']:.4f}"
+        )
+
+    def restart(self) -> None:
+        """Forget what was trained, and be as before the first epoch."""
+        write_history(self.directory, [])
+        (self.directory / CHECKPOINT).unlink(missing_ok=True)
+        self.prepared = prepare(self.prepared.cfg)
+        self.problem = None
+
+    def report(self, stack: Stack, index: int) -> None:
+        """Evaluate a trained member, the one with this index in the stack; save it, and write tables and pictures.
+
+        Raises:
+            RunFailedError: training failed.
+        """
+        prepared, problem, member = self.prepared, self.prepared.problem, self.prepared.member
+        directory, record = self.directory, self.record
+        if self.problem is not None:
+            raise self.problem
+        if member.failure is not None:
+            raise RunFailedError(member.failure) from member.cause
+        self.check()
+        images, labels, boxes = problem.arrays("test")
+        self.screen.progress("evaluating and drawing")
+        test = stack.evaluate(index, images, labels, boxes, prepared.schedule.evaluation_batch_size)
+        best = member.best_epoch
+        assert best is not None
+        kept = best if prepared.schedule.keep == "best" else len(member.history)
+        record.metrics |= report.final_metrics(test, problem.floors, member.history, best, kept)
+        model = save_checked(member.model, directory / MODEL, images)
+        h5 = prepared.cfg.trainer.save_h5
+        if h5 is not None:
+            save_checked(member.model, directory / h5, images)
+        report.write_tables(directory / "tables", test)
+        floor = problem.validation_floor
+        record.notes += report.write_pictures(directory / "pictures", images, test, member.history, best, floor)
+        self.screen.line()
+        for line in final_table(record):
+            self.screen.line(line)
+        self.screen.line(f"\nPredicted digit: {int(test.classes[0])}")
+        self._model = model
+
+    def close(self, error: BaseException | None) -> None:
+        """End the run: FINISHED without an error, KILLED by Ctrl-C or SIGTERM, else FAILED with the error's words."""
+        record, directory = self.record, self.directory
+        self.is_open = False
+        if error is None:
+            record.status = "FINISHED"
+        elif isinstance(error, (KeyboardInterrupt, Terminated)):
+            record.status, record.error = "KILLED", "interrupted"
+        else:
+            record.status, record.error = "FAILED", str(error).strip() or type(error).__name__
+            expected = isinstance(
+                error, RunFailedError
+            )  # the command itself says it: the traceback is for the log alone
+            traced = error if not expected or error.__cause__ is not None else None
+            logger.log(logging.INFO if expected else logging.ERROR, "the run failed: %s", record.error, exc_info=traced)
+        if error is not None:
+            self._model = self._rescue()
+        record.end_time = time.time()
+        record.metrics["time/total_seconds"] = record.end_time - self._began + self._spent
+        if record.error is not None:
+            record.tags["error"] = record.error[:500]
+        record.write(directory)
+        if record.status == "FINISHED":
+            (directory / CHECKPOINT).unlink(missing_ok=True)
+        record.logged = self._tracker.finish(self._model, self.screen.line)
+        record.write(directory)
+        if not record.logged:
+            self.screen.line(
+                f"The results are not in {self._location.uri}. They are in {directory}; log them later with"
+            )
+            self.screen.line(f"  python -m locexp.log {directory}")
+        if (directory / CHECKPOINT).exists() and self.prepared.member.failure is None:
+            self.screen.line("Continue the run after its last whole epoch with")
+            self.screen.line(f"  {resume_command(directory)}")
+        self._model = None
+
+    def conclude(self) -> None:
+        """Say where the results of a finished run are.
+
+        Raises:
+            RunFailedError: not all of them reached the tracking store.
+        """
+        location = self._location
+        if not self.record.logged:
+            reason = self._tracker.reason
+            raise RunFailedError(f"not all results reached the tracking store {location.uri} ({reason})")
+        _conclude(self.record, self.directory, location, self.screen)
+
+    def _checkpoint(self) -> None:
+        if self._identity is None:
+            return
+        try:
+            write_checkpoint(self.directory / CHECKPOINT, self.prepared.member, self._identity)
+        except OSError as error:  # a full disk: the run can do without
+            self._identity = None
+            logger.warning("no more checkpoints are written (%s); the run goes on", error.strerror or error)
+
+    def _rescue(self) -> object | None:
+        """Keep the best weights of a run that did not finish; returns the model, or ``None`` before the first epoch."""
+        member, path = self.prepared.member, self.directory / MODEL
+        if member.best_weights is None or path.exists():
+            return None
+        member.model.set_weights(member.best_weights)
+        self.record.metrics |= {"best/epoch": float(member.best_epoch or 0), "epochs": float(len(member.history))}
+        note = f"{ENDED_EARLY}; {MODEL} holds the weights kept after {len(member.history)} whole epochs."
+        self.record.notes.append(note)
+        self.screen.line(f"note     {note}")
+        return save(member.model, path)
+
+
+def _introduce(record: RunRecord, problem: Problem, screen: Screen) -> None:
+    data = record.dataset
+    screen.line(f"locexp   {record.name}")
+    validation = "the test set" if problem.dataset.validation_is_test else f"{data['validation']:,}"
+    screen.line(
+        f"data     {data['name']} ({data['source']}), {data['canvas']} pixels: {data['train']:,} to train, "
+        f"{validation} to validate, {data['test']:,} to test"
+    )
+    for note in record.notes:
+        screen.line(f"note     {note}")
+        logger.info(note)
+
+
+def _conclude(record: RunRecord, directory: Path, location: Location, screen: Screen) -> None:
+    screen.line(f"Files    {directory}  (pictures/, tables/, {MODEL}, run.json)")
+    base = location.uri if location.is_server else "http://127.0.0.1:5000"
+    command = "" if location.is_server else f"{ui_command(location)}  then open "
+    assert record.experiment_id is not None
+    assert record.run_id is not None
+    screen.line(f"MLflow   {command}{run_link(base, record.experiment_id, record.run_id)}")

@@ -1,0 +1,33 @@
+"""How much memory a member of a stack takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+FLOAT = 4
+"""Bytes of a float32."""
+COPIES = 6
+"""Of each parameter: itself, its gradient, two moments of the optimizer, the kept weights, and the reloaded network."""
+PASSES = 3
+"""Of each layer's output: forward, its gradient, and what a convolution makes room for."""
+
+
+def member_bytes(model: Any, batch_size: int, examples: int) -> int:
+    """Return an estimate of the bytes that a member takes in training, on the safe side.
+
+    Args:
+        model: its network.
+        batch_size: examples a step.
+        examples: of the training part; what was said of each is kept until the epoch ends.
+    """
+    import keras
+
+    def numbers(tensors: Iterable[Any]) -> int:
+        return sum(math.prod(size or 1 for size in tensor.shape[1:]) for tensor in tensors)
+
+    layers = (layer.output for layer in model.layers if hasattr(layer, "output"))
+    activations = numbers(tensor for output in layers for tensor in keras.tree.flatten(output))
+    said = numbers(model.outputs) + 2
+    return FLOAT * (COPIES * model.count_params() + PASSES * activations * batch_size + 2 * said * examples)
