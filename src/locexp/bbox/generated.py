@@ -1,0 +1,115 @@
+"""What strategies that draw have in common: one recipe, run by NumPy over all examples or in the training graph."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from locexp.bbox.draws import Key, example_key
+from locexp.bbox.namespaces import Graph, NumPy
+from locexp.bbox.noise import add_noise, check_noise
+from locexp.bbox.scenes import Composer, Scenes
+
+BLOCK_PIXELS = 2**19
+"""Pixels that are composed at a time: what is in between stays in the CPU's cache, and memory does not grow with n."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a recipe returns, as arrays or tensors; see :class:`locexp.bbox.scenes.Scenes`."""
+
+    images: Any
+    boxes: Any
+    clean_boxes: Any = None
+    clipped: Any = None
+    covered: Any = None
+
+
+class Generated(ABC):
+    """A strategy whose scenes are functions of (scene seed, split, index, epoch).
+
+    Subclasses say what they need of a split (:meth:`prepare`) and how scenes are made of it (:meth:`recipe`), in
+    operations of :mod:`locexp.bbox.namespaces` alone.
+
+    Args:
+        noise: ``gaussian``, ``salt`` or ``None``.
+        noise_level: see :func:`locexp.bbox.noise.add_noise`.
+        fresh: whether training scenes are new in every epoch.
+
+    Raises:
+        UserError: out of range.
+    """
+
+    def __init__(self, noise: str | None = None, noise_level: float = 0.1, fresh: bool = False) -> None:
+        check_noise(noise, noise_level)
+        self.noise, self.noise_level, self.fresh = noise, noise_level, fresh
+
+    @abstractmethod
+    def prepare(self, images: np.ndarray, split: str) -> Any:
+        """Return what the recipe reads, NumPy arrays with a length and ``tensors()``; raises :class:`UserError`."""
+
+    @abstractmethod
+    def scene_pixels(self, source: Any) -> int:
+        """Return how many pixels a scene has."""
+
+    @abstractmethod
+    def recipe(self, xp: Any, source: Any, indices: Any, key: Key) -> Drawn:
+        """Return scenes before noise, for indices (n,) of the split and their key."""
+
+    def compose(self, images: np.ndarray, *, split: str, scene_seed: int, epoch: int = 0) -> Scenes:
+        """Make the scenes of a split (uint8 (n, height, width)) in an epoch; raises :class:`UserError`."""
+        source = self.prepare(images, split)
+        return self.scenes(source, np.arange(len(images)), split=split, scene_seed=scene_seed, epoch=epoch)
+
+    def scenes(self, source: Any, indices: np.ndarray, *, split: str, scene_seed: int, epoch: int = 0) -> Scenes:
+        """Make the scenes of some examples (int (n,), n >= 1), in any order.
+
+        Args:
+            source: what :meth:`prepare` made of the split.
+            indices: places in the split.
+            split, scene_seed, epoch: see :meth:`compose`.
+        """
+        size = max(1, BLOCK_PIXELS // self.scene_pixels(source))
+        made: dict[str, np.ndarray] = {}
+
+        def block(start: int) -> None:
+            chosen = indices[start : start + size]
+            key = example_key(NumPy, scene_seed, split, chosen, epoch)
+            drawn = self.recipe(NumPy, source, chosen, key)
+            noisy = replace(drawn, images=add_noise(NumPy, key, drawn.images, self.noise, self.noise_level))
+            for name, values in vars(noisy).items():
+                if values is not None:
+                    if start == 0:
+                        made[name] = np.empty((len(indices), *values.shape[1:]), values.dtype)
+                    made[name][start : start + size] = values
+
+        block(0)  # says what there is to hold
+        if len(indices) > size:
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                list(pool.map(block, range(size, len(indices), size)))
+        return Scenes(**made)
+
+    def composer(self, images: np.ndarray, *, split: str, scene_seed: int) -> Composer:
+        """Return the same scenes as a function in the graph; the split's arrays are kept once, outside of it."""
+        xp, source = Graph(), self.prepare(images, split).tensors()
+
+        def composed(indices: Any, epoch: Any) -> tuple[Any, Any]:
+            key = example_key(xp, scene_seed, split, indices, epoch)
+            drawn = self.recipe(xp, source, indices, key)
+            return add_noise(xp, key, drawn.images, self.noise, self.noise_level), drawn.boxes
+
+        return composed
+
+
+def normalised(xp: Any, boxes: Any, canvas: tuple[int, int], units: int = 1) -> Any:
+    """Divide boxes (int (n, 4), in 1/``units`` pixel) by (width, height) of the canvas: float32 (n, 4).
+
+    The quotients are looked up: the optimizer of a graph may divide by multiplying.
+    """
+    x, y = (np.divide(np.arange(side * units + 1), side * units).astype(np.float32) for side in canvas)
+    return xp.stack([xp.take(table, boxes[:, side]) for side, table in enumerate((x, y, x, y))])
