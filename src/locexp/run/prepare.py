@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
-from locexp.bbox.scenes import Scenes
+from locexp.bbox.describe import describe
+from locexp.bbox.scenes import Composer, Scenes
 from locexp.data.arrays import Dataset, Split, sha256
 from locexp.data.load import load_dataset, naming
 from locexp.errors import UserError, first_line
@@ -39,6 +40,8 @@ class Problem:
         constant_targets: every training box is the same, so localization is trivial.
         floors: of the test part, see :func:`locexp.metrics.floors`.
         validation_floor: mean IoU of the constant box on the validation part.
+        facts: how hard the scenes are, see :func:`locexp.bbox.describe.describe`.
+        fresh: makes the training scenes of an epoch in the graph, where they are new in each; call it once.
     """
 
     dataset: Dataset
@@ -47,11 +50,20 @@ class Problem:
     constant_targets: bool
     floors: dict[str, float]
     validation_floor: float
+    facts: dict[str, float] = field(default_factory=dict)
+    fresh: Callable[[], Composer] | None = None
 
     def arrays(self, part: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return images, labels and boxes of ``train``, ``validation`` or ``test``."""
         split: Split = getattr(self.dataset, part)
         return self.scenes[part].images, split.labels, self.scenes[part].boxes
+
+    @functools.cached_property
+    def page(self) -> bytes:
+        """A PNG of some training scenes, drawn once for all runs on them."""
+        from locexp.run.report import scenes_page
+
+        return scenes_page(self.scenes["train"], self.dataset.train.labels)
 
     @property
     def canvas(self) -> tuple[int, int]:
@@ -88,6 +100,10 @@ def _load_problem(yaml: str) -> Problem:
         constant_targets=bool(np.ptp(boxes, axis=0).max() == 0),
         floors=floors(boxes, scenes["test"].boxes),
         validation_floor=floors(boxes, scenes["validation"].boxes)["mean_iou"],
+        facts=describe(scenes),
+        fresh=functools.partial(strategy.composer, dataset.train.images, split="train", scene_seed=seed)
+        if getattr(strategy, "fresh", False) and hasattr(strategy, "composer")
+        else None,
     )
 
 
