@@ -65,6 +65,8 @@ def test_refused_once_the_images_are_known(strokes: np.ndarray) -> None:
     compose(Scatter(canvas=(40, 64), scale=(0.5, 1.413)), strokes)
     with pytest.raises(UserError, match=r"canvas of 20x20.*at most 0.714,"):
         compose(Scatter(canvas=(20, 20)), strokes)
+    with pytest.raises(UserError, match=r"nothing is left of 57 of 64 train digits .* expected a higher lowest scale"):
+        compose(Scatter(scale=(0.1, 0.1)), np.minimum(strokes, 1))
     with pytest.raises(UserError, match=r"bbox.distractor_size=29: expected at most 28"):
         compose(Clutter(distractor_size=29), strokes)
     with pytest.raises(UserError, match=r"bbox.distractors=4: .* one train image alone"):

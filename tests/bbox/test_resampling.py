@@ -76,8 +76,8 @@ def test_weights_sum_to_one_wherever_the_interval_is_inside(scale: float) -> Non
 
 
 def test_the_box_of_what_has_no_ink_above_the_threshold_is_that_of_its_brightest() -> None:
-    images = np.zeros((2, 5, 6), np.uint8)
-    images[:, 1, 2] = 90
-    images[:, 3, 4] = 40
-    assert drawn_boxes(NumPy, images, 0).tolist() == [[2, 1, 5, 4]] * 2
-    assert drawn_boxes(NumPy, images, 100).tolist() == [[2, 1, 3, 2]] * 2
+    images = np.zeros((3, 5, 6), np.uint8)
+    images[:2, 1, 2] = 90
+    images[:2, 3, 4] = 40
+    assert drawn_boxes(NumPy, images, 0).tolist() == [[2, 1, 5, 4], [2, 1, 5, 4], [0, 0, 0, 0]]
+    assert drawn_boxes(NumPy, images, 100).tolist() == [[2, 1, 3, 2], [2, 1, 3, 2], [0, 0, 0, 0]]

@@ -15,7 +15,7 @@ from locexp.bbox.namespaces import Graph, NumPy
 from locexp.bbox.noise import add_noise, check_noise
 from locexp.bbox.scenes import Composer, Scenes
 
-BLOCK_PIXELS = 2**19
+BLOCK_PIXELS = 2**20
 """Pixels that are composed at a time: what is in between stays in the CPU's cache, and memory does not grow with n."""
 
 

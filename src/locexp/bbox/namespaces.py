@@ -87,13 +87,8 @@ class NumPy:
 
     @staticmethod
     def first(values: Any) -> Any:
-        """Return the place of the first true value in each row (n, m): int32 (n,)."""
+        """Return the place of the first true value in each row (n, m), 0 where there is none: int32 (n,)."""
         return values.argmax(axis=1).astype(np.int32)
-
-    @staticmethod
-    def last(values: Any) -> Any:
-        """Return the place after the last true value in each row (n, m): int32 (n,)."""
-        return (values.shape[1] - values[:, ::-1].argmax(axis=1)).astype(np.int32)
 
     @staticmethod
     def brightest(count: Any, places: Any, values: Any) -> Any:
@@ -151,9 +146,6 @@ class Graph:
 
     def first(self, values: Any) -> Any:
         return self._tf.argmax(self._tf.cast(values, self._tf.uint8), axis=1, output_type=self._tf.int32)
-
-    def last(self, values: Any) -> Any:
-        return values.shape[1] - self.first(self._tf.reverse(values, [1]))
 
     def brightest(self, count: Any, places: Any, values: Any) -> Any:
         tf = self._tf

@@ -67,14 +67,21 @@ def draw(xp: Any, windows: Any, scale: Any, places: Any, canvas: tuple[int, int]
 def drawn_boxes(xp: Any, images: Any, threshold: int) -> Any:
     """Return the half-open box of all values above a threshold: int32 (n, 4) pixels.
 
-    Where there are none (thin strokes, shrunk), the brightest pixels are the ink.
+    Where there are none (thin strokes, shrunk), the brightest pixels are the ink; where all is black, the box is
+    [0, 0, 0, 0].
 
     Args:
         xp: the namespace.
         images: uint8 (n, height, width).
         threshold: 0 to 254.
     """
-    columns, rows = xp.largest(images, 1), xp.largest(images, 2)
-    least = xp.minimum(np.int32(threshold), xp.cast(xp.largest(columns, 1), "int32") - 1)[:, None]
-    x, y = xp.cast(columns, "int32") > least, xp.cast(rows, "int32") > least
-    return xp.stack([xp.first(x), xp.first(y), xp.last(x), xp.last(y)])
+    brightest = xp.largest(xp.largest(images, 1), 1)
+    least = xp.minimum(np.uint8(threshold), xp.maximum(brightest, np.uint8(1)) - np.uint8(1))
+    ink = images > least[:, None, None]
+    x, y = xp.any(ink, 1), xp.any(ink, 2)
+    return xp.stack([xp.first(x), xp.first(y), _after_last(xp, x), _after_last(xp, y)])
+
+
+def _after_last(xp: Any, values: Any) -> Any:
+    """Return the place after the last true value in each row (n, m), 0 where there is none: int32 (n,)."""
+    return xp.largest(xp.where(values, np.arange(1, int(values.shape[1]) + 1, dtype=np.int32), np.int32(0)), 1)

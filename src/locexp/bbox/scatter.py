@@ -12,6 +12,7 @@ from locexp.bbox.draws import Key
 from locexp.bbox.generated import Drawn, Generated, normalised
 from locexp.bbox.placing import placed
 from locexp.bbox.resampling import LARGEST_CANVAS, ONE, draw, drawn_boxes
+from locexp.bbox.scenes import Scenes
 from locexp.errors import UserError
 
 SMALLEST_SCALE, LARGEST_SCALE = 0.1, 10.0
@@ -81,6 +82,17 @@ class Scatter(Generated):
                 f"larger than the canvas of {self.canvas[0]}x{self.canvas[1]}; expected a scale of at most "
                 f"{np.floor(min(fits) * 1000) / 1000:g}, or a larger bbox.canvas."
             )
+
+    def compose(self, images: np.ndarray, *, split: str, scene_seed: int, epoch: int = 0) -> Scenes:
+        """Make the scenes of a split; raises :class:`UserError`, also if a digit is too faint to be drawn."""
+        scenes = super().compose(images, split=split, scene_seed=scene_seed, epoch=epoch)
+        unseen = np.flatnonzero(scenes.boxes[:, 2] == 0)
+        if len(unseen):
+            raise UserError(
+                f"bbox.scale={list(self.scale)}: nothing is left of {len(unseen)} of {len(images)} {split} digits "
+                f"(the first is number {unseen[0]}); expected a higher lowest scale."
+            )
+        return scenes
 
     def recipe(self, xp: Any, source: Digits, indices: Any, key: Key) -> Drawn:
         """Draw the digits; see :meth:`locexp.bbox.generated.Generated.recipe`."""
