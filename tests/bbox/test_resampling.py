@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from locexp.bbox.namespaces import NumPy
-from locexp.bbox.resampling import ONE, STEPS, axis_weights, draw, drawn_boxes
+from locexp.bbox.resampling import ONE, STEPS, axis_weights, draw, drawn_boxes, frames
 
 SCALES = (0.1, 0.25, 0.5, 0.73, 0.999, 1.0, 1.001, 1.3, 1.5, 2.0, 3.7, 10.0)
 
@@ -79,5 +79,20 @@ def test_the_box_of_what_has_no_ink_above_the_threshold_is_that_of_its_brightest
     images = np.zeros((3, 5, 6), np.uint8)
     images[:2, 1, 2] = 90
     images[:2, 3, 4] = 40
-    assert drawn_boxes(NumPy, images, 0).tolist() == [[2, 1, 5, 4], [2, 1, 5, 4], [0, 0, 0, 0]]
-    assert drawn_boxes(NumPy, images, 100).tolist() == [[2, 1, 3, 2], [2, 1, 3, 2], [0, 0, 0, 0]]
+    corners = np.array([[0, 0], [10, 20], [10, 20]])
+    assert drawn_boxes(NumPy, images, corners, 0).tolist() == [[2, 1, 5, 4], [12, 21, 15, 24], [0, 0, 0, 0]]
+    assert drawn_boxes(NumPy, images, corners, 100).tolist() == [[2, 1, 3, 2], [12, 21, 13, 22], [0, 0, 0, 0]]
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_no_ink_outside_of_frames(scale: float, strokes: np.ndarray) -> None:
+    """Drawn on a part of the canvas and pasted, digits are as they are drawn on all of it."""
+    canvas, random = (50, 44), np.random.default_rng(0)
+    for _ in range(20):
+        numbers = np.array([round(scale * ONE)] * len(strokes))
+        places = random.integers(-20 * STEPS, 50 * STEPS, (len(strokes), 2))
+        corners, part = frames(NumPy, numbers, places, strokes.shape, numbers[0], canvas)
+        drawn = draw(NumPy, strokes, numbers, places - corners * STEPS, part)
+        np.testing.assert_array_equal(
+            NumPy.paste(drawn, corners, canvas), draw(NumPy, strokes, numbers, places, canvas)
+        )

@@ -12,7 +12,13 @@ import numpy as np
 
 
 class NumPy:
-    """The operations on NumPy arrays."""
+    """The operations on NumPy arrays.
+
+    Attributes:
+        pastes: whether drawing on a part of the canvas and pasting that is cheaper than drawing on all of it.
+    """
+
+    pastes = True
 
     @staticmethod
     def cast(values: Any, dtype: str) -> Any:
@@ -91,6 +97,23 @@ class NumPy:
         return values.argmax(axis=1).astype(np.int32)
 
     @staticmethod
+    def paste(patches: Any, corners: Any, canvas: tuple[int, int]) -> Any:
+        """Return black canvases with a patch each, none of which leaves its canvas.
+
+        Args:
+            patches: uint8 (n, h, w).
+            corners: int (n, 2), x and y of each.
+            canvas: (width, height).
+
+        Returns:
+            uint8 (n, height, width).
+        """
+        made = np.zeros((len(patches), canvas[1], canvas[0]), np.uint8)
+        places = np.lib.stride_tricks.sliding_window_view(made, patches.shape[1:], axis=(1, 2), writeable=True)
+        places[np.arange(len(patches)), corners[:, 1], corners[:, 0]] = patches
+        return made
+
+    @staticmethod
     def brightest(count: Any, places: Any, values: Any) -> Any:
         """Return uint8 (count,), each the largest of the values (n, k, m) given for it; 0 where there is none.
 
@@ -107,6 +130,8 @@ class NumPy:
 
 class Graph:
     """The same operations on tensors. Importing this module does not import TensorFlow; making an instance does."""
+
+    pastes = False
 
     def __init__(self) -> None:
         import tensorflow as tf
@@ -146,6 +171,10 @@ class Graph:
 
     def first(self, values: Any) -> Any:
         return self._tf.argmax(self._tf.cast(values, self._tf.uint8), axis=1, output_type=self._tf.int32)
+
+    def paste(self, patches: Any, corners: Any, canvas: tuple[int, int]) -> Any:
+        """Return what covers its canvas already: see ``pastes``."""
+        return patches
 
     def brightest(self, count: Any, places: Any, values: Any) -> Any:
         tf = self._tf

@@ -11,6 +11,7 @@ in any order, with fused operations and in TensorFloat-32 too: the same bits eve
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,33 @@ def axis_weights(xp: Any, scale: Any, place: Any, source: int, canvas: int) -> A
     return passed[:, :, 1:] - passed[:, :, :-1]
 
 
+def frames(
+    xp: Any, scale: Any, places: Any, windows: Sequence[int], largest: int, canvas: tuple[int, int]
+) -> tuple[Any, tuple[int, int]]:
+    """Return the parts of canvases, all of one size, outside of which digits leave no ink; all of it in the graph.
+
+    Args:
+        xp: the namespace.
+        scale, places: of the digits, see :func:`draw`.
+        windows: (n, height, width), the shape of all digits.
+        largest: the highest scale, in 1/4096.
+        canvas: (width, height) in pixels.
+
+    Returns:
+        Upper left corners int64 (n, 2), x and y in whole pixels, and (width, height).
+    """
+    reach = max(largest, ONE)  # ink reaches half of this further on either side: in 1/4096 pixel
+    part = [
+        min(side, -(-(reach + largest * int(digit)) // ONE) + 2)
+        for side, digit in zip(canvas, windows[:0:-1], strict=True)
+    ]
+    if not xp.pastes:
+        part = list(canvas)
+    first = places - xp.shift_right(xp.maximum(scale, np.int64(ONE)), 3)[:, None] - 2  # two steps for rounding
+    corners = xp.clip(xp.shift_right(first, 10), np.int64(0), np.array(canvas) - np.array(part))
+    return corners, (part[0], part[1])
+
+
 def draw(xp: Any, windows: Any, scale: Any, places: Any, canvas: tuple[int, int]) -> Any:
     """Draw digits on black canvases.
 
@@ -64,7 +92,7 @@ def draw(xp: Any, windows: Any, scale: Any, places: Any, canvas: tuple[int, int]
     return xp.cast(xp.matmul(down, columns) * np.float32(1 / STEPS / 8) + np.float32(0.5), "uint8")
 
 
-def drawn_boxes(xp: Any, images: Any, threshold: int) -> Any:
+def drawn_boxes(xp: Any, images: Any, corners: Any, threshold: int) -> Any:
     """Return the half-open box of all values above a threshold: int32 (n, 4) pixels.
 
     Where there are none (thin strokes, shrunk), the brightest pixels are the ink; where all is black, the box is
@@ -73,13 +101,16 @@ def drawn_boxes(xp: Any, images: Any, threshold: int) -> Any:
     Args:
         xp: the namespace.
         images: uint8 (n, height, width).
+        corners: int (n, 2): where x and y count from.
         threshold: 0 to 254.
     """
     brightest = xp.largest(xp.largest(images, 1), 1)
     least = xp.minimum(np.uint8(threshold), xp.maximum(brightest, np.uint8(1)) - np.uint8(1))
     ink = images > least[:, None, None]
     x, y = xp.any(ink, 1), xp.any(ink, 2)
-    return xp.stack([xp.first(x), xp.first(y), _after_last(xp, x), _after_last(xp, y)])
+    left, top = (xp.where(brightest > np.uint8(0), xp.cast(corners[:, axis], "int32"), np.int32(0)) for axis in (0, 1))
+    sides = (left + xp.first(x), top + xp.first(y), left + _after_last(xp, x), top + _after_last(xp, y))
+    return xp.stack(list(sides))
 
 
 def _after_last(xp: Any, values: Any) -> Any:

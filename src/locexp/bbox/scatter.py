@@ -11,7 +11,7 @@ from locexp.bbox.digits import Digits, cut_out
 from locexp.bbox.draws import Key
 from locexp.bbox.generated import Drawn, Generated, normalised
 from locexp.bbox.placing import placed
-from locexp.bbox.resampling import LARGEST_CANVAS, ONE, draw, drawn_boxes
+from locexp.bbox.resampling import LARGEST_CANVAS, ONE, STEPS, draw, drawn_boxes, frames
 from locexp.bbox.scenes import Scenes
 from locexp.errors import UserError
 
@@ -100,6 +100,9 @@ class Scatter(Generated):
         sizes, anchors = xp.take(source.sizes, indices), xp.take(source.anchors, indices)
         overhang = round(self.overhang * 1024)
         scale, places, clipped = placed(xp, key, sizes, anchors, scales, self.canvas, overhang)
-        images = draw(xp, xp.take(source.windows, indices), scale, places, self.canvas)
-        boxes = normalised(xp, drawn_boxes(xp, images, self.threshold), self.canvas)
+        # Drawn on as little of the canvas as holds the largest digit, and pasted.
+        corners, part = frames(xp, scale, places, source.windows.shape, scales[1], self.canvas)
+        drawn = draw(xp, xp.take(source.windows, indices), scale, places - corners * STEPS, part)
+        images = xp.paste(drawn, corners, self.canvas)
+        boxes = normalised(xp, drawn_boxes(xp, drawn, corners, self.threshold), self.canvas)
         return Drawn(images, boxes, clipped=clipped)
