@@ -87,6 +87,22 @@ def test_the_graph_makes_the_same_bits(strategy: Generated, strokes: np.ndarray,
         np.testing.assert_array_equal(boxes.numpy(), expected.boxes[batch])
 
 
+def test_a_graph_that_is_given_its_data_serves_other_splits(strokes: np.ndarray) -> None:
+    import tensorflow as tf
+
+    made = Clutter()
+    first, other = (made.composer(images, split="train", scene_seed=0) for images in (strokes[:30], strokes[30:]))
+    specs = [tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype) for tensor in first.data]
+    graph = tf.function(first, autograph=False).get_concrete_function(
+        tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32), *specs
+    )
+    assert not graph.captured_inputs
+    for composer, images in ((first, strokes[:30]), (other, strokes[30:])):
+        expected = made.compose(images, split="train", scene_seed=0)
+        numbers = tf.range(len(images))
+        np.testing.assert_array_equal(graph(numbers, tf.constant(0), *composer.data)[0].numpy(), expected.images)
+
+
 DIGESTS = {
     "jitter": "55cac8f1dbe7d5855024d3de9e42586599d8768f5feaa2b58af1d39d43824886",
     "scatter": "e3bda3cdd730a0ab2bc0eb8fa05dfc2ec70c23e8e4026b4732b5a61ed626bb15",
@@ -137,7 +153,7 @@ def test_digits_reach_all_borders_and_leave_none(strokes: np.ndarray) -> None:
 @pytest.mark.parametrize("overhang", [0.0, 0.3])
 def test_clipped_is_what_a_larger_canvas_would_show(overhang: float, strokes: np.ndarray) -> None:
     digits = cut_out(np.repeat(strokes, 10, axis=0), "train")
-    key = example_key(NumPy, 0, "train", np.arange(len(digits)), 0)
+    key = example_key(NumPy, 0, "train", np.arange(len(digits.windows)), 0)
     scales = (ONE // 2, 3 * ONE // 2)
     scale, places, clipped = placed(NumPy, key, digits.sizes, digits.anchors, scales, (64, 64), round(overhang * 1024))
     wide = draw(NumPy, digits.windows, scale, places + 32 * STEPS, (128, 128)).astype(np.int64)

@@ -20,13 +20,6 @@ class Boxed:
     images: Any
     boxes: Any
 
-    def tensors(self) -> Boxed:
-        """Return the same as tensors outside any graph, so that graphs share them."""
-        import tensorflow as tf
-
-        with tf.init_scope():
-            return Boxed(tf.identity(tf.constant(self.images)), tf.identity(tf.constant(self.boxes)))
-
 
 class AsGiven(Generated):
     """A strategy that only says where the box is. See :class:`locexp.bbox.generated.Generated` for the arguments."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,16 +26,6 @@ class Digits:
     windows: Any
     sizes: Any
     anchors: Any
-
-    def __len__(self) -> int:
-        return int(self.windows.shape[0])
-
-    def tensors(self) -> Digits:
-        """Return the same digits as tensors outside any graph, so that graphs share them."""
-        import tensorflow as tf
-
-        with tf.init_scope():
-            return Digits(*(tf.identity(tf.constant(getattr(self, field.name))) for field in fields(self)))
 
 
 def cut_out(images: np.ndarray, split: str, least: int = 1) -> Digits:

@@ -27,8 +27,9 @@ def distractors(xp: Any, key: Key, digits: Digits, indices: Any, canvas: tuple[i
     width, height = canvas
     tall, wide = int(digits.windows.shape[1]), int(digits.windows.shape[2])
     drawn = xp.reshape(draws(xp, key, DISTRACTORS, 5 * count), (-1, count, 5))
-    chosen = xp.cast(indices, "int64")[:, None] + 1 + below(xp, drawn[:, :, 0], np.int64(len(digits) - 1))
-    chosen = xp.where(chosen < len(digits), chosen, chosen - len(digits))
+    available = xp.count(digits.windows)
+    chosen = xp.cast(indices, "int64")[:, None] + 1 + below(xp, drawn[:, :, 0], available - 1)
+    chosen = xp.where(chosen < available, chosen, chosen - available)
     # A patch shows as much of its digit's ink as it can.
     room = xp.maximum(xp.take(digits.sizes, chosen) - size, np.int64(0))
     cut = below(xp, drawn[:, :, 1:3], room + 1)

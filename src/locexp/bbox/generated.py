@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -51,7 +51,7 @@ class Generated(ABC):
 
     @abstractmethod
     def prepare(self, images: np.ndarray, split: str) -> Any:
-        """Return what the recipe reads, NumPy arrays with a length and ``tensors()``; raises :class:`UserError`."""
+        """Return what the recipe reads: a dataclass of NumPy arrays alone; raises :class:`UserError`."""
 
     @abstractmethod
     def scene_pixels(self, source: Any) -> int:
@@ -95,15 +95,35 @@ class Generated(ABC):
         return Scenes(**made)
 
     def composer(self, images: np.ndarray, *, split: str, scene_seed: int) -> Composer:
-        """Return the same scenes as a function in the graph; the split's arrays are kept once, outside of it."""
-        xp, source = Graph(), self.prepare(images, split).tensors()
+        """Return what makes the same scenes in the graph; raises :class:`UserError`."""
+        return GraphComposer(self, self.prepare(images, split), split, scene_seed)
 
-        def composed(indices: Any, epoch: Any) -> tuple[Any, Any]:
-            key = example_key(xp, scene_seed, split, indices, epoch)
-            drawn = self.recipe(xp, source, indices, key)
-            return add_noise(xp, key, drawn.images, self.noise, self.noise_level), drawn.boxes
 
-        return composed
+class GraphComposer:
+    """Scenes of a split in the graph; see :class:`locexp.bbox.scenes.Composer`.
+
+    Args:
+        strategy: whose scenes they are.
+        source: what it made of the split.
+        split, scene_seed: see :meth:`Generated.compose`.
+    """
+
+    def __init__(self, strategy: Generated, source: Any, split: str, scene_seed: int) -> None:
+        import tensorflow as tf
+
+        self._strategy, self._kind = strategy, type(source)
+        self._split, self._scene_seed = split, scene_seed
+        self._xp = Graph()
+        with tf.init_scope():
+            # tf.constant keeps a second copy beside the tensor for as long as it lives; its identity does not.
+            self.data = tuple(tf.identity(tf.constant(getattr(source, entry.name))) for entry in fields(source))
+
+    def __call__(self, indices: Any, epoch: Any, *data: Any) -> tuple[Any, Any]:
+        """Return images and boxes."""
+        xp, strategy = self._xp, self._strategy
+        key = example_key(xp, self._scene_seed, self._split, indices, epoch)
+        drawn = strategy.recipe(xp, self._kind(*(data or self.data)), indices, key)
+        return add_noise(xp, key, drawn.images, strategy.noise, strategy.noise_level), drawn.boxes
 
 
 def normalised(xp: Any, boxes: Any, canvas: tuple[int, int], units: int = 1) -> Any:

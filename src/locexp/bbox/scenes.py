@@ -36,14 +36,21 @@ class Strategy(Protocol):
 
 
 class Composer(Protocol):
-    """Scenes in the graph of TensorFlow: a pure function, which any ``tf.function`` can call."""
+    """Scenes in the graph of TensorFlow, as a pure function.
 
-    def __call__(self, indices: Any, epoch: Any) -> tuple[Any, Any]:
+    Attributes:
+        data: tensors that hold the split; a graph that is to serve other splits too takes them as inputs.
+    """
+
+    data: tuple[Any, ...]
+
+    def __call__(self, indices: Any, epoch: Any, *data: Any) -> tuple[Any, Any]:
         """Return the scenes of an epoch.
 
         Args:
             indices: int32 (n,): places in the split.
             epoch: int32, a scalar, from 0; epoch 0 is what ``compose`` makes.
+            data: inputs of the graph in place of ``self.data``, which is baked in otherwise.
 
         Returns:
             Images uint8 (n, height, width) and boxes float32 (n, 4), as ``compose`` has them.
