@@ -26,13 +26,13 @@ def check_noise(kind: str | None, level: float) -> None:
 
 @functools.lru_cache(maxsize=4)
 def gaussian_table(level: float) -> np.ndarray:
-    """Return the quantiles of a normal distribution in grey levels: int32 (65536,), standard deviation 255 × level.
+    """Return the quantiles of a normal distribution in grey levels: int16 (65536,), standard deviation 255 × level.
 
     Looked up with 16 uniform bits they are Gaussian noise, without a float that a CPU could round its own way.
     """
     inverse = NormalDist().inv_cdf
     half = [inverse((i + 0.5) / _VALUES) for i in range(_VALUES // 2, _VALUES)]
-    above = np.floor(np.array(half) * 255 * level + 0.5).astype(np.int32)
+    above = np.floor(np.array(half) * 255 * level + 0.5).astype(np.int16)
     return np.concatenate([-above[::-1], above])
 
 
@@ -56,5 +56,5 @@ def add_noise(xp: Any, key: Key, images: Any, kind: str | None, level: float) ->
     values = xp.reshape(values, (-1, height, width))
     if kind == "salt":
         return xp.where(values < np.int32(round(level * _VALUES)), np.uint8(255), images)
-    noisy = xp.cast(images, "int32") + xp.take(gaussian_table(level), values)
-    return xp.cast(xp.clip(noisy, np.int32(0), np.int32(255)), "uint8")
+    noisy = xp.cast(images, "int16") + xp.take(gaussian_table(level), values)
+    return xp.cast(xp.clip(noisy, np.int16(0), np.int16(255)), "uint8")
