@@ -12,6 +12,7 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 from locexp.bbox.describe import describe
+from locexp.bbox.given import checked, strategy_of
 from locexp.bbox.scenes import Composer, Scenes
 from locexp.data.arrays import Dataset, Split, sha256
 from locexp.data.load import load_dataset, naming
@@ -86,11 +87,15 @@ def _load_problem(yaml: str) -> Problem:
     cfg = OmegaConf.create(yaml)
     assert isinstance(cfg, DictConfig)
     dataset = load_dataset(cfg.data)
-    strategy = make(cfg.bbox, "bbox", skip=("scene_seed",))
+    strategy = strategy_of(make(cfg.bbox, "bbox", skip=("scene_seed",)))
     seed = int(cfg.bbox.get("scene_seed", 0))
     parts = ("train", "test") if dataset.validation_is_test else ("train", "validation", "test")
     with naming(cfg.data.path):
-        scenes = {part: strategy.compose(getattr(dataset, part).images, split=part, scene_seed=seed) for part in parts}
+        given = {part: getattr(dataset, part).images for part in parts}
+        scenes = {
+            part: checked(strategy.compose(images, split=part, scene_seed=seed), part, len(images))
+            for part, images in given.items()
+        }
     scenes.setdefault("validation", scenes["test"])
     boxes = scenes["train"].boxes
     return Problem(
