@@ -16,7 +16,9 @@ from locexp.bbox.noise import add_noise, check_noise
 from locexp.bbox.scenes import Composer, Scenes
 
 BLOCK_PIXELS = 2**20
-"""Pixels that are composed at a time: what is in between stays in the CPU's cache, and memory does not grow with n."""
+"""Pixels that are composed at a time, so that memory does not grow with n."""
+NOISE_PIXELS = 2**17
+"""Pixels that get noise at a time: what is in between stays in the CPU's cache."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Generated(ABC):
             chosen = indices[start : start + size]
             key = example_key(NumPy, scene_seed, split, chosen, epoch)
             drawn = self.recipe(NumPy, source, chosen, key)
-            noisy = replace(drawn, images=add_noise(NumPy, key, drawn.images, self.noise, self.noise_level))
+            noisy = replace(drawn, images=self._noisy(key, drawn.images))
             for name, values in vars(noisy).items():
                 if values is not None:
                     if start == 0:
@@ -93,6 +95,17 @@ class Generated(ABC):
             with ThreadPoolExecutor(os.cpu_count()) as pool:
                 list(pool.map(block, range(size, len(indices), size)))
         return Scenes(**made)
+
+    def _noisy(self, key: Key, images: np.ndarray) -> np.ndarray:
+        """Add noise, to few images at a time: it takes many bytes a pixel."""
+        if self.noise is None:
+            return images
+        noisy = np.empty_like(images)
+        size = max(1, NOISE_PIXELS // (images.shape[1] * images.shape[2]))
+        for part in (slice(first, first + size) for first in range(0, len(images), size)):
+            words = (key[0][part], key[1][part])
+            noisy[part] = add_noise(NumPy, words, images[part], self.noise, self.noise_level)
+        return noisy
 
     def composer(self, images: np.ndarray, *, split: str, scene_seed: int) -> Composer:
         """Return what makes the same scenes in the graph; raises :class:`UserError`."""

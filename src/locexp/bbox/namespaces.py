@@ -33,6 +33,11 @@ class NumPy:
         return np.bitwise_xor(values, others)
 
     @staticmethod
+    def halves(words: Any) -> Any:
+        """Return the two halves of each word (uint32 (n, m)), the lower one first: whole numbers (n, 2 m)."""
+        return words.astype("<u4", copy=False).view("<u2")
+
+    @staticmethod
     def minimum(values: Any, others: Any) -> Any:
         return np.minimum(values, others)
 
@@ -147,6 +152,10 @@ class Graph:
 
     def shift_right(self, values: Any, bits: int) -> Any:
         return self._tf.bitwise.right_shift(values, values.dtype.as_numpy_dtype(bits))
+
+    def halves(self, words: Any) -> Any:
+        parts = self._tf.bitcast(words, self._tf.uint16)  # of (n, m, 2)
+        return self._tf.cast(self._tf.reshape(parts, [-1, 2 * int(words.shape[1])]), self._tf.int32)
 
     def clip(self, values: Any, low: Any, high: Any) -> Any:
         return self._tf.minimum(self._tf.maximum(values, low), high)

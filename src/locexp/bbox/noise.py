@@ -50,9 +50,7 @@ def add_noise(xp: Any, key: Key, images: Any, kind: str | None, level: float) ->
         return images
     height, width = int(images.shape[1]), int(images.shape[2])
     pixels = height * width
-    drawn = draws(xp, key, NOISE, (pixels + 1) // 2)
-    low, high = xp.cast(drawn, "int32") & np.int32(_VALUES - 1), xp.cast(xp.shift_right(drawn, 16), "int32")
-    values = xp.reshape(xp.stack([low, high]), (-1, pixels + pixels % 2))[:, :pixels]
+    values = xp.halves(draws(xp, key, NOISE, (pixels + 1) // 2))[:, :pixels]
     values = xp.reshape(values, (-1, height, width))
     if kind == "salt":
         return xp.where(values < np.int32(round(level * _VALUES)), np.uint8(255), images)
