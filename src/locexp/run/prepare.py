@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
-from locexp.bbox.scenes import Scenes
+from locexp.bbox.describe import describe
+from locexp.bbox.given import checked, strategy_of
+from locexp.bbox.scenes import Composer, Scenes
 from locexp.data.arrays import Dataset, Split, sha256
 from locexp.data.load import load_dataset, naming
 from locexp.errors import UserError, first_line
@@ -39,6 +41,8 @@ class Problem:
         constant_targets: every training box is the same, so localization is trivial.
         floors: of the test part, see :func:`locexp.metrics.floors`.
         validation_floor: mean IoU of the constant box on the validation part.
+        facts: how hard the scenes are, see :func:`locexp.bbox.describe.describe`.
+        fresh: makes the training scenes of an epoch in the graph, where they are new in each; call it once.
     """
 
     dataset: Dataset
@@ -47,11 +51,20 @@ class Problem:
     constant_targets: bool
     floors: dict[str, float]
     validation_floor: float
+    facts: dict[str, float] = field(default_factory=dict)
+    fresh: Callable[[], Composer] | None = None
 
     def arrays(self, part: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return images, labels and boxes of ``train``, ``validation`` or ``test``."""
         split: Split = getattr(self.dataset, part)
         return self.scenes[part].images, split.labels, self.scenes[part].boxes
+
+    @functools.cached_property
+    def page(self) -> bytes:
+        """A PNG of some training scenes, drawn once for all runs on them."""
+        from locexp.run.report import scenes_page
+
+        return scenes_page(self.scenes["train"], self.dataset.train.labels)
 
     @property
     def canvas(self) -> tuple[int, int]:
@@ -74,11 +87,15 @@ def _load_problem(yaml: str) -> Problem:
     cfg = OmegaConf.create(yaml)
     assert isinstance(cfg, DictConfig)
     dataset = load_dataset(cfg.data)
-    strategy = make(cfg.bbox, "bbox", skip=("scene_seed",))
+    strategy = strategy_of(make(cfg.bbox, "bbox", skip=("scene_seed",)))
     seed = int(cfg.bbox.get("scene_seed", 0))
     parts = ("train", "test") if dataset.validation_is_test else ("train", "validation", "test")
     with naming(cfg.data.path):
-        scenes = {part: strategy.compose(getattr(dataset, part).images, split=part, scene_seed=seed) for part in parts}
+        given = {part: getattr(dataset, part).images for part in parts}
+        scenes = {
+            part: checked(strategy.compose(images, split=part, scene_seed=seed), part, len(images))
+            for part, images in given.items()
+        }
     scenes.setdefault("validation", scenes["test"])
     boxes = scenes["train"].boxes
     return Problem(
@@ -88,6 +105,10 @@ def _load_problem(yaml: str) -> Problem:
         constant_targets=bool(np.ptp(boxes, axis=0).max() == 0),
         floors=floors(boxes, scenes["test"].boxes),
         validation_floor=floors(boxes, scenes["validation"].boxes)["mean_iou"],
+        facts=describe(scenes),
+        fresh=functools.partial(strategy.composer, dataset.train.images, split="train", scene_seed=seed)
+        if getattr(strategy, "fresh", False) and hasattr(strategy, "composer")
+        else None,
     )
 
 

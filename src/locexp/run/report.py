@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 
 import numpy as np
 
 from locexp import metrics as measure
+from locexp.bbox.scenes import Scenes
 from locexp.boxes import to_pixels
 from locexp.metrics import Predictions
 
 GALLERY_SIZE = 24
+SCENES_SHOWN = 12
 GALLERY_SEED = 0
-"""Fixes which examples the random gallery shows, so that two runs on the same data show the same ones."""
+"""Fixes which examples are shown, so that two runs on the same data show the same ones."""
 
 
 def final_metrics(
@@ -97,6 +100,24 @@ def write_pictures(
     for name, figure in figures.items():
         figure.savefig(directory / f"{name}.png", dpi=120, pil_kwargs={"compress_level": 1})
     return missing
+
+
+def scenes_page(scenes: Scenes, labels: np.ndarray) -> bytes:
+    """Return a PNG of some training scenes with their boxes."""
+    from locexp.plots.scenes import DPI, page
+
+    size = min(SCENES_SHOWN, len(labels))
+    chosen = np.sort(np.random.default_rng(GALLERY_SEED).choice(len(labels), size, replace=False))
+    drawn = io.BytesIO()
+    figure = page(scenes, labels, chosen, f"{size} random training scenes")
+    figure.savefig(drawn, format="png", dpi=DPI, pil_kwargs={"compress_level": 1})
+    return drawn.getvalue()
+
+
+def write_scenes(directory: Path, page: bytes) -> None:
+    """Write scenes.png to ``directory``: before training starts."""
+    directory.mkdir(exist_ok=True)
+    (directory / "scenes.png").write_bytes(page)
 
 
 def _write_predictions(path: Path, predictions: Predictions) -> None:

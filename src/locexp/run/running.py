@@ -9,6 +9,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
+from locexp.bbox.describe import against_clean
 from locexp.errors import RunFailedError, Terminated
 from locexp.record import RunRecord, append_history, write_history
 from locexp.run import report
@@ -74,7 +75,9 @@ class Run:
         else:
             self.record = resumed.take_up(directory)
         self._began, self._spent = (time.time(), resumed.spent) if resumed else (self.record.start_time, 0.0)
+        self.record.metrics |= self.prepared.problem.facts
         self.record.write(directory)
+        report.write_scenes(directory / "pictures", self.prepared.problem.page)
         _introduce(self.record, self.prepared.problem, self.screen)
         self._tracker = Tracker(
             self._location,
@@ -138,6 +141,7 @@ class Run:
         assert best is not None
         kept = best if prepared.schedule.keep == "best" else len(member.history)
         record.metrics |= report.final_metrics(test, problem.floors, member.history, best, kept)
+        record.metrics |= against_clean(test, problem.scenes["test"])
         model = save_checked(member.model, directory / MODEL, images)
         h5 = prepared.cfg.trainer.save_h5
         if h5 is not None:
