@@ -197,6 +197,7 @@ def kind(cfg: DictConfig, problem: Problem, steps: int) -> str | None:
         steps: of the run, which a schedule of the learning rate is made for.
     """
     parts = [cfg.model, cfg.optimizer, cfg.loss.weighting, *cfg.trainer.callbacks.values()]
+    parts += [cfg.bbox] if problem.fresh else []
     targets = [str(part._target_) for part in parts] + [str(cfg.loss.bbox_loss)]
     if not all(target.startswith(("locexp.", "keras.")) or "." not in target for target in targets):
         return None
@@ -205,7 +206,8 @@ def kind(cfg: DictConfig, problem: Problem, steps: int) -> str | None:
     if cfg.optimizer.schedule == "constant":
         steps = 0
         del optimizer["learning_rate"]  # a variable of the optimizer
-    baked = [problem.canvas, problem.dataset.num_classes, steps, cfg.model, optimizer, loss, cfg.trainer]
+    scenes = cfg.bbox if problem.fresh else None
+    baked = [problem.canvas, problem.dataset.num_classes, steps, cfg.model, optimizer, loss, cfg.trainer, scenes]
     return OmegaConf.to_yaml(OmegaConf.create(baked), resolve=True)
 
 
