@@ -155,7 +155,7 @@ def test_a_server_that_is_lost_costs_a_sweep_no_result(workplace: Path, server: 
         f"        if len(known) == 1:\n            os.killpg({server.process.pid}, 9)\n"
     )
     where = f"tracking.uri={server.uri}"
-    words = ("--multirun", "seed=1,2,3", "+trainer.callbacks.gun={_target_: gun.Gun}")
+    words = ("--multirun", "seed=1,2,3", "+trainer.callbacks.gun={_target_: gun.Gun}", "hydra/launcher=basic")
     lost = locexp("train", *TINY, *words, where, cwd=workplace)
     assert lost.returncode == 1
     assert "not all results reached the tracking store" in lost.stderr

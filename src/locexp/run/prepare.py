@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -146,6 +147,9 @@ def prepare(cfg: DictConfig, *, stacked: bool = False) -> Prepared:
     """
     problem = load_problem(cfg)
     trainer = cfg.trainer
+    if stacked and "keras" in sys.modules:
+        # Layers and optimizers are named as if the member were alone; Keras numbers all that a process has made.
+        sys.modules["keras"].backend.clear_session(free_memory=False)
     start_tensorflow(
         threads=trainer.threads, precision=trainer.precision, deterministic=trainer.deterministic, stacked=stacked
     )
