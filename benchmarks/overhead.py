@@ -77,8 +77,8 @@ def broken_down(words: list[str]) -> dict[str, float]:
     prepare = importlib.import_module("locexp.run.prepare")
     original = prepare.prepare
 
-    def prepare_then_patch(cfg: Any) -> Any:
-        made = original(cfg)
+    def prepare_then_patch(cfg: Any, **keys: Any) -> Any:
+        made = original(cfg, **keys)
         patch([name for name in STAGES if name not in early])
         return made
 
