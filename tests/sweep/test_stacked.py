@@ -93,11 +93,11 @@ def test_what_cannot_be_trained_together_is_trained_alone(
     steps = Stack.train_steps
     calls = []
 
-    def short_of_memory(stack: Stack, order: Any, chosen: Sequence[int] | None = None) -> Any:
+    def short_of_memory(stack: Stack, order: Any, chosen: Sequence[int] | None = None, **keys: Any) -> Any:
         calls.append(len(stack.members))
         if len(stack.members) > 1 and len(calls) > 1:
             raise MemoryError("no room for two")
-        return steps(stack, order, chosen)
+        return steps(stack, order, chosen, **keys)
 
     monkeypatch.setattr(Stack, "train_steps", short_of_memory)
     assert train_here(*TINY, "trainer.epochs=2", "--multirun", "seed=1,2") == 0
