@@ -1,13 +1,13 @@
 """What a stack of members trains a second, over its size and over the peak of the machine.
 
-    python benchmarks/stack.py [--sizes 1 2 4 8 16 32] [--repeats 3] [--precision float32]
+    python benchmarks/stack.py [--sizes 1 2 4 8 16 32] [--repeats 3] [--precision float32] [--threads 1 2]
 
 Each measurement is a process of its own that trains the classic network at batch 32: images × members a second, over
-200 steps that follow the traced and warmed-up first ones. Printed beside it: the seconds to build the members, to trace
-their graphs, and to trace the loop and run its first step; and what the throughput is of the machine's measured peak of
-float32 matrix products, counting 2 operations for each multiplication and addition of the network, forward once and
-backward twice (but for the first layer, which needs no gradient of the images). ``--memory`` prints the peak memory of
-each size instead of the speed alone.
+200 steps that follow the traced and warmed-up first ones. Printed beside it: the seconds to build the members, to
+trace their graphs, and to trace the loop and run its first step; and what the throughput is of the machine's measured
+peak of float32 matrix products, counting 2 operations for each multiplication and addition of the network, forward
+once and backward twice (but for the first layer, which needs no gradient of the images). ``--threads`` gives intra-op
+and inter-op threads in place of a stack's own.
 """
 
 from __future__ import annotations
@@ -44,11 +44,13 @@ def peak() -> float:
     return best
 
 
-def measure(size: int, precision: str) -> dict[str, float]:
+def measure(size: int, precision: str, threads: list[int]) -> dict[str, float]:
     """Train a stack and return what it took."""
-    from locexp.training.runtime import start_tensorflow
+    from locexp.training import runtime
 
-    start_tensorflow(precision=precision, stacked=True)
+    if threads:
+        runtime.thread_counts = lambda *_, **__: tuple(threads)
+    runtime.start_tensorflow(precision=precision, stacked=True)
     import keras
 
     from locexp.models.cnn import build
@@ -101,21 +103,24 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--precision", default="float32")
+    parser.add_argument("--threads", type=int, nargs=2, default=[])
     parser.add_argument("--worker", type=int)
     arguments = parser.parse_args()
     if arguments.worker == 0:
         print(json.dumps({"peak": peak()}))
         return
     if arguments.worker is not None:
-        print(json.dumps(measure(arguments.worker, arguments.precision)))
+        print(json.dumps(measure(arguments.worker, arguments.precision, arguments.threads)))
         return
-    print(f"{common.machine()}\nclassic network, batch {BATCH}, {arguments.precision}")
+    threads = ["--threads", *map(str, arguments.threads)] if arguments.threads else []
+    options = ["--precision", arguments.precision, *threads]
+    print(f"{common.machine()}\nclassic network, batch {BATCH}, {' '.join(options[1:])}")
     taken: dict[int, list[dict[str, float]]] = {size: [] for size in arguments.sizes}
     peaks = []
     for _ in range(arguments.repeats):
         peaks.append(common.worker(__file__, "--worker", "0")["peak"])
         for size, rows in taken.items():
-            rows.append(common.worker(__file__, "--worker", str(size), "--precision", arguments.precision))
+            rows.append(common.worker(__file__, "--worker", str(size), *options))
     best = float(np.median(peaks))
     print(f"peak of float32 matrix products: {common.spread([value / 1e9 for value in peaks], 0)} GFLOP/s")
     print(f"{operations() / 1e6:.2f} MFLOP an image: at that peak {best / operations():,.0f} images a second")

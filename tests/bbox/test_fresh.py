@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from locexp.run.compose import composing
-from locexp.run.prepare import Problem, load_problem
+from locexp.run.problem import Problem, load_problem
 
 
 def problem(*words: str) -> Problem:
@@ -44,7 +44,8 @@ def test_the_digests_of_plain_boxes_are_those_of_before_noise_was_an_option() ->
 def test_training_sees_the_scenes_of_each_epoch() -> None:
     """The truth that comes back with the predictions is what NumPy draws for that epoch, in the order of training."""
     from locexp.bbox.given import strategy_of
-    from locexp.run.prepare import make, prepare
+    from locexp.run.making import make
+    from locexp.run.prepare import prepare
     from locexp.training.stack import Stack
 
     words = ["data=mnist_5k", "data.limit=64", "bbox=scatter", "bbox.fresh=true", "model.filters=[4]"]

@@ -1,4 +1,4 @@
-"""From a configuration to what is trained: data, scenes, member, schedule. Everything that can be wrong shows here."""
+"""From a configuration to what is trained: its problem, member and schedule. What can be wrong shows here."""
 
 from __future__ import annotations
 
@@ -6,21 +6,17 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
-from locexp.bbox.describe import describe
-from locexp.bbox.given import checked, strategy_of
-from locexp.bbox.scenes import Composer, Scenes
-from locexp.data.arrays import Dataset, Split, sha256
-from locexp.data.load import load_dataset, naming
 from locexp.errors import UserError, first_line
-from locexp.metrics import floors
+from locexp.run.making import make
+from locexp.run.problem import Problem, load_problem
 from locexp.run.saving import check_round_trip
-from locexp.targets import find_loss, resolve
+from locexp.targets import find_loss
 from locexp.training.runtime import start_tensorflow
 
 if TYPE_CHECKING:
@@ -30,87 +26,6 @@ if TYPE_CHECKING:
 
 PROBE_BOXES = ((0.2, 0.1, 0.7, 0.8), (0.3, 0.3, 0.5, 0.9))
 """Two boxes that overlap, normalised xyxy: what a box loss is tried on."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What a network is asked to learn: a data set with its boxes.
-
-    Attributes:
-        scenes: for ``train``, ``validation`` and ``test``.
-        scenes_digest: sha256 over the images and boxes of the three, in hexadecimal.
-        constant_targets: every training box is the same, so localization is trivial.
-        floors: of the test part, see :func:`locexp.metrics.floors`.
-        validation_floor: mean IoU of the constant box on the validation part.
-        facts: how hard the scenes are, see :func:`locexp.bbox.describe.describe`.
-        fresh: makes the training scenes of an epoch in the graph, where they are new in each; call it once.
-    """
-
-    dataset: Dataset
-    scenes: dict[str, Scenes]
-    scenes_digest: str
-    constant_targets: bool
-    floors: dict[str, float]
-    validation_floor: float
-    facts: dict[str, float] = field(default_factory=dict)
-    fresh: Callable[[], Composer] | None = None
-
-    def arrays(self, part: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return images, labels and boxes of ``train``, ``validation`` or ``test``."""
-        split: Split = getattr(self.dataset, part)
-        return self.scenes[part].images, split.labels, self.scenes[part].boxes
-
-    @functools.cached_property
-    def page(self) -> bytes:
-        """A PNG of some training scenes, drawn once for all runs on them."""
-        from locexp.run.report import scenes_page
-
-        return scenes_page(self.scenes["train"], self.dataset.train.labels)
-
-    @property
-    def canvas(self) -> tuple[int, int]:
-        """(width, height) of the scenes in pixels."""
-        height, width = self.scenes["train"].images.shape[1:]
-        return int(width), int(height)
-
-
-def load_problem(cfg: DictConfig) -> Problem:
-    """Load the data and make its scenes; imports no TensorFlow. The last problem is kept, for the jobs of a sweep.
-
-    Raises:
-        UserError: the data cannot be had, or the boxes do not fit it.
-    """
-    return _load_problem(OmegaConf.to_yaml(OmegaConf.masked_copy(cfg, ["data", "bbox"]), resolve=True))
-
-
-@functools.lru_cache(maxsize=1)
-def _load_problem(yaml: str) -> Problem:
-    cfg = OmegaConf.create(yaml)
-    assert isinstance(cfg, DictConfig)
-    dataset = load_dataset(cfg.data)
-    strategy = strategy_of(make(cfg.bbox, "bbox", skip=("scene_seed",)))
-    seed = int(cfg.bbox.get("scene_seed", 0))
-    parts = ("train", "test") if dataset.validation_is_test else ("train", "validation", "test")
-    with naming(cfg.data.path):
-        given = {part: getattr(dataset, part).images for part in parts}
-        scenes = {
-            part: checked(strategy.compose(images, split=part, scene_seed=seed), part, len(images))
-            for part, images in given.items()
-        }
-    scenes.setdefault("validation", scenes["test"])
-    boxes = scenes["train"].boxes
-    return Problem(
-        dataset=dataset,
-        scenes=scenes,
-        scenes_digest=sha256(*(array for part in parts for array in (scenes[part].images, scenes[part].boxes))),
-        constant_targets=bool(np.ptp(boxes, axis=0).max() == 0),
-        floors=floors(boxes, scenes["test"].boxes),
-        validation_floor=floors(boxes, scenes["validation"].boxes)["mean_iou"],
-        facts=describe(scenes),
-        fresh=functools.partial(strategy.composer, dataset.train.images, split="train", scene_seed=seed)
-        if getattr(strategy, "fresh", False) and hasattr(strategy, "composer")
-        else None,
-    )
 
 
 @dataclass(frozen=True)
@@ -225,39 +140,6 @@ def monitor(cfg: DictConfig) -> str:
     if cfg.loss.bbox_weight == 0:
         return "val/accuracy"
     return "val/mean_iou" if cfg.loss.classification_weight == 0 else asked
-
-
-def make(node: DictConfig, key: str, skip: tuple[str, ...] = (), **given: Any) -> Any:
-    """Call the ``_target_`` of a configuration node with its other keys and what the caller gives.
-
-    Arguments that have a ``_target_`` themselves are made first; ``_partial_: true`` makes a function that waits for
-    its further arguments, instead of calling it.
-
-    Raises:
-        UserError: the target does not take these arguments, or fails with them.
-    """
-    container = OmegaConf.to_container(node, resolve=True)
-    assert isinstance(container, dict)
-    return _made({str(name): value for name, value in container.items() if name not in skip}, key, given)
-
-
-def _made(node: dict[str, Any], key: str, given: dict[str, Any]) -> Any:
-    target = resolve(str(node["_target_"]), f"{key}._target_")
-    arguments = {name: value for name, value in node.items() if name not in ("_target_", "_partial_")}
-    for name, value in arguments.items():
-        if isinstance(value, dict) and "_target_" in value:
-            arguments[name] = _made(value, f"{key}.{name}", {})
-    if node.get("_partial_"):
-        return functools.partial(target, **given, **arguments)
-    called = getattr(target, "__name__", target)
-    try:
-        return target(**given, **arguments)
-    except UserError:
-        raise
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{key}: {called} refuses its arguments ({first_line(error)}).") from error
-    except Exception as error:  # of the user's own code, which may raise anything
-        raise UserError(f"{key}: {called} failed with {type(error).__name__} ({first_line(error)}).") from error
 
 
 def model_builder(cfg: DictConfig, problem: Problem) -> Callable[[], Any]:

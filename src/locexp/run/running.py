@@ -16,7 +16,8 @@ from locexp.run import report
 from locexp.run.link import SweepLink
 from locexp.run.logs import RunLog
 from locexp.run.opening import open_record
-from locexp.run.prepare import Prepared, Problem, prepare
+from locexp.run.prepare import Prepared, prepare
+from locexp.run.problem import Problem
 from locexp.run.resume import ENDED_EARLY, identity, resume_command
 from locexp.run.saving import MODEL, save, save_checked
 from locexp.run.screen import Screen, final_table
@@ -114,6 +115,16 @@ class Run:
             f"  mean IoU {metrics['val/mean_iou']:.4f}  loc_acc_50 {metrics['val/loc_acc_50']:.4f}"
         )
 
+    @property
+    def failure(self) -> Exception | None:
+        """What keeps the run from being reported: its training failed, or something between two epochs."""
+        member = self.prepared.member
+        if self.problem is not None or member.failure is None:
+            return self.problem
+        error = RunFailedError(member.failure)
+        error.__cause__ = member.cause
+        return error
+
     def restart(self) -> None:
         """Forget what was trained, and be as before the first epoch."""
         write_history(self.directory, [])
@@ -129,10 +140,9 @@ class Run:
         """
         prepared, problem, member = self.prepared, self.prepared.problem, self.prepared.member
         directory, record = self.directory, self.record
-        if self.problem is not None:
-            raise self.problem
-        if member.failure is not None:
-            raise RunFailedError(member.failure) from member.cause
+        failure = self.failure
+        if failure is not None:
+            raise failure
         self.check()
         images, labels, boxes = problem.arrays("test")
         self.screen.progress("evaluating and drawing")

@@ -88,25 +88,31 @@ def _specs(data: Sequence[tf.Tensor]) -> list[tf.TensorSpec]:
     return [tf.TensorSpec([None, *values.shape[1:]], values.dtype) for values in data]
 
 
-_programs: OrderedDict[tuple[Any, ...], Program] = OrderedDict()
+_programs: OrderedDict[tuple[Any, ...], Program | None] = OrderedDict()
+"""By what they serve; ``None`` where members of a kind turned out to need one each."""
 
 
 def program_of(member: Member, dtype: tf.DType, size: tuple[int, int], composer: Composer) -> Program:
     """Return the program of a member: that of an earlier one of its kind, where there was one in this process."""
-    if member.spec.kind is None:
-        return Program(member, dtype, size, composer, shared=False)
-    key = member.spec.kind, dtype, size, type(composer), *_specs(composer.data)
-    if key not in _programs:
-        try:
-            _programs[key] = Program(member, dtype, size, composer, shared=True)
-        except Exception as error:
-            reason = first_line(error)
-            logger.warning("the graph cannot be shared with members like this (%s): each has its own", reason)
-            return Program(member, dtype, size, composer, shared=False)
-    _programs.move_to_end(key)
-    while len(_programs) > KEPT:
-        _programs.popitem(last=False)
-    return _programs[key]
+    shared = None
+    if member.spec.kind is not None:
+        key = member.spec.kind, dtype, size, type(composer), *_specs(composer.data)
+        if key not in _programs:
+            _programs[key] = _shared(member, dtype, size, composer)
+        _programs.move_to_end(key)
+        while len(_programs) > KEPT:
+            _programs.popitem(last=False)
+        shared = _programs[key]
+    return shared or Program(member, dtype, size, composer, shared=False)
+
+
+def _shared(member: Member, dtype: tf.DType, size: tuple[int, int], composer: Composer) -> Program | None:
+    try:
+        return Program(member, dtype, size, composer, shared=True)
+    except Exception as error:
+        reason = first_line(error)
+        logger.warning("the graph cannot be shared with members like this (%s): each has its own", reason)
+        return None
 
 
 @contextlib.contextmanager
