@@ -1,8 +1,8 @@
 """What tracking and reporting cost in a sweep: the sweep against the same trainings with nothing kept.
 
     python benchmarks/sweep_cost.py [--jobs 10] [--repeats 3] [--words data=mnist_5k]
-    python benchmarks/sweep_cost.py --jobs 3 --words data=fashion_mnist     # 60,000 images, 5 epochs
-    python benchmarks/sweep_cost.py --jobs 8 --launcher stacked
+    python benchmarks/sweep_cost.py --jobs 8 --words data=fashion_mnist     # 60,000 images, 5 epochs
+    python benchmarks/sweep_cost.py --launcher basic
 
 Each repeat times two processes, one after the other: the command ``--multirun seed=0,1,…`` in a fresh folder, so with
 a new MLflow store, and a process that builds, trains and tests the same networks with the same functions, one by one
@@ -35,7 +35,8 @@ STAGES = {
     "checkpoints": ("locexp.run.running", "write_checkpoint"),
     "save and reload the model": ("locexp.run.running", "save_checked"),
     "tables": ("locexp.run.report", "write_tables"),
-    "pictures": ("locexp.run.report", "write_pictures"),
+    "pictures, drawn here": ("locexp.run.drawing", "write_pictures"),
+    "wait for pictures": ("locexp.run.running", "Run.complete"),
     "wait for MLflow": ("locexp.tracking.tracker", "Tracker.finish"),
     "compare, at the end": ("locexp.sweep.conduct", "compare"),
 }
@@ -65,20 +66,23 @@ def bare(words: list[str], *, stacked: bool) -> None:
         first = made[0]
         stack = Stack([one.member for one in made], *first.problem.arrays("train"), dtype=first.dtype)
         train(stack, first.schedule, first.problem.arrays("validation"))
-        for index in range(len(made)):
-            stack.evaluate(index, *first.problem.arrays("test"), first.schedule.evaluation_batch_size)
+        tested = stack.evaluations(
+            range(len(made)), *first.problem.arrays("test"), first.schedule.evaluation_batch_size
+        )
+        for evaluation in tested.values():
+            evaluation.result()
         del made, first, stack
         keras.backend.clear_session()
         gc.collect()
 
 
-def broken_down(words: list[str]) -> dict[str, float]:
+def broken_down(words: list[str], *, stacked: bool) -> dict[str, float]:
     """Run the sweep in this process and return the seconds of its stages, all runs together."""
     seconds = dict.fromkeys(STAGES, 0.0)
     from locexp.command import train_command
     from locexp.training.runtime import start_tensorflow
 
-    start_tensorflow()
+    start_tensorflow(stacked=stacked)
 
     def timed(name: str, call: Any) -> Any:
         @functools.wraps(call)
@@ -117,7 +121,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--words", nargs="*", default=["data=mnist_5k"])
-    parser.add_argument("--launcher", choices=("basic", "stacked"), default="basic")
+    parser.add_argument("--launcher", choices=("basic", "stacked"), default="stacked")
     parser.add_argument("--worker", choices=("bare", "stages"))
     arguments = parser.parse_args()
     words = words_of(arguments)
@@ -127,7 +131,7 @@ def main() -> None:
     if arguments.worker == "stages":
         with tempfile.TemporaryDirectory() as folder:
             os.chdir(folder)
-            print(json.dumps(broken_down(words)))
+            print(json.dumps(broken_down(words, stacked=arguments.launcher == "stacked")))
         return
     print(f"{common.machine()}\nsweep of {arguments.jobs} runs: {' '.join(words)}")
     options = ["--jobs", str(arguments.jobs), "--launcher", arguments.launcher, "--words", *arguments.words]

@@ -49,6 +49,19 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
+@contextlib.contextmanager
+def collected_once() -> Iterator[None]:
+    """Do something without the garbage collector, then collect what it left, and only that.
+
+    What was there before, such as all traced graphs, is not walked.
+    """
+    try:
+        with uncollected():
+            yield
+    finally:
+        gc.collect(1)
+
+
 def core_count() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

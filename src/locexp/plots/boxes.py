@@ -8,10 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from PIL import Image
 
 from locexp.boxes import to_pixels
 from locexp.metrics import Predictions
+from locexp.plots.mosaic import Mosaic
 
 TRUTH, PREDICTION = "#2ca02c", "#d62728"
 
@@ -38,7 +39,9 @@ def sample(image: np.ndarray, box: np.ndarray, digit: int) -> Figure:
     return figure
 
 
-def gallery(images: np.ndarray, predictions: Predictions, chosen: np.ndarray, title: str, columns: int = 6) -> Figure:
+def gallery(
+    images: np.ndarray, predictions: Predictions, chosen: np.ndarray, title: str, columns: int = 6
+) -> Image.Image:
     """Return a page of examples with truth and prediction, captioned ``true → predicted p, IoU``.
 
     Args:
@@ -46,50 +49,16 @@ def gallery(images: np.ndarray, predictions: Predictions, chosen: np.ndarray, ti
         predictions: of the same n examples.
         chosen: indices to show, at least one.
         title: of the page.
+        columns: at most so many in a row.
     """
-    columns = min(columns, len(chosen))
-    rows = -(-len(chosen) // columns)
-    truth = to_pixels(predictions.truth, *predictions.canvas)
-    boxes = to_pixels(predictions.boxes, *predictions.canvas)
-    classes, confidence, iou = predictions.classes, predictions.confidence, predictions.iou
-    height, width = images.shape[1:]
-    # All examples are one image in one axes (an axes each takes ten times as long to draw); units are its pixels.
-    step_x, step_y = width + round(0.12 * width), height + round(0.30 * width)
-    mosaic = np.full((rows * step_y, columns * step_x), 255, np.uint8)
-    corners = [(place % columns * step_x, place // columns * step_y) for place in range(len(chosen))]
-    inches = 1.75 / step_x
-    size = (inches * columns * step_x, inches * rows * step_y + 0.75)
-    figure = Figure(figsize=size)
-    axes = figure.add_axes((0, 0.35 / size[1], 1, (size[1] - 0.75) / size[1]))
-    axes.set_axis_off()
-    for (left, top), index in zip(corners, chosen, strict=True):
-        mosaic[top : top + height, left : left + width] = images[index]
-        right = classes[index] == predictions.labels[index]
-        axes.text(
-            left + width / 2,
-            top - 0.02 * width,
-            f"{predictions.labels[index]} → {classes[index]}  p {confidence[index]:.2f}\nIoU {iou[index]:.2f}",
-            ha="center",
-            va="bottom",
-            fontsize=8,
-            color="black" if right else PREDICTION,
-        )
-    extent = (0, columns * step_x, rows * step_y, 0)
-    axes.imshow(mosaic, cmap="gray", vmin=0, vmax=255, interpolation="nearest", extent=extent)
-    offsets = np.tile(np.array(corners, float), 2)
-    outline(axes, truth[chosen] + offsets, TRUTH, "--")
-    outline(axes, boxes[chosen] + offsets, PREDICTION, "-")
-    axes.set_xlim(-0.06 * width, columns * step_x - 0.06 * width)
-    axes.set_ylim(rows * step_y - 0.28 * width, -0.28 * width)
-    figure.suptitle(title, fontsize=10, y=1 - 0.1 / size[1], va="top")
-    figure.legend(
-        handles=[
-            Line2D([], [], color=TRUTH, linestyle="--", label="truth"),
-            Line2D([], [], color=PREDICTION, label="prediction"),
-        ],
-        loc="lower center",
-        ncols=2,
-        fontsize=8,
-        frameon=False,
-    )
-    return figure
+    legend = [("truth", TRUTH, True), ("prediction", PREDICTION, False)]
+    mosaic = Mosaic(images[chosen], title, columns=columns, caption_lines=2, legend=legend)
+    truth = to_pixels(predictions.truth[chosen], *predictions.canvas)
+    boxes = to_pixels(predictions.boxes[chosen], *predictions.canvas)
+    for place, index in enumerate(chosen):
+        label, said = predictions.labels[index], predictions.classes[index]
+        text = f"{label} → {said}  p {predictions.confidence[index]:.2f}\nIoU {predictions.iou[index]:.2f}"
+        mosaic.caption(place, text, "black" if said == label else PREDICTION)
+        mosaic.outline(place, truth[place], TRUTH, dashed=True)
+        mosaic.outline(place, boxes[place], PREDICTION)
+    return mosaic.page

@@ -26,9 +26,9 @@ def learning_curves(history: list[dict[str, float]], best_epoch: int, floor: flo
     """
     # Fixed margins: a layout that is worked out draws everything twice.
     figure = Figure(figsize=(11, 6))
-    figure.subplots_adjust(left=0.05, right=0.99, bottom=0.08, top=0.89, wspace=0.16, hspace=0.36)
+    figure.subplots_adjust(left=0.05, right=0.99, bottom=0.08, top=0.89, wspace=0.16, hspace=0.2)
     epochs = [row["epoch"] for row in history]
-    for axes, (name, title) in zip(figure.subplots(2, 3).ravel(), PANELS, strict=True):
+    for axes, (name, title) in zip(figure.subplots(2, 3, sharex=True).ravel(), PANELS, strict=True):
         for part, style in (("train", "o--"), ("val", "o-")):
             label = "train (while learning)" if part == "train" else "validation"
             axes.plot(epochs, [row[f"{part}/{name}"] for row in history], style, label=label, markersize=4)
@@ -37,9 +37,11 @@ def learning_curves(history: list[dict[str, float]], best_epoch: int, floor: flo
             axes.axhline(floor, color="black", linewidth=0.8, linestyle="-.", label="constant box (validation)")
             axes.legend(fontsize=8)
         axes.set_title(title, fontsize=10)
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.grid(alpha=0.3)
+    for axes in figure.axes[3:]:
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.grid(alpha=0.3)
     figure.suptitle(f"Learning curves (dotted: best epoch, {best_epoch})", fontsize=11)
     return figure
 

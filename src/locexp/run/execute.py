@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 
 from locexp.errors import RunFailedError, Terminated, first_line
+from locexp.metrics import Predictions
+from locexp.process import collected_once
 from locexp.record import RunRecord
+from locexp.run.drawing import Draw, draw_here
 from locexp.run.link import SweepLink
 from locexp.run.prepare import Prepared
 from locexp.run.running import Run
@@ -37,7 +41,9 @@ def execute(
     run = Run(prepared, directory, overrides, screen, link)
     run.open()
     try:
-        run.report(_train([run]), 0)
+        stack = _train([run])
+        _report(run, _evaluations([run], stack).get(0), draw_here)
+        run.complete()
     except BaseException as error:
         run.close(error)
         raise
@@ -46,7 +52,7 @@ def execute(
     return run.record
 
 
-def execute_together(runs: Sequence[Run], say: Callable[[str], None]) -> None:
+def execute_together(runs: Sequence[Run], say: Callable[[str], None], draw: Draw = draw_here) -> None:
     """Train runs of one data set side by side; how each ended is in its record.
 
     Where they cannot be trained together, they are trained one by one.
@@ -54,12 +60,13 @@ def execute_together(runs: Sequence[Run], say: Callable[[str], None]) -> None:
     Args:
         runs: not opened yet; equal in data, boxes and schedule.
         say: is told what did not go as planned.
+        draw: draws the pictures of a run.
 
     Raises:
         KeyboardInterrupt, Terminated: after every run that had not ended has been closed as KILLED.
     """
     try:
-        opened = [run for run in runs if _opened(run)]
+        opened = [run for run in runs if _opened(run, len(runs))]
         try:
             stack = _train(opened) if opened else None
         except Exception as error:
@@ -70,15 +77,19 @@ def execute_together(runs: Sequence[Run], say: Callable[[str], None]) -> None:
             left = [run for run in opened if run.is_open]
             say(f"{len(left)} jobs cannot be trained together ({first_line(error)}): they are trained one by one")
             for run in left:
-                _alone(run)
+                _alone(run, draw)
             return
-        for index, run in enumerate(opened):
-            if run.is_open:
-                assert stack is not None
-                _report(run, stack, index)
+        if stack is not None:
+            evaluations = _evaluations(opened, stack)
+            for index, run in enumerate(opened):
+                _reported(run, evaluations.get(index), draw)
+            for run in opened:  # while pictures are drawn, others are logged
+                _complete(run)
     except (KeyboardInterrupt, Terminated) as stopped:
         for run in runs:
-            if run.is_open:
+            if run.is_reported:
+                _complete(run)
+            elif run.is_open:
                 _close(run, stopped)
         raise
 
@@ -122,17 +133,17 @@ class _Watch(Observer):
                 _close(run, run.failure)
 
 
-def _opened(run: Run) -> bool:
+def _opened(run: Run, beside: int) -> bool:
     with run.log.current():
         try:
-            run.open()
+            run.open(beside)
         except Exception:  # a full disk: whoever launched the run sees that it has left no record
             logger.exception("the run could not be opened")
             return False
     return True
 
 
-def _alone(run: Run) -> None:
+def _alone(run: Run, draw: Draw) -> None:
     with run.log.current():
         try:
             run.restart()
@@ -140,17 +151,42 @@ def _alone(run: Run) -> None:
         except Exception as error:
             _close(run, error)
             return
-    _report(run, stack, 0)
+    _reported(run, _evaluations([run], stack).get(0), draw)
+    _complete(run)
 
 
-def _report(run: Run, stack: Stack, index: int) -> None:
-    with run.log.current():
-        try:
-            run.report(stack, index)
-        except Exception as error:
-            _close(run, error)
-            return
-    _close(run, None)
+def _evaluations(runs: Sequence[Run], stack: Stack) -> dict[int, Future[Predictions]]:
+    """Begin to evaluate on the test part the runs that can be reported; by their indices."""
+    problem, size = runs[0].prepared.problem, runs[0].prepared.schedule.evaluation_batch_size
+    chosen = [index for index, run in enumerate(runs) if run.is_open and run.failure is None]
+    return stack.evaluations(chosen, *problem.arrays("test"), size)
+
+
+def _report(run: Run, evaluation: Future[Predictions] | None, draw: Draw) -> None:
+    if run.failure is not None:
+        raise run.failure
+    assert evaluation is not None
+    run.report(evaluation, draw)
+
+
+def _reported(run: Run, evaluation: Future[Predictions] | None, draw: Draw) -> None:
+    if run.is_open:
+        with collected_once(), run.log.current():
+            try:
+                _report(run, evaluation, draw)
+            except Exception as error:
+                _close(run, error)
+
+
+def _complete(run: Run) -> None:
+    if run.is_open:
+        with collected_once(), run.log.current():
+            try:
+                run.complete()
+            except Exception as error:
+                _close(run, error)
+            else:
+                _close(run, None)
 
 
 def _close(run: Run, error: BaseException | None) -> None:

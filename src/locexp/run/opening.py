@@ -98,5 +98,5 @@ def record_failure(
     record.error = str(error).strip() or type(error).__name__
     record.tags["error"] = record.error[:500]
     record.write(directory)
-    record.logged = Tracker(location, directory, record, system_metrics=False).finish(None)
+    record.logged = Tracker(location, directory, record, sampling_seconds=None).finish(None)
     record.write(directory)

@@ -78,17 +78,17 @@ def write_pictures(
     directory.mkdir(exist_ok=True)
     missing = []
     first = to_pixels(test.boxes[:1], *test.canvas)[0]
-    figures = {"sample": boxes.sample(images[0], first, int(test.classes[0]))}
+    figures, pages = {"sample": boxes.sample(images[0], first, int(test.classes[0]))}, {}
     size = min(GALLERY_SIZE, len(images))
     chosen = np.sort(np.random.default_rng(GALLERY_SEED).choice(len(images), size, replace=False))
-    figures["gallery_random"] = boxes.gallery(images, test, chosen, f"{size} random test images")
+    pages["gallery_random"] = boxes.gallery(images, test, chosen, f"{size} random test images")
     worst = np.argsort(test.iou, kind="stable")[:size]
-    figures["gallery_worst_iou"] = boxes.gallery(images, test, worst, f"The {size} test images with the lowest IoU")
+    pages["gallery_worst_iou"] = boxes.gallery(images, test, worst, f"The {size} test images with the lowest IoU")
     wrong = np.flatnonzero(~test.correct)
     if len(wrong):
         wrong = wrong[np.argsort(-test.confidence[wrong], kind="stable")][:size]
         title = f"The {len(wrong)} most confident mistakes on the test images"
-        figures["gallery_confident_mistakes"] = boxes.gallery(images, test, wrong, title)
+        pages["gallery_confident_mistakes"] = boxes.gallery(images, test, wrong, title)
     else:
         missing.append("There is no gallery of confident mistakes: every test image was named right.")
     figures["learning_curves"] = curves.learning_curves(history, best, floor)
@@ -99,6 +99,8 @@ def write_pictures(
         figures["weighting"] = weighting
     for name, figure in figures.items():
         figure.savefig(directory / f"{name}.png", dpi=120, pil_kwargs={"compress_level": 1})
+    for name, page in pages.items():
+        page.save(directory / f"{name}.png", compress_level=1)
     return missing
 
 

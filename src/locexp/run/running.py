@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
 
 from omegaconf import OmegaConf
 
 from locexp.bbox.describe import against_clean
 from locexp.errors import RunFailedError, Terminated
+from locexp.metrics import Predictions
 from locexp.record import RunRecord, append_history, write_history
 from locexp.run import report
+from locexp.run.drawing import Draw
 from locexp.run.link import SweepLink
 from locexp.run.logs import RunLog
 from locexp.run.opening import open_record
@@ -25,7 +28,6 @@ from locexp.run.stopped import CONFIG
 from locexp.tracking.location import Location, location_of, run_link, ui_command
 from locexp.tracking.tracker import Tracker
 from locexp.training.checkpoint import CHECKPOINT, write_checkpoint
-from locexp.training.stack import Stack
 
 logger = logging.getLogger(__name__)
 
@@ -59,12 +61,18 @@ class Run:
         self.log = log or RunLog(None)
         self.problem: Exception | None = None
         self.is_open = False
+        self._model: object | None = None
+        self._pictures: Future[list[str]] | None = None
         self._overrides, self._link = list(overrides), link
         self._location = location_of(prepared.cfg.tracking)
         self._identity = identity(prepared.cfg) if prepared.cfg.trainer.checkpoint else None
 
-    def open(self) -> None:
-        """Write the first record, say what is about to be trained, and open the run in the store."""
+    def open(self, beside: int = 1) -> None:
+        """Write the first record, say what is about to be trained, and open the run in the store.
+
+        Args:
+            beside: how many runs train side by side in this process, this one included.
+        """
         cfg, resumed, directory = self.prepared.cfg, self.prepared.resumed, self.directory
         if resumed is None:
             self.record = open_record(
@@ -84,11 +92,11 @@ class Run:
             self._location,
             directory,
             self.record,
-            system_metrics=bool(cfg.tracking.system_metrics),
+            # A sample is 25 ms of work for MLflow: the process takes one a second, whatever it trains.
+            sampling_seconds=beside if cfg.tracking.system_metrics else None,
             earlier=resumed.history if resumed else (),
             must_open=self._link is None,
         )
-        self._model: object | None = None
         self.is_open = True
 
     def check(self) -> None:
@@ -132,21 +140,22 @@ class Run:
         self.prepared = prepare(self.prepared.cfg)
         self.problem = None
 
-    def report(self, stack: Stack, index: int) -> None:
-        """Evaluate a trained member, the one with this index in the stack; save it, and write tables and pictures.
+    def report(self, evaluation: Future[Predictions], draw: Draw) -> None:
+        """Save a trained member, write tables, and begin to draw pictures, which :meth:`close` waits for.
+
+        Args:
+            evaluation: of the member on the test part.
+            draw: draws the pictures.
 
         Raises:
-            RunFailedError: training failed.
+            RunFailedError: the store of a run by itself could not even be opened.
         """
         prepared, problem, member = self.prepared, self.prepared.problem, self.prepared.member
         directory, record = self.directory, self.record
-        failure = self.failure
-        if failure is not None:
-            raise failure
         self.check()
-        images, labels, boxes = problem.arrays("test")
+        images = problem.arrays("test")[0]
         self.screen.progress("evaluating and drawing")
-        test = stack.evaluate(index, images, labels, boxes, prepared.schedule.evaluation_batch_size)
+        test = evaluation.result()
         best = member.best_epoch
         assert best is not None
         kept = best if prepared.schedule.keep == "best" else len(member.history)
@@ -158,12 +167,22 @@ class Run:
             save_checked(member.model, directory / h5, images)
         report.write_tables(directory / "tables", test)
         floor = problem.validation_floor
-        record.notes += report.write_pictures(directory / "pictures", images, test, member.history, best, floor)
+        self._pictures = draw(directory / "pictures", images, test, member.history, best, floor)
         self.screen.line()
         for line in final_table(record):
             self.screen.line(line)
         self.screen.line(f"\nPredicted digit: {int(test.classes[0])}")
         self._model = model
+
+    @property
+    def is_reported(self) -> bool:
+        """Whether nothing is left to do but to wait for the pictures, and to close the run."""
+        return self._model is not None
+
+    def complete(self) -> None:
+        """Wait for the pictures; raises what they failed with."""
+        assert self._pictures is not None
+        self.record.notes += self._pictures.result()
 
     def close(self, error: BaseException | None) -> None:
         """End the run: FINISHED without an error, KILLED by Ctrl-C or SIGTERM, else FAILED with the error's words."""

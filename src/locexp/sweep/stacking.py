@@ -20,6 +20,7 @@ from hydra.core.utils import JobReturn, JobStatus, configure_log, env_override, 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from locexp.run.compose import key_of
+from locexp.run.drawing import Draw, Drawer
 from locexp.run.job import forget
 from locexp.run.link import SweepLink
 from locexp.run.logs import RunLog
@@ -76,11 +77,11 @@ def launch(launcher: StackedLauncher, overrides: Sequence[Sequence[str]], first:
     hydra = launcher.config.hydra
     configure_log(_without_files(hydra.job_logging), hydra.verbose)
     try:
-        with Path(os.devnull).open("w") as nowhere:
+        with Path(os.devnull).open("w") as nowhere, Drawer() as drawer:
             for group in groups.values():
                 waiting = list(group)
                 while waiting:
-                    waiting = waiting[_run_stack(launcher, waiting, Screen(nowhere)) :]
+                    waiting = waiting[_run_stack(launcher, waiting, Screen(nowhere), drawer.draw) :]
     finally:
         configure_log(hydra.hydra_logging, hydra.verbose)
     return [job.returned for job in jobs]
@@ -110,7 +111,7 @@ def _composed(launcher: StackedLauncher, overrides: Sequence[Sequence[str]], fir
     return jobs
 
 
-def _run_stack(launcher: StackedLauncher, waiting: Sequence[StackedJob], screen: Screen) -> int:
+def _run_stack(launcher: StackedLauncher, waiting: Sequence[StackedJob], screen: Screen, draw: Draw) -> int:
     """Run as many of these jobs, from the first, as fit a stack; returns how many have been."""
     taken: list[StackedJob] = []
     runs: list[Run] = []
@@ -132,7 +133,7 @@ def _run_stack(launcher: StackedLauncher, waiting: Sequence[StackedJob], screen:
             from locexp.run.execute import execute_together
 
             with env_override(taken[0].cfg.hydra.job.env_set):
-                execute_together(runs, planned().say)
+                execute_together(runs, planned().say, draw)
     finally:
         for job in taken:
             job.returned.status = JobStatus.COMPLETED

@@ -26,7 +26,6 @@ from locexp.tracking.location import Location
 
 MODEL = "model"
 PARAMS_PER_CALL = 100
-SAMPLING_SECONDS = 1
 SIGNIFICANT_DIGEST = 36
 """MLflow keeps at most this many characters of a data set's digest; the whole one is a tag and in its profile."""
 
@@ -88,12 +87,12 @@ class Session:
                 return str(run.info.run_id)
         return None
 
-    def start(self, record: RunRecord, *, system_metrics: bool = False, active: bool = True) -> None:
+    def start(self, record: RunRecord, *, sampling_seconds: int | None = None, active: bool = True) -> None:
         """Create the run of a record, or take it up again if the store has it; log parameters, tags and data set.
 
         Args:
             record: of the run; its ``dataset`` may be empty.
-            system_metrics: whether CPU and memory use are sampled.
+            sampling_seconds: between samples of CPU and memory use; ``None`` takes none.
             active: make it this thread's active run, as logging a model and sampling need; a parent run is not.
         """
         known = None
@@ -116,9 +115,9 @@ class Session:
             self.client.log_inputs(self.run_id, [_dataset(record)])
         self._active = active
         if active:
-            if system_metrics:
-                mlflow.set_system_metrics_sampling_interval(SAMPLING_SECONDS)
-            mlflow.start_run(run_id=self.run_id, log_system_metrics=system_metrics)
+            if sampling_seconds is not None:
+                mlflow.set_system_metrics_sampling_interval(sampling_seconds)
+            mlflow.start_run(run_id=self.run_id, log_system_metrics=sampling_seconds is not None)
         else:
             self.client.update_run(self.run_id, status="RUNNING")
 

@@ -36,7 +36,7 @@ class Tracker:
         location: of the store.
         directory: of the run.
         record: of the run; gets its ``run_id`` and ``experiment_id``.
-        system_metrics: whether CPU and memory use are sampled.
+        sampling_seconds: between samples of CPU and memory use; ``None`` takes none.
         earlier: the history of a run that is continued; what the store lacks of it is logged.
         must_open: the run is to end where the store cannot be opened; a job of a sweep trains on, and is logged later.
     """
@@ -47,7 +47,7 @@ class Tracker:
         directory: Path,
         record: RunRecord,
         *,
-        system_metrics: bool,
+        sampling_seconds: int | None,
         earlier: Sequence[dict[str, float]] = (),
         must_open: bool = True,
     ) -> None:
@@ -57,7 +57,7 @@ class Tracker:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="tracking")
         self._last_epoch = 0
         self.problem: Exception | None = None
-        self._submit(self._start, system_metrics, earlier)
+        self._submit(self._start, sampling_seconds, earlier)
 
     def check(self) -> None:
         """Raise if the store could not even be opened: better known in the first seconds than in the last."""
@@ -97,14 +97,14 @@ class Tracker:
         self._pool.shutdown()
         return self.problem is None
 
-    def _start(self, system_metrics: bool, earlier: Sequence[dict[str, float]]) -> None:
+    def _start(self, sampling_seconds: int | None, earlier: Sequence[dict[str, float]]) -> None:
         if not self._must_open:  # better known at once: MLflow would try again and again
             check_location(self._location)
         with importing("mlflow"):
             from locexp.tracking.session import Session
 
         session = Session(self._location)
-        session.start(self._record, system_metrics=system_metrics)
+        session.start(self._record, sampling_seconds=sampling_seconds)
         self._record.run_id, self._record.experiment_id = session.run_id, session.experiment_id
         self._record.write(self._directory)
         self._session = session
@@ -157,7 +157,7 @@ def log_directory(location: Location, directory: Path, record: RunRecord, model:
     session = Session(location)
     if record.run_id is None:
         record.run_id = session.left_behind(record)
-    session.start(record, system_metrics=False)
+    session.start(record)
     record.run_id, record.experiment_id = session.run_id, session.experiment_id
     record.write(directory)
     for row in read_history(directory):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,7 @@ class Stack:
         self._data = tf.constant(labels, tf.int32), *self._composer.data
         self._programs: dict[int, Program] = {}
         self._own_loops: OrderedDict[tuple[int, ...], _Loop] = OrderedDict()
+        self._evaluators = ThreadPoolExecutor(_at_a_time(), thread_name_prefix="evaluation")
 
     @property
     def examples(self) -> int:
@@ -101,6 +103,14 @@ class Stack:
             blocks.append(program.evaluate(*batch, *state).numpy())
         return self._unpack(np.concatenate(blocks), labels)
 
+    def evaluations(
+        self, chosen: Sequence[int], images: np.ndarray, labels: np.ndarray, boxes: np.ndarray, batch_size: int
+    ) -> dict[int, Future[Predictions]]:
+        """Begin to evaluate members, as many at a time as cores allow; by index what :meth:`evaluate` gives."""
+        return {
+            index: self._evaluators.submit(self.evaluate, index, images, labels, boxes, batch_size) for index in chosen
+        }
+
     def gradient_products(self, index: int, order: np.ndarray, *, epoch: int = 0) -> np.ndarray:
         """Return a, b, c of the (statically weighted) losses' gradients in the trunk of member ``index``; no training.
 
@@ -143,6 +153,12 @@ class Stack:
             bbox_loss=rows[:, -1],
             canvas=self.canvas,
         )
+
+
+def _at_a_time() -> int:
+    """Return how many evaluations run side by side: one, where each has all cores for its operations."""
+    threads = tf.config.threading
+    return max(1, threads.get_inter_op_parallelism_threads()) if threads.get_intra_op_parallelism_threads() == 1 else 1
 
 
 def _fixed_steps(member: Member, steps: int) -> np.ndarray:

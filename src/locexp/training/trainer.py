@@ -85,15 +85,14 @@ def train(
         start = time.perf_counter()
         predictions = _train_epoch(stack, schedule, epoch, observers)
         seconds = time.perf_counter() - start
-        for index, seen in predictions.items():
+        trained = [index for index in predictions if not stack.members[index].stopped]  # the others have diverged
+        start = time.perf_counter()
+        evaluations = stack.evaluations(trained, *validation, schedule.evaluation_batch_size)
+        for index in trained:
             member = stack.members[index]
-            if member.stopped:  # it has diverged
-                continue
-            metrics = {f"train/{name}": value for name, value in summarise(seen).items()}
+            metrics = {f"train/{name}": value for name, value in summarise(predictions[index]).items()}
             metrics |= _end_weighting(stack, schedule, index, epoch, metrics)
-            start = time.perf_counter()
-            validated = stack.evaluate(index, *validation, schedule.evaluation_batch_size)
-            metrics |= {f"val/{name}": value for name, value in summarise(validated).items()}
+            metrics |= {f"val/{name}": value for name, value in summarise(evaluations[index].result()).items()}
             for part in ("train", "val"):
                 metrics[f"{part}/loss"] = weighted_total(member, metrics, part)
             metrics["time/epoch_seconds"] = seconds
