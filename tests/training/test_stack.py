@@ -48,6 +48,18 @@ def train(stack: Any, steps: int) -> list[Any]:
     return list(stack.train_steps(order))
 
 
+def test_members_evaluated_side_by_side_say_what_each_says_alone(make: Callable[..., Any]) -> None:
+    stack = make(range(4), kind="one graph for all")
+    train(stack, 2)
+    held = stack.images[:100], stack.labels[:100], stack.boxes[:100]
+    evaluations = stack.evaluations([3, 1, 0], *held, 32)
+    assert set(evaluations) == {0, 1, 3}
+    for index, evaluation in evaluations.items():
+        expected = stack.members[index].model(held[0][..., None].astype(np.float32) / 255, training=False)
+        np.testing.assert_allclose(evaluation.result(60).probabilities, expected["classification"], atol=1e-5)
+        np.testing.assert_allclose(evaluation.result().boxes, expected["bbox"], atol=1e-5)
+
+
 @pytest.mark.parametrize("kind", [None, "one graph for all"])
 def test_eight_side_by_side_are_eight_one_by_one(make: Callable[..., Any], kind: str | None) -> None:
     together = make(range(8), kind=kind)

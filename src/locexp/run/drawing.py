@@ -64,6 +64,11 @@ class Drawer:
         if self._process is not None:
             self._process.communicate()
 
+    @property
+    def pid(self) -> int | None:
+        """Of the process that draws; ``None`` where this one does."""
+        return self._process.pid if self._process is not None else None
+
     def draw(
         self,
         directory: Path,
