@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 
 import numpy as np
 import pytest
@@ -118,3 +119,7 @@ def test_confusion_and_per_class_tables() -> None:
     for name in ("accuracy", "mean_iou", "loc_acc_50", "center_error_px"):
         assert sum(row["count"] * row[name] for row in rows) / 60 == pytest.approx(total[name])
     assert [row["class"] for row in rows] == [0, 1, 2, 3]
+    ious = [iou for iou, label in zip(predictions.iou.tolist(), predictions.labels, strict=True) if label == 2]
+    assert rows[2]["iou_standard_error"] == pytest.approx(statistics.stdev(ious) / math.sqrt(len(ious)))
+    (single,) = metrics.per_class(random_predictions(7, count=1))
+    assert single["iou_standard_error"] is None

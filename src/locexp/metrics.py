@@ -95,16 +95,20 @@ def metric_names() -> tuple[str, ...]:
     return tuple(summarise(Predictions(np.ones((1, 2)), box, one, box, one, one, (1, 1))))
 
 
-def four_way(predictions: Predictions) -> dict[str, float]:
-    """Return the shares of examples with both, only the class, only the box (IoU >= .5), or neither right."""
+def quadrants(predictions: Predictions) -> dict[str, np.ndarray]:
+    """Return which examples have both, only the class, only the box (IoU >= .5), or neither right: bool (n,) each."""
     correct, boxed = predictions.correct, predictions.iou >= 0.5
-    shares = {
+    return {
         "both_right": correct & boxed,
         "class_only": correct & ~boxed,
         "box_only": ~correct & boxed,
         "neither": ~correct & ~boxed,
     }
-    return {name: float(np.mean(values)) for name, values in shares.items()}
+
+
+def four_way(predictions: Predictions) -> dict[str, float]:
+    """Return the share of examples in each of the :func:`quadrants`."""
+    return {name: float(np.mean(members)) for name, members in quadrants(predictions).items()}
 
 
 def constant_box(train_boxes: np.ndarray) -> np.ndarray:
@@ -145,9 +149,11 @@ def confusion_matrix(predictions: Predictions) -> np.ndarray:
     return np.bincount(flat, minlength=classes * classes).reshape(classes, classes)
 
 
-def per_class(predictions: Predictions) -> list[dict[str, float]]:
-    """Return one row a class that occurs: class, count, accuracy, mean_iou, loc_acc_50, center_error_px."""
-    rows = []
+def per_class(predictions: Predictions) -> list[dict[str, float | None]]:
+    """Return one row a class that occurs: class, count, accuracy, mean_iou and its standard error (``None`` of one
+    example), loc_acc_50, center_error_px.
+    """
+    rows: list[dict[str, float | None]] = []
     for label in np.unique(predictions.labels):
         members = predictions.labels == label
         correct, iou = predictions.correct[members], predictions.iou[members]
@@ -157,6 +163,7 @@ def per_class(predictions: Predictions) -> list[dict[str, float]]:
                 "count": int(members.sum()),
                 "accuracy": float(correct.mean()),
                 "mean_iou": float(iou.mean()),
+                "iou_standard_error": float(iou.std(ddof=1) / np.sqrt(len(iou))) if len(iou) > 1 else None,
                 "loc_acc_50": float((correct & (iou >= 0.5)).mean()),
                 "center_error_px": float(predictions.center_error_px[members].mean()),
             }

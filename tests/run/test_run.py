@@ -137,14 +137,38 @@ def test_predictions_on_file_give_the_logged_metrics(finished: Finished) -> None
     assert np.trace(matrix) == right.sum()
 
 
+def test_calibration_and_groups_on_file_give_the_logged_metrics(finished: Finished) -> None:
+    tables = finished.directory / "tables"
+    examples = rows(tables / "predictions.csv")
+    confidence = np.array([float(row["confidence"]) for row in examples])
+    right = np.array([row["label"] == row["predicted"] for row in examples])
+    bins = np.minimum((confidence * 15).astype(int), 14)
+    gaps = [abs(np.sum(confidence[bins == place]) - np.sum(right[bins == place])) for place in range(15)]
+    metrics = finished.record["metrics"]
+    assert metrics["test/ece"] == pytest.approx(sum(gaps) / 500, abs=1e-5)
+    assert 0 < metrics["test/ece_if_calibrated"] < 0.1
+    assert metrics["test/d_ece_50_coverage"] <= 1
+    diagrams = rows(tables / "reliability.csv")
+    for event in ("accuracy", "loc_acc_50", "loc_acc_75"):
+        mine = [row for row in diagrams if row["event"] == event]
+        happened = sum(int(row["count"]) * float(row["share"]) for row in mine)
+        assert happened / 500 == pytest.approx(metrics[f"test/{event}"], abs=1e-5)
+    for name in ("iou_by_size", "iou_by_position"):
+        groups = [row for row in rows(tables / f"{name}.csv") if row["count"] != "0"]
+        total = sum(int(row["count"]) * float(row["mean_iou"]) for row in groups)
+        assert sum(int(row["count"]) for row in groups) == 500
+        assert total / 500 == pytest.approx(metrics["test/mean_iou"], abs=1e-5)
+
+
 def test_pictures_are_there_and_not_blank(finished: Finished) -> None:
     names = {path.name for path in (finished.directory / "pictures").iterdir()}
     assert names == {
         "scenes.png",
         "sample.png",
         "gallery_random.png",
-        "gallery_worst_iou.png",
-        "gallery_confident_mistakes.png",
+        "worst_cases.png",
+        "iou_groups.png",
+        "reliability.png",
         "learning_curves.png",
         "confusion_matrix.png",
     }
@@ -294,6 +318,8 @@ def test_the_seed_experiment_does_what_the_classic_script_does(
     assert record["tags"]["validation_is_test"] == "true"
     assert record["metrics"]["kept/epoch"] == 2
     assert "skill/mean_iou" not in record["metrics"]
+    assert any("all true boxes of the test images are the same" in note for note in record["notes"])
+    assert not (directory / "pictures" / "iou_groups.png").exists()
     assert (directory / "multi_output_mnist_model.h5").is_file()
     first = rows(directory / "tables" / "predictions.csv")[0]
     assert [float(first[f"true_{side}"]) for side in ("x1", "y1", "x2", "y2")] == pytest.approx([6, 6, 22, 22])

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from locexp import calibration
 from locexp import metrics as measure
 from locexp.bbox.scenes import Scenes
 from locexp.boxes import to_pixels
 from locexp.metrics import Predictions
+from locexp.run import failure
 
 GALLERY_SIZE = 24
 SCENES_SHOWN = 12
@@ -36,7 +38,8 @@ def final_metrics(
         ``floor/…``, ``skill/mean_iou`` (absent where the floor is 1), ``epochs``, ``time/training_seconds``, and
         ``mean_weights/classification`` and ``mean_weights/bbox``: the effective weights over the whole run.
     """
-    values = {f"test/{name}": value for name, value in (measure.summarise(test) | measure.four_way(test)).items()}
+    measured = measure.summarise(test) | measure.four_way(test) | calibration.summarise(test)
+    values = {f"test/{name}": value for name, value in measured.items()}
     for part, epoch in (("best", best), ("kept", kept)):
         values |= {f"{part}/{name}": history[epoch - 1][f"val/{name}"] for name in measure.HEADLINES}
     values |= {f"floor/{name}": value for name, value in floors.items()}
@@ -51,12 +54,16 @@ def final_metrics(
 
 
 def write_tables(directory: Path, test: Predictions) -> None:
-    """Write predictions.csv, per_class.csv, four_way.csv and confusion_matrix.csv to ``directory``."""
+    """Write predictions.csv, per_class.csv, four_way.csv, confusion_matrix.csv and those of
+    :func:`locexp.run.failure.tables` to ``directory``.
+    """
     directory.mkdir(exist_ok=True)
     _write_predictions(directory / "predictions.csv", test)
     _write_table(directory / "per_class.csv", measure.per_class(test))
     _write_table(directory / "four_way.csv", [measure.four_way(test)])
     np.savetxt(directory / "confusion_matrix.csv", measure.confusion_matrix(test), fmt="%d", delimiter=",")
+    for name, rows in failure.tables(test).items():
+        _write_table(directory / f"{name}.csv", rows)
 
 
 def write_pictures(
@@ -76,21 +83,13 @@ def write_pictures(
     from locexp.plots import boxes, curves
 
     directory.mkdir(exist_ok=True)
-    missing = []
     first = to_pixels(test.boxes[:1], *test.canvas)[0]
-    figures, pages = {"sample": boxes.sample(images[0], first, int(test.classes[0]))}, {}
+    figures = {"sample": boxes.sample(images[0], first, int(test.classes[0]))}
     size = min(GALLERY_SIZE, len(images))
     chosen = np.sort(np.random.default_rng(GALLERY_SEED).choice(len(images), size, replace=False))
-    pages["gallery_random"] = boxes.gallery(images, test, chosen, f"{size} random test images")
-    worst = np.argsort(test.iou, kind="stable")[:size]
-    pages["gallery_worst_iou"] = boxes.gallery(images, test, worst, f"The {size} test images with the lowest IoU")
-    wrong = np.flatnonzero(~test.correct)
-    if len(wrong):
-        wrong = wrong[np.argsort(-test.confidence[wrong], kind="stable")][:size]
-        title = f"The {len(wrong)} most confident mistakes on the test images"
-        pages["gallery_confident_mistakes"] = boxes.gallery(images, test, wrong, title)
-    else:
-        missing.append("There is no gallery of confident mistakes: every test image was named right.")
+    gallery = boxes.gallery(images, test, chosen, f"{size} random test images")
+    failures, missing = failure.figures(images, test)
+    figures |= failures
     figures["learning_curves"] = curves.learning_curves(history, best, floor)
     title = f"Confusion on {len(images):,} test images"
     figures["confusion_matrix"] = curves.confusion(measure.confusion_matrix(test), title)
@@ -99,8 +98,7 @@ def write_pictures(
         figures["weighting"] = weighting
     for name, figure in figures.items():
         figure.savefig(directory / f"{name}.png", dpi=120, pil_kwargs={"compress_level": 1})
-    for name, page in pages.items():
-        page.save(directory / f"{name}.png", compress_level=1)
+    gallery.save(directory / "gallery_random.png", compress_level=1)
     return missing
 
 
@@ -140,10 +138,10 @@ def _write_predictions(path: Path, predictions: Predictions) -> None:
             writer.writerow([index, label, said, *(f"{value:.6g}" for value in values)])
 
 
-def _write_table(path: Path, rows: list[dict[str, float]]) -> None:
-    """Write rows of equal keys as CSV."""
+def _write_table(path: Path, rows: failure.Table) -> None:
+    """Write rows of equal keys as CSV; ``None`` becomes an empty cell."""
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         for row in rows:
-            writer.writerow({name: value if isinstance(value, int) else f"{value:.6g}" for name, value in row.items()})
+            writer.writerow({key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()})
