@@ -15,7 +15,7 @@ def convolution(
     normalization: str = "none",
     activation: str | None = "relu",
 ) -> Any:
-    """Convolve with zero padding, normalize if asked, then activate: (n, h, w, c) to (n, h/strides, w/strides, filters).
+    """Convolve with zero padding, normalize if asked, activate: (n, h, w, c) to (n, h/strides, w/strides, filters).
 
     Args:
         features: feature maps.
@@ -100,7 +100,7 @@ def dense(features: Any, units: int, prefix: str, dropout: float) -> Any:
     """Apply a dense layer with relu, then dropout where the rate is not 0: (n, units)."""
     import keras
 
-    features = keras.layers.Dense(
-        units, activation="relu", kernel_initializer="he_normal", name=f"{prefix}dense"
-    )(features)
+    features = keras.layers.Dense(units, activation="relu", kernel_initializer="he_normal", name=f"{prefix}dense")(
+        features
+    )
     return keras.layers.Dropout(dropout, name=f"{prefix}dropout")(features) if dropout else features

@@ -51,9 +51,7 @@ def build(
     check_ranges(filters, squeeze, dense_units, normalization, dropout, coordinates, bbox_head, shared)
     image = keras.Input(input_shape, name="image")
     stages = pooled_convolutions(image, filters, normalization=normalization, coordinates=coordinates)
-    stages.append(
-        lambda features, prefix: flat_dense(features, dense_units, prefix, squeeze=squeeze, dropout=dropout)
-    )
+    stages.append(lambda features, prefix: flat_dense(features, dense_units, prefix, squeeze=squeeze, dropout=dropout))
     first, second = branches(image, stages, shared)
     return keras.Model(image, heads(first[-1], num_classes, bbox_head, bbox_features=second[-1]), name="cnn_small")
 

@@ -32,8 +32,8 @@ def costs(model: Any) -> Costs:
 
     Counted are the multiplications and additions, two operations a pair, of convolutions of every kind, dense and
     einsum layers, wherever they are applied, in nested models as well. Biases, activations, normalization, pooling and
-    additions of maps are not counted: they are a few per cent. A training step costs about three times as much an image:
-    forward, and two products of that size backward.
+    additions of maps are not counted: they are a few per cent. A training step costs about three times as much an
+    image: forward, and two products of that size backward.
 
     Raises:
         ValueError: the model is not functional, or does not say the size of its maps.
@@ -78,7 +78,7 @@ def _of_layer(layer: Any, given: Sequence[int | None], made: Sequence[int | None
     if isinstance(layer, keras.Model):
         return _multiplications(layer)
     if isinstance(layer, layers.EinsumDense):
-        return _of_einsum(layer.equation, given, layer.kernel.shape)
+        return _of_einsum(layer.equation, given, layer.kernel.shape, layer)
     if isinstance(layer, layers.Dense):
         return _size(made[1:], layer) * layer.kernel.shape[0]
     if isinstance(layer, (layers.SeparableConv1D, layers.SeparableConv2D)):
@@ -93,14 +93,16 @@ def _of_layer(layer: Any, given: Sequence[int | None], made: Sequence[int | None
     return 0
 
 
-def _of_einsum(equation: str, given: Sequence[int | None], kernel: Sequence[int]) -> int:
-    """Each combination of the letters' values is one multiplication; the first letter of the input is the batch."""
+def _of_einsum(equation: str, given: Sequence[int | None], kernel: Sequence[int], layer: Any) -> int:
+    """Each combination of the letters' values is one multiplication; the first dimension of the input is the batch."""
     left, right = equation.split("->")[0].split(",")
-    left = left.replace("...", "")
-    sizes = dict(zip(left[::-1], list(given)[::-1], strict=False)) | dict(zip(right, kernel, strict=True))
-    sizes.pop(left[0])
-    named = {letter: size for letter, size in sizes.items() if size is not None}
-    return math.prod(named.values())
+    letters = left.replace("...", "")
+    examples = [1, *given[1:]]
+    start = len(examples) - len(letters) if left.startswith("...") else 0
+    named = examples[start : start + len(letters)]
+    others = examples[:start] + examples[start + len(letters) :]
+    sizes = dict(zip(letters, named, strict=True)) | dict(zip(right, kernel, strict=True))
+    return _size([*sizes.values(), *others], layer)
 
 
 def _size(shape: Sequence[int | None], layer: Any) -> int:

@@ -111,4 +111,6 @@ def check_ranges(
     """Check the ranges of the keys; raises :class:`UserError`."""
     check_fcn(filters, stride, normalization, dropout, shared)
     if bins is not None and bins < 2:
-        raise UserError(f"model.bins={bins}: expected a whole number >= 2, or null for one at each border of the cells.")
+        raise UserError(
+            f"model.bins={bins}: expected a whole number >= 2, or null for one at each border of the cells."
+        )

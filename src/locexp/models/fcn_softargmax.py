@@ -32,7 +32,7 @@ def build(
     Args:
         input_shape: (height, width, channels).
         num_classes: units of the softmax head.
-        filters: of each stage, see :func:`locexp.models.encoder.encoder`; the heat maps are made of ``filters[0]`` maps.
+        filters: of each stage, see :func:`locexp.models.encoder.encoder`.
         stride: pixels a cell of the heat maps: 1, 2 or 4.
         normalization: ``batch`` or ``none``.
         dropout: rate before the softmax head, in [0, 1).
@@ -92,9 +92,7 @@ def _center_size(maps: Any, x: np.ndarray, y: np.ndarray) -> Any:
     flat = layers.Flatten(dtype=dtype)(logits)
     heat = layers.Softmax(name="bbox_heat", dtype=dtype)(flat)
     centers = np.stack([np.tile(middle(x), rows), np.repeat(middle(y), columns)], axis=1)
-    mean = layers.Dense(
-        2, use_bias=False, kernel_initializer="zeros", trainable=False, name="bbox_center", dtype=dtype
-    )
+    mean = layers.Dense(2, use_bias=False, kernel_initializer="zeros", trainable=False, name="bbox_center", dtype=dtype)
     center = fixed(mean, heat, kernel=centers)
     sizes = layers.Conv2D(2, 1, activation="sigmoid", name="bbox_sizes", dtype=dtype)(maps)
     size = layers.Dot(axes=1, name="bbox_size", dtype=dtype)(

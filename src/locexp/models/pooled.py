@@ -11,9 +11,7 @@ from locexp.models.coordinates import with_coordinates
 from locexp.models.trunk import Stage
 
 
-def pooled_convolutions(
-    image: Any, filters: Sequence[int], *, normalization: str, coordinates: str
-) -> list[Stage]:
+def pooled_convolutions(image: Any, filters: Sequence[int], *, normalization: str, coordinates: str) -> list[Stage]:
     """Return one stage for each number of filters: a 3x3 convolution with zero padding, relu, 2x2 max-pooling.
 
     Args:
