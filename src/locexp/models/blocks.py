@@ -50,16 +50,27 @@ def convolution(
 def residual(features: Any, filters: int, name: str, *, strides: int = 1, normalization: str = "none") -> Any:
     """Add two 3x3 convolutions to a shortcut, then relu (He et al. 2015, 1512.03385).
 
-    The shortcut is a 1x1 convolution where the number of filters or the size changes, else the features themselves.
+    The shortcut is the features themselves, or, where the size or the number of filters changes, their 2x2 means and a
+    1x1 convolution (He et al. 2019, 1812.01187).
+
+    Args:
+        features: feature maps.
+        filters: of both convolutions.
+        name: with which those of the layers start.
+        strides: 1, or 2 to halve the maps; odd sizes are rounded up.
+        normalization: see :func:`convolution`.
     """
     import keras
 
     made = convolution(features, filters, f"{name}a", strides=strides, normalization=normalization)
     made = convolution(made, filters, f"{name}b", normalization=normalization, activation=None)
-    if strides > 1 or features.shape[-1] != filters:
-        features = convolution(
-            features, filters, f"{name}s", size=1, strides=strides, normalization=normalization, activation=None
-        )
+    if strides > 1:
+        # Not a 1x1 convolution with strides: it would not see three pixels of four, and the gradient of its filters
+        # writes beyond its memory in TensorFlow 2.21 with oneDNN, for a batch of one image.
+        features = keras.layers.AveragePooling2D(strides, padding="same", name=f"{name}_mean")(features)
+    if features.shape[-1] != filters:
+        shortcut = f"{name}s"
+        features = convolution(features, filters, shortcut, size=1, normalization=normalization, activation=None)
     added = keras.layers.Add(name=f"{name}_add")([features, made])
     return keras.layers.Activation("relu", name=f"{name}_relu")(added)
 

@@ -22,10 +22,6 @@ class Costs:
     trainable_parameters: int
     flops_per_image: int
 
-    def metrics(self) -> dict[str, float]:
-        """Return ``model/parameters``, ``model/trainable_parameters`` and ``model/flops_per_image``."""
-        return {f"model/{name}": float(value) for name, value in vars(self).items()}
-
 
 def costs(model: Any) -> Costs:
     """Count the parameters of a functional Keras model and the operations of one image's forward pass.
@@ -39,10 +35,28 @@ def costs(model: Any) -> Costs:
         ValueError: the model is not functional, or does not say the size of its maps.
     """
     return Costs(
-        parameters=sum(math.prod(weight.shape) for weight in model.weights),
-        trainable_parameters=sum(math.prod(weight.shape) for weight in model.trainable_weights),
+        parameters=_parameters(model.weights),
+        trainable_parameters=_parameters(model.trainable_weights),
         flops_per_image=2 * _multiplications(model),
     )
+
+
+def cost_metrics(model: Any) -> dict[str, float]:
+    """Return ``model/parameters``, ``model/trainable_parameters`` and ``model/flops_per_image`` of a Keras model.
+
+    Operations are left out where they cannot be counted, as in a user's model that is not functional.
+    """
+    try:
+        return {f"model/{name}": float(value) for name, value in vars(costs(model)).items()}
+    except ValueError:
+        return {
+            "model/parameters": float(_parameters(model.weights)),
+            "model/trainable_parameters": float(_parameters(model.trainable_weights)),
+        }
+
+
+def _parameters(weights: Sequence[Any]) -> int:
+    return sum(math.prod(weight.shape) for weight in weights)
 
 
 def _multiplications(model: Any) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from locexp.errors import RunFailedError, Terminated
+from locexp.models.costs import cost_metrics
 from locexp.record import RunRecord, append_history, write_history
 from locexp.run import report
 from locexp.run.link import SweepLink
@@ -74,6 +75,7 @@ class Run:
         else:
             self.record = resumed.take_up(directory)
         self._began, self._spent = (time.time(), resumed.spent) if resumed else (self.record.start_time, 0.0)
+        self.record.metrics |= cost_metrics(self.prepared.member.model)
         self.record.write(directory)
         _introduce(self.record, self.prepared.problem, self.screen)
         self._tracker = Tracker(
