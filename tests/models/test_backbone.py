@@ -36,8 +36,6 @@ def test_images_are_scaled_as_the_architecture_wants_them(architecture: str, mon
 
     pretended.__module__ = own.__module__
     monkeypatch.setattr(keras.applications, architecture, pretended)
-    monkeypatch.setattr("locexp.models.backbone.architectures", lambda: [architecture])
-    monkeypatch.setattr("locexp.models.backbone.inspect.getmodule", lambda _: module)
     model = build((28, 28, 1), 10, architecture=architecture, weights="imagenet", enlarge=2)
     grey = np.random.default_rng(0).random((2, 28, 28, 1), np.float32)
     seen = keras.Model(model.input, model.get_layer("scaled").output)(grey)
@@ -63,7 +61,6 @@ def test_too_small_an_image_is_refused_with_what_makes_it_fit() -> None:
 
 
 def test_weights_that_cannot_be_downloaded_are_refused(offline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(offline.parent), raising=False)
-    monkeypatch.setattr("keras.src.utils.file_utils.config.keras_home", lambda: str(offline.parent), raising=False)
+    monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(offline.parent))
     with pytest.raises(UserError, match="model.weights=imagenet: the weights of MobileNetV2 cannot be had .*null"):
         tiny("backbone", weights="imagenet")
