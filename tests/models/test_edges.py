@@ -36,7 +36,8 @@ def look(model: Any, names: tuple[str, ...], batch: np.ndarray) -> list[np.ndarr
 
     random = np.random.default_rng(1)
     for weights in model.trainable_variables:
-        weights.assign(random.normal(0, 0.5, weights.shape))
+        scale = 20 if "logits" in weights.path else 0.5
+        weights.assign(random.normal(0, scale, weights.shape))
     inner = keras.Model(model.input, [model.get_layer(name).output for name in names])
     return [np.asarray(values) for values in inner(batch, training=False)]
 
@@ -55,7 +56,7 @@ def test_softargmax_of_edges(shape: tuple[int, int]) -> None:
         means.append(np.stack([along[..., 0] @ low, along[..., 1] @ high], axis=1))
     expected = sorted_box(*means)
     np.testing.assert_allclose(model(images(shape))["bbox"], expected, atol=1e-6)
-    assert np.ptp(expected, axis=0).min() > 0.05
+    assert np.ptp(expected, axis=0).min() > 0.02  # far more than the tolerance
     assert (means[0][:, 0] > means[0][:, 1]).any()  # so that the order of the edges matters
 
 

@@ -33,7 +33,7 @@ def distributions(model: Any) -> Any:
             "distributions, so they have no spread"
         )
     outputs = {"columns": model.get_layer(COLUMNS).output, "rows": model.get_layer(ROWS).output}
-    return keras.Model(model.inputs, outputs)
+    return keras.Model(model.input, outputs)
 
 
 def edge_spread(model: Any, images: np.ndarray, canvas: tuple[int, int]) -> np.ndarray:
