@@ -47,6 +47,6 @@ def test_none_changes_no_weights_of_the_others() -> None:
     for coordinates in ("none", "input"):
         keras.utils.set_random_seed(0)
         made.append(tiny("resnet", coordinates=coordinates))
-    for name in ("conv2d_2a", "dense", "classification", "bbox_low"):
+    for name in ("conv2d_2a", "vector_dense", "classification", "bbox_low"):
         first, second = (np.asarray(model.get_layer(name).kernel) for model in made)
         np.testing.assert_array_equal(first, second)

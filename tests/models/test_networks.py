@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import itertools
 import subprocess
 import sys
@@ -13,6 +15,9 @@ import pytest
 
 from locexp.boxes import inverted
 from locexp.errors import UserError
+from locexp.models import fcn_softargmax, heads
+from locexp.models.checks import NORMALIZATIONS
+from locexp.models.coordinates import COORDINATES
 from tests.models.networks import NAMES, QUICK, TINY, tiny
 
 SHAPES = [(28, 28), (64, 64), (60, 60), (28, 41), (45, 33)]
@@ -55,6 +60,30 @@ def test_any_canvas(name: str, shape: tuple[int, int]) -> None:
     said = model(images(shape))
     np.testing.assert_allclose(np.sum(said["classification"], axis=1), 1, atol=1e-5)
     assert np.isfinite(said["bbox"]).all()
+
+
+@pytest.mark.parametrize("shared", [None, 0, 1])
+@pytest.mark.parametrize("name", QUICK)
+def test_every_option_of_a_network_goes_with_every_other(name: str, shared: int | None) -> None:
+    """As in a fresh process, where Keras starts naming layers anew: no name may be used twice."""
+    import keras
+
+    from locexp.training.member import check_model
+
+    keys = set(inspect.signature(importlib.import_module(f"locexp.models.{name}").build).parameters)
+    maps = name == "fcn_softargmax"
+    options = {
+        "bbox_head": fcn_softargmax.BOX_HEADS if maps else heads.BOX_HEADS,
+        "coordinates": COORDINATES,
+        "normalization": NORMALIZATIONS,
+        "dropout": (0.0, 0.5),
+        "bins": (None, 5),
+    }
+    used = {key: values for key, values in options.items() if key in keys}
+    for values in itertools.product(*used.values()):
+        keras.utils.clear_session()
+        model = tiny(name, shared=shared, **dict(zip(used, values, strict=True)))
+        check_model(model)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -226,9 +255,6 @@ def test_bad_keys_are_refused(name: str, keys: dict[str, Any], message: str) -> 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_file_says_the_defaults_of_the_builder(name: str) -> None:
     """``model=NAME`` and the function called from Python make one network, and every key is in the file."""
-    import importlib
-    import inspect
-
     from omegaconf import OmegaConf
 
     from locexp.config import config_directory

@@ -1,4 +1,7 @@
-"""The blocks that trunks are made of: convolutions, with or without normalization and a shortcut, and dense layers."""
+"""The blocks that trunks are made of: convolutions, with or without normalization and a shortcut, and dense layers.
+
+No layer has a name that Keras gives by itself, such as ``flatten``: a second layer of that kind would be refused.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +92,7 @@ def flat_dense(features: Any, units: int, prefix: str, *, squeeze: int | None = 
 
     if squeeze is not None:
         features = convolution(features, squeeze, f"{prefix}conv2d_squeeze", size=1)
-    return dense(keras.layers.Flatten(name=f"{prefix}flatten")(features), units, prefix, dropout)
+    return dense(keras.layers.Flatten(name=f"{prefix}vector_flat")(features), units, prefix, dropout)
 
 
 def pooled_dense(features: Any, units: int, prefix: str, *, dropout: float = 0.0) -> Any:
@@ -111,7 +114,7 @@ def dense(features: Any, units: int, prefix: str, dropout: float) -> Any:
     """Apply a dense layer with relu, then dropout where the rate is not 0: (n, units)."""
     import keras
 
-    features = keras.layers.Dense(units, activation="relu", kernel_initializer="he_normal", name=f"{prefix}dense")(
-        features
-    )
-    return keras.layers.Dropout(dropout, name=f"{prefix}dropout")(features) if dropout else features
+    features = keras.layers.Dense(
+        units, activation="relu", kernel_initializer="he_normal", name=f"{prefix}vector_dense"
+    )(features)
+    return keras.layers.Dropout(dropout, name=f"{prefix}vector_dropout")(features) if dropout else features
