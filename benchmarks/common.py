@@ -26,11 +26,11 @@ def repeated_digits(count: int) -> tuple[np.ndarray, np.ndarray]:
     return images[chosen], labels[chosen]
 
 
-def classic_model() -> Any:
+def classic_model(input_shape: tuple[int, int, int] = (28, 28, 1)) -> Any:
     """Build and compile the classic network in plain Keras."""
     import keras
 
-    image = keras.Input((28, 28, 1))
+    image = keras.Input(input_shape)
     x = keras.layers.Conv2D(32, 3, activation="relu")(image)
     x = keras.layers.MaxPooling2D(2)(x)
     x = keras.layers.Conv2D(64, 3, activation="relu")(x)

@@ -30,11 +30,11 @@ import common
 STAGES = {
     "compose and validate": ("locexp.sweep.plan", "Plan.next_stage"),
     "check folders and store": ("locexp.command", "_check_surroundings"),
-    "load data, make boxes": ("locexp.run.prepare", "_load_problem"),
+    "load data, make boxes": ("locexp.run.problem", "_load_problem"),
     "import TensorFlow and Keras": ("locexp.run.prepare", "start_tensorflow"),
     "check the save round trip": ("locexp.run.prepare", "check_round_trip"),
     "train (with validation)": ("locexp.run.execute", "train"),
-    "save and reload": ("locexp.run.execute", "save_checked"),
+    "save and reload": ("locexp.run.running", "save_checked"),
     "tables": ("locexp.run.report", "write_tables"),
     "pictures": ("locexp.run.report", "write_pictures"),
     "wait for MLflow at the end": ("locexp.tracking.tracker", "Tracker.finish"),
@@ -71,14 +71,14 @@ def broken_down(words: list[str]) -> dict[str, float]:
     early = [
         name
         for name, (module, _) in STAGES.items()
-        if module in ("locexp.command", "locexp.sweep.plan", "locexp.run.prepare")
+        if module in ("locexp.command", "locexp.sweep.plan", "locexp.run.problem", "locexp.run.prepare")
     ]
     patch(early)
     prepare = importlib.import_module("locexp.run.prepare")
     original = prepare.prepare
 
-    def prepare_then_patch(cfg: Any) -> Any:
-        made = original(cfg)
+    def prepare_then_patch(cfg: Any, **keys: Any) -> Any:
+        made = original(cfg, **keys)
         patch([name for name in STAGES if name not in early])
         return made
 

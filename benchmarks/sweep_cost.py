@@ -2,12 +2,14 @@
 
     python benchmarks/sweep_cost.py [--jobs 10] [--repeats 3] [--words data=mnist_5k]
     python benchmarks/sweep_cost.py --jobs 3 --words data=fashion_mnist     # 60,000 images, 5 epochs
+    python benchmarks/sweep_cost.py --jobs 8 --launcher stacked
 
 Each repeat times two processes, one after the other: the command ``--multirun seed=0,1,…`` in a fresh folder, so with
-a new MLflow store, and a loop that builds, trains and tests the same networks with the same functions but opens no
-store and writes nothing. The difference is all that a sweep adds: MLflow (its import, too), checkpoints, models,
-tables, pictures, the sweep's own bookkeeping and its comparison. The breakdown is of the seconds a run that the sweep
-waits for; what MLflow's thread does beside the training shows in the difference only.
+a new MLflow store, and a process that builds, trains and tests the same networks with the same functions, one by one
+or in one stack as the launcher does, but opens no store and writes nothing. The difference is all that a sweep adds:
+MLflow (its import, too), checkpoints, models, tables, pictures, the sweep's own bookkeeping and its comparison. The
+breakdown is of the seconds a run that the sweep waits for; what MLflow's thread does beside the training shows in the
+difference only.
 """
 
 from __future__ import annotations
@@ -30,8 +32,8 @@ from typing import Any
 import common
 
 STAGES = {
-    "checkpoints": ("locexp.run.execute", "write_checkpoint"),
-    "save and reload the model": ("locexp.run.execute", "save_checked"),
+    "checkpoints": ("locexp.run.running", "write_checkpoint"),
+    "save and reload the model": ("locexp.run.running", "save_checked"),
     "tables": ("locexp.run.report", "write_tables"),
     "pictures": ("locexp.run.report", "write_pictures"),
     "wait for MLflow": ("locexp.tracking.tracker", "Tracker.finish"),
@@ -41,10 +43,11 @@ STAGES = {
 
 def words_of(arguments: argparse.Namespace) -> list[str]:
     """Return the sweep's overrides."""
-    return [*arguments.words, "seed=" + ",".join(map(str, range(arguments.jobs)))]
+    seeds = ",".join(map(str, range(arguments.jobs)))
+    return [*arguments.words, f"seed={seeds}", f"hydra/launcher={arguments.launcher}"]
 
 
-def bare(words: list[str]) -> None:
+def bare(words: list[str], *, stacked: bool) -> None:
     """Build, train and test the networks of a sweep, and keep nothing."""
     from locexp.run.compose import composing
     from locexp.run.prepare import prepare
@@ -52,17 +55,19 @@ def bare(words: list[str]) -> None:
 
     with composing() as composer:
         jobs = Plan(composer, words, multirun=True).next_stage({})
-    for job in jobs:
-        made = prepare(job.cfg)
+    for group in [jobs] if stacked else [[job] for job in jobs]:
+        made = [prepare(job.cfg, stacked=stacked) for job in group]
         import keras
 
         from locexp.training.stack import Stack
         from locexp.training.trainer import train
 
-        stack = Stack([made.member], *made.problem.arrays("train"), dtype=made.dtype)
-        train(stack, made.schedule, made.problem.arrays("validation"))
-        stack.evaluate(0, *made.problem.arrays("test"), made.schedule.evaluation_batch_size)
-        del made, stack
+        first = made[0]
+        stack = Stack([one.member for one in made], *first.problem.arrays("train"), dtype=first.dtype)
+        train(stack, first.schedule, first.problem.arrays("validation"))
+        for index in range(len(made)):
+            stack.evaluate(index, *first.problem.arrays("test"), first.schedule.evaluation_batch_size)
+        del made, first, stack
         keras.backend.clear_session()
         gc.collect()
 
@@ -112,11 +117,12 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--words", nargs="*", default=["data=mnist_5k"])
+    parser.add_argument("--launcher", choices=("basic", "stacked"), default="basic")
     parser.add_argument("--worker", choices=("bare", "stages"))
     arguments = parser.parse_args()
     words = words_of(arguments)
     if arguments.worker == "bare":
-        bare(words)
+        bare(words, stacked=arguments.launcher == "stacked")
         return
     if arguments.worker == "stages":
         with tempfile.TemporaryDirectory() as folder:
@@ -124,7 +130,8 @@ def main() -> None:
             print(json.dumps(broken_down(words)))
         return
     print(f"{common.machine()}\nsweep of {arguments.jobs} runs: {' '.join(words)}")
-    here = [str(Path(__file__).resolve()), "--jobs", str(arguments.jobs), "--words", *arguments.words]
+    options = ["--jobs", str(arguments.jobs), "--launcher", arguments.launcher, "--words", *arguments.words]
+    here = [str(Path(__file__).resolve()), *options]
     taken = []
     for _ in range(arguments.repeats):
         taken.append((wall(["-m", "locexp.train", "--multirun", *words]), wall([*here, "--worker", "bare"])))
@@ -134,7 +141,7 @@ def main() -> None:
     print(f"cost a run, seconds    {common.spread([(row[0] - row[1]) / arguments.jobs for row in taken])}")
     shares = [100 * (row[0] - row[1]) / row[0] for row in taken]
     print(f"share of the sweep, %  {common.spread(shares)}   median {statistics.median(shares):.1f}")
-    stages = common.worker(__file__, "--worker", "stages", "--jobs", str(arguments.jobs), "--words", *arguments.words)
+    stages = common.worker(__file__, "--worker", "stages", *options)
     print("seconds a run that the sweep waits for:")
     for name, seconds in stages.items():
         print(f"  {name:30} {seconds / arguments.jobs:6.3f}")

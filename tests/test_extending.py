@@ -10,7 +10,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from locexp.errors import UserError
-from locexp.run.prepare import make
+from locexp.run.making import make
 from tests.conftest import TINY, locexp, only_run
 
 README = Path(__file__).parent.parent / "README.md"

@@ -26,6 +26,7 @@ from locexp.run.resume import resume, resumed_run
 from locexp.run.screen import Screen
 from locexp.sweep.conduct import Conductor
 from locexp.sweep.guard import check_free, held
+from locexp.sweep.launching import is_stacked
 from locexp.sweep.listing import list_jobs
 from locexp.sweep.plan import Plan, SweepJob
 from locexp.sweep.stored import StoredSweep, known_sweep, load, resumed_words
@@ -144,7 +145,7 @@ def _run_jobs(
     if missing:
         if stored is not None:
             stored.check_data(jobs, _digests)
-        _prepare(missing, stacked=str(plan.launcher.get("_target_")).endswith("StackedLauncher"))
+        _prepare(missing, stacked=is_stacked(plan.launcher))
     flags = [flag for flag in flags if flag not in ("-m", "--multirun")]
     _call_hydra([*flags, "--multirun"], [*words, conductor.fixed_directory])
 
@@ -184,7 +185,8 @@ def _settings(jobs: Sequence[SweepJob]) -> list[SweepJob]:
 
 def _prepare(jobs: Sequence[SweepJob], *, stacked: bool = False) -> Prepared:
     """Load the data of every job and build its network once, so that what is wrong shows before Hydra writes."""
-    from locexp.run.prepare import load_problem, prepare
+    from locexp.run.prepare import prepare
+    from locexp.run.problem import load_problem
 
     made: dict[str, Prepared] = {}
     settings = _settings(jobs)
@@ -213,7 +215,7 @@ def _downloads_shown() -> Iterator[None]:
 
 
 def _digests(job: SweepJob) -> tuple[str, str]:
-    from locexp.run.prepare import load_problem
+    from locexp.run.problem import load_problem
 
     problem = load_problem(job.cfg)
     return problem.dataset.digest, problem.scenes_digest

@@ -30,12 +30,21 @@ def importing(package: str) -> Iterator[None]:
     if package in sys.modules:
         yield
         return
+    with uncollected():
+        try:
+            yield
+        finally:
+            gc.freeze()
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Make many objects that stay without the garbage collector, which would walk them all again and again."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
         if was_enabled:
             gc.enable()
 

@@ -122,6 +122,9 @@ def _bbox(cfg: DictConfig) -> None:
         isinstance(scene_seed, int) and 0 <= scene_seed < 2**31, "bbox.scene_seed", scene_seed, "a whole number >= 0"
     )
     strategy = resolve(str(cfg.bbox["_target_"]), "bbox._target_")
+    if arguments.pop("_partial_", False):  # a function is the strategy
+        check_arguments(strategy, arguments, "bbox", given_by_caller=("images", "split", "scene_seed"))
+        return
     check_arguments(strategy, arguments, "bbox", given_by_caller=())
     strategy(**arguments)  # a strategy checks its own ranges
 

@@ -29,7 +29,8 @@ def everything(place: Path) -> list[str]:
         (["--multirun", "trainer.epochs=1", "data=mnst"], "Did you mean 'mnist'?"),
         (["--cfg", "job", "data=mnst"], "Did you mean 'mnist'?"),
         (["model=null"], "model=null: expected one of cnn."),
-        (["--cfg", "job", "bbox=3"], "bbox=3: expected one of fixed, tight."),
+        (["--multirun", "seed=1,2", "hydra/sweeper=basic"], "hydra/sweeper: sweeps go through locexp's own sweeper"),
+        (["--cfg", "job", "bbox=3"], "bbox=3: expected one of clutter, fixed, jitter, scatter, tight."),
         (["--config-dir", "nowhere"], "--config-dir nowhere: there is no such folder"),
         (["tracking.uri=http://127.0.0.1:9"], "tracking.uri=http://127.0.0.1:9: [Errno 111] Connection refused"),
         (

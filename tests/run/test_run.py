@@ -140,6 +140,7 @@ def test_predictions_on_file_give_the_logged_metrics(finished: Finished) -> None
 def test_pictures_are_there_and_not_blank(finished: Finished) -> None:
     names = {path.name for path in (finished.directory / "pictures").iterdir()}
     assert names == {
+        "scenes.png",
         "sample.png",
         "gallery_random.png",
         "gallery_worst_iou.png",

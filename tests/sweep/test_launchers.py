@@ -46,7 +46,7 @@ def parent(uri: str) -> Any:
 @pytest.fixture(scope="module")
 def one_by_one(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, list[float]]]:
     place = tmp_path_factory.mktemp("one_by_one")
-    done = locexp("train", *GRID, cwd=place)
+    done = locexp("train", *GRID, "hydra/launcher=basic", cwd=place)
     assert done.returncode == 0, done.stderr
     found = results(f"sqlite:///{place}/mlruns/mlflow.db")
     assert len(found) == 4
@@ -54,27 +54,31 @@ def one_by_one(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str,
 
 
 @pytest.mark.slow
-@pytest.mark.extra
 @pytest.mark.parametrize(
     ("package", "words", "note"),
     [
-        (
+        ("locexp", ["hydra/launcher=stacked"], ""),
+        ("locexp", ["hydra/launcher=stacked", "hydra.launcher.max_members=3"], ""),
+        pytest.param(
             "hydra_plugins.hydra_joblib_launcher",
             [*JOBLIB],
             "joblib runs 2 jobs at a time",
+            marks=pytest.mark.extra,
         ),
-        (
+        pytest.param(
             "hydra_plugins.hydra_submitit_launcher",
             ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5"],
             "at a time here",
+            marks=pytest.mark.extra,
         ),
-        (
+        pytest.param(
             "hydra_plugins.hydra_ray_launcher",
             ["hydra/launcher=ray", "+hydra.launcher.ray.init.num_cpus=2"],
             "ray runs the jobs",
+            marks=pytest.mark.extra,
         ),
     ],
-    ids=["joblib", "submitit", "ray"],
+    ids=["stacked", "stacked by twos", "joblib", "submitit", "ray"],
 )
 def test_a_launcher_changes_nothing_but_the_time(
     one_by_one: dict[str, tuple[str, list[float]]], workplace: Path, package: str, words: list[str], note: str
@@ -151,7 +155,7 @@ def test_a_server_that_is_lost_costs_a_sweep_no_result(workplace: Path, server: 
         f"        if len(known) == 1:\n            os.killpg({server.process.pid}, 9)\n"
     )
     where = f"tracking.uri={server.uri}"
-    words = ("--multirun", "seed=1,2,3", "+trainer.callbacks.gun={_target_: gun.Gun}")
+    words = ("--multirun", "seed=1,2,3", "+trainer.callbacks.gun={_target_: gun.Gun}", "hydra/launcher=basic")
     lost = locexp("train", *TINY, *words, where, cwd=workplace)
     assert lost.returncode == 1
     assert "not all results reached the tracking store" in lost.stderr

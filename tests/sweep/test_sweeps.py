@@ -267,13 +267,17 @@ def test_an_exception_leaves_its_traceback(workplace: Path, monkeypatch: pytest.
 
 @pytest.mark.parametrize(
     "launcher",
-    [(), pytest.param(("hydra/launcher=joblib", "hydra.launcher.n_jobs=1"), marks=pytest.mark.extra)],
-    ids=["basic", "joblib"],
+    [
+        ("hydra/launcher=basic",),
+        ("hydra.launcher.max_members=1",),
+        pytest.param(("hydra/launcher=joblib", "hydra.launcher.n_jobs=1"), marks=pytest.mark.extra),
+    ],
+    ids=["basic", "stacked", "joblib"],
 )
 def test_a_sweep_can_stop_at_the_first_failure(
     workplace: Path, capsys: pytest.CaptureFixture[str], launcher: tuple[str, ...]
 ) -> None:
-    if launcher:
+    if "hydra/launcher=joblib" in launcher:
         pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     words = ("--multirun", "optimizer=sgd", "optimizer.learning_rate=1e30,0.01,0.02", "sweep.on_error=stop")
     assert train_here(*TINY, *words, *launcher) == 1
@@ -387,7 +391,7 @@ HISTORIES = "multirun/*/*/*/history.jsonl"
 def test_a_sweep_that_is_shot_goes_on_where_it_was(done: tuple[Path, str], workplace: Path, moment: str) -> None:
     """kill -9, then resume: exactly what is missing runs, and the results are those of the undisturbed sweep."""
     undisturbed, _ = done
-    process = begin(workplace, *TINY, "trainer.deterministic=true", *GRID)
+    process = begin(workplace, *TINY, "trainer.deterministic=true", *GRID, "hydra.launcher.max_members=1")
     wait_until(lambda: MOMENTS[moment](workplace))
     process.kill()
     process.wait()

@@ -44,7 +44,7 @@ def test_measured_gradients_are_those_of_the_shared_layers(make_stack: Callable[
     found = made.gradient_products(0, batch)[0]
     layers = [layer for layer in member.model.layers if layer.name not in ("classification", "bbox")]
     shared = [variable.value for layer in layers for variable in layer.trainable_variables]
-    images = made._data[0].numpy()[:32, ..., None].astype(np.float32) / 255
+    images = made.images[:32, ..., None].astype(np.float32) / 255
     gradients = []
     for weight, head in ((2.0, "classification"), (3.0, "bbox")):
         with tf.GradientTape() as tape:

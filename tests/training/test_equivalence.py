@@ -21,7 +21,7 @@ def keras_fit(member: Any, stack: Any, order: np.ndarray, batch_size: int, dtype
         loss_weights={"classification": 1.0, "bbox": 0.5},
         metrics={"classification": "accuracy"},
     )
-    images = stack._data[0].numpy()[order].astype(dtype)[..., None] / 255
+    images = stack.images[order].astype(dtype)[..., None] / 255
     targets = {"classification": stack.labels[order], "bbox": stack.boxes[order]}
     history = model.fit(images, targets, batch_size=batch_size, epochs=1, shuffle=False, verbose=0).history
     member.reference = model
@@ -62,7 +62,7 @@ def test_an_epoch_of_the_classic_network_in_float64(make_stack: Any) -> None:
     stack = make_stack(examples=2048, filters=(32, 64), dense_units=128, dtype="float64")
     (member,) = stack.members
     history = keras_fit(member, stack, member.batch_order(0, 2048), 32, "float64")
-    images = stack._data[0].numpy()[:64]
+    images = stack.images[:64]
     train(stack, Schedule(1, 32, steps_per_call=10), (images, stack.labels[:64], stack.boxes[:64]))
     assert largest_difference(member) < 1e-8
     (row,) = member.history
@@ -81,7 +81,7 @@ def test_losses_are_means_over_examples_with_a_partial_last_batch(make_stack: An
 
     stack = make_stack(examples=70, optimizer=lambda _: keras.optimizers.SGD(1e-12), weights=((2.0, 3.0),))
     (member,) = stack.members
-    images = stack._data[0].numpy()
+    images = stack.images
     outputs = member.model(images[..., None].astype(np.float32) / 255, training=False)
     probabilities = np.asarray(outputs["classification"], np.float64)
     cross_entropy = -np.log(probabilities[np.arange(70), stack.labels]).mean()

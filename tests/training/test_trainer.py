@@ -194,14 +194,23 @@ def test_the_kept_weights_are_those_that_the_callbacks_of_the_epoch_left(
         np.testing.assert_array_equal(kept, left)
 
 
-def test_a_failing_callback_is_named(make_stack: Any, validation: Validation) -> None:
+def test_a_failing_callback_is_named_and_ends_its_member_alone(make_stack: Any, validation: Validation) -> None:
     import keras
 
-    from locexp.errors import RunFailedError
+    made = []
 
-    stack = make_stack(callbacks=lambda: [keras.callbacks.ReduceLROnPlateau(monitor="val/accuracy")])
-    with pytest.raises(RunFailedError, match="ReduceLROnPlateau failed in on_epoch_end: .*Pass `mode='max'`"):
-        run(stack, validation)
+    def callbacks() -> list[Any]:
+        made.append([keras.callbacks.ReduceLROnPlateau(monitor="val/accuracy")] if not made else [])
+        return made[-1]
+
+    stack = make_stack(seeds=(1, 2), callbacks=callbacks)
+    run(stack, validation, 2)
+    failed, other = stack.members
+    assert "ReduceLROnPlateau failed in on_epoch_end: " in failed.failure
+    assert "Pass `mode='max'`" in failed.failure
+    assert isinstance(failed.cause, KeyError | ValueError)
+    assert (len(failed.history), len(other.history)) == (1, 2)
+    assert other.failure is None
 
 
 def test_callbacks_with_batch_hooks_are_refused_by_name(make_stack: Any) -> None:

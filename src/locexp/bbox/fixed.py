@@ -6,22 +6,30 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from locexp.bbox.scenes import Scenes
+from locexp.bbox.as_given import AsGiven
 from locexp.boxes import normalise
 from locexp.errors import UserError
 
 
-class Fixed:
+class Fixed(AsGiven):
     """The same box for every image: what the classic script trains on; any network learns it at once.
 
     Args:
         box: [x1, y1, x2, y2] in pixels, half-open.
+        noise, noise_level, fresh: see :class:`locexp.bbox.generated.Generated`.
 
     Raises:
         UserError: not four numbers, inverted or empty.
     """
 
-    def __init__(self, box: Sequence[float] = (6, 6, 22, 22)) -> None:
+    def __init__(
+        self,
+        box: Sequence[float] = (6, 6, 22, 22),
+        noise: str | None = None,
+        noise_level: float = 0.1,
+        fresh: bool = False,
+    ) -> None:
+        super().__init__(noise, noise_level, fresh)
         if len(box) != 4:
             raise UserError(f"bbox.box={list(box)}: expected four numbers [x1, y1, x2, y2] in pixels.")
         x1, y1, x2, y2 = box
@@ -31,8 +39,8 @@ class Fixed:
             raise UserError(f"bbox.box={list(box)}: leaves the canvas; expected x1 >= 0 and y1 >= 0.")
         self.box = tuple(float(side) for side in box)
 
-    def compose(self, images: np.ndarray, *, split: str, scene_seed: int) -> Scenes:
-        """Give every image the box; raises :class:`UserError` if it leaves the canvas."""
+    def boxes(self, images: np.ndarray, split: str) -> np.ndarray:
+        """Give every image the box, normalised: float32 (n, 4); raises :class:`UserError` if it leaves the canvas."""
         height, width = images.shape[1:]
         if self.box[2] > width or self.box[3] > height:
             raise UserError(
@@ -40,4 +48,4 @@ class Fixed:
                 f"expected x2 <= {width} and y2 <= {height}."
             )
         boxes = np.tile(np.asarray(self.box), (len(images), 1))
-        return Scenes(images, normalise(boxes, width, height).astype(np.float32))
+        return normalise(boxes, width, height).astype(np.float32)

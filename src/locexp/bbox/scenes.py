@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 
 @dataclass(frozen=True)
 class Scenes:
-    """Images with their boxes.
+    """Images with their boxes. All but these two may be left out.
 
     Attributes:
         images: uint8, (n, height, width).
         boxes: float32, (n, 4), half-open xyxy divided by the canvas width and height.
+        clean_boxes: where ``boxes`` have label noise, the boxes without it: float32, (n, 4).
+        clipped: whether some of the digit's ink lies beyond the canvas: bool, (n,).
+        covered: the share of the digit's drawn ink under distractors: float32 in [0, 1], (n,).
     """
 
     images: np.ndarray
     boxes: np.ndarray
+    clean_boxes: np.ndarray | None = None
+    clipped: np.ndarray | None = None
+    covered: np.ndarray | None = None
 
 
 class Strategy(Protocol):
@@ -26,4 +32,41 @@ class Strategy(Protocol):
 
     def compose(self, images: np.ndarray, *, split: str, scene_seed: int) -> Scenes:
         """Turn images (uint8, (n, height, width)) of ``split`` (train, validation, test) into scenes."""
+        ...
+
+
+class Composer(Protocol):
+    """Scenes in the graph of TensorFlow, as a pure function.
+
+    Attributes:
+        data: tensors that hold the split; a graph that is to serve other splits too takes them as inputs.
+    """
+
+    data: tuple[Any, ...]
+
+    def __call__(self, indices: Any, epoch: Any, *data: Any) -> tuple[Any, Any]:
+        """Return the scenes of an epoch.
+
+        Args:
+            indices: int32 (n,): places in the split.
+            epoch: int32, a scalar, from 0; epoch 0 is what ``compose`` makes.
+            data: inputs of the graph in place of ``self.data``, which is baked in otherwise.
+
+        Returns:
+            Images uint8 (n, height, width) and boxes float32 (n, 4), as ``compose`` has them.
+        """
+        ...
+
+
+class FreshStrategy(Strategy, Protocol):
+    """A strategy that can also make new training scenes in every epoch.
+
+    Attributes:
+        fresh: whether it is asked to.
+    """
+
+    fresh: bool
+
+    def composer(self, images: np.ndarray, *, split: str, scene_seed: int) -> Composer:
+        """Return what makes the scenes in the graph; takes what ``compose`` takes."""
         ...

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import numpy as np
 
-from locexp.bbox.scenes import Scenes
+from locexp.bbox.as_given import AsGiven
 from locexp.boxes import ink_boxes, normalise
 from locexp.errors import UserError
 
 
-class Tight:
+class Tight(AsGiven):
     """The smallest half-open box that holds every pixel above a threshold.
 
     Args:
         threshold: a pixel is ink when its value is above this, 0 to 254.
         margin: pixels added on every side, cut at the border of the image, >= 0.
+        noise, noise_level, fresh: see :class:`locexp.bbox.generated.Generated`.
 
     Raises:
         UserError: out of range.
     """
 
-    def __init__(self, threshold: int = 0, margin: int = 0) -> None:
+    def __init__(
+        self,
+        threshold: int = 0,
+        margin: int = 0,
+        noise: str | None = None,
+        noise_level: float = 0.1,
+        fresh: bool = False,
+    ) -> None:
+        super().__init__(noise, noise_level, fresh)
         if not 0 <= threshold <= 254:
             raise UserError(f"bbox.threshold={threshold}: expected a whole number from 0 to 254.")
         if margin < 0:
@@ -28,8 +37,8 @@ class Tight:
         self.threshold = threshold
         self.margin = margin
 
-    def compose(self, images: np.ndarray, *, split: str, scene_seed: int) -> Scenes:
-        """Box the ink of every image; raises :class:`UserError` if an image has none."""
+    def pixel_boxes(self, images: np.ndarray, split: str) -> np.ndarray:
+        """Box the ink of every image: int64 (n, 4) pixels; raises :class:`UserError` if an image has none."""
         height, width = images.shape[1:]
         boxes = ink_boxes(images, self.threshold)
         blank = np.flatnonzero(boxes[:, 2] <= boxes[:, 0])
@@ -39,5 +48,9 @@ class Tight:
                 f"{blank[0]}) have no pixel above it, so they have no box; lower it or remove the images."
             )
         boxes = boxes + np.array([-self.margin, -self.margin, self.margin, self.margin])
-        boxes = np.clip(boxes, 0, [width, height, width, height])
-        return Scenes(images, normalise(boxes, width, height).astype(np.float32))
+        return np.asarray(np.clip(boxes, 0, [width, height, width, height]))
+
+    def boxes(self, images: np.ndarray, split: str) -> np.ndarray:
+        """Return the same boxes normalised: float32 (n, 4)."""
+        height, width = images.shape[1:]
+        return normalise(self.pixel_boxes(images, split), width, height).astype(np.float32)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -14,7 +16,7 @@ from locexp.metrics import Predictions
 TRUTH, PREDICTION = "#2ca02c", "#d62728"
 
 
-def _outline(axes: Axes, boxes: np.ndarray, color: str, style: str, line_width: float = 1.6) -> None:
+def outline(axes: Axes, boxes: np.ndarray, color: str, style: Any, line_width: float = 1.6) -> None:
     """Draw pixel boxes, float (n, 4)."""
     x1, y1, x2, y2 = boxes.T
     corners = np.stack([[x1, x2, x2, x1, x1], [y1, y1, y2, y2, y1]], axis=-1).transpose(1, 0, 2)
@@ -30,7 +32,7 @@ def sample(image: np.ndarray, box: np.ndarray, digit: int) -> Figure:
     height, width = image.shape
     # Pixel i covers [i, i + 1): so half-open boxes are drawn exactly where they are.
     axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest", extent=(0, width, height, 0))
-    _outline(axes, np.reshape(box, (1, 4)), PREDICTION, "-", line_width=2.5)
+    outline(axes, np.reshape(box, (1, 4)), PREDICTION, "-", line_width=2.5)
     axes.set_axis_off()
     axes.set_title(f"Predicted digit: {digit}")
     return figure
@@ -75,8 +77,8 @@ def gallery(images: np.ndarray, predictions: Predictions, chosen: np.ndarray, ti
     extent = (0, columns * step_x, rows * step_y, 0)
     axes.imshow(mosaic, cmap="gray", vmin=0, vmax=255, interpolation="nearest", extent=extent)
     offsets = np.tile(np.array(corners, float), 2)
-    _outline(axes, truth[chosen] + offsets, TRUTH, "--")
-    _outline(axes, boxes[chosen] + offsets, PREDICTION, "-")
+    outline(axes, truth[chosen] + offsets, TRUTH, "--")
+    outline(axes, boxes[chosen] + offsets, PREDICTION, "-")
     axes.set_xlim(-0.06 * width, columns * step_x - 0.06 * width)
     axes.set_ylim(rows * step_y - 0.28 * width, -0.28 * width)
     figure.suptitle(title, fontsize=10, y=1 - 0.1 / size[1], va="top")

@@ -73,7 +73,8 @@ def front(dots: Sequence[Dot], attained: Mapping[float, np.ndarray], floor: floa
         axes.scatter([], [], s=70, color=PLAIN, edgecolors="white", label="grey: weighting methods")
     if bottom < floor < everything[:, 1].max():
         axes.axhline(floor, color=PLAIN, lw=0.8, ls=(0, (1, 3)))
-        axes.annotate("constant box", (left, floor), fontsize=8, color=PLAIN, va="bottom")
+        # At the right end, where the legend is not.
+        axes.annotate("constant box", (right, floor), fontsize=8, color=PLAIN, ha="right", va="bottom")
     axes.set(xlabel="accuracy (test)", ylabel="mean IoU (test)", xlim=(left, right), ylim=(bottom, top))
     axes.set_title("Every run, the mean of each setting, and what the seeds reach", fontsize=10)
     axes.legend(fontsize=8, loc="lower left")

@@ -106,6 +106,11 @@ class Composer:
         cfg = compose(self._config_name, overrides=[*self._extra, *words], return_hydra_config=True)
         if cfg.hydra.mode == RunMode.MULTIRUN:
             raise UserError("hydra.mode=MULTIRUN: give --multirun instead.")
+        if not str(cfg.hydra.sweeper._target_).endswith(".LocexpSweeper"):
+            raise UserError(
+                "hydra/sweeper: sweeps go through locexp's own sweeper, which keeps their jobs and compares them; "
+                "leave it out. Grids, whole sweeps and searches: docs/sweeps.md."
+            )
         run, sweep, launcher = Path(cfg.hydra.run.dir), Path(cfg.hydra.sweep.dir), cfg.hydra.launcher
         with open_dict(cfg):
             del cfg["hydra"]

@@ -67,13 +67,15 @@ def execute_together(runs: Sequence[Run], say: Callable[[str], None]) -> None:
                 _close(opened[0], error)
                 return
             logger.warning("%d runs could not be trained together", len(opened), exc_info=True)
-            say(f"{len(opened)} jobs cannot be trained together ({first_line(error)}): they are trained one by one")
-            for run in opened:
+            left = [run for run in opened if run.is_open]
+            say(f"{len(left)} jobs cannot be trained together ({first_line(error)}): they are trained one by one")
+            for run in left:
                 _alone(run)
             return
         for index, run in enumerate(opened):
-            assert stack is not None
-            _report(run, stack, index)
+            if run.is_open:
+                assert stack is not None
+                _report(run, stack, index)
     except (KeyboardInterrupt, Terminated) as stopped:
         for run in runs:
             if run.is_open:
@@ -85,13 +87,15 @@ def _train(runs: Sequence[Run]) -> Stack:
     """Train the members of runs in one stack, and return it."""
     first = runs[0].prepared
     images, labels, boxes = first.problem.arrays("train")
-    stack = Stack([run.prepared.member for run in runs], images, labels, boxes, dtype=first.dtype)
+    composer = first.problem.fresh() if first.problem.fresh else None
+    members = [run.prepared.member for run in runs]
+    stack = Stack(members, images, labels, boxes, dtype=first.dtype, composer=composer)
     train(stack, first.schedule, first.problem.arrays("validation"), [_Watch(runs)])
     return stack
 
 
 class _Watch(Observer):
-    """Tells each run of its epochs; a run that cannot take one in stops, and the others go on."""
+    """Tells each run of its epochs. One that fails beside others is closed at once, and the others go on."""
 
     def __init__(self, runs: Sequence[Run]) -> None:
         self._runs = runs
@@ -100,6 +104,7 @@ class _Watch(Observer):
         for index, pair in losses.items():
             self._runs[index].check()
             self._runs[index].progress(epoch, done, total, pair)
+        self._close_failed()
 
     def on_epoch(self, member: int, epoch: int, metrics: dict[str, float]) -> None:
         run = self._runs[member]
@@ -109,6 +114,12 @@ class _Watch(Observer):
         except Exception as error:
             run.problem = error
             run.prepared.member.stopped = True
+        self._close_failed()
+
+    def _close_failed(self) -> None:
+        for run in self._runs if len(self._runs) > 1 else ():
+            if run.is_open and run.failure is not None:
+                _close(run, run.failure)
 
 
 def _opened(run: Run) -> bool:

@@ -12,7 +12,8 @@ from omegaconf import DictConfig
 
 from locexp.record import RunRecord
 from locexp.run.link import SweepLink
-from locexp.run.prepare import Problem, monitor
+from locexp.run.prepare import monitor
+from locexp.run.problem import Problem
 from locexp.run.provenance import flattened, provenance, run_name
 from locexp.tracking.location import Location, location_of
 from locexp.tracking.tracker import Tracker

@@ -1,9 +1,10 @@
-"""From a configuration to what is trained: data, scenes, member, schedule. Everything that can be wrong shows here."""
+"""From a configuration to what is trained: its problem, member and schedule. What can be wrong shows here."""
 
 from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
-from locexp.bbox.scenes import Scenes
-from locexp.data.arrays import Dataset, Split, sha256
-from locexp.data.load import load_dataset, naming
 from locexp.errors import UserError, first_line
-from locexp.metrics import floors
+from locexp.run.making import make
+from locexp.run.problem import Problem, load_problem
 from locexp.run.saving import check_round_trip
-from locexp.targets import find_loss, resolve
+from locexp.targets import find_loss
 from locexp.training.runtime import start_tensorflow
 
 if TYPE_CHECKING:
@@ -27,68 +26,6 @@ if TYPE_CHECKING:
 
 PROBE_BOXES = ((0.2, 0.1, 0.7, 0.8), (0.3, 0.3, 0.5, 0.9))
 """Two boxes that overlap, normalised xyxy: what a box loss is tried on."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What a network is asked to learn: a data set with its boxes.
-
-    Attributes:
-        scenes: for ``train``, ``validation`` and ``test``.
-        scenes_digest: sha256 over the images and boxes of the three, in hexadecimal.
-        constant_targets: every training box is the same, so localization is trivial.
-        floors: of the test part, see :func:`locexp.metrics.floors`.
-        validation_floor: mean IoU of the constant box on the validation part.
-    """
-
-    dataset: Dataset
-    scenes: dict[str, Scenes]
-    scenes_digest: str
-    constant_targets: bool
-    floors: dict[str, float]
-    validation_floor: float
-
-    def arrays(self, part: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return images, labels and boxes of ``train``, ``validation`` or ``test``."""
-        split: Split = getattr(self.dataset, part)
-        return self.scenes[part].images, split.labels, self.scenes[part].boxes
-
-    @property
-    def canvas(self) -> tuple[int, int]:
-        """(width, height) of the scenes in pixels."""
-        height, width = self.scenes["train"].images.shape[1:]
-        return int(width), int(height)
-
-
-def load_problem(cfg: DictConfig) -> Problem:
-    """Load the data and make its scenes; imports no TensorFlow. The last problem is kept, for the jobs of a sweep.
-
-    Raises:
-        UserError: the data cannot be had, or the boxes do not fit it.
-    """
-    return _load_problem(OmegaConf.to_yaml(OmegaConf.masked_copy(cfg, ["data", "bbox"]), resolve=True))
-
-
-@functools.lru_cache(maxsize=1)
-def _load_problem(yaml: str) -> Problem:
-    cfg = OmegaConf.create(yaml)
-    assert isinstance(cfg, DictConfig)
-    dataset = load_dataset(cfg.data)
-    strategy = make(cfg.bbox, "bbox", skip=("scene_seed",))
-    seed = int(cfg.bbox.get("scene_seed", 0))
-    parts = ("train", "test") if dataset.validation_is_test else ("train", "validation", "test")
-    with naming(cfg.data.path):
-        scenes = {part: strategy.compose(getattr(dataset, part).images, split=part, scene_seed=seed) for part in parts}
-    scenes.setdefault("validation", scenes["test"])
-    boxes = scenes["train"].boxes
-    return Problem(
-        dataset=dataset,
-        scenes=scenes,
-        scenes_digest=sha256(*(array for part in parts for array in (scenes[part].images, scenes[part].boxes))),
-        constant_targets=bool(np.ptp(boxes, axis=0).max() == 0),
-        floors=floors(boxes, scenes["test"].boxes),
-        validation_floor=floors(boxes, scenes["validation"].boxes)["mean_iou"],
-    )
 
 
 @dataclass(frozen=True)
@@ -125,6 +62,9 @@ def prepare(cfg: DictConfig, *, stacked: bool = False) -> Prepared:
     """
     problem = load_problem(cfg)
     trainer = cfg.trainer
+    if stacked and "keras" in sys.modules:
+        # Layers and optimizers are named as if the member were alone; Keras numbers all that a process has made.
+        sys.modules["keras"].backend.clear_session(free_memory=False)
     start_tensorflow(
         threads=trainer.threads, precision=trainer.precision, deterministic=trainer.deterministic, stacked=stacked
     )
@@ -176,6 +116,7 @@ def kind(cfg: DictConfig, problem: Problem, steps: int) -> str | None:
         steps: of the run, which a schedule of the learning rate is made for.
     """
     parts = [cfg.model, cfg.optimizer, cfg.loss.weighting, *cfg.trainer.callbacks.values()]
+    parts += [cfg.bbox] if problem.fresh else []
     targets = [str(part._target_) for part in parts] + [str(cfg.loss.bbox_loss)]
     if not all(target.startswith(("locexp.", "keras.")) or "." not in target for target in targets):
         return None
@@ -184,7 +125,8 @@ def kind(cfg: DictConfig, problem: Problem, steps: int) -> str | None:
     if cfg.optimizer.schedule == "constant":
         steps = 0
         del optimizer["learning_rate"]  # a variable of the optimizer
-    baked = [problem.canvas, problem.dataset.num_classes, steps, cfg.model, optimizer, loss, cfg.trainer]
+    scenes = cfg.bbox if problem.fresh else None
+    baked = [problem.canvas, problem.dataset.num_classes, steps, cfg.model, optimizer, loss, cfg.trainer, scenes]
     return OmegaConf.to_yaml(OmegaConf.create(baked), resolve=True)
 
 
@@ -198,39 +140,6 @@ def monitor(cfg: DictConfig) -> str:
     if cfg.loss.bbox_weight == 0:
         return "val/accuracy"
     return "val/mean_iou" if cfg.loss.classification_weight == 0 else asked
-
-
-def make(node: DictConfig, key: str, skip: tuple[str, ...] = (), **given: Any) -> Any:
-    """Call the ``_target_`` of a configuration node with its other keys and what the caller gives.
-
-    Arguments that have a ``_target_`` themselves are made first; ``_partial_: true`` makes a function that waits for
-    its further arguments, instead of calling it.
-
-    Raises:
-        UserError: the target does not take these arguments, or fails with them.
-    """
-    container = OmegaConf.to_container(node, resolve=True)
-    assert isinstance(container, dict)
-    return _made({str(name): value for name, value in container.items() if name not in skip}, key, given)
-
-
-def _made(node: dict[str, Any], key: str, given: dict[str, Any]) -> Any:
-    target = resolve(str(node["_target_"]), f"{key}._target_")
-    arguments = {name: value for name, value in node.items() if name not in ("_target_", "_partial_")}
-    for name, value in arguments.items():
-        if isinstance(value, dict) and "_target_" in value:
-            arguments[name] = _made(value, f"{key}.{name}", {})
-    if node.get("_partial_"):
-        return functools.partial(target, **given, **arguments)
-    called = getattr(target, "__name__", target)
-    try:
-        return target(**given, **arguments)
-    except UserError:
-        raise
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{key}: {called} refuses its arguments ({first_line(error)}).") from error
-    except Exception as error:  # of the user's own code, which may raise anything
-        raise UserError(f"{key}: {called} failed with {type(error).__name__} ({first_line(error)}).") from error
 
 
 def model_builder(cfg: DictConfig, problem: Problem) -> Callable[[], Any]:

@@ -25,7 +25,8 @@ from locexp.run.stopped import KEY, configuration, find, stopped, whole_epochs
 from locexp.tracking.location import check, location_of
 
 if TYPE_CHECKING:
-    from locexp.run.prepare import Prepared, Problem
+    from locexp.run.prepare import Prepared
+    from locexp.run.problem import Problem
     from locexp.training.checkpoint import Checkpoint
 
 ENDED_EARLY = "The run ended early"
@@ -119,7 +120,8 @@ def resume(given: str, beside: Sequence[str]) -> tuple[Prepared, list[str]]:
     check_writable(directory, KEY)
     check(location_of(cfg.tracking))
 
-    from locexp.run.prepare import load_problem, prepare
+    from locexp.run.prepare import prepare
+    from locexp.run.problem import load_problem
 
     _check_data(record, load_problem(cfg))
     prepared = prepare(cfg)

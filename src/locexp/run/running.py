@@ -9,6 +9,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
+from locexp.bbox.describe import against_clean
 from locexp.errors import RunFailedError, Terminated
 from locexp.models.costs import cost_metrics
 from locexp.record import RunRecord, append_history, write_history
@@ -16,7 +17,8 @@ from locexp.run import report
 from locexp.run.link import SweepLink
 from locexp.run.logs import RunLog
 from locexp.run.opening import open_record
-from locexp.run.prepare import Prepared, Problem, prepare
+from locexp.run.prepare import Prepared, prepare
+from locexp.run.problem import Problem
 from locexp.run.resume import ENDED_EARLY, identity, resume_command
 from locexp.run.saving import MODEL, save, save_checked
 from locexp.run.screen import Screen, final_table
@@ -75,8 +77,10 @@ class Run:
         else:
             self.record = resumed.take_up(directory)
         self._began, self._spent = (time.time(), resumed.spent) if resumed else (self.record.start_time, 0.0)
+        self.record.metrics |= self.prepared.problem.facts
         self.record.metrics |= cost_metrics(self.prepared.member.model)
         self.record.write(directory)
+        report.write_scenes(directory / "pictures", self.prepared.problem.page)
         _introduce(self.record, self.prepared.problem, self.screen)
         self._tracker = Tracker(
             self._location,
@@ -113,6 +117,16 @@ class Run:
             f"  mean IoU {metrics['val/mean_iou']:.4f}  loc_acc_50 {metrics['val/loc_acc_50']:.4f}"
         )
 
+    @property
+    def failure(self) -> Exception | None:
+        """What keeps the run from being reported: its training failed, or something between two epochs."""
+        member = self.prepared.member
+        if self.problem is not None or member.failure is None:
+            return self.problem
+        error = RunFailedError(member.failure)
+        error.__cause__ = member.cause
+        return error
+
     def restart(self) -> None:
         """Forget what was trained, and be as before the first epoch."""
         write_history(self.directory, [])
@@ -128,10 +142,9 @@ class Run:
         """
         prepared, problem, member = self.prepared, self.prepared.problem, self.prepared.member
         directory, record = self.directory, self.record
-        if self.problem is not None:
-            raise self.problem
-        if member.failure is not None:
-            raise RunFailedError(member.failure) from member.cause
+        failure = self.failure
+        if failure is not None:
+            raise failure
         self.check()
         images, labels, boxes = problem.arrays("test")
         self.screen.progress("evaluating and drawing")
@@ -140,6 +153,7 @@ class Run:
         assert best is not None
         kept = best if prepared.schedule.keep == "best" else len(member.history)
         record.metrics |= report.final_metrics(test, problem.floors, member.history, best, kept)
+        record.metrics |= against_clean(test, problem.scenes["test"])
         model = save_checked(member.model, directory / MODEL, images)
         h5 = prepared.cfg.trainer.save_h5
         if h5 is not None:

@@ -70,6 +70,7 @@ class Conductor:
         named = any(key_of(word) == "hydra.sweep.dir" for word in words)
         self.sweep_id = stored.sweep_id if stored else new_identity(self.directory, is_default=not named)
         self.notes: list[str] = []
+        self._said: set[str] = set()
         self._outcomes = Outcomes()
         if stored:
             self._outcomes.take(stored)
@@ -81,8 +82,10 @@ class Conductor:
         return f"hydra.sweep.dir={quoted(str(self.directory))}"
 
     def say(self, text: str) -> None:
-        """Show a note while the jobs run."""
-        self._screen.line(f"note     {text}")
+        """Show a note while the jobs run; the same one once."""
+        if text not in self._said:
+            self._said.add(text)
+            self._screen.line(f"note     {text}")
 
     def missing(self, jobs: Sequence[SweepJob]) -> list[SweepJob]:
         """Return the jobs that have not finished."""

@@ -48,7 +48,7 @@ def launch_plan(launcher: DictConfig) -> LaunchPlan:
     """
     target = str(launcher.get("_target_", ""))
     cores = core_count()
-    if target.endswith("StackedLauncher"):
+    if is_stacked(launcher):
         asked = launcher.get("max_members")
         if asked is not None and (not isinstance(asked, int) or asked < 1):
             raise UserError(f"hydra.launcher.max_members={asked}: expected a whole number >= 1, or null.")
@@ -79,6 +79,11 @@ def launch_plan(launcher: DictConfig) -> LaunchPlan:
         note = f"ray runs the jobs, {threads} cores each (hydra.launcher.ray.remote.num_cpus)"
         return LaunchPlan(max(1, there // threads), None, threads, note)
     return LaunchPlan(1, None, None, f"{target} runs the jobs; set trainer.threads if they share a machine")
+
+
+def is_stacked(launcher: DictConfig) -> bool:
+    """Whether the launcher is the one that trains jobs side by side in this process."""
+    return str(launcher.get("_target_", "")).endswith(".StackedLauncher")
 
 
 def usual_members(cores: int) -> int:

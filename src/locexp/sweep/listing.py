@@ -58,7 +58,7 @@ def _estimate(jobs: Sequence[SweepJob], runs: Sequence[StoredRun]) -> str:
 
     wanted = flattened(jobs[0].cfg)
     alike = [
-        run.metrics["time/total_seconds"]
+        run.metrics["time/total_seconds"] / run.metrics.get("time/stack_members", 1)
         for run in runs
         if all(run.parameters.get(key) == wanted.get(key) for key in SAME) and "time/total_seconds" in run.metrics
     ]
@@ -66,6 +66,6 @@ def _estimate(jobs: Sequence[SweepJob], runs: Sequence[StoredRun]) -> str:
         return "How long it takes cannot be told: no finished run in this store has the same data, network and epochs."
     seconds = statistics.median(alike)
     return (
-        f"About {duration(seconds * len(jobs))}, one job after the other, at {seconds:.1f} s a job (median of "
-        f"{len(alike)} finished runs with the same data, network and epochs)."
+        f"About {duration(seconds * len(jobs))}, at {seconds:.1f} s a job (median of {len(alike)} finished runs with "
+        "the same data, network and epochs; of those that trained side by side, their share)."
     )

@@ -11,6 +11,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from locexp.errors import UserError, nearest
+from locexp.process import uncollected
 from locexp.tracking.location import Location, local_path
 
 PAGE = 1000
@@ -129,14 +130,15 @@ class Reader:
         found: list[StoredRun] = []
         token = None
         while True:
-            page = self.client.search_runs(
-                [self.experiment_id],
-                condition,
-                max_results=PAGE,
-                order_by=["attributes.start_time DESC"],
-                page_token=token,
-            )
-            found += [_plain(run) for run in page]
+            with uncollected():  # MLflow makes 200 objects for a run
+                page = self.client.search_runs(
+                    [self.experiment_id],
+                    condition,
+                    max_results=PAGE,
+                    order_by=["attributes.start_time DESC"],
+                    page_token=token,
+                )
+                found += [_plain(run) for run in page]
             token = page.token
             if not token:
                 return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -10,9 +11,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from locexp.bbox.scenes import Composer
 from locexp.errors import first_line
 from locexp.training.member import Member
-from locexp.training.step import forward, gathered, train_step, trunk_products
+from locexp.training.step import batch_of, forward, train_step, trunk_products
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +30,7 @@ class Program:
         template: whose graph it is.
         dtype: of targets and losses.
         size: (height, width) of the images.
+        composer: makes the training examples.
         shared: whether the member's variables are arguments, so that the graphs serve any member of its kind; else
             they are part of the graphs.
 
@@ -38,25 +41,29 @@ class Program:
         ValueError: the graph holds state of the template that is none of its variables, so that it cannot be shared.
     """
 
-    def __init__(self, template: Member, dtype: tf.DType, size: tuple[int, int], *, shared: bool) -> None:
+    def __init__(
+        self, template: Member, dtype: tf.DType, size: tuple[int, int], composer: Composer, *, shared: bool
+    ) -> None:
         self._template, self._dtype, self.shared = template, dtype, shared
-        indices = tf.TensorSpec([None], tf.int32)
-        self._data = (
-            tf.TensorSpec([None, *size], tf.uint8),
-            tf.TensorSpec([None], tf.int32),
-            tf.TensorSpec([None, 4], dtype),
-        )
-        self.step = self._traced(lambda picked, *data: train_step(template, gathered(data, picked), dtype), indices)
-        self.evaluate = self._traced(lambda *batch: forward(template, batch, dtype, training=False).packed())
         self.records = not template.weighting.constant
-        self._indices, self._products = indices, None
+        labels = tf.TensorSpec([None], tf.int32)
+        composer, data = copy.copy(composer), composer.data
+        composer.data = ()  # it is handed the data of each stack; those of the first would be kept for all
+        drawn = tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32), labels, *_specs(data)
+        images, boxes = tf.TensorSpec([None, *size], tf.uint8), tf.TensorSpec([None, 4], dtype)
+        self.step = self._traced(lambda *given: train_step(template, batch_of(composer, dtype, *given), dtype), drawn)
+        self.evaluate = self._traced(
+            lambda *batch: forward(template, batch, dtype, training=False).packed(), (images, labels, boxes)
+        )
+        self._drawn, self._composer, self._products = drawn, composer, None
 
     @property
     def trunk_products(self) -> Any:
         """The graph that measures gradients; traced when it is first asked for."""
         if self._products is None:
+            template, composer, dtype = self._template, self._composer, self._dtype
             self._products = self._traced(
-                lambda picked, *data: trunk_products(self._template, gathered(data, picked), self._dtype), self._indices
+                lambda *given: trunk_products(template, batch_of(composer, dtype, *given), dtype), self._drawn
             )
         return self._products
 
@@ -64,39 +71,48 @@ class Program:
         """Return what a member of this kind hands to the graphs, after their other arguments."""
         return [variable.value for variable in member.variables] if self.shared else []
 
-    def _traced(self, call: Callable[..., Any], *leading: tf.TensorSpec) -> Any:
-        given = len(leading) + len(self._data)
-
+    def _traced(self, call: Callable[..., Any], specs: Sequence[tf.TensorSpec]) -> Any:
         def graph(*arguments: Any) -> Any:
-            with _standing_in(self._template, arguments[given:]):
-                return call(*arguments[:given])
+            with _standing_in(self._template, arguments[len(specs) :]):
+                return call(*arguments[: len(specs)])
 
         function = tf.function(graph, autograph=False)
-        traced = function.get_concrete_function(*leading, *self._data, *self.state(self._template))
+        traced = function.get_concrete_function(*specs, *self.state(self._template))
         if self.shared and traced.captured_inputs:
             raise ValueError("the network keeps state outside its variables")
         return traced
 
 
-_programs: OrderedDict[tuple[Any, ...], Program] = OrderedDict()
+def _specs(data: Sequence[tf.Tensor]) -> list[tf.TensorSpec]:
+    """Return what tensors of any number of examples look like."""
+    return [tf.TensorSpec([None, *values.shape[1:]], values.dtype) for values in data]
 
 
-def program_of(member: Member, dtype: tf.DType, size: tuple[int, int]) -> Program:
+_programs: OrderedDict[tuple[Any, ...], Program | None] = OrderedDict()
+"""By what they serve; ``None`` where members of a kind turned out to need one each."""
+
+
+def program_of(member: Member, dtype: tf.DType, size: tuple[int, int], composer: Composer) -> Program:
     """Return the program of a member: that of an earlier one of its kind, where there was one in this process."""
-    if member.spec.kind is None:
-        return Program(member, dtype, size, shared=False)
-    key = member.spec.kind, dtype, size
-    if key not in _programs:
-        try:
-            _programs[key] = Program(member, dtype, size, shared=True)
-        except Exception as error:
-            reason = first_line(error)
-            logger.warning("the graph cannot be shared with members like this (%s): each has its own", reason)
-            return Program(member, dtype, size, shared=False)
-    _programs.move_to_end(key)
-    while len(_programs) > KEPT:
-        _programs.popitem(last=False)
-    return _programs[key]
+    shared = None
+    if member.spec.kind is not None:
+        key = member.spec.kind, dtype, size, type(composer), *_specs(composer.data)
+        if key not in _programs:
+            _programs[key] = _shared(member, dtype, size, composer)
+        _programs.move_to_end(key)
+        while len(_programs) > KEPT:
+            _programs.popitem(last=False)
+        shared = _programs[key]
+    return shared or Program(member, dtype, size, composer, shared=False)
+
+
+def _shared(member: Member, dtype: tf.DType, size: tuple[int, int], composer: Composer) -> Program | None:
+    try:
+        return Program(member, dtype, size, composer, shared=True)
+    except Exception as error:
+        reason = first_line(error)
+        logger.warning("the graph cannot be shared with members like this (%s): each has its own", reason)
+        return None
 
 
 @contextlib.contextmanager

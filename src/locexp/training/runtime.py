@@ -36,7 +36,8 @@ def thread_counts(threads: int | str, *, stacked: bool = False) -> tuple[int, in
 
     Args:
         threads: ``"auto"``, or the number of cores to use.
-        stacked: several members train side by side: each operation on one core, as many at a time as there are cores.
+        stacked: several members train side by side, or a run is to equal one that does: each operation on one core, as
+            many at a time as there are cores. An operation on several adds up in another order.
     """
     count = core_count() if threads == "auto" else int(threads)
     return (1, count) if stacked else (count, 2 if count > 1 else 1)
@@ -55,7 +56,7 @@ def start_tensorflow(
         import keras
         import tensorflow as tf
 
-        intra, inter = thread_counts(threads, stacked=stacked)
+        intra, inter = thread_counts(threads, stacked=stacked or deterministic)
         with contextlib.suppress(RuntimeError):
             tf.config.threading.set_intra_op_parallelism_threads(intra)
             tf.config.threading.set_inter_op_parallelism_threads(inter)

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from locexp.bbox.scenes import Composer
 from locexp.metrics import Predictions
 from locexp.training.member import Member
 from locexp.training.program import Program, program_of
+from locexp.training.step import Held
 
 Arrays = tuple[tf.TensorArray, ...]
 
@@ -28,6 +30,7 @@ class Stack:
         labels: int64, (n,).
         boxes: float, (n, 4), normalised xyxy.
         dtype: of images, targets and losses, ``float32`` or ``float64``.
+        composer: makes the images and boxes of an epoch instead, in the graph; those given are of its epoch 0.
     """
 
     def __init__(
@@ -38,17 +41,14 @@ class Stack:
         boxes: np.ndarray,
         *,
         dtype: str = "float32",
+        composer: Composer | None = None,
     ) -> None:
         self.members = list(members)
         self.dtype = tf.as_dtype(dtype)
         self.canvas = (int(images.shape[2]), int(images.shape[1]))
-        self.labels, self.boxes = labels, boxes
-        # tf.constant keeps a second copy beside the tensor for as long as it lives; its identity does not.
-        self._data = (
-            tf.identity(tf.constant(images)),
-            tf.constant(labels, tf.int32),
-            tf.constant(boxes, self.dtype),
-        )
+        self.images, self.labels, self.boxes = images, labels, boxes
+        self._composer = composer or Held(images, boxes, self.dtype)
+        self._data = tf.constant(labels, tf.int32), *self._composer.data
         self._programs: dict[int, Program] = {}
         self._own_loops: OrderedDict[tuple[int, ...], _Loop] = OrderedDict()
 
@@ -62,12 +62,15 @@ class Stack:
         for index in range(len(self.members)):
             self._program(index)
 
-    def train_steps(self, order: np.ndarray, chosen: Sequence[int] | None = None) -> list[Predictions]:
+    def train_steps(
+        self, order: np.ndarray, chosen: Sequence[int] | None = None, *, epoch: int = 0
+    ) -> list[Predictions]:
         """Train members for some steps.
 
         Args:
             order: int32 (members, steps, batch): which examples each member sees, step by step.
             chosen: indices of the members; ``None`` for all.
+            epoch: from 0, for examples that are made anew in each.
 
         Returns:
             For each of them the predictions it made on its batches before each update, in that order. What the steps
@@ -76,14 +79,13 @@ class Stack:
         chosen = range(len(self.members)) if chosen is None else chosen
         programs = [self._program(index) for index in chosen]
         states = [program.state(self.members[index]) for program, index in zip(programs, chosen, strict=True)]
-        packed, weighed = self._loop(programs, states)(order, self._data, states)
+        packed, weighed = self._loop(programs, states)(order, epoch, self._data, states)
         made = []
         for place, index in enumerate(chosen):
             member = self.members[index]
             noted = weighed[place]
             member.steps.append(_fixed_steps(member, order.shape[1]) if noted is None else noted)
-            seen = order[place].ravel()
-            made.append(self._unpack(packed[place], self.labels[seen], self.boxes[seen]))
+            made.append(self._unpack(packed[place], self.labels[order[place].ravel()]))
         return made
 
     def evaluate(
@@ -97,13 +99,14 @@ class Stack:
             part = slice(start, start + batch_size)
             batch = tf.constant(images[part]), tf.constant(labels[part], tf.int32), tf.constant(boxes[part], self.dtype)
             blocks.append(program.evaluate(*batch, *state).numpy())
-        return self._unpack(np.concatenate(blocks), labels, boxes)
+        return self._unpack(np.concatenate(blocks), labels)
 
-    def gradient_products(self, index: int, order: np.ndarray) -> np.ndarray:
+    def gradient_products(self, index: int, order: np.ndarray, *, epoch: int = 0) -> np.ndarray:
         """Return a, b, c of the (statically weighted) losses' gradients in the trunk of member ``index``; no training.
 
         Args:
             order: int32 (batches, batch): which examples.
+            epoch: see :meth:`train_steps`.
 
         Returns:
             (batches, 3); with dropout off and other state left as it is.
@@ -111,30 +114,31 @@ class Stack:
         program = self._program(index)
         state = program.state(self.members[index])
         batches = (tf.constant(batch, tf.int32) for batch in order)
-        return np.stack([program.trunk_products(batch, *self._data, *state).numpy() for batch in batches])
+        now = tf.constant(epoch, tf.int32)
+        return np.stack([program.trunk_products(batch, now, *self._data, *state).numpy() for batch in batches])
 
     def _program(self, index: int) -> Program:
         if index not in self._programs:
             width, height = self.canvas
-            self._programs[index] = program_of(self.members[index], self.dtype, (height, width))
+            self._programs[index] = program_of(self.members[index], self.dtype, (height, width), self._composer)
         return self._programs[index]
 
     def _loop(self, programs: Sequence[Program], states: Sequence[Sequence[tf.Variable]]) -> _Loop:
         key = tuple(id(program) for program in programs)
         kept = _loops if all(program.shared for program in programs) else self._own_loops
         if key not in kept:
-            kept[key] = _Loop(programs, states, self._data)
+            kept[key] = _Loop(programs, states, self._data, self.dtype)
             while len(kept) > KEPT:
                 kept.popitem(last=False)
         kept.move_to_end(key)
         return kept[key]
 
-    def _unpack(self, rows: np.ndarray, labels: np.ndarray, boxes: np.ndarray) -> Predictions:
+    def _unpack(self, rows: np.ndarray, labels: np.ndarray) -> Predictions:
         return Predictions(
-            probabilities=rows[:, :-6],
-            boxes=rows[:, -6:-2],
+            probabilities=rows[:, :-10],
+            boxes=rows[:, -10:-6],
             labels=labels,
-            truth=boxes,
+            truth=rows[:, -6:-2],
             classification_loss=rows[:, -2],
             bbox_loss=rows[:, -1],
             canvas=self.canvas,
@@ -153,34 +157,40 @@ class _Loop:
     Args:
         programs: one a member.
         states: of the members for which it is traced; any other of the same kinds can be handed over.
-        data: likewise.
+        data: likewise; the labels, then what the composer reads.
+        dtype: of what members say.
     """
 
     def __init__(
-        self, programs: Sequence[Program], states: Sequence[Sequence[tf.Variable]], data: Sequence[tf.Tensor]
+        self,
+        programs: Sequence[Program],
+        states: Sequence[Sequence[tf.Variable]],
+        data: Sequence[tf.Tensor],
+        dtype: tf.DType,
     ) -> None:
         self._programs = list(programs)
         self._sizes = [len(state) for state in states]
-        self._dtype = data[-1].dtype
+        self._dtype, self._inputs = dtype, len(data)
         order = tf.TensorSpec([len(self._programs), None, None], tf.int32)
+        epoch = tf.TensorSpec([], tf.int32)
         specs = [tf.TensorSpec([None, *values.shape[1:]], values.dtype) for values in data]
         variables = [variable for state in states for variable in state]
-        self._graph = tf.function(self._steps, autograph=False).get_concrete_function(order, *specs, *variables)
+        self._graph = tf.function(self._steps, autograph=False).get_concrete_function(order, epoch, *specs, *variables)
 
     def __call__(
-        self, order: np.ndarray, data: Sequence[tf.Tensor], states: Sequence[Sequence[tf.Variable]]
+        self, order: np.ndarray, epoch: int, data: Sequence[tf.Tensor], states: Sequence[Sequence[tf.Variable]]
     ) -> tuple[list[np.ndarray], list[np.ndarray | None]]:
         """Take steps; returns what each member said, packed, and what its steps were weighted with, if it tells."""
         variables = [variable for state in states for variable in state]
-        packed, weighed = self._graph(tf.constant(order, tf.int32), *data, *variables)
+        packed, weighed = self._graph(tf.constant(order, tf.int32), tf.constant(epoch, tf.int32), *data, *variables)
         noted = iter(weighed)
         return (
             [rows.numpy() for rows in packed],
             [next(noted).numpy() if program.records else None for program in self._programs],
         )
 
-    def _steps(self, order: tf.Tensor, *arguments: Any) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-        data, variables = arguments[:3], iter(arguments[3:])
+    def _steps(self, order: tf.Tensor, epoch: tf.Tensor, *arguments: Any) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        data, variables = arguments[: self._inputs], iter(arguments[self._inputs :])
         states = [[next(variables) for _ in range(size)] for size in self._sizes]
         steps = tf.shape(order)[1]
         rows = tuple(tf.TensorArray(self._dtype, size=steps, element_shape=[None, None]) for _ in self._programs)
@@ -189,7 +199,7 @@ class _Loop:
 
         def body(step: tf.Tensor, rows: Arrays, weighed: Arrays) -> tuple[tf.Tensor, Arrays, Arrays]:
             made = [
-                program.step(order[place, step], *data, *state)
+                program.step(order[place, step], epoch, *data, *state)
                 for place, (program, state) in enumerate(zip(self._programs, states, strict=True))
             ]
             filled = tuple(array.write(step, said) for array, (said, _) in zip(rows, made, strict=True))

@@ -8,27 +8,31 @@ from typing import Any
 
 import tensorflow as tf
 
+from locexp.bbox.scenes import Composer
 from locexp.training.gradients import needs_trunk, pick, products, weigh
 from locexp.training.member import Member
 
-Data = tuple[Any, Any, Any]
-"""Images (uint8, (n, height, width)), labels (int32, (n,)) and boxes ((n, 4)): all examples, or those of a batch."""
+Batch = tuple[Any, Any, Any]
+"""Images (uint8, (batch, height, width)), labels (int32, (batch,)) and boxes ((batch, 4))."""
 
 
 @dataclass(frozen=True)
 class Forward:
-    """What a network says of a batch: probabilities, boxes, and the two unweighted losses of each example."""
+    """What a network says of a batch: probabilities, boxes, and the two unweighted losses of each example; with the
+    boxes that were true."""
 
     probabilities: Any
     boxes: Any
+    truth: Any
     losses: tuple[Any, Any]
 
     def packed(self) -> Any:
-        """Return one row an example, so that a step hands out a single tensor: (batch, classes + 4 + 2)."""
-        return tf.concat([self.probabilities, self.boxes, *(loss[:, tf.newaxis] for loss in self.losses)], axis=1)
+        """Return one row an example, so that a step hands out a single tensor: (batch, classes + 4 + 4 + 2)."""
+        losses = (loss[:, tf.newaxis] for loss in self.losses)
+        return tf.concat([self.probabilities, self.boxes, self.truth, *losses], axis=1)
 
 
-def forward(member: Member, batch: Data, dtype: tf.DType, *, training: bool) -> Forward:
+def forward(member: Member, batch: Batch, dtype: tf.DType, *, training: bool) -> Forward:
     """Show a batch to a member; targets and losses have ``dtype``."""
     from keras.losses import sparse_categorical_crossentropy
 
@@ -38,16 +42,35 @@ def forward(member: Member, batch: Data, dtype: tf.DType, *, training: bool) -> 
     probabilities = tf.cast(outputs["classification"], dtype)
     predicted = tf.cast(outputs["bbox"], dtype)
     losses = sparse_categorical_crossentropy(labels, probabilities), member.box_loss(boxes, predicted)
-    return Forward(probabilities, predicted, losses)
+    return Forward(probabilities, predicted, boxes, losses)
 
 
-def gathered(data: Data, indices: Any) -> Data:
-    """Return the examples with these indices."""
-    images, labels, boxes = (tf.gather(values, indices) for values in data)
-    return images, labels, boxes
+class Held:
+    """Examples that lie in memory and are the same in every epoch; see :class:`locexp.bbox.scenes.Composer`.
+
+    Args:
+        images: uint8, (n, height, width).
+        boxes: (n, 4), normalised xyxy.
+        dtype: of the boxes in the graph.
+    """
+
+    def __init__(self, images: Any, boxes: Any, dtype: tf.DType) -> None:
+        # tf.constant keeps a second copy beside the tensor for as long as it lives; its identity does not.
+        self.data = tf.identity(tf.constant(images)), tf.constant(boxes, dtype)
+
+    def __call__(self, indices: Any, epoch: Any, *data: Any) -> tuple[Any, Any]:
+        """Return the images and boxes with these indices."""
+        images, boxes = data
+        return tf.gather(images, indices), tf.gather(boxes, indices)
 
 
-def train_step(member: Member, batch: Data, dtype: tf.DType) -> tuple[Any, Any | None]:
+def batch_of(composer: Composer, dtype: tf.DType, indices: Any, epoch: Any, labels: Any, *source: Any) -> Batch:
+    """Return the examples with these indices, as they are in an epoch (from 0)."""
+    images, boxes = composer(indices, epoch, *source)
+    return images, tf.gather(labels, indices), tf.cast(boxes, dtype)
+
+
+def train_step(member: Member, batch: Batch, dtype: tf.DType) -> tuple[Any, Any | None]:
     """Train a member on a batch.
 
     Returns:
@@ -78,7 +101,7 @@ def weighted(member: Member, made: Forward) -> list[Any]:
     return [weight * tf.reduce_mean(loss) for weight, loss in zip(_static(member), made.losses, strict=True)]
 
 
-def trunk_products(member: Member, batch: Data, dtype: tf.DType) -> Any:
+def trunk_products(member: Member, batch: Batch, dtype: tf.DType) -> Any:
     """Return a, b, c of the statically weighted losses' gradients in the shared trunk: (3,); nothing is trained."""
     assert member.trunk is not None
     with tf.GradientTape(persistent=True) as tape:

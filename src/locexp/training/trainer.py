@@ -139,7 +139,7 @@ def _end_weighting(
         size = min(schedule.batch_size, stack.examples)
         batches = min(schedule.diagnostic_batches, stack.examples // size)
         order = member.batch_order(epoch, stack.examples)[: batches * size]
-        seen = stack.gradient_products(index, order.reshape(batches, size))
+        seen = stack.gradient_products(index, order.reshape(batches, size), epoch=epoch - 1)
     return measured | gradient_metrics(seen)
 
 
@@ -170,7 +170,7 @@ def _train_epoch(stack: Stack, schedule: Schedule, epoch: int, observers: Sequen
         else:
             steps, block = 1, orders[:, None, done * size :]
         losses = {}
-        for index, part in zip(chosen, stack.train_steps(block, chosen), strict=True):
+        for index, part in zip(chosen, stack.train_steps(block, chosen, epoch=epoch - 1), strict=True):
             member = stack.members[index]
             parts[index].append(part)
             if not member.stopped:

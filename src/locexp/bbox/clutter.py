@@ -1,0 +1,79 @@
+"""``bbox=clutter``: scatter, and patches of other digits as distractors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from locexp.bbox.digits import Digits, cut_out
+from locexp.bbox.distractors import distractors
+from locexp.bbox.draws import Key
+from locexp.bbox.generated import Drawn
+from locexp.bbox.scatter import Scatter
+from locexp.errors import UserError
+
+MOST_DISTRACTORS = 1000
+
+
+class Clutter(Scatter):
+    """A scattered digit and square patches cut from other digits of its split; brighter pixels show over darker ones.
+
+    With a 60x60 canvas and four 8x8 patches, the defaults, it is the cluttered MNIST of Mnih et al. 2014, 1406.6247.
+
+    Args:
+        canvas, scale, threshold, overhang, noise, noise_level, fresh: see :class:`locexp.bbox.scatter.Scatter`.
+        distractors: how many patches, 0 to 1000.
+        distractor_size: their width and height in pixels, at least 1 and no larger than a digit's image.
+
+    Raises:
+        UserError: out of range.
+    """
+
+    def __init__(
+        self,
+        canvas: Sequence[int] = (60, 60),
+        scale: Sequence[float] = (1.0, 1.0),
+        distractors: int = 4,
+        distractor_size: int = 8,
+        threshold: int = 0,
+        overhang: float = 0.0,
+        noise: str | None = None,
+        noise_level: float = 0.1,
+        fresh: bool = False,
+    ) -> None:
+        super().__init__(canvas, scale, threshold, overhang, noise, noise_level, fresh)
+        if not 0 <= distractors <= MOST_DISTRACTORS:
+            raise UserError(f"bbox.distractors={distractors}: expected a whole number from 0 to {MOST_DISTRACTORS}.")
+        if not 1 <= distractor_size <= min(canvas):
+            raise UserError(
+                f"bbox.distractor_size={distractor_size}: expected a whole number from 1 to {min(canvas)}, the "
+                "smaller side of the canvas."
+            )
+        self.distractors, self.distractor_size = distractors, distractor_size
+
+    def prepare(self, images: np.ndarray, split: str) -> Digits:
+        """Cut the digits out; raises :class:`UserError` as scatter does, or if there is no other digit to cut from."""
+        self._check_room(images)
+        if self.distractor_size > min(images.shape[1:]):
+            raise UserError(
+                f"bbox.distractor_size={self.distractor_size}: expected at most {min(images.shape[1:])}, the smaller "
+                "side of a digit's image."
+            )
+        if self.distractors and len(images) < 2:
+            raise UserError(
+                f"bbox.distractors={self.distractors}: they are cut from other digits, but there is one {split} image "
+                "alone; expected 0."
+            )
+        return cut_out(images, split, least=self.distractor_size)
+
+    def recipe(self, xp: Any, source: Digits, indices: Any, key: Key) -> Drawn:
+        """Draw the digits, and distractors over them; see :meth:`locexp.bbox.generated.Generated.recipe`."""
+        drawn = super().recipe(xp, source, indices, key)
+        if self.distractors == 0:
+            return drawn
+        patches = distractors(xp, key, source, indices, self.canvas, self.distractors, self.distractor_size)
+        covered = xp.share(patches > np.uint8(0), drawn.images > np.uint8(self.threshold))
+        return replace(drawn, images=xp.maximum(drawn.images, patches), covered=covered)

@@ -1,0 +1,74 @@
+"""``bbox=jitter``: tight boxes with label noise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from locexp.bbox.as_given import Boxed
+from locexp.bbox.draws import JITTER, Key, below, draws
+from locexp.bbox.generated import Drawn, Generated, normalised
+from locexp.bbox.scenes import Scenes
+from locexp.bbox.tight import Tight
+from locexp.errors import UserError
+
+UNITS = 256
+"""Steps of a pixel in which boxes move."""
+
+
+class Jitter(Tight):
+    """Tight boxes whose four sides are each moved by a uniform number of pixels, as a careless labeller would.
+
+    Boxes stay on the canvas and at least a pixel wide and high: a side moves by (side - 1)/2 at most. The scenes have
+    the clean boxes too, and evaluation shows both.
+
+    Args:
+        pixels: how far a side moves at most, >= 0 and no more than the (median) shorter side of the boxes.
+        threshold, margin, noise, noise_level, fresh: see :class:`locexp.bbox.tight.Tight`.
+
+    Raises:
+        UserError: out of range.
+    """
+
+    def __init__(
+        self,
+        pixels: float = 1.0,
+        threshold: int = 0,
+        margin: int = 0,
+        noise: str | None = None,
+        noise_level: float = 0.1,
+        fresh: bool = False,
+    ) -> None:
+        super().__init__(threshold, margin, noise, noise_level, fresh)
+        if not 0 <= pixels <= 1024:
+            raise UserError(f"bbox.pixels={pixels}: expected a number from 0 to the width of a box.")
+        self.pixels = pixels
+
+    def prepare(self, images: np.ndarray, split: str) -> Boxed:
+        """Box the ink, in whole pixels; raises :class:`UserError` if the jitter is larger than the boxes."""
+        boxes = self.pixel_boxes(images, split)
+        shorter = float(np.median((boxes[:, 2:] - boxes[:, :2]).min(axis=1)))
+        if self.pixels > shorter:
+            raise UserError(
+                f"bbox.pixels={self.pixels}: is more than the boxes are wide; expected at most {shorter:g}, the median "
+                f"of the shorter sides of the {split} boxes."
+            )
+        return Boxed(images, boxes.astype(np.int32))
+
+    def compose(self, images: np.ndarray, *, split: str, scene_seed: int, epoch: int = 0) -> Scenes:
+        """Make the scenes of a split; raises :class:`UserError`."""
+        return Generated.compose(self, images, split=split, scene_seed=scene_seed, epoch=epoch)
+
+    def recipe(self, xp: Any, source: Boxed, indices: Any, key: Key) -> Drawn:
+        """Move the sides; see :meth:`locexp.bbox.generated.Generated.recipe`."""
+        canvas = int(source.images.shape[2]), int(source.images.shape[1])
+        boxes = xp.cast(xp.take(source.boxes, indices), "int64")
+        sides = boxes[:, 2:] - boxes[:, :2]
+        most = xp.minimum(np.int64(round(self.pixels * UNITS)), (sides - 1) * (UNITS // 2))
+        drawn = draws(xp, key, JITTER, 4)
+        moved = xp.stack([boxes[:, side] * UNITS - most[:, side % 2] for side in range(4)])
+        moved = moved + xp.stack([below(xp, drawn[:, side], 2 * most[:, side % 2] + 1) for side in range(4)])
+        moved = xp.clip(moved, np.int64(0), np.array(canvas * 2) * UNITS)
+        images = xp.take(source.images, indices)
+        return Drawn(images, normalised(xp, moved, canvas, UNITS), clean_boxes=normalised(xp, boxes, canvas))

@@ -1,0 +1,58 @@
+"""``bbox.noise``: noise over the finished scene, an option of every strategy; boxes do not see it."""
+
+from __future__ import annotations
+
+import functools
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from locexp.bbox.draws import NOISE, Key, draws
+from locexp.errors import UserError, listed, nearest
+
+KINDS = ("gaussian", "salt")
+_VALUES = 2**16
+"""A pixel is given 16 bits: a draw serves two."""
+
+
+def check_noise(kind: str | None, level: float) -> None:
+    """Check the keys ``bbox.noise`` and ``bbox.noise_level``; raises :class:`UserError`."""
+    if kind is not None and kind not in KINDS:
+        raise UserError(f"bbox.noise={kind}: expected one of {listed(KINDS)}, or null.{nearest(str(kind), KINDS)}")
+    if not 0 <= level <= 1:
+        raise UserError(f"bbox.noise_level={level}: expected a number from 0 to 1.")
+
+
+@functools.lru_cache(maxsize=4)
+def gaussian_table(level: float) -> np.ndarray:
+    """Return the quantiles of a normal distribution in grey levels: int16 (65536,), standard deviation 255 × level.
+
+    Looked up with 16 uniform bits they are Gaussian noise, without a float that a CPU could round its own way.
+    """
+    inverse = NormalDist().inv_cdf
+    half = [inverse((i + 0.5) / _VALUES) for i in range(_VALUES // 2, _VALUES)]
+    above = np.floor(np.array(half) * 255 * level + 0.5).astype(np.int16)
+    return np.concatenate([-above[::-1], above])
+
+
+def add_noise(xp: Any, key: Key, images: Any, kind: str | None, level: float) -> Any:
+    """Return images (uint8 (n, height, width)) with noise.
+
+    Args:
+        xp: the namespace.
+        key: of the examples.
+        images: uint8 (n, height, width).
+        kind: ``gaussian``: normal, cut to 0 … 255; ``salt``: white pixels; ``None``: no noise.
+        level: the standard deviation as a share of white, or the share of white pixels.
+    """
+    if kind is None or level == 0:
+        return images
+    height, width = int(images.shape[1]), int(images.shape[2])
+    pixels = height * width
+    values = xp.halves(draws(xp, key, NOISE, (pixels + 1) // 2))[:, :pixels]
+    values = xp.reshape(values, (-1, height, width))
+    if kind == "salt":
+        return xp.where(values < np.int32(round(level * _VALUES)), np.uint8(255), images)
+    noisy = xp.cast(images, "int16") + xp.take(gaussian_table(level), values)
+    return xp.cast(xp.clip(noisy, np.int16(0), np.int16(255)), "uint8")

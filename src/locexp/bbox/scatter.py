@@ -1,0 +1,108 @@
+"""``bbox=scatter``: the digit at a random place and scale on a canvas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from locexp.bbox.digits import Digits, cut_out
+from locexp.bbox.draws import Key
+from locexp.bbox.generated import Drawn, Generated, normalised
+from locexp.bbox.placing import placed
+from locexp.bbox.resampling import LARGEST_CANVAS, ONE, STEPS, draw, drawn_boxes, frames
+from locexp.bbox.scenes import Scenes
+from locexp.errors import UserError
+
+SMALLEST_SCALE, LARGEST_SCALE = 0.1, 10.0
+
+
+class Scatter(Generated):
+    """Each digit drawn at a random scale, at a random place of a black canvas; its box is that of the drawn ink.
+
+    Args:
+        canvas: width and height in pixels, 8 to 1024.
+        scale: lowest and highest scale, uniform between them, .1 to 10.
+        threshold: a drawn pixel is ink when its value is above this, 0 to 254.
+        overhang: share of the digit's width and height that may lie beyond the border, 0 to .5; its brightest pixel
+            is always on the canvas.
+        noise, noise_level, fresh: see :class:`locexp.bbox.generated.Generated`.
+
+    Raises:
+        UserError: out of range.
+    """
+
+    def __init__(
+        self,
+        canvas: Sequence[int] = (64, 64),
+        scale: Sequence[float] = (0.5, 1.5),
+        threshold: int = 0,
+        overhang: float = 0.0,
+        noise: str | None = None,
+        noise_level: float = 0.1,
+        fresh: bool = False,
+    ) -> None:
+        super().__init__(noise, noise_level, fresh)
+        if len(canvas) != 2 or not all(8 <= side <= LARGEST_CANVAS for side in canvas):
+            raise UserError(
+                f"bbox.canvas={list(canvas)}: expected [width, height] in pixels, each from 8 to {LARGEST_CANVAS}."
+            )
+        if len(scale) != 2 or not SMALLEST_SCALE <= scale[0] <= scale[1] <= LARGEST_SCALE:
+            raise UserError(
+                f"bbox.scale={list(scale)}: expected [lowest, highest], "
+                f"{SMALLEST_SCALE:g} <= lowest <= highest <= {LARGEST_SCALE:g}."
+            )
+        if not 0 <= threshold <= 254:
+            raise UserError(f"bbox.threshold={threshold}: expected a whole number from 0 to 254.")
+        if not 0 <= overhang <= 0.5:
+            raise UserError(f"bbox.overhang={overhang}: expected a number from 0 to 0.5.")
+        self.canvas = (int(canvas[0]), int(canvas[1]))
+        self.scale, self.threshold, self.overhang = (float(scale[0]), float(scale[1])), threshold, overhang
+
+    def scene_pixels(self, source: Digits) -> int:
+        """Return how many pixels the canvas has."""
+        return self.canvas[0] * self.canvas[1]
+
+    def prepare(self, images: np.ndarray, split: str) -> Digits:
+        """Cut the digits out; raises :class:`UserError` if one is blank, or the largest does not fit the canvas."""
+        self._check_room(images)
+        return cut_out(images, split)
+
+    def _check_room(self, images: np.ndarray) -> None:
+        height, width = images.shape[1:]
+        # Enlarged, a digit's ink reaches (scale - 1)/2 pixels further on every side.
+        fits = [
+            (room + 1) / (side + 1) if room > side else room / side
+            for room, side in zip(self.canvas, (width, height), strict=True)
+        ]
+        if self.scale[1] > min(fits):
+            raise UserError(
+                f"bbox.scale={list(self.scale)}: a digit's image of {width}x{height} pixels at the largest scale is "
+                f"larger than the canvas of {self.canvas[0]}x{self.canvas[1]}; expected a scale of at most "
+                f"{np.floor(min(fits) * 1000) / 1000:g}, or a larger bbox.canvas."
+            )
+
+    def compose(self, images: np.ndarray, *, split: str, scene_seed: int, epoch: int = 0) -> Scenes:
+        """Make the scenes of a split; raises :class:`UserError`, also if a digit is too faint to be drawn."""
+        scenes = super().compose(images, split=split, scene_seed=scene_seed, epoch=epoch)
+        unseen = np.flatnonzero(scenes.boxes[:, 2] == 0)
+        if len(unseen):
+            raise UserError(
+                f"bbox.scale={list(self.scale)}: nothing is left of {len(unseen)} of {len(images)} {split} digits "
+                f"(the first is number {unseen[0]}); expected a higher lowest scale."
+            )
+        return scenes
+
+    def recipe(self, xp: Any, source: Digits, indices: Any, key: Key) -> Drawn:
+        """Draw the digits; see :meth:`locexp.bbox.generated.Generated.recipe`."""
+        scales = (round(self.scale[0] * ONE), round(self.scale[1] * ONE))
+        sizes, anchors = xp.take(source.sizes, indices), xp.take(source.anchors, indices)
+        overhang = round(self.overhang * 1024)
+        scale, places, clipped = placed(xp, key, sizes, anchors, scales, self.canvas, overhang)
+        # Drawn on as little of the canvas as holds the largest digit, and pasted.
+        corners, part = frames(xp, scale, places, source.windows.shape, scales[1], self.canvas)
+        drawn = draw(xp, xp.take(source.windows, indices), scale, places - corners * STEPS, part)
+        images = xp.paste(drawn, corners, self.canvas)
+        boxes = normalised(xp, drawn_boxes(xp, drawn, corners, self.threshold), self.canvas)
+        return Drawn(images, boxes, clipped=clipped)

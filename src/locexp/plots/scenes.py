@@ -1,0 +1,69 @@
+"""A page of example scenes with their boxes, as they are before a network sees them."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from locexp.bbox.scenes import Scenes
+from locexp.boxes import to_pixels
+from locexp.plots.boxes import TRUTH, outline
+
+CLEAN = "#1f9bff"
+DASHES = (0, (3, 2))
+ENLARGED = 8
+"""Pixels of the picture for one of a scene, where that leaves scenes of at most :data:`MOST_INCHES`."""
+LEAST_INCHES, MOST_INCHES = 1.9, 4.3
+DPI = 120
+
+
+def page(scenes: Scenes, labels: np.ndarray, chosen: np.ndarray, title: str, columns: int = 4) -> Figure:
+    """Return a page of scenes with the box that is to be learnt, large enough to count pixels at 120 dpi.
+
+    Args:
+        scenes: n of them; clean boxes, where there are any, are dashed, and a clipped or covered digit is said to be.
+        labels: int (n,).
+        chosen: indices to show, at least one.
+        title: of the page.
+        columns: at most so many in a row.
+    """
+    columns = min(columns, len(chosen))
+    rows = -(-len(chosen) // columns)
+    height, width = scenes.images.shape[1:]
+    # All scenes are one image in one axes, as in a gallery; units are its pixels, and pixel i covers [i, i + 1).
+    inch = width / min(max(LEAST_INCHES, ENLARGED * width / DPI), MOST_INCHES)
+    gap, caption = max(1, round(0.1 * inch)), max(1, round(0.22 * inch))
+    step_x, step_y = width + gap, height + caption + gap
+    extent = (0, columns * step_x + gap, rows * step_y, 0)
+    mosaic = np.full((extent[2], extent[1]), 255, np.uint8)
+    corners = [(gap + place % columns * step_x, caption + place // columns * step_y) for place in range(len(chosen))]
+    size = (extent[1] / inch, extent[2] / inch + 0.75)
+    figure = Figure(figsize=size)
+    axes = figure.add_axes((0, 0.35 / size[1], 1, (size[1] - 0.75) / size[1]))
+    axes.set_axis_off()
+    boxes = to_pixels(scenes.boxes[chosen], width, height)
+    for (left, top), index, box in zip(corners, chosen, boxes, strict=True):
+        mosaic[top : top + height, left : left + width] = scenes.images[index]
+        text = _caption(scenes, int(labels[index]), int(index), box)
+        axes.text(left + width / 2, top - 0.04 * inch, text, ha="center", va="bottom", fontsize=8)
+    axes.imshow(mosaic, cmap="gray", vmin=0, vmax=255, interpolation="nearest", extent=extent)
+    offsets = np.tile(np.array(corners, float), 2)
+    outline(axes, boxes + offsets, TRUTH, "-")
+    handles = [Line2D([], [], color=TRUTH, label="box to learn")]
+    if scenes.clean_boxes is not None:
+        outline(axes, to_pixels(scenes.clean_boxes[chosen], width, height) + offsets, CLEAN, DASHES)
+        handles.append(Line2D([], [], color=CLEAN, linestyle=DASHES, label="without label noise"))
+    axes.set(xlim=extent[:2], ylim=extent[2:])
+    figure.suptitle(title, fontsize=10, y=1 - 0.1 / size[1], va="top")
+    figure.legend(handles=handles, loc="lower center", ncols=len(handles), fontsize=8, frameon=False)
+    return figure
+
+
+def _caption(scenes: Scenes, label: int, index: int, box: np.ndarray) -> str:
+    parts = [str(label), f"{box[2] - box[0]:.3g} × {box[3] - box[1]:.3g} px"]
+    if scenes.clipped is not None and scenes.clipped[index]:
+        parts.append("clipped")
+    if scenes.covered is not None and scenes.covered[index] > 0:
+        parts.append(f"{scenes.covered[index]:.0%} covered")
+    return ",  ".join(parts)

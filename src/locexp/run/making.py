@@ -1,0 +1,44 @@
+"""Objects from configuration nodes: their ``_target_`` called with their other keys."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from locexp.errors import UserError, first_line
+from locexp.targets import resolve
+
+
+def make(node: DictConfig, key: str, skip: tuple[str, ...] = (), **given: Any) -> Any:
+    """Call the ``_target_`` of a configuration node with its other keys and what the caller gives.
+
+    Arguments that have a ``_target_`` themselves are made first; ``_partial_: true`` makes a function that waits for
+    its further arguments, instead of calling it.
+
+    Raises:
+        UserError: the target does not take these arguments, or fails with them.
+    """
+    container = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(container, dict)
+    return _made({str(name): value for name, value in container.items() if name not in skip}, key, given)
+
+
+def _made(node: dict[str, Any], key: str, given: dict[str, Any]) -> Any:
+    target = resolve(str(node["_target_"]), f"{key}._target_")
+    arguments = {name: value for name, value in node.items() if name not in ("_target_", "_partial_")}
+    for name, value in arguments.items():
+        if isinstance(value, dict) and "_target_" in value:
+            arguments[name] = _made(value, f"{key}.{name}", {})
+    if node.get("_partial_"):
+        return functools.partial(target, **given, **arguments)
+    called = getattr(target, "__name__", target)
+    try:
+        return target(**given, **arguments)
+    except UserError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{key}: {called} refuses its arguments ({first_line(error)}).") from error
+    except Exception as error:  # of the user's own code, which may raise anything
+        raise UserError(f"{key}: {called} failed with {type(error).__name__} ({first_line(error)}).") from error
