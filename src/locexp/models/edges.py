@@ -41,7 +41,7 @@ def box_of_edges(columns: Any, rows: Any, x: np.ndarray, y: np.ndarray) -> Any:
     both = layers.Permute((2, 1), dtype=dtype)(layers.Concatenate(axis=1, dtype=dtype)(pairs))  # ((x, y), (x, y))
     one, other = layers.Cropping1D((0, 1), dtype=dtype)(both), layers.Cropping1D((1, 0), dtype=dtype)(both)
     ends = [layers.Minimum(dtype=dtype)([one, other]), layers.Maximum(dtype=dtype)([one, other])]
-    box = layers.Flatten(dtype=dtype)(layers.Concatenate(axis=1, dtype=dtype)(ends))
+    box = layers.Flatten(name="bbox_flat", dtype=dtype)(layers.Concatenate(axis=1, dtype=dtype)(ends))
     # Probabilities may sum to a little more than 1: the canvas ends where it ends.
     return layers.ReLU(max_value=1.0, name="bbox", dtype=dtype)(box)
 
