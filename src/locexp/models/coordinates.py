@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from locexp.errors import UserError, listed, nearest
+from locexp.models.checks import check_choice
 from locexp.models.fixed import fixed
 
 COORDINATES = ("none", "input", "every")
@@ -43,8 +43,4 @@ def coordinate_grid(height: int, width: int) -> np.ndarray:
 
 def check_coordinates(coordinates: str) -> None:
     """Check the key ``model.coordinates``; raises :class:`UserError`."""
-    if coordinates not in COORDINATES:
-        raise UserError(
-            f"model.coordinates={coordinates}: expected one of {listed(COORDINATES)}."
-            f"{nearest(coordinates, COORDINATES)}"
-        )
+    check_choice("coordinates", coordinates, COORDINATES)

@@ -9,6 +9,7 @@ import numpy as np
 
 from locexp.models.blocks import convolution, global_pools
 from locexp.models.checks import check_dropout
+from locexp.models.coordinates import check_coordinates
 from locexp.models.encoder import check_encoder, encoder
 from locexp.models.heads import classification_head
 from locexp.models.trunk import branches, check_shared
@@ -23,6 +24,7 @@ def fully_convolutional(
     stride: int,
     normalization: str,
     dropout: float,
+    coordinates: str,
     shared: int | None,
     name: str,
 ) -> Any:
@@ -34,14 +36,14 @@ def fully_convolutional(
 
     Args:
         box: makes boxes (n, 4) of maps (n, height/stride, width/stride, filters[0]), sizes rounded up.
-        input_shape, num_classes, filters, stride, normalization, dropout, shared: see
+        input_shape, num_classes, filters, stride, normalization, dropout, coordinates, shared: see
             :func:`locexp.models.fcn_softargmax.build`.
         name: of the network.
     """
     import keras
 
     image = keras.Input(input_shape, name="image")
-    stages = encoder(image, filters, stride=stride, normalization=normalization)
+    stages = encoder(image, filters, stride=stride, normalization=normalization, coordinates=coordinates)
     first, second = branches(image, stages, shared)
     features = global_pools(first[-1], "classification_")
     if dropout:
@@ -81,8 +83,11 @@ def cell_edges(cells: int, stride: int, pixels: int) -> np.ndarray:
     return np.minimum(np.arange(cells + 1) * stride / pixels, 1.0)
 
 
-def check_fcn(filters: Sequence[int], stride: int, normalization: str, dropout: float, shared: int | None) -> None:
+def check_fcn(
+    filters: Sequence[int], stride: int, normalization: str, dropout: float, coordinates: str, shared: int | None
+) -> None:
     """Check the keys that both networks have; raises :class:`UserError`."""
     check_encoder(filters, stride, normalization)
     check_dropout(dropout)
+    check_coordinates(coordinates)
     check_shared(shared, len(filters))

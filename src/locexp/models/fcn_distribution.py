@@ -22,6 +22,7 @@ def build(
     bins: int | None = None,
     normalization: str = "batch",
     dropout: float = 0.3,
+    coordinates: str = "none",
     shared: int | None = None,
 ) -> Any:
     """Build a residual trunk, a pooled classifier, and distributions of the box's edges.
@@ -40,6 +41,7 @@ def build(
             the logits are interpolated; >= 2, or ``None`` for one each border of the cells.
         normalization: ``batch`` or ``none``.
         dropout: rate before the softmax head, in [0, 1).
+        coordinates: see :mod:`locexp.models.coordinates`.
         shared: how many stages of the trunk both heads share, from 0 to all (``None``).
 
     Returns:
@@ -48,7 +50,7 @@ def build(
     Raises:
         UserError: out of range, or the image is too small for so many stages.
     """
-    check_ranges(filters, stride, bins, normalization, dropout, shared)
+    check_ranges(filters, stride, bins, normalization, dropout, coordinates, shared)
     height, width = input_shape[:2]
 
     def box(maps: Any) -> Any:
@@ -65,6 +67,7 @@ def build(
         stride=stride,
         normalization=normalization,
         dropout=dropout,
+        coordinates=coordinates,
         shared=shared,
         name="fcn_distribution",
     )
@@ -106,10 +109,11 @@ def check_ranges(
     bins: int | None = None,
     normalization: str = "batch",
     dropout: float = 0.3,
+    coordinates: str = "none",
     shared: int | None = None,
 ) -> None:
     """Check the ranges of the keys; raises :class:`UserError`."""
-    check_fcn(filters, stride, normalization, dropout, shared)
+    check_fcn(filters, stride, normalization, dropout, coordinates, shared)
     if bins is not None and bins < 2:
         raise UserError(
             f"model.bins={bins}: expected a whole number >= 2, or null for one at each border of the cells."

@@ -24,6 +24,7 @@ def build(
     stride: int = 2,
     normalization: str = "batch",
     dropout: float = 0.3,
+    coordinates: str = "none",
     bbox_head: str = "edges",
     shared: int | None = None,
 ) -> Any:
@@ -36,6 +37,7 @@ def build(
         stride: pixels a cell of the heat maps: 1, 2 or 4.
         normalization: ``batch`` or ``none``.
         dropout: rate before the softmax head, in [0, 1).
+        coordinates: see :mod:`locexp.models.coordinates`.
         bbox_head: ``edges``: a heat map for each edge, over the outermost points of the digit; the box can neither be
             inverted nor leave the canvas. ``center_size``: one heat map, whose expectation is the centre; the size is
             the average under it of a map of sizes; the box cannot be inverted, but it can leave the canvas.
@@ -47,7 +49,7 @@ def build(
     Raises:
         UserError: out of range, or the image is too small for so many stages.
     """
-    check_ranges(filters, stride, normalization, dropout, bbox_head, shared)
+    check_ranges(filters, stride, normalization, dropout, coordinates, bbox_head, shared)
     height, width = input_shape[:2]
 
     def box(maps: Any) -> Any:
@@ -63,6 +65,7 @@ def build(
         stride=stride,
         normalization=normalization,
         dropout=dropout,
+        coordinates=coordinates,
         shared=shared,
         name="fcn_softargmax",
     )
@@ -111,9 +114,10 @@ def check_ranges(
     stride: int = 2,
     normalization: str = "batch",
     dropout: float = 0.3,
+    coordinates: str = "none",
     bbox_head: str = "edges",
     shared: int | None = None,
 ) -> None:
     """Check the ranges of the keys; raises :class:`UserError`."""
-    check_fcn(filters, stride, normalization, dropout, shared)
+    check_fcn(filters, stride, normalization, dropout, coordinates, shared)
     check_choice("bbox_head", bbox_head, BOX_HEADS)
