@@ -52,7 +52,7 @@ def execute_together(runs: Sequence[Run], say: Callable[[str], None]) -> None:
     Where they cannot be trained together, they are trained one by one.
 
     Args:
-        runs: not opened yet; equal in data, boxes and schedule.
+        runs: not opened yet; equal in data, boxes, network and schedule.
         say: is told what did not go as planned.
 
     Raises:
