@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from locexp.models.spread import edge_spread, has_spread, localization_uncertainty
+from locexp.models.spread import edge_spread, has_spread, localization_uncertainty, spread_metrics
 from tests.models.networks import tiny
 
 pytestmark = pytest.mark.usefixtures("float32")
@@ -70,6 +70,14 @@ def test_a_network_that_plain_keras_loaded_says_the_same(tmp_path: Path) -> None
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras", compile=False)
     np.testing.assert_allclose(edge_spread(loaded, PIXELS, CANVAS), edge_spread(model, PIXELS, CANVAS), atol=1e-6)
+
+
+def test_a_run_logs_the_mean_over_images() -> None:
+    model = wide("fcn_softargmax")
+    said = spread_metrics(model, PIXELS, CANVAS)
+    expected = {"localization_uncertainty_px": localization_uncertainty(model, PIXELS, CANVAS).mean()}
+    assert said == pytest.approx(expected)
+    assert set(spread_metrics(tiny("fcn_softargmax", bbox_head="center_size"), PIXELS, CANVAS)) == set()
 
 
 def test_a_network_without_distributions_has_none() -> None:

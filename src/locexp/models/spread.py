@@ -69,6 +69,13 @@ def localization_uncertainty(model: Any, images: np.ndarray, canvas: tuple[int, 
     return np.asarray(edge_spread(model, images, canvas).mean(axis=1))
 
 
+def spread_metrics(model: Any, images: np.ndarray, canvas: tuple[int, int]) -> dict[str, float]:
+    """Return ``localization_uncertainty_px``, the mean over the images; nothing of a network without distributions."""
+    if not has_spread(model):
+        return {}
+    return {"localization_uncertainty_px": float(localization_uncertainty(model, images, canvas).mean())}
+
+
 def _ordered(probabilities: np.ndarray, positions: np.ndarray) -> np.ndarray:
     """Return the standard deviations (n, 2) of the low and the high edge: the one with the smaller mean comes first."""
     total = probabilities.sum(axis=1)  # 1 but for rounding, which the difference of two squares would enlarge

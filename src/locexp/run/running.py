@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from locexp.bbox.describe import against_clean
 from locexp.errors import RunFailedError, Terminated
 from locexp.models.costs import cost_metrics
+from locexp.models.spread import spread_metrics
 from locexp.record import RunRecord, append_history, write_history
 from locexp.run import report
 from locexp.run.link import SweepLink
@@ -154,6 +155,8 @@ class Run:
         kept = best if prepared.schedule.keep == "best" else len(member.history)
         record.metrics |= report.final_metrics(test, problem.floors, member.history, best, kept)
         record.metrics |= against_clean(test, problem.scenes["test"])
+        spread = spread_metrics(member.model, images, problem.canvas)
+        record.metrics |= {f"test/{name}": value for name, value in spread.items()}
         model = save_checked(member.model, directory / MODEL, images)
         h5 = prepared.cfg.trainer.save_h5
         if h5 is not None:
