@@ -88,7 +88,10 @@ def check_arguments(
             allowed = listed(names) if names else "nothing"
             raise UserError(f"{key}.{name}={value}: unknown key; allowed: {allowed}.{nearest(name, names)}")
         if name in hints and not _fits(value, hints[name]):
-            raise UserError(f"{key}.{name}={value}: expected {spelled(hints[name])}, {_misfit(value, hints[name])}.")
+            raise UserError(
+                f"{key}.{name}={value}: expected {spelled(hints[name])}{_misfit(value, hints[name])}."
+                f"{nearest(str(value), _names(hints[name]))}"
+            )
     for name in names:
         if name not in arguments and parameters[name].default is inspect.Parameter.empty:
             raise UserError(f"{key}.{name} is required: give it as {key}.{name}=VALUE.")
@@ -120,11 +123,18 @@ def _fits(value: Any, hint: Any) -> bool:
 
 
 def _misfit(value: Any, hint: Any) -> str:
-    """Say what does not fit: the item of a list, or the type of the whole."""
+    """Say what does not fit: the item of a list, or the type of the whole; nothing of a text among others by name."""
     if isinstance(value, list) and _is_list(hint):
         wrong = [(place, item) for place, item in enumerate(value, 1) if not _fits(item, typing.get_args(hint)[0])]
-        return f"but item {wrong[0][0]} is {wrong[0][1]}"
-    return f"got {type(value).__name__}"
+        return f", but item {wrong[0][0]} is {wrong[0][1]}"
+    return "" if isinstance(value, str) and _names(hint) else f", got {type(value).__name__}"
+
+
+def _names(hint: Any) -> list[str]:
+    """Return the texts that a hint allows by name."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return [name for part in typing.get_args(hint) for name in _names(part)]
+    return [str(name) for name in typing.get_args(hint)] if typing.get_origin(hint) is typing.Literal else []
 
 
 def _is_list(hint: Any) -> bool:
@@ -137,7 +147,8 @@ def spelled(hint: Any) -> str:
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         return " or ".join(spelled(part) for part in typing.get_args(hint))
     if typing.get_origin(hint) is typing.Literal:
-        return "one of " + listed(typing.get_args(hint))
+        allowed = typing.get_args(hint)
+        return f"one of {listed(allowed)}" if len(allowed) > 1 else str(allowed[0])
     if _is_list(hint):
         return f"a list, each item {spelled(typing.get_args(hint)[0])}"
     if isinstance(hint, type) and typing.get_origin(hint) is None:

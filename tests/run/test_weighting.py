@@ -77,6 +77,7 @@ def test_a_network_without_a_shared_trunk_is_refused_before_anything_is_written(
         "~model.dense_units",
         "~model.dropout",
         "~model.bbox_head",
+        "~model.shared",
         "model._target_=apart.build",
     ]
     assert train_here(*words, "loss/weighting=pcgrad") == 2

@@ -253,6 +253,7 @@ def test_an_exception_leaves_its_traceback(workplace: Path, monkeypatch: pytest.
     words = [word for word in TINY if not word.startswith("model.")]
     status = train_here(
         *words, "--multirun", "~model.filters", "~model.dense_units", "~model.dropout", "~model.bbox_head",
+        "~model.shared",
         "model._target_=fragile.fragile", "+model.explode=true", "seed=1,2,3",
     )  # fmt: skip
     assert status == 1

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 
 class StackedLauncher(Launcher):
-    """Trains jobs with the same data, boxes and schedule as one stack, whatever else they differ in.
+    """Trains jobs with the same data, boxes, network and schedule as one stack, whatever else they differ in.
 
     Args:
         max_members: jobs in a stack at most; ``None`` chooses by cores and memory.

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from locexp.errors import UserError
+from locexp.models.checks import check_at_least, check_dropout, check_filters
 from locexp.models.heads import check_bbox_head, heads
+from locexp.models.trunk import Stage, branches, check_shared
 
 
 def build(
@@ -17,16 +19,19 @@ def build(
     dense_units: int = 128,
     dropout: float = 0.0,
     bbox_head: str = "corners",
+    shared: int | None = None,
 ) -> Any:
-    """Build convolutions with max-pooling, one shared dense layer, and the two heads.
+    """Build convolutions with max-pooling, one dense layer, and the two heads.
 
     Args:
         input_shape: (height, width, channels).
         num_classes: units of the softmax head.
         filters: filters of each 3x3 convolution, relu, each followed by 2x2 max-pooling.
-        dense_units: units of the shared dense layer, relu.
+        dense_units: units of the dense layer, relu.
         dropout: rate after the dense layer, in [0, 1).
         bbox_head: see :func:`locexp.models.heads.heads`.
+        shared: how many stages both heads share, from 0 to all (``None``); each convolution is one, the dense layer
+            the last.
 
     Returns:
         A functional ``keras.Model`` with outputs ``classification`` (softmax) and ``bbox`` (normalised xyxy).
@@ -36,7 +41,7 @@ def build(
     """
     import keras
 
-    check_ranges(filters=filters, dense_units=dense_units, dropout=dropout)
+    check_ranges(filters=filters, dense_units=dense_units, dropout=dropout, bbox_head=bbox_head, shared=shared)
     side = min(input_shape[:2])
     for _ in filters:
         side = (side - 2) // 2
@@ -46,25 +51,44 @@ def build(
             f"{input_shape[1]}x{input_shape[0]} pixels; give fewer."
         )
     images = keras.Input(input_shape, name="image")
-    features = images
-    for count in filters:
-        features = keras.layers.Conv2D(count, 3, activation="relu")(features)
-        features = keras.layers.MaxPooling2D(2)(features)
-    features = keras.layers.Flatten()(features)
-    features = keras.layers.Dense(dense_units, activation="relu")(features)
-    if dropout:
-        features = keras.layers.Dropout(dropout)(features)
-    return keras.Model(images, heads(features, num_classes, bbox_head), name="cnn")
+    stages: list[Stage] = [_convolution(count, place) for place, count in enumerate(filters, 1)]
+    stages.append(_dense(dense_units, dropout))
+    first, second = branches(images, stages, shared)
+    return keras.Model(images, heads(first[-1], num_classes, bbox_head, bbox_features=second[-1]), name="cnn")
+
+
+def _convolution(filters: int, place: int) -> Stage:
+    def stage(features: Any, prefix: str) -> Any:
+        import keras
+
+        name = f"{prefix}conv2d_{place}" if prefix else None
+        features = keras.layers.Conv2D(filters, 3, activation="relu", name=name)(features)
+        return keras.layers.MaxPooling2D(2)(features)
+
+    return stage
+
+
+def _dense(units: int, dropout: float) -> Stage:
+    def stage(features: Any, prefix: str) -> Any:
+        import keras
+
+        features = keras.layers.Flatten()(features)
+        features = keras.layers.Dense(units, activation="relu", name=f"{prefix}dense" if prefix else None)(features)
+        return keras.layers.Dropout(dropout)(features) if dropout else features
+
+    return stage
 
 
 def check_ranges(
-    filters: Sequence[int] = (32, 64), dense_units: int = 128, dropout: float = 0.0, bbox_head: str = "corners"
+    filters: Sequence[int] = (32, 64),
+    dense_units: int = 128,
+    dropout: float = 0.0,
+    bbox_head: str = "corners",
+    shared: int | None = None,
 ) -> None:
     """Check the ranges of the keys; raises :class:`UserError`."""
     check_bbox_head(bbox_head)
-    if not filters or any(count < 1 for count in filters):
-        raise UserError(f"model.filters={list(filters)}: expected one whole number >= 1 for each convolution.")
-    if dense_units < 1:
-        raise UserError(f"model.dense_units={dense_units}: expected a whole number >= 1.")
-    if not 0 <= dropout < 1:
-        raise UserError(f"model.dropout={dropout}: expected a number in [0, 1).")
+    check_filters(filters)
+    check_at_least("dense_units", dense_units, 1)
+    check_dropout(dropout)
+    check_shared(shared, len(filters) + 1)

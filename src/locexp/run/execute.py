@@ -58,7 +58,7 @@ def execute_together(runs: Sequence[Run], say: Callable[[str], None], draw: Draw
     Where they cannot be trained together, they are trained one by one.
 
     Args:
-        runs: not opened yet; equal in data, boxes and schedule.
+        runs: not opened yet; equal in data, boxes, network and schedule.
         say: is told what did not go as planned.
         draw: draws the pictures of a run.
 

@@ -13,6 +13,8 @@ from omegaconf import OmegaConf
 from locexp.bbox.describe import against_clean
 from locexp.errors import RunFailedError, Terminated
 from locexp.metrics import Predictions
+from locexp.models.costs import cost_metrics
+from locexp.models.spread import spread_metrics
 from locexp.record import RunRecord, append_history, write_history
 from locexp.run import report
 from locexp.run.drawing import Draw
@@ -85,6 +87,7 @@ class Run:
             self.record = resumed.take_up(directory)
         self._began, self._spent = (time.time(), resumed.spent) if resumed else (self.record.start_time, 0.0)
         self.record.metrics |= self.prepared.problem.facts
+        self.record.metrics |= cost_metrics(self.prepared.member.model)
         self.record.write(directory)
         report.write_scenes(directory / "pictures", self.prepared.problem.page)
         _introduce(self.record, self.prepared.problem, self.screen)
@@ -161,6 +164,8 @@ class Run:
         kept = best if prepared.schedule.keep == "best" else len(member.history)
         record.metrics |= report.final_metrics(test, problem.floors, member.history, best, kept)
         record.metrics |= against_clean(test, problem.scenes["test"])
+        spread = spread_metrics(member.model, images, problem.canvas)
+        record.metrics |= {f"test/{name}": value for name, value in spread.items()}
         model = save_checked(member.model, directory / MODEL, images)
         h5 = prepared.cfg.trainer.save_h5
         if h5 is not None:

@@ -1,4 +1,4 @@
-"""``hydra/launcher=stacked``: jobs that share data, boxes and schedule train side by side in one process.
+"""``hydra/launcher=stacked``: jobs that share data, boxes, network and schedule train side by side in one process.
 
 Each leaves what Hydra's basic launcher would have left: its folder with the configuration and the log, its record, its
 run in the store. What cannot be stacked is trained alone.
@@ -36,8 +36,9 @@ logger = logging.getLogger(__name__)
 
 OWN = ("seed", "sweep.job", "hydra.sweep.subdir")
 """Keys that differ between jobs of one setting; all that is composed is the same."""
-SHARED = ("data", "bbox", "trainer")
-"""Groups in which the jobs of a stack are equal."""
+SHARED = ("data", "bbox", "model", "trainer")
+"""Groups in which the jobs of a stack are equal. Different networks could train together as well, but then it would not
+be known what time and memory each takes."""
 
 
 @dataclass

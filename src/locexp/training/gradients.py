@@ -35,7 +35,8 @@ def find_trunk(model: Any, method: Weighting) -> Trunk | None:
     """
     variables = model.trainable_variables
     values = [variable.value for variable in variables]
-    image = tf.zeros((1, *model.input_shape[1:]), model.compute_dtype)
+    # Two images: for one, TensorFlow 2.21 with oneDNN writes beyond its memory in some 1x1 convolutions with strides.
+    image = tf.zeros((2, *model.input_shape[1:]), model.compute_dtype)
     with tf.GradientTape(persistent=True) as tape:
         outputs = model(image, training=False)
         heads = [tf.reduce_sum(tf.cast(outputs[name], tf.float32)) for name in ("classification", "bbox")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 FLOAT = 4
@@ -27,7 +27,13 @@ def member_bytes(model: Any, batch_size: int, examples: int) -> int:
     def numbers(tensors: Iterable[Any]) -> int:
         return sum(math.prod(size or 1 for size in tensor.shape[1:]) for tensor in tensors)
 
-    layers = (layer.output for layer in model.layers if hasattr(layer, "output"))
-    activations = numbers(tensor for output in layers for tensor in keras.tree.flatten(output))
+    def outputs(network: Any) -> Iterator[Any]:
+        for layer in network.layers:
+            if isinstance(layer, keras.Model):
+                yield from outputs(layer)
+            elif hasattr(layer, "output"):
+                yield from keras.tree.flatten(layer.output)
+
+    activations = numbers(outputs(model))
     said = numbers(model.outputs) + 2
     return FLOAT * (COPIES * model.count_params() + PASSES * activations * batch_size + 2 * said * examples)

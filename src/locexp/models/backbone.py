@@ -1,0 +1,163 @@
+"""``model=backbone``: any network of ``keras.applications`` under the two heads."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any, Literal
+
+import numpy as np
+
+from locexp.errors import UserError, first_line, nearest
+from locexp.models.blocks import flat_dense
+from locexp.models.checks import check_at_least, check_dropout
+from locexp.models.heads import check_bbox_head, heads
+from locexp.models.trunk import Stage, branches, check_shared
+
+
+def build(
+    input_shape: tuple[int, int, int],
+    num_classes: int,
+    *,
+    architecture: str = "MobileNetV2",
+    weights: Literal["imagenet"] | None = None,
+    enlarge: int = 2,
+    squeeze: int = 64,
+    dense_units: int = 128,
+    dropout: float = 0.2,
+    bbox_head: str = "ordered_corners",
+    shared: int | None = None,
+) -> Any:
+    """Build a backbone without its own head, a 1x1 convolution, a dense layer, and the two heads.
+
+    Args:
+        input_shape: (height, width, 1).
+        num_classes: units of the softmax head.
+        architecture: a name in ``keras.applications``.
+        weights: ``imagenet`` for trained ones, which are downloaded once; ``None`` for random ones.
+        enlarge: by which whole number images are enlarged before (nearest neighbour); most architectures want at
+            least 32x32 pixels.
+        squeeze: filters of the 1x1 convolution on the backbone's maps, which are flattened then, as a box needs to
+            know where things are.
+        dense_units: units of the dense layer, relu.
+        dropout: rate after the dense layer, in [0, 1).
+        bbox_head: see :func:`locexp.models.heads.heads`.
+        shared: how many of the two stages both heads share, the backbone and the dense layer: 0 to 2, ``None`` for 2.
+            With 0 there are two backbones.
+
+    Returns:
+        A functional ``keras.Model`` with outputs ``classification`` (softmax) and ``bbox`` (normalised xyxy). Images
+        are scaled as the architecture wants them; with trained weights the grey channel is given three times.
+
+    Raises:
+        UserError: out of range, an unknown architecture, an image that it does not take, or weights that cannot be had.
+    """
+    import keras
+
+    check_ranges(architecture, weights, enlarge, squeeze, dense_units, dropout, bbox_head, shared)
+    make, preprocess = _find(architecture)
+    if input_shape[2] != 1:
+        raise UserError(f"model=backbone: expected images with one channel, got {input_shape[2]}.")
+    size = (input_shape[0] * enlarge, input_shape[1] * enlarge)
+    image = keras.Input(input_shape, name="image")
+    features = keras.layers.UpSampling2D(enlarge, name="enlarged")(image) if enlarge > 1 else image
+    channels = 1 if weights is None else 3
+    if channels == 3:
+        features = keras.layers.Concatenate(name="three_channels")([features] * 3)
+    features = _scaled(features, preprocess, channels)
+
+    def backbone(maps: Any, prefix: str) -> Any:
+        network = _made(make, architecture, weights, (*size, channels), enlarge)
+        network.name = f"{prefix}{network.name}"
+        return network(maps)
+
+    def top(maps: Any, prefix: str) -> Any:
+        return flat_dense(maps, dense_units, prefix, squeeze=squeeze, dropout=dropout)
+
+    stages: list[Stage] = [backbone, top]
+    first, second = branches(features, stages, shared)
+    return keras.Model(image, heads(first[-1], num_classes, bbox_head, bbox_features=second[-1]), name="backbone")
+
+
+def check_ranges(
+    architecture: str = "MobileNetV2",
+    weights: str | None = None,
+    enlarge: int = 2,
+    squeeze: int = 64,
+    dense_units: int = 128,
+    dropout: float = 0.2,
+    bbox_head: str = "ordered_corners",
+    shared: int | None = None,
+) -> None:
+    """Check the ranges of the keys, but for the name of the architecture; raises :class:`UserError`."""
+    check_at_least("enlarge", enlarge, 1)
+    check_at_least("squeeze", squeeze, 1)
+    check_at_least("dense_units", dense_units, 1)
+    check_dropout(dropout)
+    check_bbox_head(bbox_head)
+    check_shared(shared, 2)
+
+
+def architectures() -> list[str]:
+    """Return the names of the networks in this Keras' ``keras.applications``."""
+    import keras
+
+    return sorted(
+        name
+        for name, found in vars(keras.applications).items()
+        if callable(found) and "include_top" in inspect.signature(found).parameters
+    )
+
+
+def _find(architecture: str) -> tuple[Any, Any]:
+    """Return the function that makes an architecture, and the one that prepares images (0 to 255) for it."""
+    import keras
+
+    names = architectures()
+    if architecture not in names:
+        raise UserError(
+            f"model.architecture={architecture}: expected a name in keras.applications, such as MobileNetV2, ResNet50 "
+            f"or EfficientNetB0.{nearest(architecture, names)}"
+        )
+    make = getattr(keras.applications, architecture)
+    module = inspect.getmodule(make)
+    assert module is not None
+    return make, module.preprocess_input
+
+
+def _scaled(images: Any, preprocess: Any, channels: int) -> Any:
+    """Scale images in [0, 1] as ``preprocess`` does: a scale and an offset a channel, read off black and white.
+
+    Where it swaps channels the result is the same, since all of them are the grey one.
+    """
+    import keras
+
+    black, white = (
+        np.asarray(preprocess(np.full((1, 1, 1, 3), value, np.float32)), np.float64).ravel()[:channels]
+        for value in (0, 255)
+    )
+    return keras.layers.Rescaling((white - black).tolist(), offset=black.tolist(), name="scaled")(images)
+
+
+def _made(make: Any, architecture: str, weights: str | None, shape: tuple[int, int, int], enlarge: int) -> Any:
+    try:
+        return make(include_top=False, weights=weights, input_shape=shape)
+    except Exception as error:  # ValueError for a shape; whatever a download raises
+        height, width = shape[0] // enlarge, shape[1] // enlarge
+        least = re.search(r"at least (\d+)x(\d+)", str(error))
+        if least:
+            needed = max(-(-int(least[1]) // height), -(-int(least[2]) // width))
+            raise UserError(
+                f"model.architecture={architecture}: expected images of at least {least[1]}x{least[2]} pixels, got "
+                f"{width}x{height}, enlarged by model.enlarge={enlarge}. Give model.enlarge={needed}."
+            ) from error
+        if weights is not None:
+            raise UserError(
+                f"model.weights={weights}: the weights of {architecture} cannot be had ({first_line(error)}). They are "
+                "downloaded once, to models/ in the Keras folder, which needs the network; model.weights=null trains "
+                "from random ones."
+            ) from error
+        raise UserError(
+            f"model.architecture={architecture}: does not take images of {shape[1]}x{shape[0]} pixels "
+            f"({first_line(error)}). Try another model.enlarge than {enlarge}."
+        ) from error

@@ -1,0 +1,77 @@
+"""``model=cnn_small``: a convolutional network of at most 30,000 parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from locexp.models.blocks import flat_dense
+from locexp.models.checks import check_at_least, check_dropout, check_filters, check_normalization
+from locexp.models.coordinates import check_coordinates
+from locexp.models.heads import check_bbox_head, heads
+from locexp.models.pooled import pooled_convolutions
+from locexp.models.trunk import branches, check_shared
+
+
+def build(
+    input_shape: tuple[int, int, int],
+    num_classes: int,
+    *,
+    filters: Sequence[int] = (12, 24, 32),
+    squeeze: int = 8,
+    dense_units: int = 32,
+    normalization: str = "none",
+    dropout: float = 0.0,
+    coordinates: str = "none",
+    bbox_head: str = "ordered_corners",
+    shared: int | None = None,
+) -> Any:
+    """Build convolutions with max-pooling, a 1x1 convolution that squeezes the maps, a dense layer, and the two heads.
+
+    Args:
+        input_shape: (height, width, channels).
+        num_classes: units of the softmax head.
+        filters: of each 3x3 convolution.
+        squeeze: filters of the 1x1 convolution before the dense layer, which would hold most parameters without it.
+        dense_units: units of the dense layer, relu.
+        normalization: ``batch`` or ``none``.
+        dropout: rate after the dense layer, in [0, 1).
+        coordinates: see :mod:`locexp.models.coordinates`.
+        bbox_head: see :func:`locexp.models.heads.heads`.
+        shared: how many stages both heads share, from 0 to all (``None``); squeeze and dense layer are the last.
+
+    Returns:
+        A functional ``keras.Model`` with outputs ``classification`` (softmax) and ``bbox`` (normalised xyxy).
+
+    Raises:
+        UserError: out of range, or the image is too small for so many convolutions.
+    """
+    import keras
+
+    check_ranges(filters, squeeze, dense_units, normalization, dropout, coordinates, bbox_head, shared)
+    image = keras.Input(input_shape, name="image")
+    stages = pooled_convolutions(image, filters, normalization=normalization, coordinates=coordinates)
+    stages.append(lambda features, prefix: flat_dense(features, dense_units, prefix, squeeze=squeeze, dropout=dropout))
+    first, second = branches(image, stages, shared)
+    return keras.Model(image, heads(first[-1], num_classes, bbox_head, bbox_features=second[-1]), name="cnn_small")
+
+
+def check_ranges(
+    filters: Sequence[int] = (12, 24, 32),
+    squeeze: int = 8,
+    dense_units: int = 32,
+    normalization: str = "none",
+    dropout: float = 0.0,
+    coordinates: str = "none",
+    bbox_head: str = "ordered_corners",
+    shared: int | None = None,
+) -> None:
+    """Check the ranges of the keys; raises :class:`UserError`."""
+    check_filters(filters)
+    check_at_least("squeeze", squeeze, 1)
+    check_at_least("dense_units", dense_units, 1)
+    check_normalization(normalization)
+    check_dropout(dropout)
+    check_coordinates(coordinates)
+    check_bbox_head(bbox_head)
+    check_shared(shared, len(filters) + 1)

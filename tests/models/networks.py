@@ -1,0 +1,27 @@
+"""Every network that a configuration file names, in small."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from locexp.config import config_directory
+
+TINY: dict[str, dict[str, Any]] = {
+    "backbone": {"architecture": "MobileNetV2", "squeeze": 4, "dense_units": 8},
+    "cnn": {"filters": (4, 6), "dense_units": 8},
+    "cnn_small": {"filters": (4, 6), "squeeze": 3, "dense_units": 8},
+    "coordconv": {"filters": (4, 6), "dense_units": 8},
+    "fcn_distribution": {"filters": (4, 6)},
+    "fcn_softargmax": {"filters": (4, 6)},
+    "resnet": {"filters": (4, 6), "dense_units": 8},
+}
+NAMES = sorted(path.stem for path in (config_directory() / "model").glob("*.yaml"))
+QUICK = [name for name in NAMES if name != "backbone"]
+"""Those that are built in a moment."""
+
+
+def tiny(name: str, shape: tuple[int, int] = (28, 28), **keys: Any) -> Any:
+    """Build the network of ``model=NAME`` for images of (height, width), with few filters, for 10 classes."""
+    module = importlib.import_module(f"locexp.models.{name}")
+    return module.build((*shape, 1), 10, **(TINY[name] | keys))

@@ -1,0 +1,86 @@
+"""Every network as a member of a stack, on scenes of every kind."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.models.networks import QUICK, tiny
+
+pytestmark = pytest.mark.usefixtures("float32")
+EXAMPLES, BATCH = 40, 16
+SCENES = {
+    "tight": [],
+    "scatter": ["bbox.canvas=[64,64]", "bbox.fresh=true"],
+    "clutter": ["bbox.fresh=true"],
+}
+
+
+def problem(bbox: str) -> Any:
+    from locexp.run.compose import composing
+    from locexp.run.problem import load_problem
+
+    words = ["data=mnist_5k", f"data.limit={EXAMPLES}", f"bbox={bbox}", *SCENES[bbox]]
+    with composing() as composer:
+        return load_problem(composer.compose(words).cfg)
+
+
+def stack(name: str, given: Any, seeds: tuple[int, ...], kind: str | None) -> Any:
+    import keras
+
+    from locexp.training.member import MemberSpec, build_member
+    from locexp.training.stack import Stack
+
+    width, height = given.canvas
+    members = [
+        build_member(
+            MemberSpec(
+                seed=seed,
+                build_model=lambda: tiny(name, (height, width)),
+                build_optimizer=lambda _: keras.optimizers.Adam(1e-3),
+                classification_weight=1.0,
+                bbox_weight=5.0,
+                kind=kind,
+            ),
+            6,
+            "float32",
+        )
+        for seed in seeds
+    ]
+    return Stack(members, *given.arrays("train"), composer=given.fresh() if given.fresh else None)
+
+
+def epochs(trained: Any) -> list[Any]:
+    """Train two epochs of full batches and a partial one; returns what each member says of some images then."""
+    full = EXAMPLES // BATCH * BATCH
+    for epoch in range(2):
+        orders = np.stack([member.batch_order(epoch, EXAMPLES) for member in trained.members])
+        trained.train_steps(orders[:, :full].reshape(len(orders), -1, BATCH), epoch=epoch)
+        trained.train_steps(orders[:, None, full:], epoch=epoch)
+    shown = trained.images[:10], trained.labels[:10], trained.boxes[:10]
+    return [trained.evaluate(index, *shown, 200) for index in range(len(trained.members))]
+
+
+@pytest.mark.parametrize(
+    ("name", "bbox"), [*((name, "scatter") for name in QUICK), ("resnet", "clutter"), ("backbone", "tight")]
+)
+def test_a_member_beside_another_with_one_graph_is_the_member_by_itself(
+    name: str, bbox: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Boxes, classes, trained weights and running means."""
+    given = problem(bbox)
+    with caplog.at_level(logging.WARNING):
+        together = stack(name, given, (1, 2), f"{name} on {bbox}")
+        said = epochs(together)[1]
+    assert "cannot be shared" not in caplog.text
+    alone = stack(name, given, (2,), None)
+    (mine,) = epochs(alone)
+    np.testing.assert_allclose(said.boxes, mine.boxes, atol=1e-4)
+    np.testing.assert_allclose(said.probabilities, mine.probabilities, atol=1e-4)
+    for there, here in zip(together.members[1].model.variables, alone.members[0].model.variables, strict=True):
+        np.testing.assert_allclose(there.numpy(), here.numpy(), rtol=1e-3, atol=1e-4, err_msg=here.path)
+    moved = [weights.numpy() for weights in alone.members[0].model.variables if "moving_mean" in weights.path]
+    assert all(np.abs(mean).max() > 0 for mean in moved)
