@@ -28,7 +28,7 @@ def everything(place: Path) -> list[str]:
         (["--multirun", "loss.bbox_weight=0.1,-1"], "loss.bbox_weight=-1.0: expected"),
         (["--multirun", "trainer.epochs=1", "data=mnst"], "Did you mean 'mnist'?"),
         (["--cfg", "job", "data=mnst"], "Did you mean 'mnist'?"),
-        (["model=null"], "model=null: expected one of cnn."),
+        (["model=null"], "model=null: expected one of backbone, cnn, cnn_small"),
         (["--multirun", "seed=1,2", "hydra/sweeper=basic"], "hydra/sweeper: sweeps go through locexp's own sweeper"),
         (["--cfg", "job", "bbox=3"], "bbox=3: expected one of clutter, fixed, jitter, scatter, tight."),
         (["--config-dir", "nowhere"], "--config-dir nowhere: there is no such folder"),
