@@ -27,8 +27,8 @@ def classic_script() -> Any:
     return keras.Model(image, {"classification": digit, "bbox": layers.Dense(4, activation="sigmoid")(features)})
 
 
-@pytest.mark.parametrize("shared", [None, 3])
-def test_it_is_the_network_of_the_classic_script(shared: int | None) -> None:
+@pytest.mark.parametrize("shared", ["all", 3])
+def test_it_is_the_network_of_the_classic_script(shared: int | str) -> None:
     import keras
 
     made = []

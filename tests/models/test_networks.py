@@ -77,7 +77,7 @@ def test_every_option_of_a_network_goes_with_every_other(name: str) -> None:
         "normalization": NORMALIZATIONS,
         "dropout": (0.0, 0.5),
         "bins": (None, 5),
-        "shared": (None, 0),
+        "shared": ("all", 0),
     }
     used = {key: values for key, values in options.items() if key in keys}
     for values in itertools.product(*used.values()):
@@ -239,6 +239,7 @@ def test_too_small_an_image_is_refused(name: str) -> None:
     ("name", "keys", "message"),
     [
         ("cnn", {"shared": 4}, r"model.shared=4: expected a whole number from 0 .* to 3 .*The nearest is 3"),
+        ("cnn", {"shared": "al"}, r"model.shared=al: expected a whole number .* or all. The nearest is all"),
         ("resnet", {"shared": -1}, r"model.shared=-1: expected .* to 3 .*The nearest is 0"),
         ("fcn_softargmax", {"shared": 9}, r"model.shared=9: expected .* to 2 .*The nearest is 2"),
         ("backbone", {"shared": 3}, r"model.shared=3: expected .* to 2 .*The nearest is 2"),

@@ -26,7 +26,7 @@ def build(
     dense_units: int = 128,
     dropout: float = 0.2,
     bbox_head: str = "ordered_corners",
-    shared: int | None = None,
+    shared: int | str = "all",
 ) -> Any:
     """Build a backbone without its own head, a 1x1 convolution, a dense layer, and the two heads.
 
@@ -42,7 +42,7 @@ def build(
         dense_units: units of the dense layer, relu.
         dropout: rate after the dense layer, in [0, 1).
         bbox_head: see :func:`locexp.models.heads.heads`.
-        shared: how many of the two stages both heads share, the backbone and the dense layer: 0 to 2, ``None`` for 2.
+        shared: how many of the two stages both heads share, the backbone and the dense layer: 0 to 2, or ``"all"``.
             With 0 there are two backbones.
 
     Returns:
@@ -87,7 +87,7 @@ def check_ranges(
     dense_units: int = 128,
     dropout: float = 0.2,
     bbox_head: str = "ordered_corners",
-    shared: int | None = None,
+    shared: int | str = "all",
 ) -> None:
     """Check the ranges of the keys, but for the name of the architecture; raises :class:`UserError`."""
     check_at_least("enlarge", enlarge, 1)

@@ -19,7 +19,7 @@ def build(
     dense_units: int = 128,
     dropout: float = 0.0,
     bbox_head: str = "corners",
-    shared: int | None = None,
+    shared: int | str = "all",
 ) -> Any:
     """Build convolutions with max-pooling, one dense layer, and the two heads.
 
@@ -30,7 +30,7 @@ def build(
         dense_units: units of the dense layer, relu.
         dropout: rate after the dense layer, in [0, 1).
         bbox_head: see :func:`locexp.models.heads.heads`.
-        shared: how many stages both heads share, from 0 to all (``None``); each convolution is one, the dense layer
+        shared: how many stages both heads share, from 0 to ``"all"``; each convolution is one, the dense layer
             the last.
 
     Returns:
@@ -84,7 +84,7 @@ def check_ranges(
     dense_units: int = 128,
     dropout: float = 0.0,
     bbox_head: str = "corners",
-    shared: int | None = None,
+    shared: int | str = "all",
 ) -> None:
     """Check the ranges of the keys; raises :class:`UserError`."""
     check_bbox_head(bbox_head)

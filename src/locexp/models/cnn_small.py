@@ -24,7 +24,7 @@ def build(
     dropout: float = 0.0,
     coordinates: str = "none",
     bbox_head: str = "ordered_corners",
-    shared: int | None = None,
+    shared: int | str = "all",
 ) -> Any:
     """Build convolutions with max-pooling, a 1x1 convolution that squeezes the maps, a dense layer, and the two heads.
 
@@ -38,7 +38,7 @@ def build(
         dropout: rate after the dense layer, in [0, 1).
         coordinates: see :mod:`locexp.models.coordinates`.
         bbox_head: see :func:`locexp.models.heads.heads`.
-        shared: how many stages both heads share, from 0 to all (``None``); squeeze and dense layer are the last.
+        shared: how many stages both heads share, from 0 to ``"all"``; squeeze and dense layer are the last.
 
     Returns:
         A functional ``keras.Model`` with outputs ``classification`` (softmax) and ``bbox`` (normalised xyxy).
@@ -64,7 +64,7 @@ def check_ranges(
     dropout: float = 0.0,
     coordinates: str = "none",
     bbox_head: str = "ordered_corners",
-    shared: int | None = None,
+    shared: int | str = "all",
 ) -> None:
     """Check the ranges of the keys; raises :class:`UserError`."""
     check_filters(filters)

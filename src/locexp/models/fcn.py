@@ -25,7 +25,7 @@ def fully_convolutional(
     normalization: str,
     dropout: float,
     coordinates: str,
-    shared: int | None,
+    shared: int | str,
     name: str,
 ) -> Any:
     """Build the network around what makes boxes of fine maps.
@@ -84,7 +84,7 @@ def cell_edges(cells: int, stride: int, pixels: int) -> np.ndarray:
 
 
 def check_fcn(
-    filters: Sequence[int], stride: int, normalization: str, dropout: float, coordinates: str, shared: int | None
+    filters: Sequence[int], stride: int, normalization: str, dropout: float, coordinates: str, shared: int | str
 ) -> None:
     """Check the keys that both networks have; raises :class:`UserError`."""
     check_encoder(filters, stride, normalization)

@@ -23,7 +23,7 @@ def build(
     normalization: str = "batch",
     dropout: float = 0.3,
     coordinates: str = "none",
-    shared: int | None = None,
+    shared: int | str = "all",
 ) -> Any:
     """Build a residual trunk, a pooled classifier, and distributions of the box's edges.
 
@@ -42,7 +42,7 @@ def build(
         normalization: ``batch`` or ``none``.
         dropout: rate before the softmax head, in [0, 1).
         coordinates: see :mod:`locexp.models.coordinates`.
-        shared: how many stages of the trunk both heads share, from 0 to all (``None``).
+        shared: how many stages of the trunk both heads share, from 0 to ``"all"``.
 
     Returns:
         A functional ``keras.Model`` with outputs ``classification`` (softmax) and ``bbox`` (normalised xyxy).
@@ -110,7 +110,7 @@ def check_ranges(
     normalization: str = "batch",
     dropout: float = 0.3,
     coordinates: str = "none",
-    shared: int | None = None,
+    shared: int | str = "all",
 ) -> None:
     """Check the ranges of the keys; raises :class:`UserError`."""
     check_fcn(filters, stride, normalization, dropout, coordinates, shared)

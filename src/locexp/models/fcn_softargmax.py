@@ -26,7 +26,7 @@ def build(
     dropout: float = 0.3,
     coordinates: str = "none",
     bbox_head: str = "edges",
-    shared: int | None = None,
+    shared: int | str = "all",
 ) -> Any:
     """Build a residual trunk, a pooled classifier, and heat maps for the box.
 
@@ -41,7 +41,7 @@ def build(
         bbox_head: ``edges``: a heat map for each edge, over the outermost points of the digit; the box can neither be
             inverted nor leave the canvas. ``center_size``: one heat map, whose expectation is the centre; the size is
             the average under it of a map of sizes; the box cannot be inverted, but it can leave the canvas.
-        shared: how many stages of the trunk both heads share, from 0 to all (``None``).
+        shared: how many stages of the trunk both heads share, from 0 to ``"all"``.
 
     Returns:
         A functional ``keras.Model`` with outputs ``classification`` (softmax) and ``bbox`` (normalised xyxy).
@@ -116,7 +116,7 @@ def check_ranges(
     dropout: float = 0.3,
     coordinates: str = "none",
     bbox_head: str = "edges",
-    shared: int | None = None,
+    shared: int | str = "all",
 ) -> None:
     """Check the ranges of the keys; raises :class:`UserError`."""
     check_fcn(filters, stride, normalization, dropout, coordinates, shared)

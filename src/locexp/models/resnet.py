@@ -24,7 +24,7 @@ def build(
     dropout: float = 0.3,
     coordinates: str = "none",
     bbox_head: str = "ordered_corners",
-    shared: int | None = None,
+    shared: int | str = "all",
 ) -> Any:
     """Build residual stages, one dense layer on their flattened maps, and the two heads.
 
@@ -38,7 +38,7 @@ def build(
         dropout: rate after the dense layer, in [0, 1).
         coordinates: see :mod:`locexp.models.coordinates`.
         bbox_head: see :func:`locexp.models.heads.heads`.
-        shared: how many stages both heads share, from 0 to all (``None``); the dense layer is the last.
+        shared: how many stages both heads share, from 0 to ``"all"``; the dense layer is the last.
 
     Returns:
         A functional ``keras.Model`` with outputs ``classification`` (softmax) and ``bbox`` (normalised xyxy).
@@ -64,7 +64,7 @@ def check_ranges(
     dropout: float = 0.3,
     coordinates: str = "none",
     bbox_head: str = "ordered_corners",
-    shared: int | None = None,
+    shared: int | str = "all",
 ) -> None:
     """Check the ranges of the keys; raises :class:`UserError`."""
     check_encoder(filters, stride, normalization)

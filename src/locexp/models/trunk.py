@@ -9,16 +9,17 @@ from locexp.errors import UserError
 
 Stage = Callable[[Any, str], Any]
 """(features, prefix of the layers' names) -> features; every call makes layers of its own."""
+ALL = "all"
 BRANCHES = ("classification", "bbox")
 
 
-def branches(features: Any, stages: Sequence[Stage], shared: int | None) -> tuple[list[Any], list[Any]]:
+def branches(features: Any, stages: Sequence[Stage], shared: int | str) -> tuple[list[Any], list[Any]]:
     """Apply the stages, the first ``shared`` once for both heads and the others once for each.
 
     Args:
         features: the input of the first stage.
         stages: the whole trunk, in order.
-        shared: how many of them both heads share; ``None`` for all. With 0 the network is two separate networks.
+        shared: how many of them both heads share; ``"all"``, or a number. With 0 the network is two separate networks.
 
     Returns:
         What each stage gives, on the way to the class and on the way to the box; the same tensors where shared.
@@ -27,20 +28,23 @@ def branches(features: Any, stages: Sequence[Stage], shared: int | None) -> tupl
         UserError: ``shared`` is out of range.
     """
     check_shared(shared, len(stages))
-    count = len(stages) if shared is None else shared
+    count = shared if isinstance(shared, int) else len(stages)
     common = _chain(features, stages[:count], "")
     start = common[-1] if common else features
     first, second = (_chain(start, stages[count:], f"{branch}_") for branch in BRANCHES)
     return common + first, common + second
 
 
-def check_shared(shared: int | None, stages: int) -> None:
+def check_shared(shared: int | str, stages: int) -> None:
     """Check the key ``model.shared`` of a trunk with so many stages; raises :class:`UserError`."""
-    if shared is not None and not 0 <= shared <= stages:
-        raise UserError(
-            f"model.shared={shared}: expected a whole number from 0 (two separate networks) to {stages} (all stages of "
-            f"the trunk are shared), or null for all. The nearest is {min(max(shared, 0), stages)}."
-        )
+    is_number = isinstance(shared, int) and not isinstance(shared, bool)
+    if shared == ALL or (is_number and 0 <= int(shared) <= stages):
+        return
+    nearest = min(max(int(shared), 0), stages) if is_number else ALL
+    raise UserError(
+        f"model.shared={shared}: expected a whole number from 0 (two separate networks) to {stages} (all stages of "
+        f"the trunk are shared), or {ALL}. The nearest is {nearest}."
+    )
 
 
 def _chain(features: Any, stages: Sequence[Stage], prefix: str) -> list[Any]:
