@@ -4,8 +4,8 @@
 
 A process takes the command ``--multirun seed=0,1,…`` on 1,000 of the bundled digits, one epoch each, in a fresh folder,
 and reads its resident memory whenever runs have ended and their networks have been freed: after each run of the basic
-launcher, after each stack of the stacked one. Printed: the curve, and what a run adds to it after the first tenth of
-the runs, by least squares.
+launcher, after each stack of the stacked one (without the process that draws its pictures). Printed: the curve, and what
+a run adds to it after the first tenth of the runs, by least squares.
 """
 
 from __future__ import annotations
@@ -69,6 +69,8 @@ def main() -> None:
     step = max(1, len(ended) // 20)
     for runs, used in list(zip(ended, memory, strict=True))[step - 1 :: step]:
         print(f"  after {runs:4.0f} runs {used:8,.0f} MiB")
+    if len(ended) < 10:
+        sys.exit(f"memory was read {len(ended)} times only: too few for a slope; take more --jobs")
     late = ended > arguments.jobs / 10
     slope = np.polyfit(ended[late], memory[late], 1)[0]
     print(f"a run adds {slope:.2f} MiB after the first {arguments.jobs // 10}")

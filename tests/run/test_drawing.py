@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 
 from locexp.metrics import Predictions
 from locexp.plots.mosaic import Mosaic
-from locexp.run.drawing import Drawer, draw_here
+from locexp.run.drawing import Drawer, Pictures, draw_here
 
 CANVAS = (28, 28)
 HISTORY = [
@@ -30,7 +29,7 @@ HISTORY = [
 ]
 
 
-def _asked() -> tuple[np.ndarray, Predictions, list[dict[str, float]], int, float]:
+def _asked(directory: Path) -> Pictures:
     random = np.random.default_rng(0)
     count = 30
     truth = np.sort(random.random((count, 2, 2)), axis=1).reshape(count, 4)
@@ -43,7 +42,7 @@ def _asked() -> tuple[np.ndarray, Predictions, list[dict[str, float]], int, floa
         bbox_loss=random.random(count),
         canvas=CANVAS,
     )
-    return random.integers(0, 255, (count, 28, 28), np.uint8), test, HISTORY, 2, 0.5
+    return Pictures(directory, random.integers(0, 255, (count, 28, 28), np.uint8), test, HISTORY, 2, 0.5)
 
 
 def _contents(directory: Path) -> dict[str, bytes]:
@@ -52,32 +51,44 @@ def _contents(directory: Path) -> dict[str, bytes]:
 
 def test_another_process_draws_the_same_pictures(tmp_path: Path) -> None:
     here, *others = (tmp_path / name for name in ("here", "first", "second"))
-    missing = draw_here(here, *_asked()).result()
+    missing = draw_here(_asked(here)).result()
     with Drawer() as drawer:
-        drawn = [drawer.draw(directory, *_asked()) for directory in others]
+        drawn = [drawer.draw(_asked(directory)) for directory in others]
         assert [future.result(60) for future in drawn] == [missing, missing]
+    assert drawer.process is not None
+    assert drawer.process.returncode == 0  # it has ended
     assert len(_contents(here)) >= 5
     for directory in others:
         assert _contents(directory) == _contents(here)
 
 
-def test_what_goes_wrong_there_is_raised_here_and_the_next_is_drawn(tmp_path: Path) -> None:
+def test_what_goes_wrong_there_is_raised_here_and_the_next_is_drawn(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "file").write_text("in the way")
     with Drawer() as drawer:
-        failed, drawn = drawer.draw(tmp_path / "file", *_asked()), drawer.draw(tmp_path / "next", *_asked())
+        failed, drawn = drawer.draw(_asked(tmp_path / "file")), drawer.draw(_asked(tmp_path / "next"))
         with pytest.raises(RuntimeError, match="could not be drawn: FileExistsError"):
             failed.result(60)
+        assert "Traceback" in caplog.text
         drawn.result(60)
     assert (tmp_path / "next" / "sample.png").is_file()
 
 
+def test_ctrl_c_is_not_for_the_process_that_draws(tmp_path: Path) -> None:
+    with Drawer() as drawer:
+        assert drawer.process is not None
+        assert os.getpgid(drawer.process.pid) != os.getpgid(0)  # a terminal's Ctrl-C goes to a whole group
+        drawer.draw(_asked(tmp_path)).result(60)
+
+
 def test_a_process_that_is_killed_is_replaced_by_this_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with Drawer() as drawer, caplog.at_level(logging.WARNING):
-        drawer.draw(tmp_path / "before", *_asked()).result(60)
-        assert drawer.pid is not None
-        os.kill(drawer.pid, signal.SIGKILL)
-        drawer.draw(tmp_path / "after", *_asked()).result(60)
-        assert drawer.pid is None
+        drawer.draw(_asked(tmp_path / "before")).result(60)
+        assert drawer.process is not None
+        drawer.process.kill()
+        drawer.draw(_asked(tmp_path / "after")).result(60)
+        assert drawer.process is None
     assert "drawn by this one" in caplog.text
     assert _contents(tmp_path / "after") == _contents(tmp_path / "before")
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
+import dataclasses
 import importlib
 import io
 import json
@@ -9,8 +12,10 @@ import logging
 import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, BinaryIO, Self
@@ -22,17 +27,34 @@ from locexp.run.report import write_pictures
 
 logger = logging.getLogger(__name__)
 
-Draw = Callable[[Path, np.ndarray, Predictions, "list[dict[str, float]]", int, float], "Future[list[str]]"]
-"""Takes what :func:`locexp.run.report.write_pictures` takes; its result is what that returns."""
-ARRAYS = ("probabilities", "boxes", "labels", "truth", "classification_loss", "bbox_loss")
+PATIENCE_SECONDS = 60.0
+"""How long a process that has nothing left to draw may take to end."""
 
 
-def draw_here(
-    directory: Path, images: np.ndarray, test: Predictions, history: list[dict[str, float]], best: int, floor: float
-) -> Future[list[str]]:
-    """Draw the pictures of a run in this process; they are there when this returns."""
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of a run; what :func:`locexp.run.report.write_pictures` takes."""
+
+    directory: Path
+    images: np.ndarray
+    test: Predictions
+    history: list[dict[str, float]]
+    best: int
+    floor: float
+
+    def draw(self) -> list[str]:
+        """Draw them in this process; returns what could not be drawn."""
+        return write_pictures(self.directory, self.images, self.test, self.history, self.best, self.floor)
+
+
+Draw = Callable[[Pictures], "Future[list[str]]"]
+"""Begins to draw; its result is what :meth:`Pictures.draw` returns."""
+
+
+def draw_here(pictures: Pictures) -> Future[list[str]]:
+    """Draw in this process; the pictures are there when this returns."""
     drawn: Future[list[str]] = Future()
-    drawn.set_result(write_pictures(directory, images, test, history, best, floor))
+    drawn.set_result(pictures.draw())
     return drawn
 
 
@@ -40,14 +62,17 @@ class Drawer:
     """Draws the pictures of runs one after the other in a process of its own; where that is lost, in this one.
 
     It is to be entered (``with Drawer() as drawer``), and ends its process when it is left.
+
+    Attributes:
+        process: the one that draws; ``None`` where this one does.
     """
 
     def __init__(self) -> None:
         self._one = ThreadPoolExecutor(1, thread_name_prefix="drawing")
-        self._process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         try:
-            self._process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 [sys.executable, "-m", __name__],
                 env=environment,
                 stdin=subprocess.PIPE,
@@ -63,85 +88,83 @@ class Drawer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._one.shutdown(cancel_futures=True)
-        if self._process is not None:
-            self._process.communicate()
+        try:
+            self._one.shutdown(cancel_futures=True)
+        finally:
+            if self.process is not None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.process.communicate(timeout=PATIENCE_SECONDS)
+                self.process.kill()  # does nothing to one that has ended
 
-    @property
-    def pid(self) -> int | None:
-        """Of the process that draws; ``None`` where this one does."""
-        return self._process.pid if self._process is not None else None
+    def draw(self, pictures: Pictures) -> Future[list[str]]:
+        """Begin to draw the pictures of a run."""
+        # What is logged there belongs to the run that is the current one here.
+        return self._one.submit(contextvars.copy_context().run, self._drawn, pictures)
 
-    def draw(
-        self,
-        directory: Path,
-        images: np.ndarray,
-        test: Predictions,
-        history: list[dict[str, float]],
-        best: int,
-        floor: float,
-    ) -> Future[list[str]]:
-        """Begin to draw the pictures of a run; see :func:`locexp.run.report.write_pictures`."""
-        return self._one.submit(self._drawn, directory, images, test, history, best, floor)
-
-    def _drawn(
-        self,
-        directory: Path,
-        images: np.ndarray,
-        test: Predictions,
-        history: list[dict[str, float]],
-        best: int,
-        floor: float,
-    ) -> list[str]:
-        if self._process is not None:
-            assert self._process.stdin is not None
-            assert self._process.stdout is not None
-            asked = {
-                "directory": str(directory.absolute()),
-                "canvas": test.canvas,
-                "history": history,
-                "best": best,
-                "floor": floor,
-            }
-            arrays = {"images": images, **{name: getattr(test, name) for name in ARRAYS}}
-            try:
-                _send(self._process.stdin, asked, arrays)
-                answer = json.loads(self._process.stdout.readline())
-            except (OSError, ValueError):  # it was killed
-                logger.warning("the process that draws was lost: pictures are drawn by this one")
-                self._process.kill()
-                self._process.wait()
-                self._process = None
-            else:
-                if "error" in answer:
-                    raise RuntimeError(f"the pictures could not be drawn: {answer['error']}")
-                return list(answer["missing"])
-        return write_pictures(directory, images, test, history, best, floor)
+    def _drawn(self, pictures: Pictures) -> list[str]:
+        if self.process is None:
+            return pictures.draw()
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        try:
+            _send(self.process.stdin, pictures)
+            answer = json.loads(self.process.stdout.readline())
+        except (OSError, ValueError):  # it was killed
+            logger.warning("the process that draws was lost: pictures are drawn by this one")
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+            return pictures.draw()
+        if "error" in answer:
+            logger.error("the pictures could not be drawn\n%s", answer["traceback"])
+            raise RuntimeError(f"the pictures could not be drawn: {answer['error']}")
+        return list(answer["missing"])
 
 
-def _send(pipe: IO[bytes], asked: dict[str, object], arrays: dict[str, Any]) -> None:
+def _send(pipe: IO[bytes], pictures: Pictures) -> None:
     """Write a line of JSON with the length of what follows, then arrays as ``.npz``."""
+    asked = {
+        "directory": str(pictures.directory.absolute()),
+        "canvas": pictures.test.canvas,
+        "history": pictures.history,
+        "best": pictures.best,
+        "floor": pictures.floor,
+    }
+    arrays: dict[str, Any] = {field.name: getattr(pictures.test, field.name) for field in _fields()}
     packed = io.BytesIO()
-    np.savez(packed, **arrays)
+    np.savez(packed, images=pictures.images, **arrays)
     pipe.write(json.dumps({**asked, "length": packed.tell()}).encode() + b"\n")
     pipe.write(packed.getbuffer())
     pipe.flush()
 
 
+def _received(requests: BinaryIO) -> Pictures | None:
+    """Return what is asked for next; ``None`` where whoever asked has gone."""
+    line = requests.readline()
+    if not line.endswith(b"\n"):
+        return None
+    asked = json.loads(line)
+    packed = requests.read(asked["length"])
+    if len(packed) < asked["length"]:
+        return None
+    arrays = dict(np.load(io.BytesIO(packed), allow_pickle=False))
+    images = arrays.pop("images")
+    test = Predictions(**arrays, canvas=tuple(asked["canvas"]))
+    return Pictures(Path(asked["directory"]), images, test, asked["history"], asked["best"], asked["floor"])
+
+
+def _fields() -> list[dataclasses.Field[Any]]:
+    """Return the arrays of predictions."""
+    return [field for field in dataclasses.fields(Predictions) if field.name != "canvas"]
+
+
 def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """Draw what is asked for until there is no more."""
-    for line in requests:
-        asked = json.loads(line)
-        arrays = dict(np.load(io.BytesIO(requests.read(asked["length"])), allow_pickle=False))
-        images = arrays.pop("images")
-        test = Predictions(**arrays, canvas=tuple(asked["canvas"]))
+    while (pictures := _received(requests)) is not None:
         try:
-            missing = write_pictures(
-                Path(asked["directory"]), images, test, asked["history"], asked["best"], asked["floor"]
-            )
-            answer: dict[str, object] = {"missing": missing}
+            answer: dict[str, object] = {"missing": pictures.draw()}
         except Exception as error:
-            answer = {"error": f"{type(error).__name__}: {error}"}
+            answer = {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
         answers.write(json.dumps(answer).encode() + b"\n")
         answers.flush()
 
@@ -150,4 +173,5 @@ if __name__ == "__main__":
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever else is printed is no answer
     importlib.import_module("locexp.plots.curves")  # Matplotlib: the first request need not wait for it
-    _serve(sys.stdin.buffer, answers)
+    with contextlib.suppress(BrokenPipeError):  # whoever asked has gone
+        _serve(sys.stdin.buffer, answers)

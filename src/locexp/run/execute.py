@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 
 from locexp.errors import RunFailedError, Terminated, first_line
-from locexp.metrics import Predictions
 from locexp.process import collected_once
 from locexp.record import RunRecord
 from locexp.run.drawing import Draw, draw_here
 from locexp.run.link import SweepLink
 from locexp.run.prepare import Prepared
-from locexp.run.running import Run
+from locexp.run.running import Evaluation, Run
 from locexp.run.screen import Screen
 from locexp.training.stack import Stack
 from locexp.training.trainer import Observer, train
@@ -80,17 +79,14 @@ def execute_together(runs: Sequence[Run], say: Callable[[str], None], draw: Draw
                 _alone(run, draw)
             return
         if stack is not None:
-            evaluations = _evaluations(opened, stack)
-            for index, run in enumerate(opened):
-                _reported(run, evaluations.get(index), draw)
-            for run in opened:  # while pictures are drawn, others are logged
-                _complete(run)
+            _finish(opened, stack, draw)
     except (KeyboardInterrupt, Terminated) as stopped:
         for run in runs:
-            if run.is_reported:
-                _complete(run)
-            elif run.is_open:
-                _close(run, stopped)
+            with contextlib.suppress(KeyboardInterrupt, Terminated):  # of one who cannot wait: the next is closed, too
+                if run.is_reported:
+                    _complete(run)
+                elif run.is_open:
+                    _close(run, stopped)
         raise
 
 
@@ -151,25 +147,40 @@ def _alone(run: Run, draw: Draw) -> None:
         except Exception as error:
             _close(run, error)
             return
-    _reported(run, _evaluations([run], stack).get(0), draw)
-    _complete(run)
+    _finish([run], stack, draw)
 
 
-def _evaluations(runs: Sequence[Run], stack: Stack) -> dict[int, Future[Predictions]]:
+def _evaluations(runs: Sequence[Run], stack: Stack) -> dict[int, Evaluation]:
     """Begin to evaluate on the test part the runs that can be reported; by their indices."""
     problem, size = runs[0].prepared.problem, runs[0].prepared.schedule.evaluation_batch_size
     chosen = [index for index, run in enumerate(runs) if run.is_open and run.failure is None]
     return stack.evaluations(chosen, *problem.arrays("test"), size)
 
 
-def _report(run: Run, evaluation: Future[Predictions] | None, draw: Draw) -> None:
+def _report(run: Run, evaluation: Evaluation | None, draw: Draw) -> None:
     if run.failure is not None:
         raise run.failure
     assert evaluation is not None
     run.report(evaluation, draw)
 
 
-def _reported(run: Run, evaluation: Future[Predictions] | None, draw: Draw) -> None:
+def _finish(runs: Sequence[Run], stack: Stack, draw: Draw) -> None:
+    """Report and close runs that were trained; the pictures of one are drawn while others are saved and logged."""
+    try:
+        evaluations = _evaluations(runs, stack)
+    except Exception as error:
+        for run in runs:
+            if run.is_open:
+                _close(run, run.failure or error)
+        return
+    for index, run in enumerate(runs):
+        _reported(run, evaluations.get(index), draw)
+        if index:
+            _complete(runs[index - 1])
+    _complete(runs[-1])
+
+
+def _reported(run: Run, evaluation: Evaluation | None, draw: Draw) -> None:
     if run.is_open:
         with collected_once(), run.log.current():
             try:

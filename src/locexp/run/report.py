@@ -13,7 +13,7 @@ from locexp import metrics as measure
 from locexp.bbox.scenes import Scenes
 from locexp.boxes import to_pixels
 from locexp.metrics import Predictions
-from locexp.run import failure
+from locexp.run import diagnosis
 
 GALLERY_SIZE = 24
 SCENES_SHOWN = 12
@@ -55,14 +55,14 @@ def final_metrics(
 
 def write_tables(directory: Path, test: Predictions) -> None:
     """Write predictions.csv, per_class.csv, four_way.csv, confusion_matrix.csv and those of
-    :func:`locexp.run.failure.tables` to ``directory``.
+    :func:`locexp.run.diagnosis.tables` to ``directory``.
     """
     directory.mkdir(exist_ok=True)
     _write_predictions(directory / "predictions.csv", test)
     _write_table(directory / "per_class.csv", measure.per_class(test))
     _write_table(directory / "four_way.csv", [measure.four_way(test)])
     np.savetxt(directory / "confusion_matrix.csv", measure.confusion_matrix(test), fmt="%d", delimiter=",")
-    for name, rows in failure.tables(test).items():
+    for name, rows in diagnosis.tables(test).items():
         _write_table(directory / f"{name}.csv", rows)
 
 
@@ -88,8 +88,8 @@ def write_pictures(
     size = min(GALLERY_SIZE, len(images))
     chosen = np.sort(np.random.default_rng(GALLERY_SEED).choice(len(images), size, replace=False))
     gallery = boxes.gallery(images, test, chosen, f"{size} random test images")
-    failures, missing = failure.figures(images, test)
-    figures |= failures
+    more, missing = diagnosis.figures(images, test)
+    figures |= more
     figures["learning_curves"] = curves.learning_curves(history, best, floor)
     title = f"Confusion on {len(images):,} test images"
     figures["confusion_matrix"] = curves.confusion(measure.confusion_matrix(test), title)
@@ -138,7 +138,7 @@ def _write_predictions(path: Path, predictions: Predictions) -> None:
             writer.writerow([index, label, said, *(f"{value:.6g}" for value in values)])
 
 
-def _write_table(path: Path, rows: failure.Table) -> None:
+def _write_table(path: Path, rows: diagnosis.Table) -> None:
     """Write rows of equal keys as CSV; ``None`` becomes an empty cell."""
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
+import numpy as np
 from omegaconf import OmegaConf
 
 from locexp.bbox.describe import against_clean
@@ -17,7 +18,7 @@ from locexp.models.costs import cost_metrics
 from locexp.models.spread import spread_metrics
 from locexp.record import RunRecord, append_history, write_history
 from locexp.run import report
-from locexp.run.drawing import Draw
+from locexp.run.drawing import Draw, Pictures
 from locexp.run.link import SweepLink
 from locexp.run.logs import RunLog
 from locexp.run.opening import open_record
@@ -32,6 +33,10 @@ from locexp.tracking.tracker import Tracker
 from locexp.training.checkpoint import CHECKPOINT, write_checkpoint
 
 logger = logging.getLogger(__name__)
+
+
+Evaluation = Future[tuple[Predictions, float]]
+"""What a network says of the test part, and the seconds that this took."""
 
 
 class Run:
@@ -143,7 +148,7 @@ class Run:
         self.prepared = prepare(self.prepared.cfg)
         self.problem = None
 
-    def report(self, evaluation: Future[Predictions], draw: Draw) -> None:
+    def report(self, evaluation: Evaluation, draw: Draw) -> None:
         """Save a trained member, write tables, and begin to draw pictures, which :meth:`close` waits for.
 
         Args:
@@ -151,14 +156,19 @@ class Run:
             draw: draws the pictures.
 
         Raises:
-            RunFailedError: the store of a run by itself could not even be opened.
+            RunFailedError: the store of a run by itself could not even be opened, or the last update was one too many.
         """
         prepared, problem, member = self.prepared, self.prepared.problem, self.prepared.member
         directory, record = self.directory, self.record
         self.check()
         images = problem.arrays("test")[0]
         self.screen.progress("evaluating and drawing")
-        test = evaluation.result()
+        test, _ = evaluation.result()
+        if not (np.isfinite(test.boxes).all() and np.isfinite(test.probabilities).all()):
+            raise RunFailedError(
+                "diverged: what the trained network says of the test images is not finite. Try a smaller "
+                "optimizer.learning_rate, or trainer.keep=best."
+            )
         best = member.best_epoch
         assert best is not None
         kept = best if prepared.schedule.keep == "best" else len(member.history)
@@ -172,7 +182,7 @@ class Run:
             save_checked(member.model, directory / h5, images)
         report.write_tables(directory / "tables", test)
         floor = problem.validation_floor
-        self._pictures = draw(directory / "pictures", images, test, member.history, best, floor)
+        self._pictures = draw(Pictures(directory / "pictures", images, test, member.history, best, floor))
         self.screen.line()
         for line in final_table(record):
             self.screen.line(line)
@@ -186,8 +196,11 @@ class Run:
 
     def complete(self) -> None:
         """Wait for the pictures; raises what they failed with."""
-        assert self._pictures is not None
-        self.record.notes += self._pictures.result()
+        pictures, self._pictures = self._pictures, None
+        for note in pictures.result() if pictures is not None else ():
+            self.record.notes.append(note)
+            self.screen.line(f"note     {note}")
+            logger.info(note)
 
     def close(self, error: BaseException | None) -> None:
         """End the run: FINISHED without an error, KILLED by Ctrl-C or SIGTERM, else FAILED with the error's words."""

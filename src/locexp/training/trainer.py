@@ -86,23 +86,26 @@ def train(
         predictions = _train_epoch(stack, schedule, epoch, observers)
         seconds = time.perf_counter() - start
         trained = [index for index in predictions if not stack.members[index].stopped]  # the others have diverged
-        start = time.perf_counter()
         evaluations = stack.evaluations(trained, *validation, schedule.evaluation_batch_size)
-        for index in trained:
-            member = stack.members[index]
-            metrics = {f"train/{name}": value for name, value in summarise(predictions[index]).items()}
-            metrics |= _end_weighting(stack, schedule, index, epoch, metrics)
-            metrics |= {f"val/{name}": value for name, value in summarise(evaluations[index].result()).items()}
-            for part in ("train", "val"):
-                metrics[f"{part}/loss"] = weighted_total(member, metrics, part)
-            metrics["time/epoch_seconds"] = seconds
-            metrics["time/evaluation_seconds"] = time.perf_counter() - start
-            metrics["time/images_per_second"] = stack.examples / seconds
-            metrics["time/stack_members"] = len(predictions)
-            metrics["time/step_ms"] = 1000 * seconds / steps_per_epoch(stack.examples, schedule.batch_size)
-            _end_epoch(member, epoch, metrics, schedule)
-            for observer in observers:
-                observer.on_epoch(index, epoch, metrics)
+        try:
+            for index in trained:
+                member = stack.members[index]
+                metrics = {f"train/{name}": value for name, value in summarise(predictions[index]).items()}
+                metrics |= _end_weighting(stack, schedule, index, epoch, metrics)
+                validated, metrics["time/evaluation_seconds"] = evaluations[index].result()
+                metrics |= {f"val/{name}": value for name, value in summarise(validated).items()}
+                for part in ("train", "val"):
+                    metrics[f"{part}/loss"] = weighted_total(member, metrics, part)
+                metrics["time/epoch_seconds"] = seconds
+                metrics["time/images_per_second"] = stack.examples / seconds
+                metrics["time/stack_members"] = len(predictions)
+                metrics["time/step_ms"] = 1000 * seconds / steps_per_epoch(stack.examples, schedule.batch_size)
+                _end_epoch(member, epoch, metrics, schedule)
+                for observer in observers:
+                    observer.on_epoch(index, epoch, metrics)
+        finally:
+            for evaluation in evaluations.values():
+                evaluation.cancel()  # none is left but where something went wrong
     for member in stack.members:
         _call(member, "on_train_end", {})
         # After the callbacks, some of which restore weights of their own choice: what is kept is what is reported.

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from locexp.metrics import Predictions
-from locexp.run.failure import figures, tables
+from locexp.run.diagnosis import figures, tables
 from tests.test_metrics import random_predictions
 
 
