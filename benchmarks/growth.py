@@ -2,10 +2,10 @@
 
     python benchmarks/growth.py [--jobs 100] [--launcher basic]
 
-A process takes the command ``--multirun seed=0,1,…`` on 1,000 of the bundled digits, one epoch each, in a fresh folder,
-and reads its resident memory whenever runs have ended and their networks have been freed: after each run of the basic
-launcher, after each stack of the stacked one (without the process that draws its pictures). Printed: the curve, and what
-a run adds to it after the first tenth of the runs, by least squares.
+A process takes the command ``--multirun seed=0,1,…`` on 1,000 of the bundled digits, one epoch each, in a fresh folder.
+It reads its resident memory whenever runs have ended and their networks have been freed: after each run of the basic
+launcher, after each stack of the stacked one (the process that draws pictures is not counted). Printed: the curve, and
+what a run adds to it after the first tenth of the runs, by least squares.
 """
 
 from __future__ import annotations

@@ -24,4 +24,4 @@ QUICK = [name for name in NAMES if name != "backbone"]
 def tiny(name: str, shape: tuple[int, int] = (28, 28), **keys: Any) -> Any:
     """Build the network of ``model=NAME`` for images of (height, width), with few filters, for 10 classes."""
     module = importlib.import_module(f"locexp.models.{name}")
-    return module.build((*shape, 1), 10, **(TINY[name] | keys))
+    return module.build((*shape, 1), 10, **(TINY.get(name, {}) | keys))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import math
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -120,3 +123,28 @@ def test_maps_without_a_size_cannot_be_counted() -> None:
     with pytest.raises(ValueError, match="'open' have no fixed size"):
         costs(model)
     assert math.isfinite(cost_metrics(model)["model/parameters"])
+
+
+def test_layers_of_unknown_cost_are_not_counted_as_free() -> None:
+    import keras
+
+    image = keras.Input((8, 4))
+    for layer in (keras.layers.LSTM(3), keras.layers.TimeDistributed(keras.layers.Dense(3))):
+        model = keras.Model(image, layer(image))
+        with pytest.raises(ValueError, match=layer.name):
+            costs(model)
+        assert set(cost_metrics(model)) == {"model/parameters", "model/trainable_parameters"}
+
+
+def test_the_table_of_the_docs_is_true() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
+    rows = re.findall(r"^\| `(\w+)`[^|]*\| ([\d,]+) / ([\d,]+) \| ([\d,/ ]+) \| ([\d.]+) / ([\d.]+) \|$", text, re.M)
+    assert {row[0] for row in rows} == set(NAMES)
+    for name, *numbers in rows:
+        build = importlib.import_module(f"locexp.models.{name}").build
+        for size, parameters, flops in ((28, numbers[0], numbers[3]), (64, numbers[1], numbers[4])):
+            found = costs(build((size, size, 1), 10))
+            fixed = [part.strip() for part in numbers[2].split("/")][0 if size == 28 else -1]
+            assert f"{found.parameters:,}" == parameters
+            assert f"{found.parameters - found.trainable_parameters:,}" == fixed
+            assert f"{found.flops_per_image / 1e6:.1f}" == flops

@@ -32,7 +32,8 @@ def costs(model: Any) -> Costs:
     image: forward, and two products of that size backward.
 
     Raises:
-        ValueError: the model is not functional, or does not say the size of its maps.
+        ValueError: the model is not functional, does not say the size of its maps, or has layers of another kind with
+            kernels, such as recurrent ones.
     """
     return Costs(
         parameters=_parameters(model.weights),
@@ -104,6 +105,8 @@ def _of_layer(layer: Any, given: Sequence[int | None], made: Sequence[int | None
         return _size(given[1:], layer) * math.prod(layer.kernel.shape[:-1])
     if isinstance(layer, (layers.Conv1D, layers.Conv2D, layers.Conv3D)):
         return _size(made[1:], layer) * math.prod(layer.kernel.shape[:-1])
+    if any(weight.path.endswith("kernel") for weight in layer.weights):
+        raise ValueError(f"how often layer {layer.name!r} applies its weights is not known")
     return 0
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 from locexp.errors import UserError, first_line
+from locexp.models.strides import check_smallest_batch
 from locexp.run.making import make
 from locexp.run.problem import Problem, load_problem
 from locexp.run.saving import check_round_trip
@@ -89,6 +90,7 @@ def prepare(cfg: DictConfig, *, stacked: bool = False) -> Prepared:
         kind=kind(cfg, problem, steps),
     )
     member = build_member(spec, steps, dtype)
+    check_smallest_batch(member.model, len(problem.dataset.train), trainer.batch_size)
     if spec.kind not in _round_trips:
         check_round_trip(member.model, problem.arrays("test")[0], trainer.save_h5, problem.dataset.num_classes)
     if spec.kind is not None:
