@@ -24,8 +24,8 @@ def check_smallest_batch(model: Any, examples: int, batch_size: int) -> None:
     if layer is not None:
         raise UserError(
             f"model: the layer {layer.name!r} is a 1x1 convolution with strides, and TensorFlow can crash in its "
-            f"gradient on a batch of one image; with trainer.batch_size={batch_size} some batch of the {examples:,} training "
-            "images has one. Take another trainer.batch_size, or another data.limit."
+            f"gradient on a batch of one image; with trainer.batch_size={batch_size} some batch of the {examples:,} "
+            "training images has one. Take another trainer.batch_size, or another data.limit."
         )
 
 
