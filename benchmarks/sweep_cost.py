@@ -6,7 +6,7 @@
 
 Each repeat times two processes, one after the other: the command ``--multirun seed=0,1,…`` in a fresh folder, so with
 a new MLflow store, and a process that builds, trains and tests the same networks with the same functions, one by one
-or in one stack as the launcher does, but opens no store and writes nothing. The difference is all that a sweep adds:
+or in stacks as the launcher does, but opens no store and writes nothing. The difference is all that a sweep adds:
 MLflow (its import, too), checkpoints, models, tables, pictures, the sweep's own bookkeeping and its comparison. The
 breakdown is of the seconds a run that the sweep waits for; what MLflow's thread does beside the training shows in the
 difference only.
@@ -20,6 +20,7 @@ import functools
 import gc
 import importlib
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -52,11 +53,15 @@ def bare(words: list[str], *, stacked: bool) -> None:
     """Build, train and test the networks of a sweep, and keep nothing."""
     from locexp.run.compose import composing
     from locexp.run.prepare import prepare
+    from locexp.process import core_count
+    from locexp.sweep.launching import usual_members
     from locexp.sweep.plan import Plan
 
     with composing() as composer:
         jobs = Plan(composer, words, multirun=True).next_stage({})
-    for group in [jobs] if stacked else [[job] for job in jobs]:
+    stacks = math.ceil(len(jobs) / usual_members(core_count())) if stacked else len(jobs)
+    size = math.ceil(len(jobs) / stacks)
+    for group in [jobs[first : first + size] for first in range(0, len(jobs), size)]:
         made = [prepare(job.cfg, stacked=stacked) for job in group]
         import keras
 
