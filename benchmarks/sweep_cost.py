@@ -51,9 +51,9 @@ def words_of(arguments: argparse.Namespace) -> list[str]:
 
 def bare(words: list[str], *, stacked: bool) -> None:
     """Build, train and test the networks of a sweep, and keep nothing."""
+    from locexp.process import core_count
     from locexp.run.compose import composing
     from locexp.run.prepare import prepare
-    from locexp.process import core_count
     from locexp.sweep.launching import usual_members
     from locexp.sweep.plan import Plan
 
