@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import math
+import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from locexp.metrics import Predictions
+from locexp.plots.files import save
 from locexp.run.diagnosis import figures, tables
 from tests.test_metrics import random_predictions
 
@@ -20,11 +22,11 @@ def drawn(predictions: Predictions) -> tuple[set[str], list[str]]:
     """Draw everything, with every warning an error; returns the names and what is missing."""
     width, height = predictions.canvas
     images = np.random.default_rng(0).integers(0, 256, (len(predictions.labels), height, width), dtype=np.uint8)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("error")
         found, missing = figures(images, predictions)
-        for figure in found.values():
-            figure.savefig(io.BytesIO(), format="png", dpi=50)
+        for name, picture in found.items():
+            save(picture, Path(folder, f"{name}.png"))
     return set(found), missing
 
 

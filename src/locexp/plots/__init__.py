@@ -1,1 +1,1 @@
-"""Matplotlib figures: data in, Figure out; nothing is shown or saved here."""
+"""Data in, pictures out: figures of Matplotlib, and pages of images; nothing is shown here."""

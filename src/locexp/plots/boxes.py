@@ -12,9 +12,10 @@ from PIL import Image
 
 from locexp.boxes import to_pixels
 from locexp.metrics import Predictions
-from locexp.plots.mosaic import Mosaic
+from locexp.plots.mosaic import Mosaic, rows_of
 
 TRUTH, PREDICTION = "#2ca02c", "#d62728"
+LEGEND = (("truth", TRUTH, True), ("prediction", PREDICTION, False))
 
 
 def outline(axes: Axes, boxes: np.ndarray, color: str, style: Any, line_width: float = 1.6) -> None:
@@ -51,8 +52,13 @@ def gallery(
         title: of the page.
         columns: at most so many in a row.
     """
-    legend = [("truth", TRUTH, True), ("prediction", PREDICTION, False)]
-    mosaic = Mosaic(images[chosen], title, columns=columns, caption_lines=2, legend=legend)
+    mosaic = Mosaic(images[chosen], title, rows=rows_of(len(chosen), columns), caption_lines=2, legend=LEGEND)
+    show_predictions(mosaic, predictions, chosen)
+    return mosaic.page
+
+
+def show_predictions(mosaic: Mosaic, predictions: Predictions, chosen: np.ndarray) -> None:
+    """Caption the chosen examples, which are the images of a page, and draw their boxes."""
     truth = to_pixels(predictions.truth[chosen], *predictions.canvas)
     boxes = to_pixels(predictions.boxes[chosen], *predictions.canvas)
     for place, index in enumerate(chosen):
@@ -61,4 +67,3 @@ def gallery(
         mosaic.caption(place, text, "black" if said == label else PREDICTION)
         mosaic.outline(place, truth[place], TRUTH, dashed=True)
         mosaic.outline(place, boxes[place], PREDICTION)
-    return mosaic.page

@@ -15,8 +15,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 TILE = 196
-"""How wide an image is drawn, about: its pixels are enlarged by a whole number."""
-TEXT, TITLE = 13, 17
+TEXT, HEADING, TITLE = 13, 15, 17
 """Heights of letters, in pixels of the page."""
 MARGIN = 12
 DASH, GAP = 9, 6
@@ -30,11 +29,12 @@ class Mosaic:
     """A page of images of one size, in rows from left to right.
 
     Args:
-        images: uint8, (n, height, width); n at least 1.
+        images: uint8, (n, height, width); n may be 0.
         title: of the page.
-        columns: images in a row, at most.
+        rows: what stands above each row, which may be nothing, and how many of the images, in order, are in it.
         caption_lines: lines of text above each image.
         legend: of what :meth:`outline` draws.
+        tile: about how wide an image is drawn: its pixels are enlarged by a whole number.
     """
 
     def __init__(
@@ -42,35 +42,48 @@ class Mosaic:
         images: np.ndarray,
         title: str,
         *,
-        columns: int,
+        rows: Sequence[tuple[str, int]],
         caption_lines: int,
         legend: Legend = (),
+        tile: int = TILE,
     ) -> None:
-        count, height, width = images.shape
-        self._scale = scale = max(1, round(TILE / width))
-        self._columns = columns = min(columns, count)
-        rows = -(-count // columns)
-        self._line = TEXT + 3
-        self._step = width * scale + MARGIN, height * scale + caption_lines * self._line + MARGIN
-        self._above = 3 * MARGIN + TITLE + caption_lines * self._line
-        wide = columns * self._step[0] + MARGIN
-        least = max(_font(TITLE).getlength(title), sum(_widths(legend)) + SPACE * len(legend)) + 2 * MARGIN
-        size = max(wide, round(least)), 3 * MARGIN + TITLE + rows * self._step[1] + (30 if legend else 0)
-        self._left = MARGIN + (size[0] - wide) // 2
-        page = np.full((size[1], size[0]), 255, np.uint8)
-        for place, image in enumerate(images):
-            left, top = self._corner(place)
-            enlarged = np.kron(image, np.ones((scale, scale), np.uint8))
-            page[top : top + height * scale, left : left + width * scale] = enlarged
+        height, width = images.shape[1:]
+        self._scale = scale = max(1, round(tile / width))
         self._size = width * scale, height * scale
+        self._line = TEXT + 3
+        step = self._size[0] + MARGIN
+        columns = max(count for _, count in rows)
+        wide = columns * step + MARGIN
+        least = [_font(TITLE).getlength(title), sum(_widths(legend)) + SPACE * len(legend)]
+        least += [_font(HEADING).getlength(heading) for heading, _ in rows]
+        size_x = max(wide, round(max(least)) + 2 * MARGIN)
+        left = MARGIN + (size_x - wide) // 2
+        self._corners: list[tuple[int, int]] = []
+        """Where the upper left pixels of the images are on the page."""
+        headings, y = [], 3 * MARGIN + TITLE
+        for heading, count in rows:
+            if heading:
+                headings.append((y, heading))
+                y += HEADING + MARGIN
+            if count:
+                y += caption_lines * self._line
+                self._corners += [(left + column * step, y) for column in range(count)]
+                y += self._size[1] + MARGIN
+        size = size_x, y + (30 if legend else 0)
+        page = np.full((size[1], size[0]), 255, np.uint8)
+        for (x, top), image in zip(self._corners, images, strict=True):
+            enlarged = np.kron(image, np.ones((scale, scale), np.uint8))
+            page[top : top + self._size[1], x : x + self._size[0]] = enlarged
         self.page = Image.fromarray(page).convert("RGB")
         self._draw = ImageDraw.Draw(self.page)
         self._draw.text((size[0] / 2, MARGIN), title, "black", _font(TITLE), anchor="ma")
+        for top, heading in headings:
+            self._draw.text((left, top), heading, "black", _font(HEADING), anchor="la")
         self._show(legend, size)
 
     def caption(self, place: int, text: str, color: str = "black") -> None:
         """Write above an image; lines are parted by ``\\n``."""
-        left, top = self._corner(place)
+        left, top = self._corners[place]
         for number, line in enumerate(reversed(text.split("\n"))):
             middle = left + self._size[0] / 2, top - 5 - number * self._line
             self._draw.text(middle, line, color, _font(TEXT), anchor="ms")
@@ -80,7 +93,7 @@ class Mosaic:
 
         What lies outside the image is drawn at most half a margin away from it.
         """
-        left, top = self._corner(place)
+        left, top = self._corners[place]
         reach = MARGIN / 2
         x1, x2 = (left + np.clip(np.multiply(box[0::2], self._scale), -reach, self._size[0] + reach)).tolist()
         y1, y2 = (top + np.clip(np.multiply(box[1::2], self._scale), -reach, self._size[1] + reach)).tolist()
@@ -88,11 +101,6 @@ class Mosaic:
         for start, end in itertools.pairwise(corners):
             for piece in _pieces(start, end) if dashed else [(start, end)]:
                 self._draw.line(piece, color, width)
-
-    def _corner(self, place: int) -> tuple[int, int]:
-        """Return where the upper left pixel of an image is on the page."""
-        row, column = divmod(place, self._columns)
-        return self._left + column * self._step[0], self._above + row * self._step[1]
 
     def _show(self, legend: Legend, size: tuple[int, int]) -> None:
         widths = _widths(legend)
@@ -107,6 +115,11 @@ class Mosaic:
 def _widths(legend: Legend) -> list[float]:
     """Return how wide the entries of a legend are."""
     return [SAMPLE + 8 + _font(TEXT).getlength(label) for label, _, _ in legend]
+
+
+def rows_of(count: int, columns: int) -> list[tuple[str, int]]:
+    """Return the rows of a page of so many images, with nothing above them."""
+    return [("", min(columns, count - first)) for first in range(0, count, columns)]
 
 
 def _pieces(start: tuple[float, float], end: tuple[float, float]) -> list[tuple[tuple[float, float], ...]]:

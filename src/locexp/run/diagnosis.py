@@ -12,6 +12,7 @@ from locexp.metrics import Predictions
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from PIL import Image
 
 Table = Sequence[Mapping[str, float | str | None]]
 """Rows of equal keys."""
@@ -29,7 +30,7 @@ def tables(test: Predictions) -> dict[str, Table]:
     return found
 
 
-def figures(images: np.ndarray, test: Predictions) -> tuple[dict[str, Figure], list[str]]:
+def figures(images: np.ndarray, test: Predictions) -> tuple[dict[str, Figure | Image.Image], list[str]]:
     """Draw the worst cases, IoU by class, size and position, and the reliability diagrams.
 
     Args:
@@ -37,14 +38,14 @@ def figures(images: np.ndarray, test: Predictions) -> tuple[dict[str, Figure], l
         test: what was predicted for them.
 
     Returns:
-        Figures by file name, and what could not be drawn, in words.
+        Pictures by file name, and what could not be drawn, in words.
     """
     from locexp.plots import groups, reliability, worst
 
     missing = []
     number = f"{len(images):,} test images"
     cases = breakdown.worst_cases(test, worst.COLUMNS)
-    drawn = {"worst_cases": worst.page(images, test, cases, f"The worst of {number}")}
+    drawn: dict[str, Figure | Image.Image] = {"worst_cases": worst.page(images, test, cases, f"The worst of {number}")}
     if breakdown.all_the_same(test):
         missing.append("IoU by class, size and position is not drawn: all true boxes of the test images are the same.")
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,10 @@ from locexp.bbox.scenes import Scenes
 from locexp.boxes import to_pixels
 from locexp.metrics import Predictions
 from locexp.run import diagnosis
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from PIL import Image
 
 GALLERY_SIZE = 24
 SCENES_SHOWN = 12
@@ -81,24 +86,24 @@ def write_pictures(
         What could not be drawn, in words.
     """
     from locexp.plots import boxes, curves
+    from locexp.plots.files import save
 
     directory.mkdir(exist_ok=True)
     first = to_pixels(test.boxes[:1], *test.canvas)[0]
-    figures = {"sample": boxes.sample(images[0], first, int(test.classes[0]))}
+    drawn: dict[str, Figure | Image.Image] = {"sample": boxes.sample(images[0], first, int(test.classes[0]))}
     size = min(GALLERY_SIZE, len(images))
     chosen = np.sort(np.random.default_rng(GALLERY_SEED).choice(len(images), size, replace=False))
-    gallery = boxes.gallery(images, test, chosen, f"{size} random test images")
+    drawn["gallery_random"] = boxes.gallery(images, test, chosen, f"{size} random test images")
     more, missing = diagnosis.figures(images, test)
-    figures |= more
-    figures["learning_curves"] = curves.learning_curves(history, best, floor)
+    drawn |= more
+    drawn["learning_curves"] = curves.learning_curves(history, best, floor)
     title = f"Confusion on {len(images):,} test images"
-    figures["confusion_matrix"] = curves.confusion(measure.confusion_matrix(test), title)
+    drawn["confusion_matrix"] = curves.confusion(measure.confusion_matrix(test), title)
     weighting = curves.weighting(history)
     if weighting is not None:
-        figures["weighting"] = weighting
-    for name, figure in figures.items():
-        figure.savefig(directory / f"{name}.png", dpi=120, pil_kwargs={"compress_level": 1})
-    gallery.save(directory / "gallery_random.png", compress_level=1)
+        drawn["weighting"] = weighting
+    for name, picture in drawn.items():
+        save(picture, directory / f"{name}.png")
     return missing
 
 

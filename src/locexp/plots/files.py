@@ -1,0 +1,18 @@
+"""Pictures as PNG files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from PIL import Image
+
+DPI = 120
+
+
+def save(picture: Figure | Image.Image, path: Path) -> None:
+    """Write a figure of Matplotlib or a page of pixels; quickly rather than as small as can be."""
+    if isinstance(picture, Figure):
+        picture.savefig(path, dpi=DPI, pil_kwargs={"compress_level": 1})
+    else:
+        picture.save(path, compress_level=1)
