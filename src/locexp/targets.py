@@ -66,7 +66,8 @@ def check_arguments(
 ) -> None:
     """Check names and types of ``arguments`` against the signature of ``function``.
 
-    Where the module of ``function`` has a ``check_ranges``, it is called with the arguments as well.
+    Where the module of ``function`` has a ``check_ranges``, it is called with those arguments that it takes; one that
+    is not given is what it is by default in ``function``.
 
     Raises:
         UserError: an unknown name, a missing one, or a value that does not fit its annotation or is out of range.
@@ -97,7 +98,9 @@ def check_arguments(
             raise UserError(f"{key}.{name} is required: give it as {key}.{name}=VALUE.")
     check_ranges = getattr(inspect.getmodule(function), "check_ranges", None)
     if check_ranges is not None:
-        check_ranges(**arguments)
+        values = {name: parameters[name].default for name in names} | arguments
+        wanted = inspect.signature(check_ranges).parameters
+        check_ranges(**{name: value for name, value in values.items() if name in wanted})
 
 
 def _fits(value: Any, hint: Any) -> bool:

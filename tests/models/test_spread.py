@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from locexp.models.spread import edge_spread, has_spread, localization_uncertainty, spread_metrics
+from locexp.models.edges import X, Y
+from locexp.models.spread import (
+    distributions,
+    edge_spread,
+    has_spread,
+    localization_uncertainty,
+    spread_metrics,
+)
 from tests.models.networks import tiny
 
 pytestmark = pytest.mark.usefixtures("float32")
@@ -74,9 +81,17 @@ def test_a_network_that_plain_keras_loaded_says_the_same(tmp_path: Path) -> None
 
 def test_a_run_logs_the_mean_over_images() -> None:
     model = wide("fcn_softargmax")
-    said = spread_metrics(model, PIXELS, CANVAS)
-    expected = {"localization_uncertainty_px": localization_uncertainty(model, PIXELS, CANVAS).mean()}
-    assert said == pytest.approx(expected)
+    batch = PIXELS[..., np.newaxis].astype(np.float32) / 255
+    said = {name: np.asarray(value, np.float64) for name, value in distributions(model)(batch, training=False).items()}
+    spreads = []
+    for name, layer, pixels in (("columns", X, CANVAS[0]), ("rows", Y, CANVAS[1])):
+        positions = np.asarray(model.get_layer(layer).kernel, np.float64) * pixels
+        for image in said[name]:
+            for edge in range(2):
+                share, place = image[:, edge] / image[:, edge].sum(), positions[:, edge]
+                spreads.append(np.sqrt(share @ place**2 - (share @ place) ** 2))
+    logged = spread_metrics(model, PIXELS, CANVAS)
+    assert logged == {"localization_uncertainty_px": pytest.approx(np.mean(spreads), rel=1e-6)}
     assert set(spread_metrics(tiny("fcn_softargmax", bbox_head="center_size"), PIXELS, CANVAS)) == set()
 
 

@@ -147,7 +147,8 @@ def test_calibration_and_groups_on_file_give_the_logged_metrics(finished: Finish
     metrics = finished.record["metrics"]
     assert metrics["test/ece"] == pytest.approx(sum(gaps) / 500, abs=1e-5)
     assert 0 < metrics["test/ece_if_calibrated"] < 0.1
-    assert metrics["test/d_ece_50_coverage"] <= 1
+    counts = np.bincount(np.minimum((confidence * 20).astype(int), 19))
+    assert metrics["test/d_ece_50_coverage"] == pytest.approx(counts[counts >= 8].sum() / 500)
     diagrams = rows(tables / "reliability.csv")
     for event in ("accuracy", "loc_acc_50", "loc_acc_75"):
         mine = [row for row in diagrams if row["event"] == event]

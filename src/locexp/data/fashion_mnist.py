@@ -36,7 +36,7 @@ def load(source: str = "auto", path: str | None = None) -> RawData:
     return RawData("fashion_mnist", found, *read_idx_folder(keras_cache() / "fashion-mnist", "data (the Keras cache)"))
 
 
-def check_ranges(source: str = "auto", path: str | None = None) -> None:
+def check_ranges(source: str, path: str | None) -> None:
     """Check the keys without reading anything; raises :class:`UserError`."""
     if path is not None:
         raise UserError(f"data.path={path}: data=fashion_mnist reads no path; use data=file data.path={path}.")

@@ -22,7 +22,7 @@ def load(source: str = "auto", path: str | None = None) -> RawData:
     return RawData(place.stem, "file", *arrays)
 
 
-def check_ranges(source: str = "auto", path: str | None = None) -> None:
+def check_ranges(source: str, path: str | None) -> None:
     """Check the keys without reading anything; raises :class:`UserError`."""
     if source != "auto":
         raise UserError(f"data.source={source}: data=file reads data.path; expected auto.")

@@ -37,7 +37,7 @@ def load(source: str = "auto", path: str | None = None) -> RawData:
     return RawData("mnist", found, *read_npz(paths[0], "data (the Keras cache)"))
 
 
-def check_ranges(source: str = "auto", path: str | None = None) -> None:
+def check_ranges(source: str, path: str | None) -> None:
     """Check the keys without reading anything; raises :class:`UserError`."""
     if path is not None:
         raise UserError(f"data.path={path}: data=mnist reads no path; use data=file data.path={path}.")

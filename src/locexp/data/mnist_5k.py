@@ -18,7 +18,7 @@ def load(source: str = "auto", path: str | None = None, notes: tuple[str, ...] =
     return RawData("mnist_5k", "bundled", images, labels, notes=notes)
 
 
-def check_ranges(source: str = "auto", path: str | None = None) -> None:
+def check_ranges(source: str, path: str | None) -> None:
     """Check the keys without reading anything; raises :class:`UserError`."""
     if source not in ("auto", "bundled"):
         raise UserError(f"data.source={source}: data=mnist_5k is bundled; expected auto or bundled.")

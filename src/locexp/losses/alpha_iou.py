@@ -26,7 +26,7 @@ def alpha_iou(ground_truth: Any, prediction: Any, *, canvas: tuple[int, int], al
     return found.inversion + 1 - ops.power(found.iou, alpha) + ops.power(found.distance, alpha)
 
 
-def check_ranges(alpha: float = 3.0) -> None:
+def check_ranges(alpha: float) -> None:
     """Check the parameters; raises :class:`UserError`."""
     if not alpha >= 1:
         raise UserError(f"loss.bbox_loss_params.alpha={alpha}: expected a number >= 1.")

@@ -28,7 +28,7 @@ def iou(ground_truth: Any, prediction: Any, *, canvas: tuple[int, int], form: st
     return found.inversion + 1 - found.iou
 
 
-def check_ranges(form: str = "linear") -> None:
+def check_ranges(form: str) -> None:
     """Check the parameters; raises :class:`UserError`."""
     if form not in ("linear", "log"):
         raise UserError(f"loss.bbox_loss_params.form={form}: expected linear or log.")

@@ -38,7 +38,7 @@ def siou(ground_truth: Any, prediction: Any, *, canvas: tuple[int, int], theta: 
     return found.inversion + 1 - found.iou + (distance + shape) / 2
 
 
-def check_ranges(theta: float = 4.0) -> None:
+def check_ranges(theta: float) -> None:
     """Check the parameters; raises :class:`UserError`."""
     if not theta >= 1:
         raise UserError(f"loss.bbox_loss_params.theta={theta}: expected a number >= 1.")

@@ -30,7 +30,7 @@ def smooth_l1(ground_truth: Any, prediction: Any, *, canvas: tuple[int, int], de
     return ops.mean(ops.where(distance < delta, quadratic, distance - delta / 2), axis=-1)
 
 
-def check_ranges(delta_px: float = 1.0) -> None:
+def check_ranges(delta_px: float) -> None:
     """Check the range of the parameter; raises :class:`UserError`."""
     if delta_px <= 0:
         raise UserError(f"loss.bbox_loss_params.delta_px={delta_px}: expected a number of pixels > 0.")

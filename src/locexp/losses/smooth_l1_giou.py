@@ -29,7 +29,7 @@ def smooth_l1_giou(
     return smooth + giou_weight * giou(ground_truth, prediction, canvas=canvas)
 
 
-def check_ranges(giou_weight: float = 0.4, delta_px: float = 1.0) -> None:
+def check_ranges(giou_weight: float, delta_px: float) -> None:
     """Check the parameters; raises :class:`UserError`."""
     if not 0 <= giou_weight < float("inf"):
         raise UserError(f"loss.bbox_loss_params.giou_weight={giou_weight}: expected a finite number >= 0.")

@@ -80,14 +80,14 @@ def build(
 
 
 def check_ranges(
-    architecture: str = "MobileNetV2",
-    weights: str | None = None,
-    enlarge: int = 2,
-    squeeze: int = 64,
-    dense_units: int = 128,
-    dropout: float = 0.2,
-    bbox_head: str = "ordered_corners",
-    shared: int | str = "all",
+    architecture: str,
+    weights: str | None,
+    enlarge: int,
+    squeeze: int,
+    dense_units: int,
+    dropout: float,
+    bbox_head: str,
+    shared: int | str,
 ) -> None:
     """Check the ranges of the keys, but for the name of the architecture; raises :class:`UserError`."""
     check_at_least("enlarge", enlarge, 1)

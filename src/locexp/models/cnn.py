@@ -80,11 +80,11 @@ def _dense(units: int, dropout: float) -> Stage:
 
 
 def check_ranges(
-    filters: Sequence[int] = (32, 64),
-    dense_units: int = 128,
-    dropout: float = 0.0,
-    bbox_head: str = "corners",
-    shared: int | str = "all",
+    filters: Sequence[int],
+    dense_units: int,
+    dropout: float,
+    bbox_head: str,
+    shared: int | str,
 ) -> None:
     """Check the ranges of the keys; raises :class:`UserError`."""
     check_bbox_head(bbox_head)

@@ -57,14 +57,14 @@ def build(
 
 
 def check_ranges(
-    filters: Sequence[int] = (12, 24, 32),
-    squeeze: int = 8,
-    dense_units: int = 32,
-    normalization: str = "none",
-    dropout: float = 0.0,
-    coordinates: str = "none",
-    bbox_head: str = "ordered_corners",
-    shared: int | str = "all",
+    filters: Sequence[int],
+    squeeze: int,
+    dense_units: int,
+    normalization: str,
+    dropout: float,
+    coordinates: str,
+    bbox_head: str,
+    shared: int | str,
 ) -> None:
     """Check the ranges of the keys; raises :class:`UserError`."""
     check_filters(filters)

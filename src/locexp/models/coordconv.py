@@ -58,13 +58,13 @@ def build(
 
 
 def check_ranges(
-    filters: Sequence[int] = (32, 64, 96),
-    dense_units: int = 128,
-    normalization: str = "batch",
-    dropout: float = 0.2,
-    coordinates: str = "every",
-    bbox_head: str = "ordered_corners",
-    shared: int | str = "all",
+    filters: Sequence[int],
+    dense_units: int,
+    normalization: str,
+    dropout: float,
+    coordinates: str,
+    bbox_head: str,
+    shared: int | str,
 ) -> None:
     """Check the ranges of the keys; raises :class:`UserError`."""
     check_filters(filters)

@@ -104,13 +104,13 @@ def interpolation(given: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
 
 def check_ranges(
-    filters: Sequence[int] = (24, 48, 96),
-    stride: int = 2,
-    bins: int | None = None,
-    normalization: str = "batch",
-    dropout: float = 0.3,
-    coordinates: str = "none",
-    shared: int | str = "all",
+    filters: Sequence[int],
+    stride: int,
+    bins: int | None,
+    normalization: str,
+    dropout: float,
+    coordinates: str,
+    shared: int | str,
 ) -> None:
     """Check the ranges of the keys; raises :class:`UserError`."""
     check_fcn(filters, stride, normalization, dropout, coordinates, shared)

@@ -110,13 +110,13 @@ def middle(borders: np.ndarray) -> np.ndarray:
 
 
 def check_ranges(
-    filters: Sequence[int] = (24, 48, 96),
-    stride: int = 2,
-    normalization: str = "batch",
-    dropout: float = 0.3,
-    coordinates: str = "none",
-    bbox_head: str = "edges",
-    shared: int | str = "all",
+    filters: Sequence[int],
+    stride: int,
+    normalization: str,
+    dropout: float,
+    coordinates: str,
+    bbox_head: str,
+    shared: int | str,
 ) -> None:
     """Check the ranges of the keys; raises :class:`UserError`."""
     check_fcn(filters, stride, normalization, dropout, coordinates, shared)

@@ -57,14 +57,14 @@ def build(
 
 
 def check_ranges(
-    filters: Sequence[int] = (32, 64, 96),
-    stride: int = 2,
-    dense_units: int = 96,
-    normalization: str = "batch",
-    dropout: float = 0.3,
-    coordinates: str = "none",
-    bbox_head: str = "ordered_corners",
-    shared: int | str = "all",
+    filters: Sequence[int],
+    stride: int,
+    dense_units: int,
+    normalization: str,
+    dropout: float,
+    coordinates: str,
+    bbox_head: str,
+    shared: int | str,
 ) -> None:
     """Check the ranges of the keys; raises :class:`UserError`."""
     check_encoder(filters, stride, normalization)

@@ -149,7 +149,7 @@ class Run:
         self.problem = None
 
     def report(self, evaluation: Evaluation, draw: Draw) -> None:
-        """Save a trained member, write tables, and begin to draw pictures, which :meth:`close` waits for.
+        """Save a trained member, write tables, and begin to draw pictures, which :meth:`complete` waits for.
 
         Args:
             evaluation: of the member on the test part.
@@ -196,8 +196,9 @@ class Run:
 
     def complete(self) -> None:
         """Wait for the pictures; raises what they failed with."""
-        pictures, self._pictures = self._pictures, None
-        for note in pictures.result() if pictures is not None else ():
+        notes = self._pictures.result() if self._pictures is not None else []
+        self._pictures = None  # not before: one who is interrupted here waits again
+        for note in notes:
             self.record.notes.append(note)
             self.screen.line(f"note     {note}")
             logger.info(note)
