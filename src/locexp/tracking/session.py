@@ -18,6 +18,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
+from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 from mlflow.types import Schema, TensorSpec
 
 from locexp.errors import UserError
@@ -58,6 +59,7 @@ class Session:
                 self.experiment_id = self._experiment()
         self.run_id = ""
         self._active = False
+        self._monitor: SystemMetricsMonitor | None = None
 
     def _experiment(self) -> str:
         name = self.location.experiment
@@ -115,9 +117,12 @@ class Session:
             self.client.log_inputs(self.run_id, [_dataset(record)])
         self._active = active
         if active:
+            mlflow.start_run(run_id=self.run_id, log_system_metrics=False)
             if sampling_seconds is not None:
-                mlflow.set_system_metrics_sampling_interval(sampling_seconds)
-            mlflow.start_run(run_id=self.run_id, log_system_metrics=sampling_seconds is not None)
+                self._monitor = SystemMetricsMonitor(
+                    self.run_id, sampling_interval=sampling_seconds, resume_logging=known.data.metrics != {}
+                )
+                self._monitor.start()
         else:
             self.client.update_run(self.run_id, status="RUNNING")
 
@@ -163,6 +168,7 @@ class Session:
                 self.client.log_artifact(self.run_id, str(path))
         if model is not None:
             self._log_model(model, int(record.dataset["classes"]))
+        self._stop_sampling()
         if self._active:
             mlflow.end_run(record.status)
         self.client.set_terminated(self.run_id, record.status, _milliseconds(end))
@@ -194,7 +200,18 @@ class Session:
         """Stop sampling and forget the run, whose server is gone."""
         if self._active:
             with contextlib.suppress(Exception):
+                self._stop_sampling()
+            with contextlib.suppress(Exception):
                 mlflow.end_run("FAILED")
+
+    def _stop_sampling(self) -> None:
+        """End the samples of CPU and memory use, and log a last one: a short run has no other."""
+        if self._monitor is not None:
+            monitor, self._monitor = self._monitor, None
+            monitor.finish()
+            monitor.collect_metrics()
+            monitor.publish_metrics(monitor.aggregate_metrics())
+            monitor.mlflow_logger.flush()
 
 
 def _use_store(uri: str) -> None:
