@@ -49,14 +49,15 @@ def _contents(directory: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in directory.iterdir()}
 
 
-def test_another_process_draws_the_same_pictures(tmp_path: Path) -> None:
-    here, *others = (tmp_path / name for name in ("here", "first", "second"))
+@pytest.mark.parametrize("processes", [1, 2])
+def test_other_processes_draw_the_same_pictures(processes: int, tmp_path: Path) -> None:
+    here, *others = (tmp_path / name for name in ("here", "first", "second", "third"))
     missing = draw_here(_asked(here)).result()
-    with Drawer() as drawer:
+    with Drawer(processes) as drawer:
         drawn = [drawer.draw(_asked(directory)) for directory in others]
-        assert [future.result(60) for future in drawn] == [missing, missing]
-    assert drawer.process is not None
-    assert drawer.process.returncode == 0  # it has ended
+        assert [future.result(60) for future in drawn] == [missing] * 3
+    ended = [artist.process.returncode for artist in drawer.artists if artist.process is not None]
+    assert ended == [0] * processes
     assert len(_contents(here)) >= 5
     for directory in others:
         assert _contents(directory) == _contents(here)
@@ -77,18 +78,20 @@ def test_what_goes_wrong_there_is_raised_here_and_the_next_is_drawn(
 
 def test_ctrl_c_is_not_for_the_process_that_draws(tmp_path: Path) -> None:
     with Drawer() as drawer:
-        assert drawer.process is not None
-        assert os.getpgid(drawer.process.pid) != os.getpgid(0)  # a terminal's Ctrl-C goes to a whole group
+        (process,) = [artist.process for artist in drawer.artists]
+        assert process is not None
+        assert os.getpgid(process.pid) != os.getpgid(0)  # a terminal's Ctrl-C goes to a whole group
         drawer.draw(_asked(tmp_path)).result(60)
 
 
 def test_a_process_that_is_killed_is_replaced_by_this_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with Drawer() as drawer, caplog.at_level(logging.WARNING):
         drawer.draw(_asked(tmp_path / "before")).result(60)
-        assert drawer.process is not None
-        drawer.process.kill()
+        (artist,) = drawer.artists
+        assert artist.process is not None
+        artist.process.kill()
         drawer.draw(_asked(tmp_path / "after")).result(60)
-        assert drawer.process is None
+        assert artist.process is None
     assert "drawn by this one" in caplog.text
     assert _contents(tmp_path / "after") == _contents(tmp_path / "before")
 

@@ -6,6 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+TITLE = 1.0
+"""Height of titles above the axes: where it is not given, all ticks are measured a second time to find it."""
 PANELS = (
     ("accuracy", "accuracy"),
     ("mean_iou", "mean IoU"),
@@ -36,7 +38,7 @@ def learning_curves(history: list[dict[str, float]], best_epoch: int, floor: flo
         if name == "mean_iou":
             axes.axhline(floor, color="black", linewidth=0.8, linestyle="-.", label="constant box (validation)")
             axes.legend(fontsize=8)
-        axes.set_title(title, fontsize=10)
+        axes.set_title(title, y=TITLE, fontsize=10)
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.grid(alpha=0.3)
     for axes in figure.axes[3:]:
@@ -89,7 +91,7 @@ def weighting(history: list[dict[str, float]]) -> Figure | None:
             axes.set_yscale("log")
         if len(names) > 1:
             axes.legend(fontsize=8)
-        axes.set_title(title, fontsize=10)
+        axes.set_title(title, y=TITLE, fontsize=10)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
@@ -118,5 +120,5 @@ def confusion(matrix: np.ndarray, title: str) -> Figure:
         axes.set_yticks(range(classes))
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
-    axes.set_title(title, fontsize=10)
+    axes.set_title(title, y=TITLE, fontsize=10)
     return figure

@@ -1,4 +1,4 @@
-"""Pictures drawn by a process of their own, while the next run is saved and the last one is logged."""
+"""Pictures drawn by processes of their own, while the next run is saved and the last one is logged."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from types import TracebackType
 from typing import IO, Any, BinaryIO, Self
 
@@ -26,6 +28,9 @@ from locexp.metrics import Predictions
 from locexp.run.report import write_pictures
 
 logger = logging.getLogger(__name__)
+
+_here = threading.Lock()
+"""Matplotlib is not for two threads at once."""
 
 PATIENCE_SECONDS = 60.0
 """How long a process that has nothing left to draw may take to end."""
@@ -59,16 +64,54 @@ def draw_here(pictures: Pictures) -> Future[list[str]]:
 
 
 class Drawer:
-    """Draws the pictures of runs one after the other in a process of its own; where that is lost, in this one.
+    """Draws the pictures of runs in processes of its own.
 
-    It is to be entered (``with Drawer() as drawer``), and ends its process when it is left.
+    It is to be entered (``with Drawer() as drawer``), and ends its processes when it is left.
+
+    Args:
+        processes: how many, at least one.
+    """
+
+    def __init__(self, processes: int = 1) -> None:
+        self._threads = ThreadPoolExecutor(processes, thread_name_prefix="drawing")
+        self.artists = [Artist() for _ in range(processes)]
+        self._free: SimpleQueue[Artist] = SimpleQueue()
+        for artist in self.artists:
+            self._free.put(artist)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._threads.shutdown(cancel_futures=True)
+        finally:
+            for artist in self.artists:
+                artist.end()
+
+    def draw(self, pictures: Pictures) -> Future[list[str]]:
+        """Begin to draw the pictures of a run."""
+        # What is logged there belongs to the run that is the current one here.
+        return self._threads.submit(contextvars.copy_context().run, self._drawn, pictures)
+
+    def _drawn(self, pictures: Pictures) -> list[str]:
+        artist = self._free.get()  # there is one for each thread
+        try:
+            return artist.draw(pictures)
+        finally:
+            self._free.put(artist)
+
+
+class Artist:
+    """One process that draws; where it is lost, this one draws.
 
     Attributes:
         process: the one that draws; ``None`` where this one does.
     """
 
     def __init__(self) -> None:
-        self._one = ThreadPoolExecutor(1, thread_name_prefix="drawing")
         self.process: subprocess.Popen[bytes] | None = None
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         try:
@@ -82,43 +125,37 @@ class Drawer:
         except OSError:
             logger.info("no process could be started for the pictures", exc_info=True)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            self._one.shutdown(cancel_futures=True)
-        finally:
-            if self.process is not None:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    self.process.communicate(timeout=PATIENCE_SECONDS)
-                self.process.kill()  # does nothing to one that has ended
-
-    def draw(self, pictures: Pictures) -> Future[list[str]]:
-        """Begin to draw the pictures of a run."""
-        # What is logged there belongs to the run that is the current one here.
-        return self._one.submit(contextvars.copy_context().run, self._drawn, pictures)
-
-    def _drawn(self, pictures: Pictures) -> list[str]:
+    def draw(self, pictures: Pictures) -> list[str]:
+        """Draw the pictures of a run; returns what could not be drawn."""
         if self.process is None:
-            return pictures.draw()
+            return _drawn_here(pictures)
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         try:
             _send(self.process.stdin, pictures)
             answer = json.loads(self.process.stdout.readline())
         except (OSError, ValueError):  # it was killed
-            logger.warning("the process that draws was lost: pictures are drawn by this one")
+            logger.warning("a process that draws was lost: pictures are drawn by this one")
             self.process.kill()
             self.process.wait()
             self.process = None
-            return pictures.draw()
+            return _drawn_here(pictures)
         if "error" in answer:
             logger.error("the pictures could not be drawn\n%s", answer["traceback"])
             raise RuntimeError(f"the pictures could not be drawn: {answer['error']}")
         return list(answer["missing"])
+
+    def end(self) -> None:
+        """End the process, when it has drawn what it was asked for."""
+        if self.process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.communicate(timeout=PATIENCE_SECONDS)
+            self.process.kill()  # does nothing to one that has ended
+
+
+def _drawn_here(pictures: Pictures) -> list[str]:
+    with _here:
+        return pictures.draw()
 
 
 def _send(pipe: IO[bytes], pictures: Pictures) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -173,11 +174,14 @@ def _finish(runs: Sequence[Run], stack: Stack, draw: Draw) -> None:
             if run.is_open:
                 _close(run, run.failure or error)
         return
+    waiting: deque[Run] = deque()
     for index, run in enumerate(runs):
         _reported(run, evaluations.get(index), draw)
-        if index:
-            _complete(runs[index - 1])
-    _complete(runs[-1])
+        waiting.append(run)
+        while waiting and waiting[0].is_drawn:
+            _complete(waiting.popleft())
+    for run in waiting:
+        _complete(run)
 
 
 def _reported(run: Run, evaluation: Evaluation | None, draw: Draw) -> None:

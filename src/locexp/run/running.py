@@ -194,6 +194,11 @@ class Run:
         """Whether nothing is left to do but to wait for the pictures, and to close the run."""
         return self._model is not None
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether there are no pictures to wait for."""
+        return self._pictures is None or self._pictures.done()
+
     def complete(self) -> None:
         """Wait for the pictures; raises what they failed with."""
         notes = self._pictures.result() if self._pictures is not None else []

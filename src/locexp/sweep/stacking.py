@@ -19,6 +19,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus, configure_log, env_override, filter_overrides, setup_globals
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from locexp.process import core_count
 from locexp.run.compose import key_of
 from locexp.run.drawing import Draw, Drawer
 from locexp.run.job import forget
@@ -36,6 +37,8 @@ logger = logging.getLogger(__name__)
 
 OWN = ("seed", "sweep.job", "hydra.sweep.subdir")
 """Keys that differ between jobs of one setting; all that is composed is the same."""
+MAX_ARTISTS = 4
+"""Processes that draw pictures, where there are as many cores: each takes a tenth of a gigabyte."""
 SHARED = ("data", "bbox", "model", "trainer")
 """Groups in which the jobs of a stack are equal. Different networks could train together as well, but then it would not
 be known what time and memory each takes."""
@@ -78,7 +81,7 @@ def launch(launcher: StackedLauncher, overrides: Sequence[Sequence[str]], first:
     hydra = launcher.config.hydra
     configure_log(_without_files(hydra.job_logging), hydra.verbose)
     try:
-        with Path(os.devnull).open("w") as nowhere, Drawer() as drawer:
+        with Path(os.devnull).open("w") as nowhere, Drawer(min(core_count(), MAX_ARTISTS)) as drawer:
             for group in groups.values():
                 waiting = list(group)
                 while waiting:

@@ -7,25 +7,21 @@ import json
 import logging
 import os
 import time
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import mlflow
-import numpy as np
 from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
-from mlflow.types import Schema, TensorSpec
 
 from locexp.errors import UserError
 from locexp.record import HISTORY, RECORD, RunRecord, finite
 from locexp.tracking.location import Location
+from locexp.tracking.models import log_model
 
-MODEL = "model"
 PARAMS_PER_CALL = 100
 SIGNIFICANT_DIGEST = 36
 """MLflow keeps at most this many characters of a data set's digest; the whole one is a tag and in its profile."""
@@ -135,9 +131,9 @@ class Session:
         """Log one row of the history: ``epoch``, ``timestamp`` and metrics."""
         self._log(row, int(row["epoch"]), row["timestamp"])
 
-    def _log(self, metrics: dict[str, float], step: int, timestamp: float) -> None:
+    def _log(self, metrics: dict[str, float], step: int, timestamp: float, model_id: str | None = None) -> None:
         values = [
-            Metric(name, value, _milliseconds(timestamp), step)
+            Metric(name, value, _milliseconds(timestamp), step, model_id=model_id)
             for name, value in finite(metrics).items()
             if name not in ("epoch", "timestamp")
         ]
@@ -157,7 +153,8 @@ class Session:
         """
         end = record.end_time or time.time()
         epochs = int(record.metrics.get("epochs", 0))
-        self._log(record.metrics, epochs, end)
+        model_id = None if model is None else log_model(self.client, self.run_id, record, model, epochs)
+        self._log(record.metrics, epochs, end, model_id)
         self.client.log_batch(self.run_id, tags=[RunTag(name, value) for name, value in record.tags.items()])
         for path in sorted(directory.iterdir()):
             if path.is_dir() and (path / RECORD).exists():
@@ -166,35 +163,10 @@ class Session:
                 self.client.log_artifacts(self.run_id, str(path), path.name)
             elif path.name in (RECORD, HISTORY) or path.suffix in (".h5", ".log"):
                 self.client.log_artifact(self.run_id, str(path))
-        if model is not None:
-            self._log_model(model, int(record.dataset["classes"]))
         self._stop_sampling()
         if self._active:
             mlflow.end_run(record.status)
         self.client.set_terminated(self.run_id, record.status, _milliseconds(end))
-
-    def _log_model(self, model: Any, classes: int) -> None:
-        (image,) = model.inputs
-        example = np.zeros((1, *image.shape[1:]), np.float32)
-        signature = ModelSignature(
-            inputs=Schema([TensorSpec(np.dtype(np.float32), (-1, *image.shape[1:]))]),
-            outputs=Schema(
-                [
-                    TensorSpec(np.dtype(np.float32), (-1, classes), "classification"),
-                    TensorSpec(np.dtype(np.float32), (-1, 4), "bbox"),
-                ]
-            ),
-        )
-        import keras
-
-        keras.config.disable_interactive_logging()  # MLflow tries the example; no progress bar for it
-        outputs = self.client.get_run(self.run_id).outputs
-        # With the requirements given, MLflow need not import the model in a new process to find them (7 s).
-        mlflow.tensorflow.log_model(
-            model, name=MODEL, signature=signature, input_example=example, pip_requirements=requirements()
-        )
-        for earlier in outputs.model_outputs if outputs else ():  # of a run that was stopped, then continued
-            self.client.delete_logged_model(earlier.model_id)
 
     def abandon(self) -> None:
         """Stop sampling and forget the run, whose server is gone."""
@@ -222,17 +194,6 @@ def _use_store(uri: str) -> None:
         os.environ["MLFLOW_TRACKING_URI"] = given
     else:
         os.environ.pop("MLFLOW_TRACKING_URI", None)
-
-
-def requirements() -> list[str]:
-    """Return the pinned packages that serve a saved model."""
-    pinned = []
-    for names in (("mlflow",), ("tensorflow", "tensorflow-cpu"), ("keras",), ("numpy",)):
-        for name in names:
-            with contextlib.suppress(metadata.PackageNotFoundError):
-                pinned.append(f"{name}=={metadata.version(name)}")
-                break
-    return pinned
 
 
 def _dataset(record: RunRecord) -> DatasetInput:
