@@ -1,0 +1,85 @@
+"""Keras models in MLflow: one logged model a run, which ``mlflow models serve`` and ``mlflow.pyfunc`` load."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from importlib import metadata
+from typing import Any
+
+import mlflow
+import numpy as np
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModelOutput
+from mlflow.models import Model, ModelSignature
+from mlflow.types import Schema, TensorSpec
+
+from locexp.record import RunRecord
+
+MODEL = "model"
+
+
+def log_model(client: MlflowClient, run_id: str, record: RunRecord, model: Any, step: int) -> str:
+    """Log a run's model in the place of one that was logged before, and return its id in MLflow.
+
+    ``mlflow.tensorflow.log_model`` does more: it loads what it has saved and serves the example with it, and reads each
+    metric of the run back to copy it. The first is known here (a run's model is saved, loaded and compared before it
+    is logged), and metrics that are logged with the model's id need no copy; that is half of the time it takes.
+
+    Args:
+        client: of the store.
+        run_id: of the run in the store.
+        record: of the run.
+        model: the Keras model.
+        step: the epoch that the model is listed under.
+    """
+    run = client.get_run(run_id)
+    earlier = run.outputs.model_outputs if run.outputs else []
+    entity = client.create_logged_model(run.info.experiment_id, MODEL, run_id, params=record.parameters)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            _save(model, folder, int(record.dataset["classes"]), entity, run_id)
+            client.log_model_artifacts(entity.model_id, folder)
+    except BaseException:
+        client.finalize_logged_model(entity.model_id, "FAILED")
+        raise
+    client.finalize_logged_model(entity.model_id, "READY")
+    client.log_outputs(run_id, [LoggedModelOutput(entity.model_id, step)])
+    for output in earlier:  # of a run that was stopped, then continued
+        client.delete_logged_model(output.model_id)
+    return str(entity.model_id)
+
+
+def _save(model: Any, folder: str, classes: int, entity: Any, run_id: str) -> None:
+    (image,) = model.inputs
+    signature = ModelSignature(
+        inputs=Schema([TensorSpec(np.dtype(np.float32), (-1, *image.shape[1:]))]),
+        outputs=Schema(
+            [
+                TensorSpec(np.dtype(np.float32), (-1, classes), "classification"),
+                TensorSpec(np.dtype(np.float32), (-1, 4), "bbox"),
+            ]
+        ),
+    )
+    mlflow.tensorflow.save_model(
+        model,
+        folder,
+        mlflow_model=Model(
+            artifact_path=entity.artifact_location, run_id=run_id, model_uuid=entity.model_id, model_id=entity.model_id
+        ),
+        signature=signature,
+        input_example=np.zeros((1, *image.shape[1:]), np.float32),
+        # With the requirements given, MLflow need not import the model in a new process to find them (7 s).
+        pip_requirements=requirements(),
+    )
+
+
+def requirements() -> list[str]:
+    """Return the pinned packages that serve a saved model."""
+    pinned = []
+    for names in (("mlflow",), ("tensorflow", "tensorflow-cpu"), ("keras",), ("numpy",)):
+        for name in names:
+            with contextlib.suppress(metadata.PackageNotFoundError):
+                pinned.append(f"{name}=={metadata.version(name)}")
+                break
+    return pinned
