@@ -35,6 +35,9 @@ from locexp.training.checkpoint import CHECKPOINT, write_checkpoint
 logger = logging.getLogger(__name__)
 
 
+SAMPLING_SECONDS = 5
+"""Between two samples of CPU and memory use by a process."""
+
 Evaluation = Future[tuple[Predictions, float]]
 """What a network says of the test part, and the seconds that this took."""
 
@@ -100,8 +103,8 @@ class Run:
             self._location,
             directory,
             self.record,
-            # A sample is 25 ms of work for MLflow: the process takes one a second, whatever it trains.
-            sampling_seconds=beside if cfg.tracking.system_metrics else None,
+            # A sample is 25 ms of work for MLflow: the process takes one in five seconds, whatever it trains.
+            sampling_seconds=SAMPLING_SECONDS * beside if cfg.tracking.system_metrics else None,
             earlier=resumed.history if resumed else (),
             must_open=self._link is None,
         )
