@@ -5,8 +5,8 @@
 
 The sweep is ``python -m locexp.train --multirun loss.bbox_weight=… seed=…`` in a fresh folder, so with a new MLflow
 store, from start-up to the report, in float32 and in mixed_bfloat16. The plain script is the classic one: imports,
-data, five epochs of ``fit`` with validation, the saved model, and the picture. It is run ``--plain`` times in turn
-with the sweeps, and its mean is taken as often as the sweep has runs. Data: 60,000 images to train and 10,000 to test
+data, five epochs of ``fit`` with validation, the saved model, and the picture. It is run ``--plain`` times a
+repeat, in turn with the sweeps, and the mean of these is taken as often as the sweep has runs. Data: 60,000 images to train and 10,000 to test
 in a Keras ``.npz`` of repeated digits, or the bundled 5,000.
 """
 
@@ -105,12 +105,14 @@ def main() -> None:
         print(
             f"{common.machine()}\n{jobs} runs, 5 epochs of {len(x_train):,} images: {' '.join(words[-2:])}", flush=True
         )
-        plain: list[float] = []
+        rounds: list[list[float]] = []
         ours: dict[str, list[float]] = {name: [] for name in arguments.precisions}
         for _ in range(arguments.repeats):
+            plain: list[float] = []
+            rounds.append(plain)
             share = -(-arguments.plain // (len(ours) + 1))
             left = arguments.plain
-            for name, taken in [(None, plain), *ours.items()]:
+            for name, taken in [*ours.items(), (None, plain)]:
                 for _ in range(min(share, left)):
                     plain.append(timed(script))
                     left -= 1
@@ -118,10 +120,10 @@ def main() -> None:
                 if name is not None:
                     taken.append(timed(["-m", "locexp.train", *words, f"trainer.precision={name}"]))
                     print(f"  sweep in {name} {taken[-1]:.1f} s", flush=True)
-    one = statistics.mean(plain)
-    print(f"plain script: {common.spread(plain, 1)} s; {jobs} times its mean is {jobs * one:,.0f} s")
+    every = [seconds for plain in rounds for seconds in plain]
+    print(f"plain script: {common.spread(every, 1)} s; {jobs} times its mean is {jobs * statistics.mean(every):,.0f} s")
     for name, taken in ours.items():
-        ratios = [jobs * one / seconds for seconds in taken]
+        ratios = [jobs * statistics.mean(plain) / seconds for plain, seconds in zip(rounds, taken, strict=True)]
         print(f"sweep in {name:15} {common.spread(taken, 1)} s, {common.spread(ratios)} times as fast")
 
 
