@@ -30,6 +30,7 @@ def strategies() -> dict[str, Scatter]:
     return {
         "scatter": Scatter(),
         "clutter": Clutter(),
+        "scatter, warped": Scatter(fresh=True, augment=1),
         "clutter, scaled, gaussian": Clutter(canvas=(64, 64), scale=(0.5, 1.5), noise="gaussian"),
     }
 

@@ -5,9 +5,9 @@
 
 The sweep is ``python -m locexp.train --multirun loss.bbox_weight=… seed=…`` in a fresh folder, so with a new MLflow
 store, from start-up to the report, in float32 and in mixed_bfloat16. The plain script is the classic one: imports,
-data, five epochs of ``fit`` with validation, the saved model, and the picture. It is run ``--plain`` times a
-repeat, in turn with the sweeps, and the mean of these is taken as often as the sweep has runs. Data: 60,000 images to train and 10,000 to test
-in a Keras ``.npz`` of repeated digits, or the bundled 5,000.
+data, five epochs of ``fit`` with validation, the saved model, and the picture. It is run ``--plain`` times a repeat, in
+turn with the sweeps, and the mean of these is taken as often as the sweep has runs. Data: 60,000 images to train and
+10,000 to test in a Keras ``.npz`` of repeated digits, or the bundled 5,000.
 """
 
 from __future__ import annotations

@@ -30,6 +30,9 @@ STRATEGIES: dict[str, Generated] = {
     "scatter": Scatter(overhang=0.4, noise="gaussian"),
     "scatter_wide": Scatter(canvas=(150, 90), scale=(0.1, 3.0), threshold=60),
     "clutter": Clutter(),
+    "tight_warped": Tight(threshold=40, margin=1, noise="salt", fresh=True, augment=1),
+    "scatter_warped": Scatter(overhang=0.4, fresh=True, augment=0.6),
+    "clutter_warped": Clutter(fresh=True, augment=1),
     "clutter_scaled": Clutter(canvas=(61, 75), scale=(0.5, 1.5), distractors=7, distractor_size=11, noise="salt"),
 }
 

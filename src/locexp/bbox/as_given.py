@@ -36,12 +36,12 @@ class AsGiven(Generated):
         """Return how many pixels an image has."""
         return int(source.images.shape[1] * source.images.shape[2])
 
-    def recipe(self, xp: Any, source: Boxed, indices: Any, key: Key) -> Drawn:
+    def recipe(self, xp: Any, source: Boxed, indices: Any, key: Key, split: str) -> Drawn:
         """Pick images and boxes; see :meth:`locexp.bbox.generated.Generated.recipe`."""
         return Drawn(xp.take(source.images, indices), xp.take(source.boxes, indices))
 
     def compose(self, images: np.ndarray, *, split: str, scene_seed: int, epoch: int = 0) -> Scenes:
-        """Make the scenes of a split; without noise its images are handed on, not copied."""
-        if self.noise is None:
+        """Make the scenes of a split; where they stay as they come, its images are handed on, not copied."""
+        if self.noise is None and not self.is_warped(split):
             return Scenes(images, self.boxes(images, split))
         return super().compose(images, split=split, scene_seed=scene_seed, epoch=epoch)

@@ -24,7 +24,8 @@ class Clutter(Scatter):
     With a 60x60 canvas and four 8x8 patches, the defaults, it is the cluttered MNIST of Mnih et al. 2014, 1406.6247.
 
     Args:
-        canvas, scale, threshold, overhang, noise, noise_level, fresh: see :class:`locexp.bbox.scatter.Scatter`.
+        canvas, scale, threshold, overhang, noise, noise_level, fresh, augment: see
+            :class:`locexp.bbox.scatter.Scatter`.
         distractors: how many patches, 0 to 1000.
         distractor_size: their width and height in pixels, at least 1 and no larger than a digit's image.
 
@@ -43,8 +44,9 @@ class Clutter(Scatter):
         noise: str | None = None,
         noise_level: float = 0.1,
         fresh: bool = False,
+        augment: float = 0.0,
     ) -> None:
-        super().__init__(canvas, scale, threshold, overhang, noise, noise_level, fresh)
+        super().__init__(canvas, scale, threshold, overhang, noise, noise_level, fresh, augment)
         if not 0 <= distractors <= MOST_DISTRACTORS:
             raise UserError(f"bbox.distractors={distractors}: expected a whole number from 0 to {MOST_DISTRACTORS}.")
         if not 1 <= distractor_size <= min(canvas):
@@ -69,9 +71,9 @@ class Clutter(Scatter):
             )
         return cut_out(images, split, least=self.distractor_size)
 
-    def recipe(self, xp: Any, source: Digits, indices: Any, key: Key) -> Drawn:
+    def recipe(self, xp: Any, source: Digits, indices: Any, key: Key, split: str) -> Drawn:
         """Draw the digits, and distractors over them; see :meth:`locexp.bbox.generated.Generated.recipe`."""
-        drawn = super().recipe(xp, source, indices, key)
+        drawn = super().recipe(xp, source, indices, key, split)
         if self.distractors == 0:
             return drawn
         patches = distractors(xp, key, source, indices, self.canvas, self.distractors, self.distractor_size)

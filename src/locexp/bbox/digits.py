@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from locexp.bbox.resampling import ONE, STEPS
+from locexp.bbox.warping import Warp, largest, warped
 from locexp.boxes import ink_boxes
 from locexp.errors import UserError
 
@@ -62,3 +64,13 @@ def cut_out(images: np.ndarray, split: str, least: int = 1) -> Digits:
     brightest = windows.reshape(len(images), -1).argmax(axis=1)
     anchors = np.stack([brightest % width, brightest // width], axis=1)
     return Digits(windows, sizes, anchors.astype(np.int64))
+
+
+def warped_digits(xp: Any, digits: Digits, warp: Warp, strength: float) -> Digits:
+    """Return warped digits, each in the upper left corner of a window that has room for the largest."""
+    shape = largest(int(digits.windows.shape[2]), int(digits.windows.shape[1]), strength)
+    # Interpolated, ink reaches up to a pixel further on every side.
+    sizes = xp.shift_right(warp.extents(xp, digits.sizes) + (ONE - 1), 12) + 2
+    windows = warped(xp, digits.windows, warp, digits.sizes * (STEPS // 2), sizes * (STEPS // 2), shape)
+    brightest = xp.place_of_largest(xp.reshape(windows, (-1, shape[0] * shape[1])))
+    return Digits(windows, sizes, xp.stack([brightest % shape[0], brightest // shape[0]]))

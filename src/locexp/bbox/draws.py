@@ -14,7 +14,7 @@ import numpy as np
 
 from locexp.bbox.namespaces import NumPy
 
-PLACE, DISTRACTORS, JITTER, NOISE = range(4)
+PLACE, DISTRACTORS, JITTER, NOISE, WARP = range(5)
 """Streams of draws that do not share any: a strategy that takes more of one changes nothing about the others."""
 
 _GOLDEN = np.uint32(0x9E3779B9)

@@ -14,6 +14,7 @@ from locexp.bbox.draws import Key, example_key
 from locexp.bbox.namespaces import Graph, NumPy
 from locexp.bbox.noise import add_noise, check_noise
 from locexp.bbox.scenes import Composer, Scenes
+from locexp.bbox.warping import check_augment
 
 BLOCK_PIXELS = 2**20
 """Pixels that are composed at a time, so that memory does not grow with n."""
@@ -42,14 +43,22 @@ class Generated(ABC):
         noise: ``gaussian``, ``salt`` or ``None``.
         noise_level: see :func:`locexp.bbox.noise.add_noise`.
         fresh: whether training scenes are new in every epoch.
+        augment: how much training digits are warped, 0 to 1, see :mod:`locexp.bbox.warping`; with ``fresh`` alone.
 
     Raises:
         UserError: out of range.
     """
 
-    def __init__(self, noise: str | None = None, noise_level: float = 0.1, fresh: bool = False) -> None:
+    def __init__(
+        self, noise: str | None = None, noise_level: float = 0.1, fresh: bool = False, augment: float = 0.0
+    ) -> None:
         check_noise(noise, noise_level)
-        self.noise, self.noise_level, self.fresh = noise, noise_level, fresh
+        check_augment(augment, fresh)
+        self.noise, self.noise_level, self.fresh, self.augment = noise, noise_level, fresh, float(augment)
+
+    def is_warped(self, split: str) -> bool:
+        """Return whether digits of a split are warped."""
+        return self.augment > 0 and split == "train"
 
     @abstractmethod
     def prepare(self, images: np.ndarray, split: str) -> Any:
@@ -60,7 +69,7 @@ class Generated(ABC):
         """Return how many pixels a scene has."""
 
     @abstractmethod
-    def recipe(self, xp: Any, source: Any, indices: Any, key: Key) -> Drawn:
+    def recipe(self, xp: Any, source: Any, indices: Any, key: Key, split: str) -> Drawn:
         """Return scenes before noise, for indices (n,) of the split and their key."""
 
     def compose(self, images: np.ndarray, *, split: str, scene_seed: int, epoch: int = 0) -> Scenes:
@@ -82,7 +91,7 @@ class Generated(ABC):
         def block(start: int) -> None:
             chosen = indices[start : start + size]
             key = example_key(NumPy, scene_seed, split, chosen, epoch)
-            drawn = self.recipe(NumPy, source, chosen, key)
+            drawn = self.recipe(NumPy, source, chosen, key, split)
             noisy = replace(drawn, images=self._noisy(key, drawn.images))
             for name, values in vars(noisy).items():
                 if values is not None:
@@ -135,7 +144,7 @@ class GraphComposer:
         """Return images and boxes."""
         xp, strategy = self._xp, self._strategy
         key = example_key(xp, self._scene_seed, self._split, indices, epoch)
-        drawn = strategy.recipe(xp, self._kind(*(data or self.data)), indices, key)
+        drawn = strategy.recipe(xp, self._kind(*(data or self.data)), indices, key, self._split)
         return add_noise(xp, key, drawn.images, strategy.noise, strategy.noise_level), drawn.boxes
 
 

@@ -60,7 +60,7 @@ class Jitter(Tight):
         """Make the scenes of a split; raises :class:`UserError`."""
         return Generated.compose(self, images, split=split, scene_seed=scene_seed, epoch=epoch)
 
-    def recipe(self, xp: Any, source: Boxed, indices: Any, key: Key) -> Drawn:
+    def recipe(self, xp: Any, source: Boxed, indices: Any, key: Key, split: str) -> Drawn:
         """Move the sides; see :meth:`locexp.bbox.generated.Generated.recipe`."""
         canvas = int(source.images.shape[2]), int(source.images.shape[1])
         boxes = xp.cast(xp.take(source.boxes, indices), "int64")

@@ -59,6 +59,21 @@ class NumPy:
         return np.take(values, indices, axis=0)
 
     @staticmethod
+    def pick(values: Any, indices: Any) -> Any:
+        """Return of each row (n, m) what stands at its own places (n, k)."""
+        return np.take_along_axis(values, indices, axis=1)
+
+    @staticmethod
+    def pad(values: Any) -> Any:
+        """Return images (n, height, width) with a border of zeros, one pixel wide."""
+        return np.pad(values, ((0, 0), (1, 1), (1, 1)))
+
+    @staticmethod
+    def place_of_largest(values: Any) -> Any:
+        """Return the place of the first of the largest values in each row (n, m): int64 (n,)."""
+        return values.argmax(axis=1)
+
+    @staticmethod
     def stack(parts: list[Any]) -> Any:
         """Join along a new last axis."""
         return np.stack(parts, axis=-1)
@@ -159,6 +174,15 @@ class Graph:
 
     def clip(self, values: Any, low: Any, high: Any) -> Any:
         return self._tf.minimum(self._tf.maximum(values, low), high)
+
+    def pick(self, values: Any, indices: Any) -> Any:
+        return self._tf.gather(values, indices, batch_dims=1)
+
+    def pad(self, values: Any) -> Any:
+        return self._tf.pad(values, ((0, 0), (1, 1), (1, 1)))
+
+    def place_of_largest(self, values: Any) -> Any:
+        return self._tf.argmax(values, axis=1)
 
     def stack(self, parts: list[Any]) -> Any:
         return self._tf.stack(parts, axis=-1)

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from locexp.bbox.digits import Digits, cut_out
+from locexp.bbox.digits import Digits, cut_out, warped_digits
 from locexp.bbox.draws import Key
 from locexp.bbox.generated import Drawn, Generated, normalised
 from locexp.bbox.placing import placed
 from locexp.bbox.resampling import LARGEST_CANVAS, ONE, STEPS, draw, drawn_boxes, frames
 from locexp.bbox.scenes import Scenes
+from locexp.bbox.warping import warps
 from locexp.errors import UserError
 
 SMALLEST_SCALE, LARGEST_SCALE = 0.1, 10.0
@@ -27,7 +28,7 @@ class Scatter(Generated):
         threshold: a drawn pixel is ink when its value is above this, 0 to 254.
         overhang: share of the digit's width and height that may lie beyond the border, 0 to .5; its brightest pixel
             is always on the canvas.
-        noise, noise_level, fresh: see :class:`locexp.bbox.generated.Generated`.
+        noise, noise_level, fresh, augment: see :class:`locexp.bbox.generated.Generated`.
 
     Raises:
         UserError: out of range.
@@ -42,8 +43,9 @@ class Scatter(Generated):
         noise: str | None = None,
         noise_level: float = 0.1,
         fresh: bool = False,
+        augment: float = 0.0,
     ) -> None:
-        super().__init__(noise, noise_level, fresh)
+        super().__init__(noise, noise_level, fresh, augment)
         if len(canvas) != 2 or not all(8 <= side <= LARGEST_CANVAS for side in canvas):
             raise UserError(
                 f"bbox.canvas={list(canvas)}: expected [width, height] in pixels, each from 8 to {LARGEST_CANVAS}."
@@ -94,15 +96,17 @@ class Scatter(Generated):
             )
         return scenes
 
-    def recipe(self, xp: Any, source: Digits, indices: Any, key: Key) -> Drawn:
+    def recipe(self, xp: Any, source: Digits, indices: Any, key: Key, split: str) -> Drawn:
         """Draw the digits; see :meth:`locexp.bbox.generated.Generated.recipe`."""
         scales = (round(self.scale[0] * ONE), round(self.scale[1] * ONE))
-        sizes, anchors = xp.take(source.sizes, indices), xp.take(source.anchors, indices)
+        digits = Digits(*(xp.take(values, indices) for values in (source.windows, source.sizes, source.anchors)))
+        if self.is_warped(split):
+            digits = warped_digits(xp, digits, warps(xp, key, self.augment), self.augment)
         overhang = round(self.overhang * 1024)
-        scale, places, clipped = placed(xp, key, sizes, anchors, scales, self.canvas, overhang)
+        scale, places, clipped = placed(xp, key, digits.sizes, digits.anchors, scales, self.canvas, overhang)
         # Drawn on as little of the canvas as holds the largest digit, and pasted.
-        corners, part = frames(xp, scale, places, source.windows.shape, scales[1], self.canvas)
-        drawn = draw(xp, xp.take(source.windows, indices), scale, places - corners * STEPS, part)
+        corners, part = frames(xp, scale, places, digits.windows.shape, scales[1], self.canvas)
+        drawn = draw(xp, digits.windows, scale, places - corners * STEPS, part)
         images = xp.paste(drawn, corners, self.canvas)
         boxes = normalised(xp, drawn_boxes(xp, drawn, corners, self.threshold), self.canvas)
         return Drawn(images, boxes, clipped=clipped)

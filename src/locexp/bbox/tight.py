@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from locexp.bbox.as_given import AsGiven
+from locexp.bbox.as_given import AsGiven, Boxed
+from locexp.bbox.draws import Key
+from locexp.bbox.generated import Drawn, normalised
+from locexp.bbox.resampling import STEPS, drawn_boxes
+from locexp.bbox.warping import shifts, warped, warps
 from locexp.boxes import ink_boxes, normalise
 from locexp.errors import UserError
 
@@ -15,7 +21,7 @@ class Tight(AsGiven):
     Args:
         threshold: a pixel is ink when its value is above this, 0 to 254.
         margin: pixels added on every side, cut at the border of the image, >= 0.
-        noise, noise_level, fresh: see :class:`locexp.bbox.generated.Generated`.
+        noise, noise_level, fresh, augment: see :class:`locexp.bbox.generated.Generated`.
 
     Raises:
         UserError: out of range.
@@ -28,8 +34,9 @@ class Tight(AsGiven):
         noise: str | None = None,
         noise_level: float = 0.1,
         fresh: bool = False,
+        augment: float = 0.0,
     ) -> None:
-        super().__init__(noise, noise_level, fresh)
+        super().__init__(noise, noise_level, fresh, augment)
         if not 0 <= threshold <= 254:
             raise UserError(f"bbox.threshold={threshold}: expected a whole number from 0 to 254.")
         if margin < 0:
@@ -54,3 +61,25 @@ class Tight(AsGiven):
         """Return the same boxes normalised: float32 (n, 4)."""
         height, width = images.shape[1:]
         return normalise(self.pixel_boxes(images, split), width, height).astype(np.float32)
+
+    def recipe(self, xp: Any, source: Boxed, indices: Any, key: Key, split: str) -> Drawn:
+        """Pick images, warp those to train on, and box what is drawn."""
+        if not self.is_warped(split):
+            return super().recipe(xp, source, indices, key, split)
+        images = xp.take(source.images, indices)
+        canvas = int(source.images.shape[2]), int(source.images.shape[1])
+        corner = xp.cast(xp.take(source.boxes, indices)[:, :2] * np.float32(0), "int32")
+        box = xp.cast(drawn_boxes(xp, images, corner, 0), "int64")
+        warp = warps(xp, key, self.augment)
+        centers = (box[:, :2] + box[:, 2:]) * (STEPS // 2)
+        # The ink stays on the image, as far as there is room for it.
+        half = xp.shift_right(warp.extents(xp, box[:, 2:] - box[:, :2]), 3)
+        whole = np.array(canvas) * STEPS
+        half = xp.minimum(half, whole // 2)
+        drawn = xp.minimum(xp.maximum(centers + shifts(xp, key, self.augment), half), whole - half)
+        images = warped(xp, images, warp, centers, drawn, canvas)
+        boxes = drawn_boxes(xp, images, corner, self.threshold)
+        if self.margin:
+            grown = boxes + np.array([-1, -1, 1, 1], np.int32) * np.int32(self.margin)
+            boxes = xp.clip(grown, np.int32(0), np.array(canvas * 2, np.int32))
+        return Drawn(images, normalised(xp, boxes, canvas))
