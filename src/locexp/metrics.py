@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -38,27 +39,27 @@ class Predictions:
     bbox_loss: np.ndarray
     canvas: tuple[int, int]
 
-    @property
+    @cached_property
     def classes(self) -> np.ndarray:
         """The most probable class of each example: int64 (n,)."""
         return self.probabilities.argmax(axis=1)
 
-    @property
+    @cached_property
     def correct(self) -> np.ndarray:
         """Whether the class is right: bool (n,)."""
         return self.classes == self.labels
 
-    @property
+    @cached_property
     def confidence(self) -> np.ndarray:
         """The probability of the predicted class: (n,)."""
         return self.probabilities.max(axis=1)
 
-    @property
+    @cached_property
     def iou(self) -> np.ndarray:
         """IoU of predicted and true box: float64 (n,)."""
         return geometry.iou(self.boxes, self.truth)
 
-    @property
+    @cached_property
     def center_error_px(self) -> np.ndarray:
         """Distance of the box centres in pixels: float64 (n,)."""
         shift = geometry.centers(self.boxes.astype(np.float64)) - geometry.centers(self.truth.astype(np.float64))
