@@ -28,7 +28,7 @@ def learning_curves(history: list[dict[str, float]], best_epoch: int, floor: flo
     """
     # Fixed margins: a layout that is worked out draws everything twice.
     figure = Figure(figsize=(11, 6))
-    figure.subplots_adjust(left=0.05, right=0.99, bottom=0.08, top=0.89, wspace=0.16, hspace=0.2)
+    figure.subplots_adjust(left=0.05, right=0.99, bottom=0.08, top=0.89, wspace=0.2, hspace=0.2)
     epochs = [row["epoch"] for row in history]
     for axes, (name, title) in zip(figure.subplots(2, 3, sharex=True).ravel(), PANELS, strict=True):
         for part, style in (("train", "o--"), ("val", "o-")):
@@ -40,6 +40,7 @@ def learning_curves(history: list[dict[str, float]], best_epoch: int, floor: flo
             axes.legend(fontsize=8)
         axes.set_title(title, y=TITLE, fontsize=10)
         axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.tick_params(labelsize=8)
         axes.grid(alpha=0.3)
     for axes in figure.axes[3:]:
         axes.set_xlabel("epoch")
