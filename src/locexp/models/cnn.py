@@ -62,8 +62,9 @@ def _convolution(filters: int, place: int) -> Stage:
         import keras
 
         name = f"{prefix}conv2d_{place}" if prefix else None
-        features = keras.layers.Conv2D(filters, 3, activation="relu", name=name)(features)
-        return keras.layers.MaxPooling2D(2)(features)
+        features = keras.layers.Conv2D(filters, 3, name=name)(features)
+        # The relu of a maximum is the maximum of relus, with the same gradients, on a quarter of the numbers.
+        return keras.layers.ReLU()(keras.layers.MaxPooling2D(2)(features))
 
     return stage
 
