@@ -277,6 +277,17 @@ def test_the_logged_model_predicts_both_heads_by_name(finished: Finished) -> Non
     assert all("==" in line for line in requirements)
 
 
+def test_the_page_of_the_model_has_the_final_metrics_and_the_parameters(finished: Finished) -> None:
+    (output,) = finished.run.outputs.model_outputs
+    model = finished.client.get_logged_model(output.model_id)
+    assert (model.name, str(model.status), model.source_run_id) == ("model", "READY", finished.record["run_id"])
+    assert output.step == finished.record["metrics"]["epochs"]
+    shown = {metric.key: metric.value for metric in model.metrics}
+    assert shown["test/accuracy"] == finished.record["metrics"]["test/accuracy"]
+    assert not any(name.startswith("train/") for name in shown)  # the run has those, by epoch
+    assert model.params["loss.bbox_weight"] == finished.run.data.params["loss.bbox_weight"]
+
+
 def test_system_metrics_are_sampled_however_short_the_run(finished: Finished) -> None:
     used = finished.run.data.metrics
     assert 0 <= used["system/cpu_utilization_percentage"] <= 100

@@ -14,6 +14,7 @@ NETWORKS = ("cnn", "cnn_small", "coordconv", "fcn_distribution", "fcn_softargmax
 SMALL = ("data=mnist_5k", "data.limit=64", "trainer.epochs=1", "tracking.system_metrics=false")
 
 
+@pytest.mark.slow
 def test_networks_on_canvases(workplace: Path) -> None:
     """Each with two seeds in a stack of its own, so that its time is that of its own steps."""
     words = (*SMALL, "--multirun", f"model={','.join(NETWORKS)}", "bbox=clutter", "seed=1,2")
