@@ -16,19 +16,18 @@ from locexp.errors import RunFailedError, Terminated
 from locexp.metrics import Predictions
 from locexp.models.costs import cost_metrics
 from locexp.models.spread import spread_metrics
-from locexp.record import RunRecord, append_history, write_history
+from locexp.record import append_history, write_history
 from locexp.run import report
 from locexp.run.drawing import Draw, Pictures
 from locexp.run.link import SweepLink
 from locexp.run.logs import RunLog
 from locexp.run.opening import open_record
 from locexp.run.prepare import Prepared, prepare
-from locexp.run.problem import Problem
 from locexp.run.resume import ENDED_EARLY, identity, resume_command
 from locexp.run.saving import MODEL, save, save_checked
-from locexp.run.screen import Screen, final_table
+from locexp.run.screen import Screen, conclusion, final_table, introduction
 from locexp.run.stopped import CONFIG
-from locexp.tracking.location import Location, location_of, run_link, ui_command
+from locexp.tracking.location import location_of
 from locexp.tracking.tracker import Tracker
 from locexp.training.checkpoint import CHECKPOINT, write_checkpoint
 
@@ -98,7 +97,9 @@ class Run:
         self.record.metrics |= cost_metrics(self.prepared.member.model)
         self.record.write(directory)
         report.write_scenes(directory / "pictures", self.prepared.problem.page)
-        _introduce(self.record, self.prepared.problem, self.screen)
+        for line in introduction(self.record, validation_is_test=self.prepared.problem.dataset.validation_is_test):
+            self.screen.line(line)
+        self._say(self.record.notes)
         self._tracker = Tracker(
             self._location,
             directory,
@@ -206,10 +207,8 @@ class Run:
         """Wait for the pictures; raises what they failed with."""
         notes = self._pictures.result() if self._pictures is not None else []
         self._pictures = None  # not before: one who is interrupted here waits again
-        for note in notes:
-            self.record.notes.append(note)
-            self.screen.line(f"note     {note}")
-            logger.info(note)
+        self.record.notes.extend(notes)
+        self._say(notes)
 
     def close(self, error: BaseException | None) -> None:
         """End the run: FINISHED without an error, KILLED by Ctrl-C or SIGTERM, else FAILED with the error's words."""
@@ -257,7 +256,13 @@ class Run:
         if not self.record.logged:
             reason = self._tracker.reason
             raise RunFailedError(f"not all results reached the tracking store {location.uri} ({reason})")
-        _conclude(self.record, self.directory, location, self.screen)
+        for line in conclusion(self.record, self.directory, location):
+            self.screen.line(line)
+
+    def _say(self, notes: Sequence[str]) -> None:
+        for note in notes:
+            self.screen.line(f"note     {note}")
+            logger.info(note)
 
     def _checkpoint(self) -> None:
         if self._identity is None:
@@ -279,25 +284,3 @@ class Run:
         self.record.notes.append(note)
         self.screen.line(f"note     {note}")
         return save(member.model, path)
-
-
-def _introduce(record: RunRecord, problem: Problem, screen: Screen) -> None:
-    data = record.dataset
-    screen.line(f"locexp   {record.name}")
-    validation = "the test set" if problem.dataset.validation_is_test else f"{data['validation']:,}"
-    screen.line(
-        f"data     {data['name']} ({data['source']}), {data['canvas']} pixels: {data['train']:,} to train, "
-        f"{validation} to validate, {data['test']:,} to test"
-    )
-    for note in record.notes:
-        screen.line(f"note     {note}")
-        logger.info(note)
-
-
-def _conclude(record: RunRecord, directory: Path, location: Location, screen: Screen) -> None:
-    screen.line(f"Files    {directory}  (pictures/, tables/, {MODEL}, run.json)")
-    base = location.uri if location.is_server else "http://127.0.0.1:5000"
-    command = "" if location.is_server else f"{ui_command(location)}  then open "
-    assert record.experiment_id is not None
-    assert record.run_id is not None
-    screen.line(f"MLflow   {command}{run_link(base, record.experiment_id, record.run_id)}")

@@ -1,12 +1,15 @@
-"""What a run shows while it works: lines, and one progress line where the screen is a terminal."""
+"""What a run shows: lines, one progress line where the screen is a terminal, and the words of its begin and end."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TextIO
 
 from locexp.metrics import HEADLINES
 from locexp.record import RunRecord
+from locexp.run.saving import MODEL
+from locexp.tracking.location import Location, run_link, ui_command
 
 
 class Screen:
@@ -43,6 +46,17 @@ class Screen:
                 self._is_read = False
 
 
+def introduction(record: RunRecord, *, validation_is_test: bool) -> list[str]:
+    """Return the lines that say what is about to be trained."""
+    data = record.dataset
+    validation = "the test set" if validation_is_test else f"{data['validation']:,}"
+    return [
+        f"locexp   {record.name}",
+        f"data     {data['name']} ({data['source']}), {data['canvas']} pixels: {data['train']:,} to train, "
+        f"{validation} to validate, {data['test']:,} to test",
+    ]
+
+
 def final_table(record: RunRecord) -> list[str]:
     """Return the lines that sum a finished run up: test metrics, with the floor of those that have one."""
     metrics = record.metrics
@@ -52,6 +66,18 @@ def final_table(record: RunRecord) -> list[str]:
         cells = "".join("" if value is None else f"{value:9.3f}" for value in (floor, skill))
         lines.append(f"{name:22}{metrics[f'test/{name}']:8.4f}{cells}")
     return lines
+
+
+def conclusion(record: RunRecord, directory: Path, location: Location) -> list[str]:
+    """Return the lines that say where the results of a finished and logged run are."""
+    assert record.experiment_id is not None
+    assert record.run_id is not None
+    base = location.uri if location.is_server else "http://127.0.0.1:5000"
+    command = "" if location.is_server else f"{ui_command(location)}  then open "
+    return [
+        f"Files    {directory}  (pictures/, tables/, {MODEL}, run.json)",
+        f"MLflow   {command}{run_link(base, record.experiment_id, record.run_id)}",
+    ]
 
 
 def duration(seconds: float) -> str:
