@@ -210,7 +210,7 @@ def test_every_file_says_what_it_is_and_every_key_is_documented(path: Path) -> N
 
 def test_the_fast_trainer_sets_its_keys_and_gives_way_to_the_command_line() -> None:
     cfg = compose_one("trainer=fast").cfg
-    assert (cfg.trainer.epochs, cfg.trainer.precision, cfg.trainer.batch_size) == (3, "mixed_bfloat16", 32)
+    assert (cfg.trainer.epochs, cfg.trainer.precision, cfg.trainer.batch_size) == (2, "mixed_bfloat16", 32)
     assert (cfg.optimizer.learning_rate, cfg.optimizer.schedule) == (0.006, "one_cycle")
     mine = compose_one("optimizer.learning_rate=0.01", "trainer=fast", "trainer.epochs=1", "optimizer=adamw").cfg
     assert (mine.optimizer.learning_rate, mine.trainer.epochs) == (0.01, 1)
