@@ -11,6 +11,8 @@ from typing import Any
 
 RECORD = "run.json"
 HISTORY = "history.jsonl"
+CUT_OFF = "ended without closing its record"
+"""The error of a run whose process was killed."""
 
 
 @dataclass

@@ -12,7 +12,9 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
-from tests.conftest import TINY, Server, locexp, wait_until
+from locexp.record import RunRecord
+from locexp.sweep.mending import close_dead, goes_on
+from tests.conftest import TINY, Server, locexp, train_here, wait_until
 
 GRID = (*TINY, "trainer.deterministic=true", "trainer.threads=1", "--multirun", "loss.bbox_weight=0.5,20", "seed=1,2")
 JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
@@ -118,7 +120,48 @@ def test_a_parallel_sweep_that_is_shot_loses_nothing(
     assert len(finished) == 4
 
 
+@pytest.mark.extra
+def test_a_worker_that_is_shot_takes_no_other_job_with_it(workplace: Path) -> None:
+    """A job whose process kills itself ends its neighbour's, too, as joblib has it; only the first one failed."""
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    (workplace / "shot.py").write_text(
+        "import os, signal\n\nimport keras\n\n\n"
+        "class Shot(keras.callbacks.Callback):\n"
+        "    def __init__(self, epoch):\n        super().__init__()\n        self.last = epoch\n\n"
+        "    def on_epoch_end(self, epoch, logs=None):\n"
+        "        if epoch == self.last:\n            os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    words = ["trainer.callbacks.x._target_=shot.Shot", "trainer.callbacks.x.epoch=3,1000,2000", "trainer.epochs=40"]
+    done = locexp("train", *TINY, "--multirun", *words, *JOBLIB, cwd=workplace)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "2 of 3 jobs have finished" in done.stdout
+    store = MlflowClient(f"sqlite:///{workplace}/mlruns/mlflow.db")
+    children = store.search_runs([store.get_experiment_by_name("locexp").experiment_id], "tags.kind = 'run'")
+    statuses: dict[str, set[str]] = {}
+    for run in children:
+        statuses.setdefault(run.data.params["trainer.callbacks.x.epoch"], set()).add(run.info.status)
+    assert statuses.pop("3") == {"KILLED"}
+    assert all("FINISHED" in found and found <= {"FINISHED", "KILLED"} for found in statuses.values())
+    assert len(statuses) == 2
+
+
+@pytest.mark.parametrize("end", ["stopped", "failed"])
+def test_a_run_on_another_machine_is_left_alone(end: str, workplace: Path) -> None:
+    """Its process cannot be asked for, so neither Ctrl-C nor a launcher that failed makes it KILLED."""
+    assert train_here(*TINY, "hydra.run.dir=0") == 0
+    record = RunRecord.read(workplace / "0")
+    record.status, record.logged, record.tags = "RUNNING", False, {**record.tags, "host": "node-7"}
+    record.write(workplace / "0")
+    close_dead([workplace / "0"], stopped=end == "stopped", failed=end == "failed")
+    after = RunRecord.read(workplace / "0")
+    assert (after.status, after.logged) == ("RUNNING", False)
+    assert goes_on(workplace / "0") == "node-7"
+    close_dead([workplace / "0"], stopped=False)  # the launcher returned: the job has ended, wherever it was
+    assert RunRecord.read(workplace / "0").status == "KILLED"
+
+
 @pytest.mark.slow
+@pytest.mark.extra
 def test_a_parallel_sweep_that_is_stopped_settles_its_runs(workplace: Path) -> None:
     """SIGTERM to the sweep alone: one job has finished, two are in mid-training, one has not begun."""
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")

@@ -83,9 +83,10 @@ def test_no_stage_begins_after_the_failure_that_stops_a_sweep(
     ("words", "stages"),
     [
         (("sweep=simplex", "sweep.points=3", "sweep.configured=false", "sweep.seeds=1"), [0, 0, 0]),
-        (
+        pytest.param(
             ("sweep=pareto", "sweep.trials=3", "sweep.batch=2", "sweep.configured=false", "sweep.single_task=false"),
             [0, 0, 1],
+            marks=pytest.mark.extra,
         ),
     ],
     ids=["simplex", "pareto"],

@@ -285,6 +285,7 @@ def test_a_sweep_can_stop_at_the_first_failure(
     assert "2 jobs were not started" in capsys.readouterr().out
 
 
+@pytest.mark.extra
 def test_a_launcher_without_jobs_is_refused(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     words = ("--multirun", "seed=1,2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=0")

@@ -7,7 +7,7 @@ from typing import Any
 
 from locexp.errors import RunFailedError, UserError, first_line
 from locexp.process import is_alive
-from locexp.record import RECORD, RunRecord
+from locexp.record import CUT_OFF, RECORD, RunRecord
 from locexp.run.saving import MODEL
 from locexp.tracking.location import check, locate
 
@@ -45,7 +45,7 @@ def _relog_one(folder: Path, directory: str, uri: str | None, parent_run_id: str
     if record.status == "RUNNING":
         if not ended and is_alive(record.tags):
             raise UserError(f"{directory}: this run is still going on (process {record.tags['pid']}).")
-        record.status, record.error = "KILLED", "ended without closing its record"
+        record.status, record.error = "KILLED", CUT_OFF
         record.end_time = record.end_time or (folder / RECORD).stat().st_mtime
     if parent_run_id is not None:
         record.tags["mlflow.parentRunId"] = parent_run_id

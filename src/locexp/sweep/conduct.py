@@ -17,7 +17,7 @@ from locexp.run.screen import Screen
 from locexp.sweep.ending import compare, conclude
 from locexp.sweep.guard import check_free, held, new_identity
 from locexp.sweep.launching import end_workers, launch_plan
-from locexp.sweep.mending import close_dead, mend
+from locexp.sweep.mending import close_dead, mend, was_cut_off
 from locexp.sweep.outcomes import Outcomes
 from locexp.sweep.parent import Parent
 from locexp.sweep.plan import Plan, SweepJob
@@ -178,13 +178,18 @@ class Conductor:
     def _launch(self, launcher: Launcher, jobs: list[SweepJob], progress: Progress) -> int:
         """Run jobs; returns how many were left after a failure that ends the sweep."""
         waiting = list(jobs)
+        alone: list[SweepJob] = []
         size = self._how.width if self.plan.base.sweep.on_error == "stop" else self._how.batch
-        while waiting and not self._stops:
-            batch, waiting = waiting[:size], waiting[size:] if size else []
+        while (waiting or alone) and not self._stops:
+            if alone:
+                batch, alone = alone[:1], alone[1:]
+            else:
+                batch, waiting = waiting[:size], waiting[size:] if size else []
             places = [(job, self._place(job)) for job in batch]
             progress.watch(places)
             problem: Exception | None = None
             stopped = False
+            unstarted = cut_off = []
             try:
                 launcher.launch([self._words_of(job, place) for job, place in places], batch[0].index)
             except Exception as error:  # a worker was killed, or the launcher itself failed
@@ -195,16 +200,30 @@ class Conductor:
                 end_workers()
                 raise
             finally:
-                close_dead([place for _, place in places], stopped=stopped)
+                close_dead([place for _, place in places], stopped=stopped, failed=problem is not None)
                 progress.end()
-                unstarted = [job for job, place in places if not self._outcomes.settle(job, place, stopped=stopped)]
-            if unstarted and len(unstarted) == len(batch):
-                reason = first_line(problem) if problem else "no reason known"
-                for job, place in places:
-                    self._outcomes.fail(job, place, f"the launcher did not start it: {reason}")
+                if problem is not None and len(batch) > 1:
+                    # Which of them took the others with it is not known: each is tried again by itself.
+                    cut_off = [job for job, place in places if was_cut_off(place)]
+                settled = [(job, place) for job, place in places if job not in cut_off]
+                unstarted = [job for job, place in settled if not self._outcomes.settle(job, place, stopped=stopped)]
+            if cut_off:
+                names = ", ".join(job.name for job in cut_off)
+                self.say(f"a worker was killed; what was at work is tried again, one by one: {names}")
+                alone += cut_off
+            reason = first_line(problem) if problem else "no reason known"
+            if unstarted and problem is not None and self._how.queued:
+                self._give_up(places, unstarted, f"had not begun, and may still wait in the queue: {reason}")
+            elif unstarted and len(unstarted) == len(batch):
+                self._give_up(places, unstarted, f"the launcher did not start it: {reason}")
             else:
                 waiting = unstarted + waiting  # the launcher gave up on them when another job was killed
-        return len(waiting)
+        return len(waiting) + len(alone)
+
+    def _give_up(self, places: Sequence[tuple[SweepJob, Path]], unstarted: Sequence[SweepJob], reason: str) -> None:
+        for job, place in places:
+            if job in unstarted:
+                self._outcomes.fail(job, place, reason)
 
     def _place(self, job: SweepJob) -> Path:
         """Return the folder for the next attempt at a job: ``3``, or ``3-2`` for a second one."""

@@ -29,12 +29,14 @@ class LaunchPlan:
         batch: jobs handed over at a time; ``None`` for all.
         threads: for each job where ``trainer.threads=auto``; ``None`` leaves it.
         note: what the user is told.
+        queued: jobs wait in a queue that outlives the launcher, so that one that has not begun may still begin.
     """
 
     width: int
     batch: int | None
     threads: int | None
     note: str
+    queued: bool = False
 
 
 def launch_plan(launcher: DictConfig) -> LaunchPlan:
@@ -72,7 +74,7 @@ def launch_plan(launcher: DictConfig) -> LaunchPlan:
             return LaunchPlan(width, width, threads, note)
         width = int(launcher.get("array_parallelism") or 1)
         note = f"SLURM runs the jobs, {threads} cores each (hydra.launcher.cpus_per_task)"
-        return LaunchPlan(width, None, threads, note)
+        return LaunchPlan(width, None, threads, note, queued=True)
     if "ray" in target.lower():
         threads = int(OmegaConf.select(launcher, "ray.remote.num_cpus") or 1)
         there = int(OmegaConf.select(launcher, "ray.init.num_cpus") or cores)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +13,8 @@ import psutil
 
 from locexp.errors import RunFailedError, UserError
 from locexp.process import is_alive
-from locexp.record import RECORD, RunRecord
-from locexp.sweep.progress import read_record
+from locexp.record import CUT_OFF, RECORD, RunRecord
+from locexp.sweep.progress import POLL_SECONDS, read_record
 from locexp.sweep.stored import StoredSweep, finished_runs
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def mend(reader: Reader, sweep: StoredSweep) -> list[str]:
     return done
 
 
-def close_dead(places: Sequence[Path], *, stopped: bool) -> None:
+def close_dead(places: Sequence[Path], *, stopped: bool, failed: bool = False) -> None:
     """Bring what was launched into these folders to an end, now that the launcher has returned.
 
     A run that was killed is logged as KILLED, and one that was killed before all of it was logged is logged whole.
@@ -55,18 +56,52 @@ def close_dead(places: Sequence[Path], *, stopped: bool) -> None:
     Args:
         places: the folders.
         stopped: the launcher was interrupted, so that what still runs is stopped first, whatever it does.
+        failed: the launcher gave up, as it does when one of its workers is killed; the others are waited for.
+
+    After both, runs of other machines are left as they are: whether they go on cannot be asked from here.
     """
     records = {place: read_record(place) for place in places}
     unlogged = {place: record for place, record in records.items() if record is not None and not record.logged}
+    if stopped or failed:
+        unlogged = {place: record for place, record in unlogged.items() if is_alive(record.tags) is not None}
     at_work = [record for record in unlogged.values() if record.status == "RUNNING" or stopped]
-    _stop([record for record in at_work if is_alive(record.tags) and not _is_mine(record)])
+    others = [record for record in at_work if is_alive(record.tags) and not _is_mine(record)]
+    if failed and not stopped:
+        _await(others)
+    else:
+        _stop(others)
     for place, record in unlogged.items():
         if record in at_work or not is_alive(record.tags):
             _log(place)
 
 
+def goes_on(place: Path) -> str | None:
+    """Return the machine on which the run of a folder may still be at work, if it cannot be asked from here."""
+    record = read_record(place)
+    if record is None or record.status != "RUNNING" or is_alive(record.tags) is not None:
+        return None
+    return str(record.tags.get("host", "another machine"))
+
+
+def was_cut_off(place: Path) -> bool:
+    """Whether the run of a folder began, and its process ended before it could say how."""
+    record = read_record(place)
+    return has_begun(place) if record is None else (record.status, record.error) == ("KILLED", CUT_OFF)
+
+
+def has_begun(place: Path) -> bool:
+    """Whether a job that has left no record has come as far as its log."""
+    log = place / "train.log"
+    return log.is_file() and log.stat().st_size > 0
+
+
 def _is_mine(record: RunRecord) -> bool:
     return int(record.tags["pid"]) == os.getpid()
+
+
+def _await(records: Sequence[RunRecord]) -> None:
+    while any(is_alive(record.tags) for record in records):
+        time.sleep(POLL_SECONDS)
 
 
 def _stop(records: Sequence[RunRecord]) -> None:
@@ -91,5 +126,5 @@ def _log(place: Path) -> None:
         logger.info("%s", error)
         record = RunRecord.read(place)
         if record.status == "RUNNING":
-            record.status, record.error = "KILLED", "ended without closing its record"
+            record.status, record.error = "KILLED", CUT_OFF
             record.write(place)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from locexp.sweep.ending import End
+from locexp.sweep.mending import goes_on, has_begun
 from locexp.sweep.plan import Key, SweepJob
 from locexp.sweep.progress import read_record
 from locexp.sweep.stored import StoredSweep, validation
@@ -50,17 +51,19 @@ class Outcomes:
         """
         record = read_record(place)
         if record is None:
-            log = place / "train.log"
-            if not (log.is_file() and log.stat().st_size):
+            if not has_begun(place):
                 return False
             status, reason = "KILLED", "ended before it left a record"
         else:
             status, reason = record.status, f"{record.status}: {record.error}"
+        host = goes_on(place)
+        if host is not None:
+            reason = f"may still run on {host}; once it has ended, resume with sweep.presume_dead=true"
         if record is not None and status == "FINISHED":
             self.done[job.key] = record.run_id or ""
             self.results[job.key] = validation(record.metrics)
             self.unlogged += not record.logged
-        elif status == "KILLED" and stopped:
+        elif (status == "KILLED" or host is not None) and stopped:
             self.stopped[job.key] = place
         else:
             self.fail(job, place, reason)
