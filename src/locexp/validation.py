@@ -67,7 +67,7 @@ def validate(cfg: DictConfig) -> None:
         _loss,
         _optimizer,
         _trainer,
-        _tracking,
+        check_tracking,
         _sweep,
     )
     check_seed(cfg.seed)
@@ -211,7 +211,8 @@ def _trainer(cfg: DictConfig) -> None:
             resolve(node._target_, f"{key}._target_")
 
 
-def _tracking(cfg: DictConfig) -> None:
+def check_tracking(cfg: DictConfig) -> None:
+    """Check the keys of ``tracking``; raises :class:`UserError`."""
     tracking = cfg.tracking
     _require(bool(tracking.experiment.strip()), "tracking.experiment", repr(tracking.experiment), "a name")
     uri = tracking.uri

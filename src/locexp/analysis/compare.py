@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from locexp.analysis.results import METRICS, SettingRuns, mixtures, sort_runs
 from locexp.config import TrackingConfig
@@ -17,6 +18,7 @@ from locexp.metrics import SELECTION_METRIC
 from locexp.process import is_alive
 from locexp.run.link import FINAL
 from locexp.tracking.location import check, location_of
+from locexp.validation import check_tracking
 
 if TYPE_CHECKING:
     from locexp.tracking.reading import Reader, StoredRun
@@ -104,8 +106,10 @@ def read_words(words: Sequence[str]) -> tuple[str, Any]:
             raise UserError(f"{word}: unknown key; allowed: {listed(names)}.{nearest(key, names)}")
         try:
             cfg.merge_with_dotlist([word])
-        except OmegaConfBaseException as error:
+            OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+        except (OmegaConfBaseException, YAMLError) as error:
             raise UserError(f"{word}: {first_line(error)}.") from error
+    check_tracking(cfg)
     if cfg.compare.metric not in METRICS:
         why = " The total loss depends on the weights, so it ranks nothing." if cfg.compare.metric == "loss" else ""
         raise UserError(
@@ -140,6 +144,10 @@ def compare_sweep(
     found = compare_settings(
         groups, default_hash=parent.tags.get("default_hash"), metric=options.metric, read=reader.content
     )
+    front = found.front
+    if len(front.whole) < len(front.points):
+        left_out = ", ".join(str(seed) for seed in front.points if seed not in front.whole)
+        notes.append(f"Hypervolume and bands leave out the seeds that lack settings: {left_out}.")
     own = Path(parent.tags.get("directory", ""))
     home = own if parent.tags.get("directory") and own.is_dir() else Path(f"sweep-{sweep_id}")
     title = f"{parent.name}: {len(found.settings)} settings, {len(found.seeds)} seeds"

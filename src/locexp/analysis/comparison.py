@@ -32,6 +32,8 @@ class Front:
     Attributes:
         points: by seed, (settings, 2) of those settings that have the seed.
         reference: chance accuracy, and the mean IoU of a constant box: what needs no network.
+        whole: the seeds that the most settings have, all of them where any seed has: the hypervolume and the bands
+            are over these, for a seed that lacks a good setting would count as a worse sweep.
         hypervolume: over seeds, against the reference.
         attained: by share, the corners of the attainment surface.
         best: which settings' means no other setting's mean dominates.
@@ -39,6 +41,7 @@ class Front:
     """
 
     points: dict[int, np.ndarray]
+    whole: list[int]
     reference: tuple[float, float]
     hypervolume: Interval
     attained: dict[float, np.ndarray]
@@ -165,10 +168,13 @@ def _front(settings: Sequence[SettingSummary], seeds: Sequence[int]) -> Front:
     classes = max(int(run.tags.get("classes", "10")) for setting in settings for run in setting.runs.runs.values())
     reference = (1 / classes, float(np.mean([setting.floor for setting in settings])))
     means = np.array([[setting.test[name].mean for name in TASKS] for setting in settings])
-    sets = list(points.values())
+    most = max(map(len, points.values()), default=0)
+    whole = [seed for seed, found in points.items() if len(found) == most]
+    sets = [points[seed] for seed in whole]
     knee = fronts.knee(means)
     return Front(
         points=points,
+        whole=whole,
         reference=reference,
         hypervolume=mean_interval([fronts.hypervolume(found, reference) for found in sets]),
         attained={share: fronts.attainment(sets, share) for share in SHARES},

@@ -12,7 +12,7 @@ import numpy as np
 from locexp.config import BBOX, CLASSIFICATION, METHOD
 from locexp.errors import UserError, listed
 from locexp.run.link import FINAL, setting_name
-from locexp.sweep.setting import REPLAY
+from locexp.sweep.setting import BUDGET, REPLAY
 
 if TYPE_CHECKING:
     from locexp.tracking.reading import StoredRun
@@ -24,7 +24,7 @@ TASKS = ("accuracy", "mean_iou")
 MUST_AGREE = {
     "data": ("tags", ("data_digest",)),
     "box strategy or scenes": ("tags", ("scenes_digest",)),
-    "training budget": ("parameters", ("trainer.epochs", "trainer.batch_size", "data.limit", "trainer.early_stopping")),
+    "training budget": ("parameters", BUDGET),
     "code version": ("tags", ("locexp_version", "git_commit", "tensorflow_version", "keras_version")),
 }
 """What runs must share to be compared, and where it is written."""

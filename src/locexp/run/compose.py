@@ -173,7 +173,7 @@ def combinations(overrides: Sequence[str]) -> tuple[list[str], list[tuple[str, .
     """Return the keys that the overrides sweep, and all combinations of their values, each with every override.
 
     Raises:
-        UserError: an override cannot be read.
+        UserError: an override cannot be read, sweeps no values, or gives a key that another one sweeps.
     """
     try:
         parsed = OverridesParser.create().parse_overrides(list(overrides))
@@ -186,9 +186,22 @@ def combinations(overrides: Sequence[str]) -> tuple[list[str], list[tuple[str, .
             if key.lstrip("+").startswith(OPEN):
                 key = key.lstrip("+")
             keys.append(key)
-            choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+            try:
+                values = [f"{key}={value}" for value in override.sweep_string_iterator()]
+            except HydraException:
+                raise UserError(
+                    f"{override.input_line}: is not a list of values; give them with commas, as range(FROM,TO), or as "
+                    "choice(A,B)."
+                ) from None
+            if not values:
+                raise UserError(f"{override.input_line}: holds no value to sweep over.")
+            choices.append(values)
         else:
             choices.append([str(override.input_line)])
+    for key in keys:
+        given = [word for word in overrides if key_of(word) == key_of(f"{key}=")]
+        if len(given) > 1:
+            raise UserError(f"{' '.join(given)}: {key_of(f'{key}=')} is given twice, and swept; leave one out.")
     return keys, list(itertools.product(*choices))
 
 

@@ -62,7 +62,8 @@ class Conductor:
         stored: StoredSweep | None = None,
     ) -> None:
         self.plan, self.stored, self._screen = plan, stored, screen
-        self._words, self._multirun, self._config_dir = list(words), multirun, config_dir
+        self._words, self._multirun = list(words), multirun
+        self._config_dir = None if config_dir is None else str(Path(config_dir).absolute())
         self._began = time.time()
         self._how = launch_plan(plan.launcher)
         self.location = location_of(plan.base.tracking)
@@ -151,7 +152,7 @@ class Conductor:
         self._screen.line(f"sweep    {self.sweep_id}: {len(jobs)} jobs{later}")
         if self.stored:
             self._screen.line(f"resumed  {len(jobs) - missing} have finished before, {missing} are missing")
-        for note in [*self.notes, *([self._how.note] if self._how.note and missing else [])]:
+        for note in [*self.notes, *self.plan.unlike(), *([self._how.note] if self._how.note and missing else [])]:
             self._screen.line(f"note     {note}")
 
     def _run_stages(self, launcher: Launcher) -> None:
@@ -258,7 +259,7 @@ class Conductor:
             self.location,
             parent.record,
             self.directory,
-            self._words,
+            self.plan.base.tracking,
             outcomes.ends(jobs),
             began=self._began,
             unlogged=unlogged,

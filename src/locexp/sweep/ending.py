@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from locexp.config import TrackingConfig
 from locexp.errors import first_line
 from locexp.record import RunRecord
+from locexp.run.link import quoted
 from locexp.run.screen import Screen, duration
 from locexp.tracking.location import Location, sweep_links, ui_command
 
 logger = logging.getLogger(__name__)
 
-PLACES = ("tracking.uri", "tracking.artifact_root", "tracking.experiment")
+REPORT = Path("comparison", "report.html")
+UNSAFE = set(" ,=(){}[]'\"\\$")
+"""What Hydra would read as more than the text of a value."""
 MOST_NAMED = 5
 """How many of the jobs that were not started are named."""
 MOST_LINKED = 30
@@ -59,7 +65,7 @@ def conclude(
     location: Location,
     record: RunRecord,
     directory: Path,
-    words: Sequence[str],
+    tracking: Any,
     ends: Sequence[End],
     *,
     began: float,
@@ -72,7 +78,7 @@ def conclude(
         location: of the store.
         record: of the parent run, closed.
         directory: of the sweep.
-        words: of the command that began it.
+        tracking: its configuration, which a resume must be told again.
         ends: of all jobs.
         began: when this command did, in seconds since 1970.
         unlogged: some results did not reach the store.
@@ -95,7 +101,10 @@ def conclude(
         more = f" and {len(waiting) - MOST_NAMED} more" if len(waiting) > MOST_NAMED else ""
         say(f"waiting  {len(waiting)} were not started: {', '.join(waiting[:MOST_NAMED])}{more}")
     if len(finished) < len(ends) or record.status == "KILLED":
-        places = "".join(f" {word}" for word in words if word.startswith(PLACES))
+        places = "".join(
+            f" {shlex.quote(f'tracking.{key}={quoted(value)}' if set(value) & UNSAFE else f'tracking.{key}={value}')}"
+            for key, value in location_words(tracking).items()
+        )
         say(f"Resume   python -m locexp.train sweep.resume={sweep_id}{places}")
     if not record.logged or unlogged:
         say(f"The results are not all in {location.uri}. They are in {directory}; log them later with")
@@ -103,10 +112,19 @@ def conclude(
     say(f"Files    {directory}")
     logged = [end for end in finished if end.run_id]
     if logged:
-        _say_links(screen, location, record, logged)
+        _say_links(screen, location, record, logged, has_report=(directory / REPORT).is_file())
 
 
-def _say_links(screen: Screen, location: Location, record: RunRecord, finished: Sequence[End]) -> None:
+def location_words(tracking: Any) -> dict[str, str]:
+    """Return the keys of ``tracking`` that say where the store is, where they are not the usual ones."""
+    usual = TrackingConfig()
+    keys = ("uri", "artifact_root", "experiment")
+    return {key: str(tracking[key]) for key in keys if tracking[key] != getattr(usual, key)}
+
+
+def _say_links(
+    screen: Screen, location: Location, record: RunRecord, finished: Sequence[End], *, has_report: bool
+) -> None:
     assert record.experiment_id is not None
     assert record.run_id is not None
     shown = list(finished)
@@ -118,9 +136,11 @@ def _say_links(screen: Screen, location: Location, record: RunRecord, finished: 
         )
     base = location.uri if location.is_server else "http://127.0.0.1:5000"
     if not location.is_server:
-        screen.line(f"MLflow   {ui_command(location)}  then open")
+        screen.line(f"MLflow   {ui_command(location)} --port 5000  then open")
     run_ids = [str(end.run_id) for end in shown]
     links = sweep_links(base, record.experiment_id, record.tags["sweep_id"], record.run_id, run_ids)
+    if not has_report:
+        del links["report"]
     for name, address in links.items():
         screen.line(f"{name:8} {address}")
     screen.line("note     charts show 10 runs until more are switched on (the eye); parallel opens with one metric")

@@ -38,6 +38,8 @@ def list_jobs(plan: Plan, jobs: Sequence[SweepJob], stored: StoredSweep | None, 
         screen.line(f"{job.index:5}  {job.config_hash}  {job.name:44} {state}".rstrip())
     missing = [job for job in jobs if job.key not in done]
     screen.line(f"\n{len(jobs)} jobs, {len(jobs) - len(missing)} done, {len(missing)} to run")
+    for note in plan.unlike():
+        screen.line(f"note     {note}")
     if plan.more:
         screen.line("More jobs follow in a later stage, from the results of these.")
     if missing:

@@ -12,13 +12,17 @@ from locexp.config import sweep_arguments
 from locexp.errors import UserError, listed
 from locexp.run.compose import Composer, Job, combinations, key_of
 from locexp.run.link import setting_name
-from locexp.sweep.setting import Setting, Stage, Stages
+from locexp.sweep.setting import BUDGET, Setting, Stage, Stages
 from locexp.targets import resolve
 
 Key = tuple[str, int]
 """What names a job: its config hash and its seed."""
 Told = dict[str, dict[str, float] | None]
 """The results that a plan was told, by the index of the job."""
+
+
+SAME_SCENES = ("bbox.fresh", "bbox.augment")
+"""The keys of data and boxes that change what is trained on, but neither the data set nor what is evaluated."""
 
 
 @dataclass(frozen=True)
@@ -171,6 +175,16 @@ class Plan:
         self.jobs += new
         return new
 
+    def unlike(self) -> list[str]:
+        """Return, in words, what is swept though runs that differ in it are not compared."""
+        swept = sorted({key for job in self.jobs for key in job.varied if _parts(key)})
+        if not swept or self.base.sweep.allow_mixed:
+            return []
+        return [
+            f"{', '.join(swept)}: runs that differ in this are trained, but not compared in the end, since more than a "
+            "setting differs; sweep.allow_mixed=true compares them all the same"
+        ]
+
     def replay(self, told: Sequence[Told]) -> None:
         """Take in the first stage and those that followed from these results, whatever the jobs would yield now.
 
@@ -248,3 +262,8 @@ def _check_swept(keys: Sequence[str], cells: Sequence[tuple[str, ...]]) -> None:
     if len(set(cells)) < len(cells):
         twice = next(cell for cell in cells if cells.count(cell) > 1)
         raise UserError(f"{listed(word for word in twice if key_of(word) in keys)}: is given twice in the sweep.")
+
+
+def _parts(key: str) -> bool:
+    """Whether runs that differ in this key have other data, scenes or budgets, and are not compared for that."""
+    return key in BUDGET or (key.partition(".")[0] in ("data", "bbox") and key not in SAME_SCENES)

@@ -18,6 +18,8 @@ import numpy as np
 from locexp.analysis.choice import choose
 from locexp.metrics import SELECTION_METRIC
 
+BUDGET = ("trainer.epochs", "trainer.batch_size", "data.limit", "trainer.early_stopping")
+"""The keys of the training budget, in which runs that are compared must agree."""
 REPLAY = "replay"
 """The fact of a fixed run that it has the mean weights of a method, and of which."""
 Outcomes = list[list[dict[str, float] | None]]
