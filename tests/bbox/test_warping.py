@@ -131,3 +131,16 @@ def test_warped_digits_fit_their_windows(strength: float) -> None:
     assert (made.sizes - (boxes[:, 2:] - boxes[:, :2]) <= 4).all()  # and not much larger than they are
     columns, rows = made.anchors.T
     assert (made.windows[np.arange(3000), rows, columns] == made.windows.max(axis=(1, 2))).all()
+
+
+def test_every_second_tight_digit_only_moves(strokes: np.ndarray) -> None:
+    """By whole pixels: its values and the size of its box are those of the image as it came."""
+    kept = total = 0
+    for epoch in range(4):
+        made = Tight(augment=1, fresh=True).compose(strokes, split="train", scene_seed=0, epoch=epoch).images
+        for image, drawn in zip(strokes, made, strict=True):
+            (x1, y1, x2, y2), (left, top, right, bottom) = (ink_boxes(one[None])[0] for one in (image, drawn))
+            same = (x2 - x1, y2 - y1) == (right - left, bottom - top)
+            kept += same and np.array_equal(image[y1:y2, x1:x2], drawn[top:bottom, left:right])
+            total += 1
+    assert kept / total == pytest.approx(0.5, abs=4 * np.sqrt(0.25 / total))

@@ -10,7 +10,7 @@ from locexp.bbox.as_given import AsGiven, Boxed
 from locexp.bbox.draws import Key
 from locexp.bbox.generated import Drawn, normalised
 from locexp.bbox.resampling import STEPS, drawn_boxes
-from locexp.bbox.warping import shifts, warped, warps
+from locexp.bbox.warping import partly_sharp, shifts, warped, warps
 from locexp.boxes import ink_boxes, normalise
 from locexp.errors import UserError
 
@@ -70,13 +70,13 @@ class Tight(AsGiven):
         canvas = int(source.images.shape[2]), int(source.images.shape[1])
         corner = xp.cast(xp.take(source.boxes, indices)[:, :2] * np.float32(0), "int32")
         box = xp.cast(drawn_boxes(xp, images, corner, 0), "int64")
-        warp = warps(xp, key, self.augment)
+        warp, moves = partly_sharp(xp, key, warps(xp, key, self.augment), shifts(xp, key, self.augment))
         centers = (box[:, :2] + box[:, 2:]) * (STEPS // 2)
         # The ink stays on the image, as far as there is room for it.
         half = xp.shift_right(warp.extents(xp, box[:, 2:] - box[:, :2]), 3)
         whole = np.array(canvas) * STEPS
         half = xp.minimum(half, whole // 2)
-        drawn = xp.minimum(xp.maximum(centers + shifts(xp, key, self.augment), half), whole - half)
+        drawn = xp.minimum(xp.maximum(centers + moves, half), whole - half)
         images = warped(xp, images, warp, centers, drawn, canvas)
         boxes = drawn_boxes(xp, images, corner, self.threshold)
         if self.margin:

@@ -100,6 +100,33 @@ def shifts(xp: Any, key: Key, strength: float) -> Any:
     return below(xp, draws(xp, key, WARP, 6)[:, 4:], 2 * most + 1) - most
 
 
+def partly_sharp(xp: Any, key: Key, warp: Warp, moves: Any) -> tuple[Warp, Any]:
+    """Let every second example, drawn by lot, only move, by whole pixels, so that its pixels stay what they were.
+
+    Interpolation gives digits a faint fringe. A network that is trained on fringes alone puts the boxes of digits as
+    they are nearly a pixel too far out on each side.
+
+    Args:
+        xp: the namespace.
+        key: of the examples.
+        warp: of each.
+        moves: int64 (n, 2), in 1/1024 pixel.
+
+    Returns:
+        Both, for those that stay sharp the identity and whole pixels.
+    """
+    drawn = xp.cast(draws(xp, key, WARP, 6)[:, 0], "int64")
+    soft = drawn - xp.shift_right(drawn, 1) * 2  # the lowest bit, which no level hangs on
+    same = (1 - soft) * ONE
+
+    def mixed(entries: tuple[Any, ...]) -> tuple[Any, Any, Any, Any]:
+        a, b, c, d = (entry * soft for entry in entries)
+        return a + same, b, c, d + same
+
+    whole = xp.shift_right(moves + STEPS // 2, 10) * STEPS
+    return Warp(mixed(warp.onto), mixed(warp.back)), whole + (moves - whole) * soft[:, None]
+
+
 def warped(xp: Any, windows: Any, warp: Warp, centers: Any, drawn: Any, shape: tuple[int, int]) -> Any:
     """Draw warped digits.
 
