@@ -203,6 +203,18 @@ def test_failures_are_counted_and_seeds_may_be_missing(bench: Bench) -> None:
     assert "from 7 to 8 seeds" in said
 
 
+def test_a_seed_that_lacks_settings_counts_neither_as_a_worse_sweep(bench: Bench) -> None:
+    """The hypervolume is that of the sweep without the seed, and the report says so."""
+    bench.whole()
+    assert "leave out" not in "\n".join(compare())
+    before = result(bench)
+    bench.child((1.0, 0.5), 90)
+    said = "\n".join(compare())
+    after = result(bench)
+    assert "Hypervolume and bands leave out the seeds that lack settings: 90." in said
+    assert after["front"]["hypervolume"] == before["front"]["hypervolume"]
+
+
 def test_a_setting_whose_every_run_failed_is_shown(bench: Bench) -> None:
     for weights in list(SETTINGS)[:3]:
         for seed in SEEDS:
@@ -283,6 +295,10 @@ def test_missing_metrics_are_named(bench: Bench) -> None:
         (["compare.allow_mixed=perhaps"], "compare.allow_mixed=perhaps"),
         (["tracking.experiment=other"], "tracking.experiment=other: is not in"),
         (["tracking.uri=elsewhere"], "holds no store yet"),
+        (["tracking.uri=ftp://host"], "tracking.uri"),
+        (["tracking.experiment="], "tracking.experiment"),
+        (["tracking.experiment=[a"], r"tracking.experiment=\[a"),
+        (["tracking.experiment=${nowhere}"], "tracking.experiment=.*nowhere"),
         ([], "no run of this sweep has finished"),
     ],
 )

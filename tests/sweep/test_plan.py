@@ -206,6 +206,11 @@ def test_what_a_command_runs_without_its_sweep_is_the_default() -> None:
         (["--", "seed=1", "sweep.seeds=[1,2]"], "the seeds are given twice"),
         (["--", "loss.bbox_weight=1,1"], "loss.bbox_weight=1: is given twice"),
         (["--", "loss.bbox_weight=1,1.0"], "is the same run as bbox_weight=1 seed=0"),
+        (["--", "loss.bbox_weight=1,2", "loss.bbox_weight=7"], "bbox_weight is given twice, and swept"),
+        (["--", "loss.bbox_weight=7", "loss.bbox_weight=1,2"], "bbox_weight is given twice, and swept"),
+        (["--", "seed=range(1,1)"], r"seed=range\(1,1\): holds no value"),
+        (["--", "model=glob(*)"], r"model=glob\(\*\): is not a list of values"),
+        (["--", "loss.bbox_weight=interval(1,2)"], r"interval\(1,2\): is not a list of values"),
         (["--", "loss.bbox_weight=1,a"], "loss.bbox_weight=a"),
         (["--", "tracking.experiment=a,b"], "cannot be swept"),
         (["--", "sweep.seeds=1,2"], "cannot be swept"),
@@ -217,6 +222,25 @@ def test_nonsense_is_refused(words: list[str], message: str) -> None:
     multirun = words[0] == "--"
     with pytest.raises(UserError, match=message):
         first_stage(*words[multirun:], multirun=multirun)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["trainer.epochs=1,2"], "trainer.epochs: runs that differ in this are trained, but not compared"),
+        (["bbox=tight,fixed"], "bbox: runs that differ in this"),
+        (["data.limit=640,1280", "loss.bbox_weight=1,2"], "data.limit: runs that differ"),
+        (["trainer.epochs=1,2", "sweep.allow_mixed=true"], ""),
+        (["bbox.fresh=true,false"], ""),
+        (["loss.bbox_weight=1,2"], ""),
+    ],
+)
+def test_what_will_not_be_compared_is_said_before_it_is_trained(words: list[str], said: str) -> None:
+    with composing() as composer:
+        plan = Plan(composer, words, multirun=True)
+        plan.next_stage({})
+        notes = plan.unlike()
+    assert [said in note for note in notes] == ([True] if said else [])
 
 
 def test_jobs_side_by_side_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
