@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from locexp.tracking.reading import StoredRun
 
 CURVES = ("accuracy", "mean_iou", "loc_acc_75")
+FIGURES = ("front", "weights", "settings", "learning_curves")
 MOST_GALLERIES = 24
 """A page with more pictures than this would take long to open."""
 STYLE = """
@@ -63,6 +64,8 @@ def write_report(
         What could not be shown, in words.
     """
     directory.mkdir(parents=True, exist_ok=True)
+    for name in FIGURES:  # of an earlier comparison, which may have had others
+        (directory / f"{name}.png").unlink(missing_ok=True)
     said, rows = answers(found), tables.table(found)
     figures, missing = _figures(found, read)
     (directory / "comparison.csv").write_text(tables.as_csv(found))
