@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from locexp.errors import UserError, first_line, said
+from locexp.errors import RunFailedError, UserError, said
 
 KEYS = """keys: tracking.uri, tracking.artifact_root, tracking.experiment; compare.metric=accuracy|mean_iou|loc_acc_50|
 loc_acc_75|center_error_px (what settings are chosen by and tested on); compare.allow_mixed=true (compare runs of
@@ -19,8 +19,6 @@ def main() -> None:
     parser.add_argument("words", nargs="*", metavar="id|last|list|key=value")
     arguments = parser.parse_args()
     try:
-        from mlflow.exceptions import MlflowException
-
         from locexp.analysis.compare import compare_command
     except KeyboardInterrupt:
         sys.exit(130)
@@ -28,8 +26,8 @@ def main() -> None:
         compare_command(arguments.words, print)
     except UserError as error:
         sys.exit(said(f"error: {error}", 2))
-    except MlflowException as error:
-        sys.exit(said(f"failed: the tracking store did not answer as it should: {first_line(error)}", 1))
+    except RunFailedError as error:
+        sys.exit(said(f"failed: {error}", 1))
     except KeyboardInterrupt:
         sys.exit(said("stopped by Ctrl-C", 130))
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import os
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -340,6 +342,27 @@ def test_what_another_machine_left_running_can_be_presumed_dead(bench: Bench) ->
         compare()
     said = "\n".join(compare("compare.presume_dead=true"))
     assert "Jobs that did not finish: 1;" in said
+
+
+def test_figures_of_an_earlier_comparison_go(bench: Bench) -> None:
+    bench.whole()
+    compare()
+    folder = bench.place / "sweep-day-time" / "comparison"
+    before = sorted(path.name for path in folder.iterdir())
+    assert "weights.png" not in before
+    (folder / "weights.png").write_bytes(b"old")
+    compare()
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_a_store_that_cannot_be_read_is_said_in_a_line(bench: Bench) -> None:
+    with contextlib.closing(sqlite3.connect(bench.place / "mlruns" / "mlflow.db")) as database:
+        database.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")  # as of another MLflow
+        database.commit()
+    done = locexp("compare", cwd=bench.place)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("failed: tracking.uri=sqlite:")
+    assert "Traceback" not in done.stderr
 
 
 def test_the_command(bench: Bench) -> None:

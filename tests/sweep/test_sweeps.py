@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pkgutil
+import shlex
 import signal
 import subprocess
 import sys
@@ -235,6 +236,17 @@ def test_failures_are_data(workplace: Path, capsys: pytest.CaptureFixture[str]) 
     for name, status_of in statuses.items():
         if status_of == "FAILED":
             assert f"failed   {name}: " in said.out
+
+
+def test_the_resume_line_can_be_typed_as_it_stands(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The store is named in words that both the shell and Hydra read: this experiment has what either would split."""
+    words = ("loss.bbox_weight=1", "optimizer.learning_rate=0.001,1e30", "tracking.experiment='Ann\\'s runs, first'")
+    assert train_here(*TINY, "--multirun", *words) == 1
+    (line,) = (one for one in capsys.readouterr().out.splitlines() if one.startswith("Resume   "))
+    python, flag, module, *rest = shlex.split(line.removeprefix("Resume   "))
+    assert (python, flag, module) == ("python", "-m", "locexp.train")
+    assert train_here(*rest, "sweep.dry_run=true") == 0
+    assert "2 jobs, 1 done, 1 to run" in capsys.readouterr().out
 
 
 def test_an_exception_leaves_its_traceback(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

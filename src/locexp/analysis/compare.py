@@ -54,21 +54,22 @@ def compare_command(words: Sequence[str], say: Callable[[str], None]) -> None:
 
     Raises:
         UserError: there is no such sweep, it is empty or running, or its runs must not be compared.
+        RunFailedError: the store cannot be read or written.
     """
     identity, cfg = read_words(words)
     location = location_of(cfg.tracking)
     check(location)
-    from locexp.tracking.reading import Reader
+    from locexp.tracking.reading import Reader, asking
 
-    reader = Reader(location)
-    if identity == "list":
-        for line in listing(reader):
-            say(line)
-        return
-    parent = reader.sweep(identity)
-    children = reader.children(parent.tags["sweep_id"])
-    _check_ended(parent, children, cfg.compare.presume_dead)
-    lines = compare_sweep(reader, parent, cfg.compare, children)
+    with asking(location):
+        reader = Reader(location)
+        if identity == "list":
+            lines = listing(reader)
+        else:
+            parent = reader.sweep(identity)
+            children = reader.children(parent.tags["sweep_id"])
+            _check_ended(parent, children, cfg.compare.presume_dead)
+            lines = compare_sweep(reader, parent, cfg.compare, children)
     for line in lines:
         say(line)
 

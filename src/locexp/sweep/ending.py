@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,8 +20,8 @@ from locexp.tracking.location import Location, sweep_links, ui_command
 logger = logging.getLogger(__name__)
 
 REPORT = Path("comparison", "report.html")
-UNSAFE = set(" ,=(){}[]'\"\\$")
-"""What Hydra would read as more than the text of a value."""
+PLAIN = re.compile(r"[\w/.+%@?|:-]+")
+"""Values that Hydra takes as they are; others are quoted."""
 MOST_NAMED = 5
 """How many of the jobs that were not started are named."""
 MOST_LINKED = 30
@@ -102,8 +103,8 @@ def conclude(
         say(f"waiting  {len(waiting)} were not started: {', '.join(waiting[:MOST_NAMED])}{more}")
     if len(finished) < len(ends) or record.status == "KILLED":
         places = "".join(
-            f" {shlex.quote(f'tracking.{key}={quoted(value)}' if set(value) & UNSAFE else f'tracking.{key}={value}')}"
-            for key, value in location_words(tracking).items()
+            f" {shlex.quote(f'tracking.{key}={value if PLAIN.fullmatch(value) else quoted(value)}')}"
+            for key, value in _places(tracking).items()
         )
         say(f"Resume   python -m locexp.train sweep.resume={sweep_id}{places}")
     if not record.logged or unlogged:
@@ -115,7 +116,7 @@ def conclude(
         _say_links(screen, location, record, logged, has_report=(directory / REPORT).is_file())
 
 
-def location_words(tracking: Any) -> dict[str, str]:
+def _places(tracking: Any) -> dict[str, str]:
     """Return the keys of ``tracking`` that say where the store is, where they are not the usual ones."""
     usual = TrackingConfig()
     keys = ("uri", "artifact_root", "experiment")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from locexp.config import sweep_arguments
 from locexp.errors import UserError, listed
@@ -22,7 +22,7 @@ Told = dict[str, dict[str, float] | None]
 
 
 SAME_SCENES = ("bbox.fresh", "bbox.augment")
-"""The keys of data and boxes that change what is trained on, but neither the data set nor what is evaluated."""
+"""The keys of boxes that change what is trained on, but not what is evaluated."""
 
 
 @dataclass(frozen=True)
@@ -177,12 +177,20 @@ class Plan:
 
     def unlike(self) -> list[str]:
         """Return, in words, what is swept though runs that differ in it are not compared."""
-        swept = sorted({key for job in self.jobs for key in job.varied if _parts(key)})
-        if not swept or self.base.sweep.allow_mixed:
+        if self.base.sweep.allow_mixed:
+            return []
+        settings = {job.config_hash: job.cfg for job in self.jobs}
+        parts = [_must_agree(cfg) for cfg in settings.values()]
+        keys = {key for part in parts for key in part}
+        unlike = {key for key in keys if len({part.get(key) for part in parts}) > 1}
+        # Of another class of boxes, or another source of data, the group says more than all of its keys.
+        groups = {key.partition(".")[0] for key in unlike if key.endswith("._target_")}
+        named = {group if (group := key.partition(".")[0]) in groups else key for key in unlike}
+        if not named:
             return []
         return [
-            f"{', '.join(swept)}: runs that differ in this are trained, but not compared in the end, since more than a "
-            "setting differs; sweep.allow_mixed=true compares them all the same"
+            f"{', '.join(sorted(named))}: runs that differ in this are trained, but not compared in the end, since "
+            "more than a setting differs; sweep.allow_mixed=true compares them all the same"
         ]
 
     def replay(self, told: Sequence[Told]) -> None:
@@ -264,6 +272,8 @@ def _check_swept(keys: Sequence[str], cells: Sequence[tuple[str, ...]]) -> None:
         raise UserError(f"{listed(word for word in twice if key_of(word) in keys)}: is given twice in the sweep.")
 
 
-def _parts(key: str) -> bool:
-    """Whether runs that differ in this key have other data, scenes or budgets, and are not compared for that."""
-    return key in BUDGET or (key.partition(".")[0] in ("data", "bbox") and key not in SAME_SCENES)
+def _must_agree(cfg: DictConfig) -> dict[str, str]:
+    """Return, key by key, what a run has of data, boxes and budget, in which runs that are compared must agree."""
+    own = {f"{group}.{key}": repr(value) for group in ("data", "bbox") for key, value in cfg[group].items()}
+    budget = {key: repr(OmegaConf.select(cfg, key)) for key in BUDGET}
+    return {key: value for key, value in (own | budget).items() if key not in SAME_SCENES}

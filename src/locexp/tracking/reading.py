@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,22 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from locexp.errors import UserError, nearest
+from locexp.errors import RunFailedError, UserError, first_line, nearest
 from locexp.process import uncollected
 from locexp.tracking.location import Location, local_path
 
 PAGE = 1000
+
+
+@contextmanager
+def asking(location: Location) -> Iterator[None]:
+    """Say in one line, as a :class:`RunFailedError`, what the store cannot do meanwhile."""
+    try:
+        yield
+    except MlflowException as error:
+        raise RunFailedError(
+            f"tracking.uri={location.uri}: cannot be read or written ({first_line(error)})."
+        ) from error
 
 
 @dataclass(frozen=True)

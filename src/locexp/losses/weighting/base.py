@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -73,7 +74,7 @@ class Weighting:
         return made
 
 
-class GradientWeighting(Weighting):
+class GradientWeighting(Weighting, ABC):
     """A method that weights the two gradients of the shared trunk.
 
     The heads, and what lies in the model outside the trunk, are trained by their own (statically weighted) losses.
@@ -120,9 +121,9 @@ class GradientWeighting(Weighting):
     def build_for(self, trunk: Sequence[Any]) -> None:
         """Make the state that has the trunk's shape; called after :meth:`build`."""
 
+    @abstractmethod
     def trunk_weights(self, a: Any, b: Any, c: Any) -> tuple[Any, Any]:
         """Return the two weights from ``a = |g₁|²``, ``b = g₁·g₂`` and ``c = |g₂|²`` (tensors of one shape)."""
-        raise NotImplementedError
 
 
 def lengths(a: Any, b: Any, c: Any) -> tuple[Any, Any, Any, Any]:
