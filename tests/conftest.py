@@ -36,6 +36,11 @@ TINY = (
 """Overrides for a run that trains for well under a second."""
 
 
+def tiny_without(key: str) -> tuple[str, ...]:
+    """Return :data:`TINY` without a key that is swept: one that is both fixed and swept is refused."""
+    return tuple(word for word in TINY if not word.startswith(f"{key}="))
+
+
 @pytest.fixture(scope="session")
 def digits() -> tuple[np.ndarray, np.ndarray]:
     """The bundled digits, shuffled: uint8 (5000, 28, 28) and int64 (5000,)."""

@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 
 from locexp.record import RunRecord
 from locexp.sweep.mending import close_dead, goes_on
-from tests.conftest import TINY, Server, locexp, train_here, wait_until
+from tests.conftest import TINY, Server, locexp, tiny_without, train_here, wait_until
 
 GRID = (*TINY, "trainer.deterministic=true", "trainer.threads=1", "--multirun", "loss.bbox_weight=0.5,20", "seed=1,2")
 JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
@@ -165,7 +165,7 @@ def test_a_run_on_another_machine_is_left_alone(end: str, workplace: Path) -> No
 def test_a_parallel_sweep_that_is_stopped_settles_its_runs(workplace: Path) -> None:
     """SIGTERM to the sweep alone: one job has finished, two are in mid-training, one has not begun."""
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
-    process = begin(*TINY, *JOBLIB, "--multirun", "trainer.epochs=1,100000,200000,2")
+    process = begin(*tiny_without("trainer.epochs"), *JOBLIB, "--multirun", "trainer.epochs=1,100000,200000,2")
     wait_until(lambda: len(list(workplace.glob("multirun/*/*/*/history.jsonl"))) == 3)
     workers = psutil.Process(process.pid).children(recursive=True)
     process.terminate()

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from locexp.errors import Terminated
 from locexp.sweep.guard import LOCK
-from tests.conftest import TINY, locexp, train_here, wait_until
+from tests.conftest import TINY, locexp, tiny_without, train_here, wait_until
 
 GRID = ("--multirun", "loss.bbox_weight=0.5,20", "seed=1,2")
 TRAINED = ("test/accuracy", "test/mean_iou", "test/loc_acc_75", "val/bbox_loss", "train/classification_loss")
@@ -429,7 +429,7 @@ def test_a_sweep_that_is_shot_goes_on_where_it_was(done: tuple[Path, str], workp
 )
 def test_a_sweep_that_is_stopped_closes_its_runs(workplace: Path, sign: signal.Signals, status: int) -> None:
     # The second run is in the middle of its epochs whenever the signal comes.
-    process = begin(workplace, *TINY, "--multirun", "trainer.epochs=1,100000")
+    process = begin(workplace, *tiny_without("trainer.epochs"), "--multirun", "trainer.epochs=1,100000")
     wait_until(lambda: finished(workplace) == 1 and len(list(workplace.glob(HISTORIES))) == 2)
     running = locexp("train", "sweep.resume=last", cwd=workplace)
     assert (running.returncode, "is still running" in running.stderr) == (2, True), running.stderr
