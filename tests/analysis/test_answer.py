@@ -77,3 +77,22 @@ def test_of_methods_it_is_said_how_much_was_left_open() -> None:
     assert "no difference seen: imtl_g (their 95 % intervals reach from" in text
     assert "for “worse”, over all 6 pairs" in text
     assert "They lie at an end of what was tried" in text
+
+
+def test_test_examples_are_paired_only_where_the_runs_share_them() -> None:
+    runs = [run(name, seed, place, 0.6 + place / 5, weight=name) for seed in range(8) for place, name in enumerate("12")]
+    rows = {"1": "0,0,0.6", "2": "0,0,0.8"}  # label, predicted, iou: one differs from the other by .2 everywhere
+
+    def read(one: StoredRun, _: str) -> bytes:
+        return "\n".join(["label,predicted,iou", *[rows[one.tags["config_hash"]]] * 20]).encode()
+
+    def intervals(given: list[StoredRun]) -> dict[str, tuple[float, float]]:
+        found = compare_settings(sort_runs(given), default_hash="1", metric="loc_acc_75", read=read)
+        return found.over_examples
+
+    low, high = intervals(runs)["mean_iou"]
+    assert abs(low - 0.2) < 1e-9
+    assert abs(high - 0.2) < 1e-9
+    assert intervals(runs)["loc_acc_75"] == (1.0, 1.0)
+    other = [replace(one, tags=one.tags | {"scenes_digest": one.tags["config_hash"]}) for one in runs]
+    assert intervals(other) == {}

@@ -19,8 +19,13 @@ if TYPE_CHECKING:
 def over_examples(
     chosen: SettingRuns, default: SettingRuns, read: Callable[[StoredRun, str], bytes | None]
 ) -> dict[str, tuple[float, float]]:
-    """Return intervals over test examples of chosen minus default, each example averaged over the common seeds."""
+    """Return intervals over test examples of chosen minus default, each example averaged over the common seeds.
+
+    Empty where the runs do not share their test examples, or a table is missing.
+    """
     seeds = [seed for seed in chosen.runs if seed in default.runs]
+    if len({group.runs[seed].tags.get("scenes_digest") for seed in seeds for group in (chosen, default)}) > 1:
+        return {}
     sums: dict[str, np.ndarray] = {}
     for seed in seeds:
         tables = [_examples(read(group.runs[seed], "tables/predictions.csv")) for group in (chosen, default)]
