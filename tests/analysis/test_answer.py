@@ -23,6 +23,13 @@ def test_one_seed_promises_nothing() -> None:
     assert "power" not in text
 
 
+def test_seeds_alone_are_no_choice() -> None:
+    text = said([run("a", seed, 0, 0.6) for seed in range(3)], "a")
+    assert "There is one setting, bbox_weight=1, and nothing to choose from: its loc_acc_75 is 0.60" in text
+    assert "Use " not in text
+    assert "did better" not in text
+
+
 def test_what_varies_otherwise_is_no_matter_of_weights() -> None:
     runs = [run(name, seed, place, 0.6 + place / 10) for seed in range(8) for place, name in enumerate("ab")]
     rates = {"a": "0.01", "b": "0.1"}
@@ -80,7 +87,9 @@ def test_of_methods_it_is_said_how_much_was_left_open() -> None:
 
 
 def test_test_examples_are_paired_only_where_the_runs_share_them() -> None:
-    runs = [run(name, seed, place, 0.6 + place / 5, weight=name) for seed in range(8) for place, name in enumerate("12")]
+    runs = [
+        run(name, seed, place, 0.6 + place / 5, weight=name) for seed in range(8) for place, name in enumerate("12")
+    ]
     rows = {"1": "0,0,0.6", "2": "0,0,0.8"}  # label, predicted, iou: one differs from the other by .2 everywhere
 
     def read(one: StoredRun, _: str) -> bytes:

@@ -18,13 +18,7 @@ VERDICTS: tuple[Verdict, ...] = ("better", "worse", "no difference seen", "too f
 
 def answers(found: SweepComparison) -> list[str]:
     """Return the conclusion, a sentence or two each: which setting, against the default, the front, its limits."""
-    chosen = found.settings[found.chosen]
-    name = TITLES[found.metric]
-    said = [
-        f"Use {chosen.label}: it has the best {name} on validation "
-        f"({value(chosen.validation[found.metric])}), and {value(chosen.test[found.metric])} on test "
-        f"(accuracy {value(chosen.test['accuracy'])}, mean IoU {value(chosen.test['mean_iou'])}; {_over(chosen)})."
-    ]
+    said = [_use(found)]
     if found.is_final:
         said.append(
             f"Compared are the {len(found.candidates)} settings that earlier stages chose, on fresh seeds that had no "
@@ -42,6 +36,18 @@ def answers(found: SweepComparison) -> list[str]:
         f"against accuracy {front.reference[0]:.2f} and mean IoU {front.reference[1]:.3f}, which need no network."
     )
     return said
+
+
+def _use(found: SweepComparison) -> str:
+    chosen, name = found.settings[found.chosen], TITLES[found.metric]
+    validation, test = value(chosen.validation[found.metric]), value(chosen.test[found.metric])
+    beside = f"accuracy {value(chosen.test['accuracy'])}, mean IoU {value(chosen.test['mean_iou'])}; {_over(chosen)}"
+    if len(found.candidates) == 1:
+        return (
+            f"There is one setting, {chosen.label}, and nothing to choose from: its {name} is {validation} on "
+            f"validation, and {test} on test ({beside})."
+        )
+    return f"Use {chosen.label}: it has the best {name} on validation ({validation}), and {test} on test ({beside})."
 
 
 def _over(setting: SettingSummary) -> str:
@@ -81,6 +87,8 @@ def _labels(found: SweepComparison, places: Iterable[int]) -> list[str]:
 
 
 def _against_default(found: SweepComparison) -> list[str]:
+    if len(found.candidates) == 1:
+        return []
     if found.default is None:
         return ["The default setting is not among those compared, so nothing is said of it."]
     default = found.settings[found.default]
