@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import os
 import pkgutil
+import re
 import shlex
 import signal
+import statistics
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from filelock import FileLock, Timeout
+from omegaconf import OmegaConf
 
 from locexp.errors import Terminated
+from locexp.record import RunRecord
+from locexp.run.screen import Screen
 from locexp.sweep.guard import LOCK
+from locexp.sweep.progress import Progress
 from tests.conftest import TINY, locexp, tiny_without, train_here, wait_until
 
 GRID = ("--multirun", "loss.bbox_weight=0.5,20", "seed=1,2")
@@ -208,6 +217,64 @@ def test_a_dry_run_lists_and_writes_nothing(
     assert everything(done[0]) == before
 
 
+def test_a_dry_run_estimates_from_what_has_run(
+    done: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(done[0])
+    words = [*TINY, "trainer.deterministic=true", "--multirun", "loss.bbox_weight=1,2,3", "sweep.dry_run=true"]
+    assert train_here(*words) == 0
+    said = capsys.readouterr().out
+    metrics = [run.data.metrics for run in runs(done[0], "tags.kind = 'run'")]
+    share = statistics.median(one["time/total_seconds"] / one["time/stack_members"] for one in metrics)
+    assert "3 jobs, 0 done, 3 to run" in said
+    assert f"at {share:.1f} s a job (median of 4 finished runs" in said
+    assert f"About {3 * share:.0f} s" in said
+    assert train_here(*words, "data.limit=300") == 0
+    assert "How long it takes cannot be told" in capsys.readouterr().out
+
+
+def test_the_report_holds_its_pictures(done: tuple[Path, str]) -> None:
+    """Front, metrics, learning curves, and a gallery a setting: whole PNG files inside of the page."""
+    (report,) = done[0].glob("multirun/*/*/comparison/report.html")
+    pictures = re.findall(r'<img alt="([^"]*)" src="data:image/png;base64,([^"]*)"', report.read_text())
+    assert [name for name, _ in pictures[:3]] == [
+        "Accuracy against mean IoU",
+        "Metrics by setting",
+        "Learning curves",
+    ]
+    assert {name for name, _ in pictures[3:]} == {"bbox_weight=0.5, seed 1", "bbox_weight=20, seed 1"}
+    galleries = {path.read_bytes() for path in done[0].glob("multirun/*/*/*/pictures/gallery_random.png")}
+    for name, content in pictures:
+        picture = base64.b64decode(content, validate=True)
+        assert picture.startswith(b"\x89PNG"), name
+        assert "seed" not in name or picture in galleries, name
+
+
+def test_progress_tells_how_long_the_rest_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of four jobs one has ended and one is half way after 30 s: 1.5 jobs, so the other 2.5 take 50 s."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    now = [0.0]
+    monkeypatch.setattr("locexp.sweep.progress.time.monotonic", lambda: now[0])
+    terminal = Terminal()
+    progress = Progress(Screen(terminal), total=5, done=1)
+    cfg = OmegaConf.create({"trainer": {"epochs": 2}})
+    places = [tmp_path / str(index) for index in range(4)]
+    metrics = {"test/accuracy": 0.9, "test/mean_iou": 0.8, "test/loc_acc_75": 0.7, "time/total_seconds": 30.0}
+    for place, status in zip(places, ("FINISHED", "RUNNING"), strict=False):
+        place.mkdir()
+        RunRecord(name=place.name, status=status, metrics=metrics).write(place)
+    (places[1] / "history.jsonl").write_text("{}\n")
+    now[0] = 30.0
+    progress.watch([(SimpleNamespace(index=i, name=f"job-{i}", cfg=cfg), place) for i, place in enumerate(places)])
+    progress.end()
+    assert "[2/5] job-0" in terminal.getvalue()
+    assert "[2/5] 50 s left  |  job-1 epoch 2/2" in terminal.getvalue()
+
+
 def test_failures_are_data(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Two jobs diverge or raise, one is fine: all are recorded, the sweep goes on, and its end names the failures."""
     (workplace / "mine.py").write_text(
@@ -388,6 +455,7 @@ MOMENTS: dict[str, Callable[[Path], bool]] = {
     "as soon as the sweep is known": lambda place: bool(list(place.glob("multirun/*/*/run.json"))),
     "as the first job's record appears": lambda place: len(records(place)) == 1,
     "after three have finished": lambda place: finished(place) == 3,
+    "while a stack of four trains": lambda place: len(records(place)) == 4,
 }
 HISTORIES = "multirun/*/*/*/history.jsonl"
 
@@ -399,16 +467,19 @@ HISTORIES = "multirun/*/*/*/history.jsonl"
         pytest.param("as soon as the sweep is known", marks=pytest.mark.slow),
         pytest.param("as the first job's record appears", marks=pytest.mark.slow),
         pytest.param("after three have finished", marks=pytest.mark.slow),
+        "while a stack of four trains",
     ],
 )
 def test_a_sweep_that_is_shot_goes_on_where_it_was(done: tuple[Path, str], workplace: Path, moment: str) -> None:
     """kill -9, then resume: exactly what is missing runs, and the results are those of the undisturbed sweep."""
     undisturbed, _ = done
-    process = begin(workplace, *TINY, "trainer.deterministic=true", *GRID, "hydra.launcher.max_members=1")
+    members = 4 if "stack" in moment else 1
+    process = begin(workplace, *TINY, "trainer.deterministic=true", *GRID, f"hydra.launcher.max_members={members}")
     wait_until(lambda: MOMENTS[moment](workplace))
     process.kill()
     process.wait()
     whole = finished(workplace)
+    assert whole < 4
     again = locexp("train", "sweep.resume=last", cwd=workplace)
     assert again.returncode == 0, again.stdout + again.stderr
     assert f"{whole} have finished before, {4 - whole} are missing" in again.stdout
