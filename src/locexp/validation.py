@@ -26,6 +26,8 @@ from locexp.losses.weighting.base import Weighting
 from locexp.metrics import HEADLINES
 from locexp.targets import check_arguments, find_loss, resolve
 
+MOST_SEEDS = 1000
+"""More replicates tell nothing more; every job is composed and listed before the first begins."""
 _SHARE = (lambda value: 0 <= value < 1, "a number in [0, 1)")
 _POSITIVE = (lambda value: value > 0, "a finite number > 0, or null")
 OPTIMIZER_RANGES: dict[str, tuple[Callable[[float], bool], str]] = {
@@ -236,10 +238,12 @@ def _sweep(cfg: DictConfig) -> None:
     is_list = isinstance(seeds, list) and len(seeds) > 0
     whole = is_list and all(isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in seeds)
     _require(
-        seeds is None or _positive_int(seeds) or (whole and len(set(seeds)) == len(seeds)),
+        seeds is None
+        or (_positive_int(seeds) and int(seeds) <= MOST_SEEDS)
+        or (whole and len(set(seeds)) == len(seeds)),
         "sweep.seeds",
         seeds,
-        "a whole number >= 1, a list of different seeds, or null",
+        f"a whole number from 1 to {MOST_SEEDS}, a list of different seeds, or null",
     )
     _choice("sweep.on_error", str(sweep.on_error), ("continue", "stop"))
     for key in RESUME_KEYS[1:]:

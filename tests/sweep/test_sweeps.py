@@ -145,6 +145,7 @@ def test_resuming_a_finished_sweep_runs_nothing(done: tuple[Path, str], monkeypa
         (["sweep.resume=last", "sweep.resume=nosuch"], "a command resumes one sweep"),
         (["sweep.resume=last", "sweep.presume_dead=perhaps"], "sweep.presume_dead=perhaps: expected true or false"),
         (["experiment=resuming", "--config-dir", "mine"], "sweep.resume=last: expected it on the command line"),
+        (["sweep.resume="], "sweep.resume=: expected the id of a sweep, or last"),
         (["--multirun", "sweep.resume=last"], "leave them out beside sweep.resume"),
         (["sweep.resume=last", "tracking.experiment=nosuch"], "tracking.experiment=nosuch: is not in"),
     ],

@@ -135,9 +135,11 @@ def resumed_words(words: Sequence[str]) -> tuple[str, list[str]] | None:
         UserError: what stands beside ``sweep.resume`` would make it another sweep.
     """
     asked = [word for word in words if key_of(word) == KEY and not word.startswith("~")]
-    identities = {word.partition("=")[2].strip().strip("'\"") for word in asked} - {"", "null"}
+    identities = {word.partition("=")[2].strip().strip("'\"") for word in asked} - {"null"}
     if not identities:
         return None
+    if "" in identities:
+        raise UserError(f"{asked[-1]}: expected the id of a sweep, or last.")
     if len(identities) > 1:
         raise UserError(f"{listed(asked)}: a command resumes one sweep.")
     others = [word for word in words if word not in asked]
