@@ -39,9 +39,7 @@ def test_what_varies_otherwise_is_no_matter_of_weights() -> None:
         )
         for one in runs
     ]
-    assert "The default setting (bbox_weight=1 learning_rate=0.01) is not a good choice here: it reaches" in said(
-        runs, "a"
-    )
+    assert "is better than the default setting (bbox_weight=1 learning_rate=0.01): it reaches" in said(runs, "a")
     assert "The default setting is not among those compared" in said(runs, "other")
 
 
@@ -105,3 +103,16 @@ def test_test_examples_are_paired_only_where_the_runs_share_them() -> None:
     assert intervals(runs)["loc_acc_75"] == (1.0, 1.0)
     other = [replace(one, tags=one.tags | {"scenes_digest": one.tags["config_hash"]}) for one in runs]
     assert intervals(other) == {}
+
+
+def test_equal_runs_and_networks_that_learned_nothing_are_called_so() -> None:
+    runs = [run(name, seed, 0, 0.2, weight=name) for seed in range(2) for name in "12"]
+    other = [
+        replace(one, metrics=one.metrics | {"kept/loc_acc_75": 0.5}) if one.tags["config_hash"] == "2" else one
+        for one in runs
+    ]
+    text = said(other, "1")
+    assert "No setting boxes better than one constant box does" in text  # .2 against a floor of .3
+    assert "The runs are equal, seed by seed." in text
+    assert "would take" not in text
+    assert "constant box does" not in said([run("1", seed, 0, 0.4) for seed in range(2)], "1")

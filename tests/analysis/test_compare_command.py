@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import socket
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -164,7 +165,7 @@ def test_the_numbers_are_those_worked_out_by_hand(bench: Bench) -> None:
     areas = [(0.93 + s - 0.1) * (0.85 + s - 0.6) + (0.01) * (0.8 + s - 0.6) + (0.01) * (0.7 + s - 0.6) for s in SPREAD]
     assert found["front"]["reference"] == pytest.approx([0.1, 0.6])
     assert found["front"]["hypervolume"]["mean"] == pytest.approx(sum(areas) / 8)
-    assert "The default weights (classification_weight=1 bbox_weight=0.5) are not a good choice here" in said
+    assert "is better than the default weights (classification_weight=1 bbox_weight=0.5): they reach" in said
 
 
 def test_what_is_written_and_logged(bench: Bench) -> None:
@@ -182,6 +183,8 @@ def test_what_is_written_and_logged(bench: Bench) -> None:
     assert len(rows) == len(SETTINGS)
     assert float(rows[1]["test/mean_iou/mean"]) == pytest.approx(0.8)
     assert "bbox alone" in said
+    tested = {name: [row[f"against_{name}/p"] for row in rows] for name in ("default", "chosen")}
+    assert all(sum(p == "" for p in of) == 3 for of in tested.values())  # itself, and each task alone
     # The terms of Δm and the floor are where there is room for them.
     assert rows[1]["floor/mean_iou"] == "0.6"
     assert float(rows[1]["delta_m/mean_iou"]) == pytest.approx(100 * 0.1 / 0.9)
@@ -300,6 +303,7 @@ def test_missing_metrics_are_named(bench: Bench) -> None:
         (["tracking.uri=ftp://host"], "tracking.uri"),
         (["tracking.experiment="], "tracking.experiment"),
         (["tracking.experiment=[a"], r"tracking.experiment=\[a"),
+        (["compare.metric="], "compare.metric=: expected a value"),
         (["tracking.experiment=${nowhere}"], "tracking.experiment=.*nowhere"),
         ([], "no run of this sweep has finished"),
     ],
@@ -342,6 +346,32 @@ def test_what_another_machine_left_running_can_be_presumed_dead(bench: Bench) ->
         compare()
     said = "\n".join(compare("compare.presume_dead=true"))
     assert "Jobs that did not finish: 1;" in said
+
+
+def test_a_sweep_that_was_cut_short_says_so(bench: Bench) -> None:
+    weights = list(SETTINGS)
+    for seed in SEEDS:
+        bench.child(weights[0], seed)
+    jobs = [
+        {"config_hash": f"{one[0]}-{one[1]}", "seed": seed, "varied": {"loss.bbox_weight": f"{one[1]:g}"}}
+        for one in weights[:2]
+        for seed in SEEDS
+    ]
+    bench.client.log_text(bench.parent, json.dumps({"jobs": jobs}), "sweep/sweep.json")
+    said = "\n".join(compare("day-time"))
+    assert "Cut short: 8 of 16 jobs have not begun; python -m locexp.train sweep.resume=day-time runs them." in said
+    assert f"Settings without any run: bbox_weight={weights[1][1]:g}." in said
+    assert "Cut short: 8 of 16" in (bench.place / "sweep-day-time" / "comparison" / "report.html").read_text()
+
+
+def test_a_sweep_whose_process_was_killed_is_dead_in_the_list(bench: Bench) -> None:
+    bench.child(next(iter(SETTINGS)), 0)
+    bench.client.update_run(bench.parent, status="RUNNING")
+    for name, value in {"host": socket.gethostname(), "pid": "999999999"}.items():
+        bench.client.set_tag(bench.parent, name, value)
+    line = next(line for line in compare("list") if "day-time" in line)
+    assert "DEAD" in line
+    assert "1/?" in line
 
 
 def test_figures_of_an_earlier_comparison_go(bench: Bench) -> None:

@@ -19,6 +19,9 @@ VERDICTS: tuple[Verdict, ...] = ("better", "worse", "no difference seen", "too f
 def answers(found: SweepComparison) -> list[str]:
     """Return the conclusion, a sentence or two each: which setting, against the default, the front, its limits."""
     said = [_use(found)]
+    skills = [found.settings[index].skill for index in found.candidates]
+    if all(skill is not None and skill <= 0 for skill in skills):
+        said.append("No setting boxes better than one constant box does: train longer before you believe a choice.")
     if found.is_final:
         said.append(
             f"Compared are the {len(found.candidates)} settings that earlier stages chose, on fresh seeds that had no "
@@ -91,7 +94,7 @@ def _against_default(found: SweepComparison) -> list[str]:
         return []
     if found.default is None:
         return ["The default setting is not among those compared, so nothing is said of it."]
-    default = found.settings[found.default]
+    chosen, default = found.settings[found.chosen].label, found.settings[found.default]
     keys = {key for index in found.candidates for key in found.settings[index].runs.varied}
     # What varies may be the learning rate: then it is no matter of weights.
     plural = keys <= {CLASSIFICATION, BBOX}
@@ -101,7 +104,7 @@ def _against_default(found: SweepComparison) -> list[str]:
         return [f"{these_are} the {name}: no other setting did better on validation."]
     verdict = next(one for one in found.decision.against_default if found.candidates[one.setting] == found.chosen)
     head = {
-        "better": f"The {name} {are} not a good choice here",
+        "better": f"{chosen} is better than the {name}",
         "worse": f"The {name} {are} better on test, though not on validation",
         "no difference seen": f"No difference from the {name} was seen",
         "too few seeds to tell": f"Too few seeds to tell whether the {name} {are} worse",
@@ -215,6 +218,8 @@ def _left_open(comparisons: Sequence[Comparison], sign: float) -> str:
 def _would_do(one: Comparison) -> str:
     if one.difference.n < 2:
         return f"One seed says nothing of the spread; {one.least} seeds are the least that could tell."
+    if one.difference.mean == one.difference.half_width == 0:
+        return "The runs are equal, seed by seed."
     if one.would_do is None:
         return "So small a difference would take more than 1000 seeds to show."
     return f"A difference like this one would take about {one.would_do} seeds to show (power .8)."

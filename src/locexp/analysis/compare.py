@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from locexp.config import TrackingConfig
 from locexp.errors import UserError, first_line, listed, nearest
 from locexp.metrics import SELECTION_METRIC
 from locexp.process import is_alive
-from locexp.run.link import FINAL
+from locexp.run.link import FINAL, LIST, setting_name
 from locexp.tracking.location import check, location_of
 from locexp.validation import check_tracking
 
@@ -105,6 +106,8 @@ def read_words(words: Sequence[str]) -> tuple[str, Any]:
         names = [f"{group}.{name}" for group in cfg for name in cfg[group]]
         if key not in names:
             raise UserError(f"{word}: unknown key; allowed: {listed(names)}.{nearest(key, names)}")
+        if word == f"{key}=":
+            raise UserError(f"{word}: expected a value.")
         try:
             cfg.merge_with_dotlist([word])
             OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
@@ -140,8 +143,9 @@ def compare_sweep(
     from locexp.analysis.tables import as_text, table
 
     sweep_id = parent.tags["sweep_id"]
-    groups = _sorted(reader.children(sweep_id) if children is None else children, sweep_id)
-    notes = _notes(groups, options.allow_mixed, sweep_id)
+    children = reader.children(sweep_id) if children is None else children
+    groups = _sorted(children, sweep_id)
+    notes = _notes(groups, options.allow_mixed, sweep_id) + _not_started(reader, parent, children)
     found = compare_settings(
         groups, default_hash=parent.tags.get("default_hash"), metric=options.metric, read=reader.content
     )
@@ -188,6 +192,34 @@ def _notes(groups: Sequence[SettingRuns], allow_mixed: bool, sweep_id: str) -> l
     return notes
 
 
+def _jobs(reader: Reader, parent: StoredRun) -> list[dict[str, Any]]:
+    """Return the stored list of a sweep's jobs; empty where there is none."""
+    content = reader.text(parent, str(LIST))
+    try:
+        return list(json.loads(content)["jobs"]) if content else []
+    except (ValueError, KeyError, TypeError):
+        return []
+
+
+def _not_started(reader: Reader, parent: StoredRun, children: Sequence[StoredRun]) -> list[str]:
+    """Say what the sweep's list has beyond its runs: a sweep that was cut short is not the whole one."""
+    jobs = _jobs(reader, parent)
+    begun = {(run.tags.get("config_hash"), run.tags.get("seed")) for run in children}
+    missing = [job for job in jobs if (job["config_hash"], str(job["seed"])) not in begun]
+    if not missing:
+        return []
+    sweep_id, known = parent.tags["sweep_id"], {identity for identity, _ in begun}
+    notes = [
+        f"Cut short: {len(missing)} of {len(jobs)} jobs have not begun; "
+        f"python -m locexp.train sweep.resume={sweep_id} runs them."
+    ]
+    absent = {job["config_hash"]: setting_name(job["varied"]) for job in missing if job["config_hash"] not in known}
+    if absent:
+        default = " the default one among them;" if parent.tags.get("default_hash") in absent else ""
+        notes.append(f"Settings without any run:{default} {'; '.join(absent.values())}.")
+    return notes
+
+
 def listing(reader: Reader) -> list[str]:
     """Return a line for each sweep of the experiment, the latest first."""
     import time
@@ -198,8 +230,13 @@ def listing(reader: Reader) -> list[str]:
     for run in reader.sweeps():
         counts = [run.metrics.get(f"sweep/{name}", float("nan")) for name in ("finished", "jobs", "failed")]
         shown = ["?" if count != count else f"{count:.0f}" for count in counts]
+        status = run.status
+        if status == "RUNNING" and is_alive(run.tags) is False:
+            status = "DEAD"  # its process was killed before it could close the run
+            finished = sum(child.status == "FINISHED" for child in reader.children(run.tags["sweep_id"]))
+            shown = [str(finished), str(len(_jobs(reader, run)) or "?"), "?"]
         began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.start_time))
-        rows.append([run.tags["sweep_id"], run.status, f"{shown[0]}/{shown[1]}", shown[2], began, run.name])
+        rows.append([run.tags["sweep_id"], status, f"{shown[0]}/{shown[1]}", shown[2], began, run.name])
     return as_text(rows) if len(rows) > 1 else ["There is no sweep in this experiment yet."]
 
 

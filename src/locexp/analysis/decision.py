@@ -42,7 +42,7 @@ class Comparison:
         setting: its index.
         difference: setting minus the other, with its 95 % interval over seeds.
         p: of the signed-rank test; corrected: by Holm; reachable: the least corrected p that so many pairs
-            with a difference can give.
+            with a difference can give, by Holm's first step, or ``corrected`` where a later step gave less.
         verdict: on the setting, from the corrected p at 5 %; its direction is that of the signed ranks, which the test
             is about. Only
             :mod:`.methods` says "not better".
@@ -139,20 +139,20 @@ def _judged(setting: int, pairs: np.ndarray, p: float, corrected: float, compari
         int(np.count_nonzero(pairs)), comparisons
     )  # the test drops pairs without a difference
     verdict: Verdict
-    if reachable > ALPHA:
+    if corrected <= ALPHA:
+        verdict = "better" if rank_balance(pairs) > 0 else "worse"
+    elif reachable > ALPHA:
         # Pairs that are all equal, and enough of them, have shown something: that there is no difference.
         alike = not pairs.any() and smallest_reachable_p(len(pairs), comparisons) <= ALPHA
         verdict = "no difference seen" if alike else "too few seeds to tell"
-    elif corrected > ALPHA:
-        verdict = "no difference seen"
     else:
-        verdict = "better" if rank_balance(pairs) > 0 else "worse"
+        verdict = "no difference seen"
     return Comparison(
         setting,
         mean_interval(pairs),
         p,
         corrected,
-        reachable,
+        min(reachable, corrected),
         verdict,
         least=seeds_needed(comparisons),
         would_do=seeds_for_power(pairs, comparisons),

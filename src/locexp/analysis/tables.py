@@ -83,14 +83,23 @@ def as_markdown(rows: Sequence[Sequence[str]]) -> str:
 
 
 def as_csv(found: SweepComparison) -> str:
-    """Return every number of the settings as CSV: mean, half width and n of each metric on test and validation."""
+    """Return every number of the settings as CSV.
+
+    The tests against the default and the chosen setting, then mean, half width and n of each metric on test and
+    validation.
+    """
     stream = io.StringIO()
     writer = csv.writer(stream)
     parts = ("mean", "half_width", "n")
     names = [f"{part}/{name}/{which}" for part in ("test", "kept") for name in METRICS for which in parts]
     terms = [f"delta_m/{name}" for name in TASKS]
     head = ["setting", "config_hash", "failed", "floor/mean_iou", "skill", "delta_m", *terms, "verdict"]
-    writer.writerow([*head, *names])
+    tests = ("difference", "half_width", "p", "corrected", "verdict")
+    families = {"against_default": found.decision.against_default, "against_chosen": found.decision.against_chosen}
+    tested = {
+        family: {found.candidates[one.setting]: one for one in comparisons} for family, comparisons in families.items()
+    }
+    writer.writerow([*head, *(f"{family}/{name}" for family in families for name in tests), *names])
     for index, setting in enumerate(found.settings):
         intervals = [part[name] for part in (setting.test, setting.validation) for name in METRICS]
         numbers = [finite(getattr(interval, which)) for interval in intervals for which in parts]
@@ -107,10 +116,17 @@ def as_csv(found: SweepComparison) -> str:
                 skill,
                 *delta,
                 verdict(found, index),
+                *(cell for family in families for cell in _tested(tested[family].get(index))),
                 *numbers,
             ]
         )
     return stream.getvalue()
+
+
+def _tested(one: Comparison | None) -> list[Any]:
+    if one is None:
+        return [""] * 5
+    return [finite(one.difference.mean), finite(one.difference.half_width), one.p, one.corrected, one.verdict]
 
 
 def as_json(found: SweepComparison) -> dict[str, Any]:

@@ -25,6 +25,8 @@ def list_jobs(plan: Plan, jobs: Sequence[SweepJob], stored: StoredSweep | None, 
     A job counts as done where it has finished in the sweep that is resumed; for a new sweep, a finished run of the
     same setting and seed elsewhere in the store is pointed out, but would be run again.
     """
+    if stored is not None:
+        screen.line(f"sweep    {stored.sweep_id}")
     runs = _finished_runs(plan)
     elsewhere: dict[Key, StoredRun] = {}
     for run in runs:
