@@ -210,8 +210,8 @@ def _not_started(reader: Reader, parent: StoredRun, children: Sequence[StoredRun
         return []
     sweep_id, known = parent.tags["sweep_id"], {identity for identity, _ in begun}
     notes = [
-        f"Cut short: {len(missing)} of {len(jobs)} jobs have not begun; "
-        f"python -m locexp.train sweep.resume={sweep_id} runs them."
+        f"Cut short: {len(missing)} of {len(jobs)} jobs have no run in the store; "
+        f"python -m locexp.train sweep.resume={sweep_id} runs what has not begun."
     ]
     absent = {job["config_hash"]: setting_name(job["varied"]) for job in missing if job["config_hash"] not in known}
     if absent:
