@@ -185,6 +185,12 @@ def test_what_is_written_and_logged(bench: Bench) -> None:
     assert "bbox alone" in said
     tested = {name: [row[f"against_{name}/p"] for row in rows] for name in ("default", "chosen")}
     assert all(sum(p == "" for p in of) == 3 for of in tested.values())  # itself, and each task alone
+    # The hand-made 100 beats the default on every seed: scipy's exact test, times three for Holm's first step.
+    strong = next(row for row in rows if "bbox_weight=100" in row["setting"])
+    p = stats.wilcoxon([0.1 + seed for seed in range(8)]).pvalue
+    assert float(strong["against_default/p"]) == pytest.approx(p)
+    assert float(strong["against_default/corrected"]) == pytest.approx(3 * p)
+    assert strong["against_default/verdict"] == "better"
     # The terms of Δm and the floor are where there is room for them.
     assert rows[1]["floor/mean_iou"] == "0.6"
     assert float(rows[1]["delta_m/mean_iou"]) == pytest.approx(100 * 0.1 / 0.9)
@@ -357,7 +363,9 @@ def test_a_sweep_that_was_cut_short_says_so(bench: Bench) -> None:
         for one in weights[:2]
         for seed in SEEDS
     ]
-    bench.client.log_text(bench.parent, json.dumps({"jobs": jobs}), "sweep/sweep.json")
+    bench.client.log_text(
+        bench.parent, json.dumps({"words": [], "multirun": True, "config_dir": None, "jobs": jobs}), "sweep/sweep.json"
+    )
     said = "\n".join(compare("day-time"))
     assert "Cut short: 8 of 16 jobs have no run in the store; python -m locexp.train sweep.resume=day-time runs" in said
     assert f"Settings without any run: bbox_weight={weights[1][1]:g}." in said

@@ -252,14 +252,14 @@ def test_the_report_holds_its_pictures(done: tuple[Path, str]) -> None:
 
 
 def test_progress_tells_how_long_the_rest_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of four jobs one has ended and one is half way after 30 s: 1.5 jobs, so the other 2.5 take 50 s."""
+    """Of four jobs beside one finished before, 1.5 are done after 30 s, so the other 2.5 take 50 s."""
 
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
 
     now = [0.0]
-    monkeypatch.setattr("locexp.sweep.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("locexp.sweep.progress.time", SimpleNamespace(monotonic=lambda: now[0]))
     terminal = Terminal()
     progress = Progress(Screen(terminal), total=5, done=1)
     cfg = OmegaConf.create({"trainer": {"epochs": 2}})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from locexp.config import TrackingConfig
 from locexp.errors import UserError, first_line, listed, nearest
 from locexp.metrics import SELECTION_METRIC
 from locexp.process import is_alive
-from locexp.run.link import FINAL, LIST, setting_name
+from locexp.run.link import FINAL, LIST, parse_list, setting_name
 from locexp.tracking.location import check, location_of
 from locexp.validation import check_tracking
 
@@ -192,18 +191,12 @@ def _notes(groups: Sequence[SettingRuns], allow_mixed: bool, sweep_id: str) -> l
     return notes
 
 
-def _jobs(reader: Reader, parent: StoredRun) -> list[dict[str, Any]]:
-    """Return the stored list of a sweep's jobs; empty where there is none."""
-    content = reader.text(parent, str(LIST))
-    try:
-        return list(json.loads(content)["jobs"]) if content else []
-    except (ValueError, KeyError, TypeError):
-        return []
-
-
 def _not_started(reader: Reader, parent: StoredRun, children: Sequence[StoredRun]) -> list[str]:
     """Say what the sweep's list has beyond its runs: a sweep that was cut short is not the whole one."""
-    jobs = _jobs(reader, parent)
+    stored = parse_list(reader.text(parent, str(LIST)))
+    if stored is None:
+        return [f"Whether jobs are missing is not known: the parent run holds no list of them ({LIST})."]
+    jobs = stored["jobs"]
     begun = {(run.tags.get("config_hash"), run.tags.get("seed")) for run in children}
     missing = [job for job in jobs if (job["config_hash"], str(job["seed"])) not in begun]
     if not missing:
@@ -234,7 +227,8 @@ def listing(reader: Reader) -> list[str]:
         if status == "RUNNING" and is_alive(run.tags) is False:
             status = "DEAD"  # its process was killed before it could close the run
             finished = sum(child.status == "FINISHED" for child in reader.children(run.tags["sweep_id"]))
-            shown = [str(finished), str(len(_jobs(reader, run)) or "?"), "?"]
+            stored = parse_list(reader.text(run, str(LIST)))
+            shown = [str(finished), "?" if stored is None else str(len(stored["jobs"])), "?"]
         began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.start_time))
         rows.append([run.tags["sweep_id"], status, f"{shown[0]}/{shown[1]}", shown[2], began, run.name])
     return as_text(rows) if len(rows) > 1 else ["There is no sweep in this experiment yet."]

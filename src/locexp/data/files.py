@@ -14,7 +14,7 @@ import numpy as np
 from locexp.data.arrays import checked
 from locexp.errors import UserError, listed, nearest
 
-BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, NotImplementedError, RuntimeError, MemoryError)
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, RuntimeError, MemoryError)
 """What reading a spoilt archive can raise beside ``ValueError``: its headers may ask for a password or terabytes."""
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]

@@ -7,10 +7,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, open_dict
 
 LIST = Path("sweep", "sweep.json")
+LISTED = ("words", "multirun", "config_dir", "jobs")
 """The file in a sweep's folder, and on its parent run, that says which jobs it has."""
 
 CONTROL, FINAL = "control", "final"
@@ -69,6 +71,15 @@ class SweepLink:
             role=job["role"],
             conductor=stored["conductor"],
         )
+
+
+def parse_list(text: str | None) -> dict[str, Any] | None:
+    """Return a sweep's jobs and the command that began it, as :data:`LIST` has them; ``None`` if it has not."""
+    try:
+        stored = json.loads(text or "")
+        return {"told": []} | stored if all(key in stored for key in LISTED) else None
+    except (ValueError, TypeError):
+        return None
 
 
 def setting_name(varied: Mapping[str, str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,7 @@ from locexp.config import RESUME_KEYS
 from locexp.errors import UserError, listed
 from locexp.process import is_alive
 from locexp.run.compose import key_of
-from locexp.run.link import LIST
+from locexp.run.link import LIST, parse_list
 from locexp.run.provenance import VERSIONS
 from locexp.sweep.plan import Key, SweepJob, Told
 
@@ -170,7 +169,11 @@ def load(reader: Reader, identity: str, *, presume_dead: bool) -> StoredSweep:
         UserError: there is no such sweep, it is still running, or it cannot be known whether it is.
     """
     parent = reader.sweep(identity)
-    stored = _list_of(reader, parent)
+    stored = parse_list(reader.text(parent, str(LIST)))
+    if stored is None:
+        raise UserError(
+            f"sweep {parent.tags['sweep_id']}: its parent run {parent.run_id} holds no list of jobs ({LIST})."
+        )
     sweep = StoredSweep(
         parent, stored["words"], stored["multirun"], stored["config_dir"], stored["jobs"], stored["told"]
     )
@@ -201,16 +204,6 @@ def finished_runs(children: Sequence[StoredRun]) -> dict[Key, StoredRun]:
         if run.status == "FINISHED":
             found.setdefault((run.tags["config_hash"], int(run.tags["seed"])), run)
     return found
-
-
-def _list_of(reader: Reader, parent: StoredRun) -> dict[str, Any]:
-    try:
-        stored = json.loads(reader.text(parent, str(LIST)) or "")
-        return {"words": stored["words"], "multirun": stored["multirun"], "told": []} | stored
-    except (ValueError, KeyError):
-        raise UserError(
-            f"sweep {parent.tags['sweep_id']}: its parent run {parent.run_id} holds no list of jobs ({LIST})."
-        ) from None
 
 
 def validation(metrics: dict[str, float]) -> dict[str, float]:
