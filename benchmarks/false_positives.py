@@ -16,9 +16,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from locexp.analysis.choice import choose
 from locexp.analysis.decision import decide, family
 from locexp.analysis.methods import against_picked
+from locexp.evaluation.choice import choose
 
 SHARED = 0.9
 """Correlation of a run's noise on validation and on test."""

@@ -25,7 +25,7 @@ def measure(jobs: int, launcher: str) -> dict[str, list[float]]:
     """Run a sweep in this process; returns how many runs had ended and the memory in MiB, each time it was read."""
     import psutil
 
-    from locexp.command import train_command
+    from locexp.cli.train import train_command
     from locexp.run import job
     from locexp.sweep import stacking
 

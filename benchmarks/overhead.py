@@ -29,7 +29,7 @@ import common
 
 STAGES = {
     "compose and validate": ("locexp.sweep.plan", "Plan.next_stage"),
-    "check folders and store": ("locexp.command", "_check_surroundings"),
+    "check folders and store": ("locexp.cli.train", "_check_surroundings"),
     "load data, make boxes": ("locexp.run.problem", "_load_problem"),
     "import TensorFlow and Keras": ("locexp.run.prepare", "start_tensorflow"),
     "check the save round trip": ("locexp.run.prepare", "check_round_trip"),
@@ -66,12 +66,12 @@ def broken_down(words: list[str]) -> dict[str, float]:
                 owner = getattr(owner, part)
             setattr(owner, last, timed(name, getattr(owner, last)))
 
-    from locexp.command import train_command
+    from locexp.cli.train import train_command
 
     early = [
         name
         for name, (module, _) in STAGES.items()
-        if module in ("locexp.command", "locexp.sweep.plan", "locexp.run.problem", "locexp.run.prepare")
+        if module in ("locexp.cli.train", "locexp.sweep.plan", "locexp.run.problem", "locexp.run.prepare")
     ]
     patch(early)
     prepare = importlib.import_module("locexp.run.prepare")

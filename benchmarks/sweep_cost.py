@@ -51,11 +51,11 @@ def words_of(arguments: argparse.Namespace) -> list[str]:
 
 def bare(words: list[str], *, stacked: bool) -> None:
     """Build, train and test the networks of a sweep, and keep nothing."""
-    from locexp.process import core_count
-    from locexp.run.compose import composing
+    from locexp.configuration.compose import composing
     from locexp.run.prepare import prepare
     from locexp.sweep.launching import usual_members
     from locexp.sweep.plan import Plan
+    from locexp.system.process import core_count
 
     with composing() as composer:
         jobs = Plan(composer, words, multirun=True).next_stage({})
@@ -84,7 +84,7 @@ def bare(words: list[str], *, stacked: bool) -> None:
 def broken_down(words: list[str], *, stacked: bool) -> dict[str, float]:
     """Run the sweep in this process and return the seconds of its stages, all runs together."""
     seconds = dict.fromkeys(STAGES, 0.0)
-    from locexp.command import train_command
+    from locexp.cli.train import train_command
     from locexp.training.runtime import start_tensorflow
 
     start_tensorflow(stacked=stacked)

@@ -41,7 +41,7 @@ def plain_keras(images: int, epochs: int) -> list[float]:
 
 def locexp(images: int, epochs: int, threads: str) -> list[float]:
     """Return the seconds of each epoch of the trainer, metrics of the training part included."""
-    from locexp.run.compose import composing
+    from locexp.configuration.compose import composing
     from locexp.run.prepare import box_loss, callbacks_builder, optimizer_builder
     from locexp.training.runtime import start_tensorflow
 

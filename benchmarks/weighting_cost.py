@@ -60,7 +60,7 @@ def main() -> None:
 @functools.cache
 def data() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return images, labels and tight boxes."""
-    from locexp.boxes import ink_boxes, normalise
+    from locexp.bbox.geometry import ink_boxes, normalise
 
     images, labels = common.repeated_digits(4_800)
     return images, labels, normalise(ink_boxes(images), 28, 28).astype(np.float32)

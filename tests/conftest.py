@@ -86,7 +86,7 @@ def float32() -> Iterator[None]:
 
 def train_here(*words: str) -> int:
     """Run ``python -m locexp.train`` in this process; returns its exit status."""
-    from locexp.command import train_command
+    from locexp.cli.train import train_command
 
     return train_command(words)
 

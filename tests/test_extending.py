@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from locexp.configuration.instantiate import make
 from locexp.errors import UserError
-from locexp.run.making import make
 from tests.conftest import TINY, locexp, only_run
 
 README = Path(__file__).parent.parent / "README.md"

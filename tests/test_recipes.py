@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from locexp.config import config_directory
+from locexp.configuration.schema import config_directory
 from tests.conftest import train_here
 
 RECIPES = sorted(path.stem for path in (config_directory() / "experiment").glob("*.yaml"))

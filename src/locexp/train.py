@@ -7,8 +7,8 @@ import sys
 
 def main() -> None:
     """Run the command and exit with its status."""
-    from locexp.command import train_command
-    from locexp.process import leave
+    from locexp.cli.train import train_command
+    from locexp.system.process import leave
 
     leave(train_command(sys.argv[1:]))
 

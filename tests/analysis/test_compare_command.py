@@ -322,7 +322,7 @@ def test_what_cannot_be_compared_is_refused(bench: Bench, words: list[str], mess
 
 
 def test_a_running_sweep_is_left_alone(bench: Bench) -> None:
-    from locexp.process import identity
+    from locexp.system.process import identity
 
     bench.child((1.0, 0.5), 0)
     bench.client.update_run(bench.parent, "RUNNING")
@@ -333,7 +333,7 @@ def test_a_running_sweep_is_left_alone(bench: Bench) -> None:
 
 
 def test_a_job_that_outlives_its_sweep_is_waited_for(bench: Bench) -> None:
-    from locexp.process import identity
+    from locexp.system.process import identity
 
     bench.child((1.0, 0.5), 0)
     bench.child((1.0, 0.5), 1, status="RUNNING", tags=identity())

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locexp.analysis.choice import adjusted_means
 from locexp.analysis.decision import decide, family
+from locexp.evaluation.choice import adjusted_means
 
 SWAPPED = {"better": "worse", "worse": "better"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from locexp.run.compose import composing
+from locexp.configuration.compose import composing
 from locexp.run.problem import Problem, load_problem
 
 
@@ -44,7 +44,7 @@ def test_the_digests_of_plain_boxes_are_those_of_before_noise_was_an_option() ->
 def test_training_sees_the_scenes_of_each_epoch() -> None:
     """The truth that comes back with the predictions is what NumPy draws for that epoch, in the order of training."""
     from locexp.bbox.given import strategy_of
-    from locexp.run.making import make
+    from locexp.configuration.instantiate import make
     from locexp.run.prepare import prepare
     from locexp.training.stack import Stack
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from locexp.bbox.describe import ceiling
+from locexp.bbox.geometry import to_pixels
 from locexp.bbox.jitter import Jitter
 from locexp.bbox.tight import Tight
-from locexp.boxes import to_pixels
+from locexp.evaluation.scenes import ceiling
 
 
 def squares(count: int, low: int = 4, high: int = 24) -> np.ndarray:

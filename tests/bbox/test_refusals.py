@@ -11,8 +11,8 @@ import pytest
 from locexp.bbox.clutter import Clutter
 from locexp.bbox.jitter import Jitter
 from locexp.bbox.scatter import Scatter
+from locexp.configuration.compose import composing
 from locexp.errors import UserError
-from locexp.run.compose import composing
 from tests.conftest import TINY, train_here
 
 REFUSED = {

@@ -14,13 +14,13 @@ from locexp.bbox.digits import cut_out
 from locexp.bbox.draws import example_key
 from locexp.bbox.fixed import Fixed
 from locexp.bbox.generated import Generated
+from locexp.bbox.geometry import to_pixels
 from locexp.bbox.jitter import Jitter
 from locexp.bbox.namespaces import NumPy
 from locexp.bbox.placing import placed
 from locexp.bbox.resampling import ONE, STEPS, draw
 from locexp.bbox.scatter import Scatter
 from locexp.bbox.tight import Tight
-from locexp.boxes import to_pixels
 from locexp.data.arrays import sha256
 
 STRATEGIES: dict[str, Generated] = {

@@ -10,12 +10,12 @@ from locexp.bbox.clutter import Clutter
 from locexp.bbox.digits import cut_out, warped_digits
 from locexp.bbox.draws import example_key
 from locexp.bbox.generated import Generated
+from locexp.bbox.geometry import ink_boxes, to_pixels
 from locexp.bbox.namespaces import NumPy
 from locexp.bbox.resampling import ONE, STEPS
 from locexp.bbox.scatter import Scatter
 from locexp.bbox.tight import Tight
 from locexp.bbox.warping import SHIFT, SLANT, STRETCH, TURN, shifts, warped, warps
-from locexp.boxes import ink_boxes, to_pixels
 
 STRATEGIES: dict[str, Generated] = {
     "tight": Tight(augment=1, fresh=True),

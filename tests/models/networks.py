@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from locexp.config import config_directory
+from locexp.configuration.schema import config_directory
 
 TINY: dict[str, dict[str, Any]] = {
     "backbone": {"architecture": "MobileNetV2", "squeeze": 4, "dense_units": 8},

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from locexp.boxes import inverted
+from locexp.bbox.geometry import inverted
 from locexp.errors import UserError
 from locexp.models.cnn import build
 from locexp.models.heads import BOX_HEADS

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from locexp.boxes import inverted
+from locexp.bbox.geometry import inverted
 from locexp.errors import UserError
 from locexp.models import fcn_softargmax, heads
 from locexp.models.checks import NORMALIZATIONS
@@ -267,8 +267,8 @@ def test_the_file_says_the_defaults_of_the_builder(name: str) -> None:
     """``model=NAME`` and the function called from Python make one network, and every key is in the file."""
     from omegaconf import OmegaConf
 
-    from locexp.config import config_directory
-    from locexp.targets import check_arguments
+    from locexp.configuration.schema import config_directory
+    from locexp.configuration.targets import check_arguments
 
     path = config_directory() / "model" / f"{name}.yaml"
     written = OmegaConf.to_container(OmegaConf.load(path))

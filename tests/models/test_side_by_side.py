@@ -20,7 +20,7 @@ SCENES = {
 
 
 def problem(bbox: str) -> Any:
-    from locexp.run.compose import composing
+    from locexp.configuration.compose import composing
     from locexp.run.problem import load_problem
 
     words = ["data=mnist_5k", f"data.limit={EXAMPLES}", f"bbox={bbox}", *SCENES[bbox]]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from locexp.metrics import Predictions
+from locexp.evaluation.metrics import Predictions
 from locexp.plots.files import save
 from locexp.run.diagnosis import figures, tables
 from tests.test_metrics import random_predictions

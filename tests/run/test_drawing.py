@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from locexp.metrics import Predictions
+from locexp.evaluation.metrics import Predictions
 from locexp.plots.mosaic import Mosaic, rows_of
 from locexp.run.drawing import Drawer, Pictures, draw_here
 

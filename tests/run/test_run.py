@@ -237,7 +237,7 @@ print(json.dumps({
 def test_plain_keras_reproduces_the_logged_metrics_without_locexp(
     finished: Finished, tmp_path: Path, name: str
 ) -> None:
-    from locexp.boxes import ink_boxes
+    from locexp.bbox.geometry import ink_boxes
     from locexp.data.mnist_5k import load
     from locexp.data.split import split
 

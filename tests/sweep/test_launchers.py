@@ -12,7 +12,7 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
-from locexp.record import RunRecord
+from locexp.records.record import RunRecord
 from locexp.sweep.mending import close_dead, goes_on
 from tests.conftest import TINY, Server, locexp, tiny_without, train_here, wait_until
 

@@ -7,9 +7,9 @@ import math
 import pytest
 from omegaconf import OmegaConf
 
-from locexp.config import config_hash
+from locexp.configuration.compose import composing
+from locexp.configuration.schema import config_hash
 from locexp.errors import UserError
-from locexp.run.compose import composing
 from locexp.sweep.launching import launch_plan
 from locexp.sweep.plan import Plan, SweepJob
 

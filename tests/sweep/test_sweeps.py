@@ -23,10 +23,10 @@ from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 
 from locexp.errors import Terminated
-from locexp.record import RunRecord
-from locexp.run.screen import Screen
+from locexp.records.record import RunRecord
 from locexp.sweep.guard import LOCK
 from locexp.sweep.progress import Progress
+from locexp.system.screen import Screen
 from tests.conftest import TINY, locexp, tiny_without, train_here, wait_until
 
 GRID = ("--multirun", "loss.bbox_weight=0.5,20", "seed=1,2")
@@ -534,9 +534,9 @@ def test_changed_code_is_noticed(
     workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ("optimizer=sgd", "--multirun", "optimizer.learning_rate=0.01,1e30")
-    monkeypatch.setattr("locexp.run.provenance._code_version", lambda: ("abc", "12345678"))
+    monkeypatch.setattr("locexp.records.provenance._code_version", lambda: ("abc", "12345678"))
     assert train_here(*TINY, *words) == 1
-    monkeypatch.setattr("locexp.run.provenance._code_version", lambda: ("abc", "9abcdef0"))
+    monkeypatch.setattr("locexp.records.provenance._code_version", lambda: ("abc", "9abcdef0"))
     before = everything(workplace)
     assert train_here("sweep.resume=last") == 2
     said = capsys.readouterr().err

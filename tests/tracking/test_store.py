@@ -22,7 +22,7 @@ from tests.conftest import TINY, locexp, only_run, train_here
 
 CREATE = """
 import sys, time
-from locexp.record import RunRecord
+from locexp.records.record import RunRecord
 from locexp.tracking.location import locate
 from locexp.tracking import session
 while time.time() < float(sys.argv[2]):

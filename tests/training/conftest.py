@@ -31,7 +31,7 @@ def make_stack(digits: tuple[np.ndarray, np.ndarray]) -> BUILDER:
     ) -> Any:
         import keras
 
-        from locexp.boxes import ink_boxes, normalise
+        from locexp.bbox.geometry import ink_boxes, normalise
         from locexp.losses.mse import mse
         from locexp.models.cnn import build
         from locexp.training.member import MemberSpec, build_member
@@ -66,7 +66,7 @@ def make_stack(digits: tuple[np.ndarray, np.ndarray]) -> BUILDER:
 @pytest.fixture
 def validation(digits: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Images, labels and boxes that no stack above trains on."""
-    from locexp.boxes import ink_boxes, normalise
+    from locexp.bbox.geometry import ink_boxes, normalise
 
     images, labels = digits[0][4000:4100], digits[1][4000:4100]
     return images, labels, normalise(ink_boxes(images), 28, 28).astype(np.float32)

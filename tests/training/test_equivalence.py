@@ -100,8 +100,8 @@ def test_curves_of_five_epochs_agree_with_keras_within_seed_noise(digits: tuple[
     """Three seeds each on 4,000 digits: the means after five epochs differ by less than their spread allows."""
     import keras
 
-    from locexp.boxes import ink_boxes, normalise
-    from locexp.metrics import summarise
+    from locexp.bbox.geometry import ink_boxes, normalise
+    from locexp.evaluation.metrics import summarise
     from locexp.models.cnn import build
     from locexp.training.member import MemberSpec, build_member
     from locexp.training.stack import Stack

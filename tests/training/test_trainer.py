@@ -83,7 +83,7 @@ def test_what_is_kept(make_stack: Any, validation: Validation, keep: str) -> Non
     """With a rate far too high the best epoch is not the last; the kept weights reproduce its metrics."""
     import keras
 
-    from locexp.metrics import summarise
+    from locexp.evaluation.metrics import summarise
 
     stack = make_stack(optimizer=lambda _: keras.optimizers.Adam(0.05), monitor="val/bbox_loss")
     (history,) = run(stack, validation, 5, keep=keep)

@@ -11,7 +11,7 @@ from locexp.analysis.methods import FIXED, by_verdict
 from locexp.analysis.statistics import Interval, seeds_needed
 from locexp.analysis.summary import SettingSummary
 from locexp.analysis.wording import TITLES, named, probability, seeds, signed, value
-from locexp.config import BBOX, CLASSIFICATION
+from locexp.configuration.schema import BBOX, CLASSIFICATION
 
 VERDICTS: tuple[Verdict, ...] = ("better", "worse", "no difference seen", "too few seeds to tell")
 

@@ -12,13 +12,13 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from locexp.analysis.results import METRICS, SettingRuns, mixtures, sort_runs
-from locexp.config import TrackingConfig
+from locexp.configuration.rules import check_tracking
+from locexp.configuration.schema import TrackingConfig
 from locexp.errors import UserError, first_line, listed, nearest
-from locexp.metrics import SELECTION_METRIC
-from locexp.process import is_alive
-from locexp.run.link import FINAL, LIST, parse_list, setting_name
+from locexp.evaluation.metrics import SELECTION_METRIC
+from locexp.records.sweep_list import FINAL, LIST, parse_list, setting_name
+from locexp.system.process import is_alive
 from locexp.tracking.location import check, location_of
-from locexp.validation import check_tracking
 
 if TYPE_CHECKING:
     from locexp.tracking.reading import Reader, StoredRun

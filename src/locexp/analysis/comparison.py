@@ -16,7 +16,7 @@ from locexp.analysis.methods import Methods, compare_methods, equivalents
 from locexp.analysis.results import TASKS, SettingRuns
 from locexp.analysis.statistics import Interval, mean_interval
 from locexp.analysis.summary import SettingSummary, summaries
-from locexp.run.link import CONTROL, FINAL
+from locexp.records.sweep_list import CONTROL, FINAL
 
 if TYPE_CHECKING:
     from locexp.tracking.reading import StoredRun

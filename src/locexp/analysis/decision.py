@@ -15,7 +15,6 @@ from typing import Literal
 
 import numpy as np
 
-from locexp.analysis.choice import Choice, choose
 from locexp.analysis.statistics import (
     ALPHA,
     Interval,
@@ -27,6 +26,7 @@ from locexp.analysis.statistics import (
     signed_rank,
     smallest_reachable_p,
 )
+from locexp.evaluation.choice import Choice, choose
 
 DECIMALS = 10
 """Differences are rounded to so many, so that equal differences of shares tie in spite of floating point."""

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from locexp.analysis.choice import choose
 from locexp.analysis.decision import Comparison, family
 from locexp.analysis.results import SettingRuns
 from locexp.analysis.statistics import ALPHA
-from locexp.config import METHOD
+from locexp.configuration.schema import METHOD
+from locexp.evaluation.choice import choose
 from locexp.losses.weighting import methods as known_methods
 from locexp.sweep.setting import REPLAY
 

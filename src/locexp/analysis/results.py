@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from locexp.config import BBOX, CLASSIFICATION, METHOD
+from locexp.configuration.schema import BBOX, CLASSIFICATION, METHOD
 from locexp.errors import UserError, listed
-from locexp.run.link import FINAL, setting_name
+from locexp.records.sweep_list import FINAL, setting_name
 from locexp.sweep.setting import BUDGET, REPLAY
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class SettingRuns:
     Attributes:
         config_hash: names the setting.
         varied: what the sweep varies but the seed, key by key.
-        role: see :class:`locexp.run.link.SweepLink`; the last one where stages gave it several.
+        role: see :class:`locexp.records.sweep_list.SweepLink`; the last one where stages gave it several.
         parameters: of one of its runs, finished or not; they differ in the seed alone.
         runs: the finished ones by seed; of a setting with the role ``final``, its final runs alone.
         failures: jobs of this setting, likewise, that ended otherwise and have not finished since.

@@ -9,7 +9,7 @@ import numpy as np
 
 from locexp.analysis.results import METRICS, TASKS, SettingRuns
 from locexp.analysis.statistics import Interval, delta_m, mean_interval
-from locexp.metrics import skill
+from locexp.evaluation.metrics import skill
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from locexp.bbox.geometry import ink_boxes
 from locexp.bbox.resampling import ONE, STEPS
 from locexp.bbox.warping import Warp, largest, warped
-from locexp.boxes import ink_boxes
 from locexp.errors import UserError
 
 BLOCK = 4096

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from locexp.bbox.as_given import AsGiven
-from locexp.boxes import normalise
+from locexp.bbox.geometry import normalise
 from locexp.errors import UserError
 
 

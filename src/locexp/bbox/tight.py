@@ -9,9 +9,9 @@ import numpy as np
 from locexp.bbox.as_given import AsGiven, Boxed
 from locexp.bbox.draws import Key
 from locexp.bbox.generated import Drawn, normalised
+from locexp.bbox.geometry import ink_boxes, normalise
 from locexp.bbox.resampling import STEPS, drawn_boxes
 from locexp.bbox.warping import partly_sharp, shifts, warped, warps
-from locexp.boxes import ink_boxes, normalise
 from locexp.errors import UserError
 
 

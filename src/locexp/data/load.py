@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from omegaconf import DictConfig
 
+from locexp.configuration.targets import resolve
 from locexp.data.arrays import Dataset
 from locexp.data.split import split
 from locexp.errors import UserError
-from locexp.targets import resolve
 
 
 def load_dataset(config: DictConfig) -> Dataset:

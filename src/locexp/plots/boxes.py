@@ -10,8 +10,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from PIL import Image
 
-from locexp.boxes import to_pixels
-from locexp.metrics import Predictions
+from locexp.bbox.geometry import to_pixels
+from locexp.evaluation.metrics import Predictions
 from locexp.plots.mosaic import Mosaic, rows_of
 
 TRUTH, PREDICTION = "#2ca02c", "#d62728"

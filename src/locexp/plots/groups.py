@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from locexp.breakdown import Groups
+from locexp.evaluation.breakdown import Groups
 
 MEAN, SPREAD = "#1f77b4", "#c9c9c9"
 MOST_LABELS = 12
@@ -26,8 +26,8 @@ def panels(classes: Groups, sizes: Groups, positions: Groups, mean: float, title
     """Return mean IoU by class and by size, each with its 95 % interval, and on a map of positions.
 
     Args:
-        classes, sizes: see :func:`locexp.breakdown.by_class` and :func:`~locexp.breakdown.by_size`.
-        positions: row by row, see :func:`locexp.breakdown.by_position`.
+        classes, sizes: see ``by_class`` and ``by_size`` of :mod:`locexp.evaluation.breakdown`.
+        positions: row by row, see :func:`locexp.evaluation.breakdown.by_position`.
         mean: IoU of all examples.
         title: of the figure.
     """

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 
-from locexp.calibration import D_ECE_LEAST, CalibrationError, Cells, wilson_interval
+from locexp.evaluation.calibration import D_ECE_LEAST, CalibrationError, Cells, wilson_interval
 
 OVER, UNDER, COUNTS = "#d62728", "#1f77b4", "#c9c9c9"
 DIAGRAMS = (
@@ -27,8 +27,8 @@ def diagrams(cells: Mapping[str, Cells], errors: Mapping[str, CalibrationError],
     """Return two reliability diagrams: class right, and class right with IoU >= .5.
 
     Args:
-        cells: by event, over the confidence alone; see :func:`locexp.calibration.reliability`.
-        errors: see :func:`locexp.calibration.calibration_errors`; one that is missing is not written.
+        cells: by event, over the confidence alone; see :func:`locexp.evaluation.calibration.reliability`.
+        errors: see :func:`locexp.evaluation.calibration.calibration_errors`; one that is missing is not written.
         title: of the figure.
     """
     figure = Figure(figsize=(9.4, 5.3))

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from locexp.bbox.geometry import to_pixels
 from locexp.bbox.scenes import Scenes
-from locexp.boxes import to_pixels
 from locexp.plots.boxes import TRUTH, outline
 
 CLEAN = "#1f9bff"

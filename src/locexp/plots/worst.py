@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from PIL import Image
 
-from locexp.metrics import Predictions, quadrants
+from locexp.evaluation.metrics import Predictions, quadrants
 from locexp.plots.boxes import LEGEND, show_predictions
 from locexp.plots.mosaic import Mosaic
 
@@ -30,7 +30,7 @@ def page(images: np.ndarray, predictions: Predictions, chosen: Mapping[str, np.n
     Args:
         images: uint8, (n, height, width).
         predictions: of the same n examples.
-        chosen: by quadrant, indices to show, at most :data:`COLUMNS`; see :func:`locexp.breakdown.worst_cases`.
+        chosen: by quadrant, indices to show, at most :data:`COLUMNS`; see :func:`~locexp.evaluation.breakdown.worst_cases`.
         title: of the page.
     """
     counts = {name: int(members.sum()) for name, members in quadrants(predictions).items()}

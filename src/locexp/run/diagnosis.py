@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from locexp import breakdown, calibration
-from locexp.metrics import Predictions
+from locexp.evaluation import breakdown, calibration
+from locexp.evaluation.metrics import Predictions
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

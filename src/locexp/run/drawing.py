@@ -24,7 +24,7 @@ from typing import IO, Any, BinaryIO, Self
 
 import numpy as np
 
-from locexp.metrics import Predictions
+from locexp.evaluation.metrics import Predictions
 from locexp.run.report import write_pictures
 
 logger = logging.getLogger(__name__)

@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from locexp.errors import RunFailedError, Terminated, first_line
-from locexp.process import collected_once
-from locexp.record import RunRecord
+from locexp.records.record import RunRecord
+from locexp.records.sweep_list import SweepLink
 from locexp.run.drawing import Draw, draw_here
-from locexp.run.link import SweepLink
 from locexp.run.prepare import Prepared
 from locexp.run.running import Evaluation, Run
-from locexp.run.screen import Screen
+from locexp.system.process import collected_once
+from locexp.system.screen import Screen
 from locexp.training.stack import Stack
 from locexp.training.trainer import Observer, train
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from locexp.process import end_with
-from locexp.run.link import SweepLink
+from locexp.records.sweep_list import SweepLink
+from locexp.system.process import end_with
 
 if TYPE_CHECKING:
     from locexp.run.prepare import Prepared
@@ -34,7 +34,7 @@ def run_job(cfg: DictConfig) -> None:
     choices = HydraConfig.get()
     directory, overrides = Path(choices.runtime.output_dir), list(choices.overrides.task)
     from locexp.run.prepare import prepare
-    from locexp.run.screen import Screen
+    from locexp.system.screen import Screen
 
     link = SweepLink.taken_from(cfg)
     if link is None:

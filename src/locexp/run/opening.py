@@ -10,11 +10,11 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from locexp.record import RunRecord
-from locexp.run.link import SweepLink
+from locexp.records.provenance import flattened, provenance, run_name
+from locexp.records.record import RunRecord
+from locexp.records.sweep_list import SweepLink
 from locexp.run.prepare import monitor
 from locexp.run.problem import Problem
-from locexp.run.provenance import flattened, provenance, run_name
 from locexp.tracking.location import Location, location_of
 from locexp.tracking.tracker import Tracker
 

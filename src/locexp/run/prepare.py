@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
+from locexp.configuration.instantiate import make
+from locexp.configuration.targets import find_loss
 from locexp.errors import UserError, first_line
 from locexp.models.strides import check_smallest_batch
-from locexp.run.making import make
 from locexp.run.problem import Problem, load_problem
 from locexp.run.saving import check_round_trip
-from locexp.targets import find_loss
 from locexp.training.runtime import start_tensorflow
 
 if TYPE_CHECKING:

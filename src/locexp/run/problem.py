@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
-from locexp.bbox.describe import describe
 from locexp.bbox.given import checked, strategy_of
 from locexp.bbox.scenes import Composer, Scenes
+from locexp.configuration.instantiate import make
 from locexp.data.arrays import Dataset, Split, sha256
 from locexp.data.load import load_dataset, naming
-from locexp.metrics import floors
-from locexp.run.making import make
+from locexp.evaluation.metrics import floors
+from locexp.evaluation.scenes import describe
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Problem:
         scenes: for ``train``, ``validation`` and ``test``.
         scenes_digest: sha256 over the images and boxes of the three, in hexadecimal.
         constant_targets: every training box is the same, so localization is trivial.
-        floors: of the test part, see :func:`locexp.metrics.floors`.
+        floors: of the test part, see :func:`locexp.evaluation.metrics.floors`.
         validation_floor: mean IoU of the constant box on the validation part.
-        facts: how hard the scenes are, see :func:`locexp.bbox.describe.describe`.
+        facts: how hard the scenes are, see :func:`locexp.evaluation.scenes.describe`.
         fresh: makes the training scenes of an epoch in the graph, where they are new in each; call it once.
     """
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from locexp.errors import RunFailedError, UserError, first_line
-from locexp.process import is_alive
-from locexp.record import CUT_OFF, RECORD, RunRecord
+from locexp.records.record import CUT_OFF, RECORD, RunRecord
 from locexp.run.saving import MODEL
+from locexp.system.process import is_alive
 from locexp.tracking.location import check, locate
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from locexp import calibration
-from locexp import metrics as measure
+from locexp.bbox.geometry import to_pixels
 from locexp.bbox.scenes import Scenes
-from locexp.boxes import to_pixels
-from locexp.metrics import Predictions
+from locexp.evaluation import calibration
+from locexp.evaluation import metrics as measure
+from locexp.evaluation.metrics import Predictions
 from locexp.run import diagnosis
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def final_metrics(
 
     Args:
         test: of the kept weights.
-        floors: see :func:`locexp.metrics.floors`.
+        floors: see :func:`locexp.evaluation.metrics.floors`.
         history: one row an epoch.
         best: the epoch with the best monitored validation metric, from 1.
         kept: the epoch whose weights are kept, from 1.

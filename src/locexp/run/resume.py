@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from locexp.config import config_hash
+from locexp.configuration.compose import composing
+from locexp.configuration.schema import config_hash
 from locexp.errors import UserError, listed
-from locexp.folders import check_writable
-from locexp.record import RunRecord, write_history
-from locexp.run.compose import composing
-from locexp.run.provenance import VERSIONS, provenance
+from locexp.records.provenance import VERSIONS, provenance
+from locexp.records.record import RunRecord, write_history
 from locexp.run.saving import MODEL
 from locexp.run.stopped import KEY, configuration, find, stopped, whole_epochs
+from locexp.system.folders import check_writable
 from locexp.tracking.location import check, location_of
 
 if TYPE_CHECKING:

@@ -11,22 +11,22 @@ from pathlib import Path
 import numpy as np
 from omegaconf import OmegaConf
 
-from locexp.bbox.describe import against_clean
 from locexp.errors import RunFailedError, Terminated
-from locexp.metrics import Predictions
+from locexp.evaluation.metrics import Predictions
+from locexp.evaluation.scenes import against_clean
 from locexp.models.costs import cost_metrics
 from locexp.models.spread import spread_metrics
-from locexp.record import append_history, write_history
+from locexp.records.record import append_history, write_history
+from locexp.records.sweep_list import SweepLink
 from locexp.run import report
 from locexp.run.drawing import Draw, Pictures
-from locexp.run.link import SweepLink
-from locexp.run.logs import RunLog
 from locexp.run.opening import open_record
 from locexp.run.prepare import Prepared, prepare
 from locexp.run.resume import ENDED_EARLY, identity, resume_command
 from locexp.run.saving import MODEL, save, save_checked
-from locexp.run.screen import Screen, conclusion, final_table, introduction
 from locexp.run.stopped import CONFIG
+from locexp.system.logs import RunLog
+from locexp.system.screen import Screen, conclusion, final_table, introduction
 from locexp.tracking.location import location_of
 from locexp.tracking.tracker import Tracker
 from locexp.training.checkpoint import CHECKPOINT, write_checkpoint

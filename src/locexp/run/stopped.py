@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from locexp.config import Config, config_hash, register
+from locexp.configuration.rules import validate
+from locexp.configuration.schema import Config, config_hash, register
 from locexp.errors import UserError, listed
-from locexp.process import is_alive
-from locexp.record import HISTORY, RECORD, RunRecord, read_history
-from locexp.run.provenance import flattened
+from locexp.records.provenance import flattened
+from locexp.records.record import HISTORY, RECORD, RunRecord, read_history
+from locexp.system.process import is_alive
 from locexp.tracking.location import check, location_of
-from locexp.validation import validate
 
 if TYPE_CHECKING:
     from locexp.training.checkpoint import Checkpoint

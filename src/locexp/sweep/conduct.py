@@ -10,10 +10,9 @@ from pathlib import Path
 
 from hydra.plugins.launcher import Launcher
 
+from locexp.configuration.compose import key_of
 from locexp.errors import RunFailedError, Terminated, first_line
-from locexp.run.compose import key_of
-from locexp.run.link import LIST, link_words, quoted
-from locexp.run.screen import Screen
+from locexp.records.sweep_list import LIST, link_words, quoted
 from locexp.sweep.ending import compare, conclude
 from locexp.sweep.guard import check_free, held, new_identity
 from locexp.sweep.launching import end_workers, launch_plan
@@ -23,6 +22,7 @@ from locexp.sweep.parent import Parent
 from locexp.sweep.plan import Plan, SweepJob
 from locexp.sweep.progress import Progress
 from locexp.sweep.stored import StoredSweep
+from locexp.system.screen import Screen
 from locexp.tracking.location import location_of
 
 logger = logging.getLogger(__name__)

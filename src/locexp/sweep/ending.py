@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from locexp.config import TrackingConfig
+from locexp.configuration.schema import TrackingConfig
 from locexp.errors import first_line
-from locexp.record import RunRecord
-from locexp.run.link import quoted
-from locexp.run.screen import Screen, duration
+from locexp.records.record import RunRecord
+from locexp.records.sweep_list import quoted
+from locexp.system.screen import Screen, duration
 from locexp.tracking.location import Location, sweep_links, ui_command
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from locexp.errors import UserError
-from locexp.run.link import LIST
+from locexp.records.sweep_list import LIST
 
 LOCK = LIST.with_name("lock")
 """The file in a sweep's folder that the command at work holds; the system lets go of it if the command is killed."""

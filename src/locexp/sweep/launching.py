@@ -11,7 +11,7 @@ import psutil
 from omegaconf import DictConfig, OmegaConf
 
 from locexp.errors import UserError
-from locexp.process import core_count
+from locexp.system.process import core_count
 
 if TYPE_CHECKING:
     from locexp.run.prepare import Prepared

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from locexp.errors import UserError
-from locexp.run.screen import Screen, duration
 from locexp.sweep.plan import Key, Plan, SweepJob
 from locexp.sweep.stored import StoredSweep
+from locexp.system.screen import Screen, duration
 from locexp.tracking.location import location_of
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _finished_runs(plan: Plan) -> list[StoredRun]:
 
 
 def _estimate(jobs: Sequence[SweepJob], runs: Sequence[StoredRun]) -> str:
-    from locexp.run.provenance import flattened
+    from locexp.records.provenance import flattened
 
     wanted = flattened(jobs[0].cfg)
     alike = [

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import psutil
 
 from locexp.errors import RunFailedError, UserError
-from locexp.process import is_alive
-from locexp.record import CUT_OFF, RECORD, RunRecord
+from locexp.records.record import CUT_OFF, RECORD, RunRecord
 from locexp.sweep.progress import POLL_SECONDS, read_record
 from locexp.sweep.stored import StoredSweep, finished_runs
+from locexp.system.process import is_alive
 
 if TYPE_CHECKING:
     from locexp.tracking.reading import Reader

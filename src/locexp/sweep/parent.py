@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locexp.errors import UserError, first_line
-from locexp.process import identity
-from locexp.record import RunRecord
-from locexp.run.link import LIST
-from locexp.run.provenance import flattened, provenance
+from locexp.records.provenance import flattened, provenance
+from locexp.records.record import RunRecord
+from locexp.records.sweep_list import LIST
 from locexp.sweep.plan import Plan
 from locexp.sweep.stored import StoredSweep
+from locexp.system.process import identity
 from locexp.tracking.location import check, location_of
 
 if TYPE_CHECKING:

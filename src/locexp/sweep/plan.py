@@ -8,12 +8,12 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from locexp.config import sweep_arguments
+from locexp.configuration.compose import Composer, Job, combinations, key_of
+from locexp.configuration.schema import sweep_arguments
+from locexp.configuration.targets import resolve
 from locexp.errors import UserError, listed
-from locexp.run.compose import Composer, Job, combinations, key_of
-from locexp.run.link import setting_name
+from locexp.records.sweep_list import setting_name
 from locexp.sweep.setting import BUDGET, Setting, Stage, Stages
-from locexp.targets import resolve
 
 Key = tuple[str, int]
 """What names a job: its config hash and its seed."""

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 from locexp.errors import first_line
-from locexp.record import HISTORY, RunRecord
-from locexp.run.screen import Screen, duration
+from locexp.records.record import HISTORY, RunRecord
 from locexp.sweep.plan import SweepJob
+from locexp.system.screen import Screen, duration
 
 POLL_SECONDS = 0.5
 SHOWN = {"accuracy": "accuracy", "mean_iou": "mean IoU", "loc_acc_75": "loc_acc_75"}

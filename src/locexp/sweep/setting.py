@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from locexp.analysis.choice import choose
-from locexp.metrics import SELECTION_METRIC
+from locexp.evaluation.choice import choose
+from locexp.evaluation.metrics import SELECTION_METRIC
 
 BUDGET = ("trainer.epochs", "trainer.batch_size", "data.limit", "trainer.early_stopping")
 """The keys of the training budget, in which runs that are compared must agree."""
@@ -32,7 +32,7 @@ class Setting:
     Attributes:
         values: configuration keys and what they are set to.
         fresh_seeds: 0 for the seeds of the sweep; n for n seeds that no earlier stage has used.
-        role: empty, ``control`` or ``final``, see :class:`locexp.run.link.SweepLink`.
+        role: empty, ``control`` or ``final``, see :class:`locexp.records.sweep_list.SweepLink`.
         facts: said of its runs beside the values, such as ``{"replay": "mgda"}``.
     """
 
@@ -60,7 +60,7 @@ def mean_outcome(outcomes: Sequence[dict[str, float] | None], name: str) -> floa
 
 
 def best_of(outcomes: Outcomes, among: Sequence[int]) -> int | None:
-    """Return which setting a comparison would choose by :data:`~locexp.metrics.SELECTION_METRIC`, ties by mean IoU.
+    """Return which setting a comparison would choose by ``SELECTION_METRIC``, ties by mean IoU.
 
     Args:
         outcomes: of a stage.

@@ -19,15 +19,15 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus, configure_log, env_override, filter_overrides, setup_globals
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from locexp.process import core_count
-from locexp.run.compose import key_of
+from locexp.configuration.compose import key_of
+from locexp.records.sweep_list import SweepLink
 from locexp.run.drawing import Draw, Drawer
 from locexp.run.job import forget
-from locexp.run.link import SweepLink
-from locexp.run.logs import RunLog
-from locexp.run.screen import Screen
 from locexp.sweep.conduct import planned
 from locexp.sweep.launching import most_members
+from locexp.system.logs import RunLog
+from locexp.system.process import core_count
+from locexp.system.screen import Screen
 
 if TYPE_CHECKING:
     from hydra_plugins.locexp.launcher import StackedLauncher

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from locexp.config import RESUME_KEYS
+from locexp.configuration.compose import key_of
+from locexp.configuration.schema import RESUME_KEYS
 from locexp.errors import UserError, listed
-from locexp.process import is_alive
-from locexp.run.compose import key_of
-from locexp.run.link import LIST, parse_list
-from locexp.run.provenance import VERSIONS
+from locexp.records.provenance import VERSIONS
+from locexp.records.sweep_list import LIST, parse_list
 from locexp.sweep.plan import Key, SweepJob, Told
+from locexp.system.process import is_alive
 
 if TYPE_CHECKING:
     from locexp.tracking.reading import Reader, StoredRun

@@ -19,7 +19,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from locexp.errors import UserError
-from locexp.folders import check_writable
+from locexp.system.folders import check_writable
 
 PROBE_SECONDS = 3.0
 """How long a tracking server may take to answer before the run is refused."""

@@ -14,7 +14,7 @@ from mlflow.entities import LoggedModelOutput
 from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
 
-from locexp.record import RunRecord
+from locexp.records.record import RunRecord
 
 MODEL = "model"
 

@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from locexp.errors import RunFailedError, UserError, first_line, nearest
-from locexp.process import uncollected
+from locexp.system.process import uncollected
 from locexp.tracking.location import Location, local_path
 
 PAGE = 1000

@@ -18,7 +18,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
 from locexp.errors import UserError
-from locexp.record import HISTORY, RECORD, RunRecord, finite
+from locexp.records.record import HISTORY, RECORD, RunRecord, finite
 from locexp.tracking.location import Location
 from locexp.tracking.models import log_model
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from locexp.errors import RunFailedError, first_line
-from locexp.process import importing
-from locexp.record import RunRecord, read_history
+from locexp.records.record import RunRecord, read_history
+from locexp.system.process import importing
 from locexp.tracking.location import Location, answers
 from locexp.tracking.location import check as check_location
 

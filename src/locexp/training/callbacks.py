@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from locexp.errors import UserError, listed, nearest
-from locexp.metrics import metric_names
+from locexp.evaluation.metrics import metric_names
 
 BATCH_HOOKS = (
     "on_batch_begin",

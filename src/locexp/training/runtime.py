@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-from locexp.process import core_count, importing
+from locexp.system.process import core_count, importing
 
 
 @contextlib.contextmanager

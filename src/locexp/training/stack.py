@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from locexp.bbox.scenes import Composer
-from locexp.metrics import Predictions
+from locexp.evaluation.metrics import Predictions
 from locexp.training.member import Member
 from locexp.training.program import Program, program_of
 from locexp.training.step import Held

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from locexp.metrics import Predictions, summarise
+from locexp.evaluation.metrics import Predictions, summarise
 from locexp.training.diagnostics import gradient_metrics, weight_metrics
 from locexp.training.member import Member
 from locexp.training.stack import Stack

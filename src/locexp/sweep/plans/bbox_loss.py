@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from omegaconf import DictConfig
 
-from locexp.config import BBOX
+from locexp.configuration.schema import BBOX
+from locexp.configuration.targets import find_loss, loss_names
 from locexp.errors import UserError
-from locexp.run.link import FINAL
+from locexp.records.sweep_list import FINAL
 from locexp.sweep.setting import Setting, Stage, Stages, best_of
-from locexp.targets import find_loss, loss_names
 
 LOSS = "loss.bbox_loss"
 

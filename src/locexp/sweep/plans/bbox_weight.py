@@ -6,9 +6,9 @@ import math
 
 from omegaconf import DictConfig
 
-from locexp.config import BBOX, CLASSIFICATION
+from locexp.configuration.schema import BBOX, CLASSIFICATION
 from locexp.errors import UserError
-from locexp.run.link import FINAL
+from locexp.records.sweep_list import FINAL
 from locexp.sweep.setting import Setting, Stage, Stages, best_of
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from omegaconf import DictConfig
 
-from locexp.config import BBOX, CLASSIFICATION, METHOD
+from locexp.configuration.schema import BBOX, CLASSIFICATION, METHOD
 from locexp.errors import UserError, listed, nearest
 from locexp.losses.weighting import methods as known_methods
-from locexp.run.link import CONTROL
+from locexp.records.sweep_list import CONTROL
 from locexp.sweep.plans.bbox_weight import check_axis, pair, spaced
 from locexp.sweep.setting import REPLAY, Setting, Stage, Stages, mean_outcome
 

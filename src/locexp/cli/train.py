@@ -15,21 +15,21 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.errors import HydraException
 
-from locexp.config import config_directory, register
+from locexp.configuration.compose import check_groups, composing, explain, key_of, opened
+from locexp.configuration.schema import config_directory, register
 from locexp.errors import RunFailedError, Terminated, UserError, said
-from locexp.folders import check_writable
-from locexp.record import RECORD
-from locexp.run.compose import check_groups, composing, explain, key_of, opened
+from locexp.records.provenance import provenance
+from locexp.records.record import RECORD
 from locexp.run.job import failures, handed_over, run_job
-from locexp.run.provenance import provenance
 from locexp.run.resume import resume, resumed_run
-from locexp.run.screen import Screen
 from locexp.sweep.conduct import Conductor
 from locexp.sweep.guard import check_free, held
 from locexp.sweep.launching import is_stacked
 from locexp.sweep.listing import list_jobs
 from locexp.sweep.plan import Plan, SweepJob
 from locexp.sweep.stored import StoredSweep, known_sweep, load, resumed_words
+from locexp.system.folders import check_writable
+from locexp.system.screen import Screen
 from locexp.tracking.location import check, location_of
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from locexp.config import config_directory, config_hash
+from locexp.configuration.compose import Job, composing
+from locexp.configuration.schema import config_directory, config_hash
 from locexp.errors import UserError
 from locexp.losses.weighting import methods
-from locexp.run.compose import Job, composing
 from locexp.sweep.plan import Plan, SweepJob
 
 BAD = {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from locexp.config import (
+from locexp.configuration.schema import (
     GROUPS,
     PRECISIONS,
     RESUME_KEYS,
@@ -21,10 +21,10 @@ from locexp.config import (
     arguments_of,
     sweep_arguments,
 )
+from locexp.configuration.targets import check_arguments, find_loss, resolve
 from locexp.errors import UserError, listed, nearest
+from locexp.evaluation.metrics import HEADLINES
 from locexp.losses.weighting.base import Weighting
-from locexp.metrics import HEADLINES
-from locexp.targets import check_arguments, find_loss, resolve
 
 MOST_SEEDS = 1000
 """More replicates tell nothing more; every job is composed and listed before the first begins."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from locexp.metrics import Predictions
+from locexp.evaluation.metrics import Predictions
 
 ECE_BINS = 15
 """Equal-width bins of the confidence, as in Guo et al. 2017."""

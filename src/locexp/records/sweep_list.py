@@ -31,7 +31,7 @@ class SweepLink:
         varied: what the sweep varies, key by key.
         role: empty for what the comparison chooses from. ``control``: shown, but never chosen. ``final``: earlier
             stages have chosen it; where a sweep has final runs, the comparison is among these alone.
-        conductor: the process that runs the sweep, see :func:`locexp.process.identity`.
+        conductor: the process that runs the sweep, see :func:`locexp.system.process.identity`.
     """
 
     sweep_id: str

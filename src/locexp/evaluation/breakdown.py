@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from locexp import boxes as geometry
-from locexp.metrics import Predictions, quadrants
+from locexp.bbox import geometry as geometry
+from locexp.evaluation.metrics import Predictions, quadrants
 
 SIZE_GROUPS, POSITION_CELLS = 8, 5
 """At most so many groups of sizes, and so many cells of the canvas on each axis."""
@@ -121,7 +121,7 @@ def _number(value: float) -> float | None:
 
 
 def worst_cases(predictions: Predictions, most: int) -> dict[str, np.ndarray]:
-    """Return the worst of each of the :func:`~locexp.metrics.quadrants`: at most ``most`` indices each, worst first.
+    """Return at most ``most`` indices of each of the :func:`~locexp.evaluation.metrics.quadrants`, worst first.
 
     Where the class is right, the worst have the lowest IoU, and among those without overlap the farthest centres; where
     it is wrong, the highest confidence.

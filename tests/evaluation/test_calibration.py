@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locexp import calibration
-from locexp.calibration import (
+from locexp.evaluation import calibration
+from locexp.evaluation.calibration import (
     Cells,
     brier_score,
     calibration_error,
@@ -25,7 +25,7 @@ from locexp.calibration import (
     reliability_rows,
     wilson_interval,
 )
-from locexp.metrics import Predictions
+from locexp.evaluation.metrics import Predictions
 from tests.test_boxes import iou_by_hand
 from tests.test_metrics import random_predictions
 

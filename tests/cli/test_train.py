@@ -70,7 +70,7 @@ def test_bad_input_exits_2_with_one_line_and_writes_nothing(workplace: Path, wor
 
 LIGHT = """
 import sys
-from locexp.command import train_command
+from locexp.cli.train import train_command
 try:
     status = train_command(sys.argv[1:])
 except SystemExit as ended:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locexp import metrics
-from locexp.boxes import ink_boxes, normalise
+from locexp.bbox.geometry import ink_boxes, normalise
+from locexp.evaluation import metrics
 from tests.test_boxes import iou_by_hand
 
 CANVAS = (40, 20)

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from locexp import breakdown
-from locexp.boxes import to_pixels
-from locexp.breakdown import Groups
-from locexp.metrics import Predictions
+from locexp.bbox.geometry import to_pixels
+from locexp.evaluation import breakdown
+from locexp.evaluation.breakdown import Groups
+from locexp.evaluation.metrics import Predictions
 from tests.test_boxes import iou_by_hand
 from tests.test_metrics import CANVAS, random_predictions
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from locexp import boxes as geometry
+from locexp.bbox import geometry as geometry
 
 SELECTION_METRIC = "loc_acc_75"
 """What settings are compared by unless told otherwise: class right and IoU >= .75. At .5 a box that never moves passes

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
-from locexp.metrics import HEADLINES
-from locexp.record import RunRecord
+from locexp.evaluation.metrics import HEADLINES
+from locexp.records.record import RunRecord
 from locexp.run.saving import MODEL
 from locexp.tracking.location import Location, run_link, ui_command
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from locexp.bbox.geometry import iou, to_pixels
 from locexp.bbox.scenes import Scenes
-from locexp.boxes import iou, to_pixels
-from locexp.metrics import Predictions, floors, summarise
+from locexp.evaluation.metrics import Predictions, floors, summarise
 
 QUANTILES = {"min": 0.0, "q05": 0.05, "median": 0.5, "q95": 0.95, "max": 1.0}
 CLEAN_METRICS = ("mean_iou", "loc_acc_50", "loc_acc_75", "gt_known_loc_50", "gt_known_loc_75", "center_error_px")
@@ -66,7 +66,7 @@ def describe(scenes: Mapping[str, Scenes]) -> dict[str, float]:
 
     Returns:
         Box sizes and what is hidden, of the training scenes; floors of the constant and of the centred box (see
-        :func:`locexp.metrics.floors`) and the ceiling of label noise, of the test scenes.
+        :func:`locexp.evaluation.metrics.floors`) and the ceiling of label noise, of the test scenes.
     """
     train, test = scenes["train"], scenes["test"]
     low = {f"floor_{name}": value for name, value in floors(train.boxes, test.boxes).items()}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from locexp import boxes
+from locexp.bbox import geometry as boxes
 
 coordinate = st.floats(-2, 3, allow_nan=False, width=32)
 box = st.tuples(coordinate, coordinate, coordinate, coordinate)

@@ -17,8 +17,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from locexp import __version__
-from locexp.config import config_hash
-from locexp.process import identity
+from locexp.configuration.schema import config_hash
+from locexp.system.process import identity
 
 BOOKKEEPING = ("tracking", "hydra", "name")
 VERSIONS = ("locexp_version", "git_commit", "tensorflow_version", "keras_version")

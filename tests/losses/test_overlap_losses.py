@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from locexp.configuration.targets import find_loss
 from locexp.errors import UserError
-from locexp.targets import find_loss
 
 pytestmark = pytest.mark.usefixtures("float32")
 

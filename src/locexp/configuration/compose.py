@@ -20,10 +20,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 
-from locexp.config import GROUPS, OPEN, Config, config_directory, config_hash, register
+from locexp.configuration.rules import check_seed, validate
+from locexp.configuration.schema import GROUPS, OPEN, Config, config_directory, config_hash, register
+from locexp.configuration.targets import spelled
 from locexp.errors import UserError, listed, nearest
-from locexp.targets import spelled
-from locexp.validation import check_seed, validate
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Job:
 
     @property
     def config_hash(self) -> str:
-        """See :func:`locexp.config.config_hash`."""
+        """See :func:`locexp.configuration.schema.config_hash`."""
         return self._shared.config_hash
 
     @property
@@ -148,7 +148,7 @@ def key_of(word: str) -> str:
 
 
 def opened(words: Sequence[str]) -> list[str]:
-    """Return words in which keys below :data:`locexp.config.OPEN` are added, which Hydra does for ``++KEY`` alone."""
+    """Return overrides in which keys below :data:`~locexp.configuration.schema.OPEN` are added: Hydra wants ``++KEY``."""
     below = re.compile(rf"\+*((?:{'|'.join(map(re.escape, OPEN))})[.=])")
     return [below.sub(r"++\1", word, count=1) if below.match(word) else word for word in words]
 

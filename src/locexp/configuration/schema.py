@@ -1,7 +1,7 @@
 """The typed configuration of a run.
 
 Imports neither TensorFlow nor MLflow, so a configuration error is answered at once. The dataclasses reject unknown
-keys and wrong types when Hydra composes; :mod:`locexp.validation` holds the ranges and the rules across fields.
+keys and wrong types when Hydra composes; :mod:`locexp.configuration.rules` holds ranges and the rules across fields.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def register() -> None:
 
 def config_directory() -> Path:
     """Return the directory of the YAML files: the checkout's ``conf/`` if there is one, else the wheel's."""
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     checkout = package.parent.parent / "conf"
     return checkout if (checkout / "config.yaml").is_file() else package / "conf"
 

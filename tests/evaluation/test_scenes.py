@@ -12,9 +12,9 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from locexp.bbox.clutter import Clutter
-from locexp.bbox.describe import against_clean, describe
 from locexp.bbox.scenes import Scenes
-from locexp.metrics import Predictions
+from locexp.evaluation.metrics import Predictions
+from locexp.evaluation.scenes import against_clean, describe
 from locexp.plots.scenes import page
 from tests.conftest import TINY, only_run, train_here
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from locexp.run import provenance
+from locexp.records import provenance
 
 
 def test_every_state_of_a_checkout_has_a_tag_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from locexp.configuration.targets import resolve
 from locexp.errors import UserError, first_line
-from locexp.targets import resolve
 
 
 def make(node: DictConfig, key: str, skip: tuple[str, ...] = (), **given: Any) -> Any:

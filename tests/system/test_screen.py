@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 
-from locexp.run.screen import Screen
+from locexp.system.screen import Screen
 
 
 def test_a_reader_that_goes_away_does_not_end_the_run() -> None:

@@ -1,0 +1,1 @@
+"""What predictions are worth: metrics, calibration, breakdowns, how hard the scenes are, and choosing by them."""

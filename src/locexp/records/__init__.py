@@ -1,0 +1,1 @@
+"""What runs and sweeps leave as files, whatever wrote them and whatever reads them."""

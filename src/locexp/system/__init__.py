@@ -1,0 +1,1 @@
+"""Processes, folders, the screen and logs: what every room needs of the machine."""
