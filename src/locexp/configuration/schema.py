@@ -7,8 +7,10 @@ keys and wrong types when Hydra composes; :mod:`locexp.configuration.rules` hold
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -125,8 +127,14 @@ GROUPS = {
 
 def register() -> None:
     """Register the schema and the resolvers with Hydra; calling it again changes nothing."""
-    ConfigStore.instance().store(name="locexp_schema", node=Config)
-    OmegaConf.register_new_resolver("locexp.unique", lambda: uuid.uuid4().hex[:6], use_cache=True, replace=True)
+    store = ConfigStore.instance()
+    if "locexp_schema.yaml" not in store.list(""):  # Hydra 1.4 warns of a second one
+        store.store(name="locexp_schema", node=Config)
+    # OmegaConf 2.4 warns of `register_new_resolver`; 2.3 has an older function of the new name, without a cache.
+    add: Callable[..., None] = OmegaConf.register_resolver
+    if "use_cache" not in inspect.signature(add).parameters:
+        add = OmegaConf.register_new_resolver
+    add("locexp.unique", lambda: uuid.uuid4().hex[:6], use_cache=True, replace=True)
 
 
 def config_directory() -> Path:
