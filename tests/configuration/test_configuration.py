@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from pathlib import Path
 
 import pytest
 import yaml
 
 from locexp.configuration.compose import Job, composing
-from locexp.configuration.schema import config_directory, config_hash
+from locexp.configuration.schema import config_directory, config_hash, register
 from locexp.errors import UserError
 from locexp.losses.weighting import methods
 from locexp.sweep.plan import Plan, SweepJob
@@ -172,6 +173,13 @@ def test_keys_below_open_ones_need_no_sign(sign: str) -> None:
 
 def setting(*words: str) -> str:
     return config_hash(compose_one(*words).cfg)
+
+
+def test_registering_again_changes_nothing_and_warns_of_nothing() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        register()
+        register()
 
 
 def test_config_hash_names_a_setting() -> None:
