@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
+from locexp.configuration.hydra_internals import register_resolver, store_once
 from locexp.errors import UserError
 
 PRECISIONS = ("float32", "mixed_bfloat16", "float64")
@@ -125,8 +125,8 @@ GROUPS = {
 
 def register() -> None:
     """Register the schema and the resolvers with Hydra; calling it again changes nothing."""
-    ConfigStore.instance().store(name="locexp_schema", node=Config)
-    OmegaConf.register_new_resolver("locexp.unique", lambda: uuid.uuid4().hex[:6], use_cache=True, replace=True)
+    store_once("locexp_schema", Config)
+    register_resolver("locexp.unique", lambda: uuid.uuid4().hex[:6])
 
 
 def config_directory() -> Path:

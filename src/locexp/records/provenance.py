@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from locexp import __version__
 from locexp.configuration.schema import config_hash
-from locexp.system.process import identity
+from locexp.system.process import process_tags
 
 BOOKKEEPING = ("tracking", "hydra", "name")
 VERSIONS = ("locexp_version", "git_commit", "tensorflow_version", "keras_version")
@@ -64,7 +64,7 @@ def provenance(cfg: DictConfig, overrides: Sequence[str]) -> dict[str, str]:
         "tensorflow_version": _version("tensorflow"),
         "keras_version": _version("keras"),
         "python_version": platform.python_version(),
-        **identity(),
+        **process_tags(),
         "mlflow.source.name": "locexp.train",
         "mlflow.source.type": "LOCAL",
         "mlflow.user": _user(),

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, open_dict
-
 LIST = Path("sweep", "sweep.json")
 LISTED = ("words", "multirun", "config_dir", "jobs")
 """The file in a sweep's folder, and on its parent run, that says which jobs it has."""
@@ -31,7 +29,7 @@ class SweepLink:
         varied: what the sweep varies, key by key.
         role: empty for what the comparison chooses from. ``control``: shown, but never chosen. ``final``: earlier
             stages have chosen it; where a sweep has final runs, the comparison is among these alone.
-        conductor: the process that runs the sweep, see :func:`locexp.system.process.identity`.
+        conductor: the process that runs the sweep, see :func:`locexp.system.process.process_tags`.
     """
 
     sweep_id: str
@@ -54,14 +52,10 @@ class SweepLink:
         } | {f"varied.{key}": value for key, value in self.varied.items()}
 
     @classmethod
-    def taken_from(cls, cfg: DictConfig) -> SweepLink | None:
-        """Take the sweep's own words out of a job's configuration; ``None`` where the run is by itself."""
-        if "job" not in cfg.sweep:
-            return None
-        stored = json.loads(Path(cfg.sweep.list).read_text())
-        job = stored["jobs"][cfg.sweep.job]
-        with open_dict(cfg):
-            del cfg.sweep["job"], cfg.sweep["list"]
+    def read(cls, path: Path, index: int) -> SweepLink:
+        """Read the link of a job from the list of its sweep."""
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        job = stored["jobs"][index]
         return cls(
             sweep_id=stored["sweep_id"],
             parent_run_id=stored["parent_run_id"],
@@ -71,6 +65,20 @@ class SweepLink:
             role=job["role"],
             conductor=stored["conductor"],
         )
+
+
+def next_attempt(directory: Path, index: int) -> Path:
+    """Return the folder for the next attempt at a job of the sweep in ``directory``: ``3``, ``3-2`` for a second."""
+    place, attempt = directory / str(index), 1
+    while place.exists():
+        attempt += 1
+        place = directory / f"{index}-{attempt}"
+    return place
+
+
+def index_of(place: Path) -> int:
+    """Return the index of the job whose folder this is."""
+    return int(place.name.partition("-")[0])
 
 
 def parse_list(text: str | None) -> dict[str, Any] | None:
@@ -88,13 +96,3 @@ def setting_name(varied: Mapping[str, str]) -> str:
     lasts = [re.split("[./]", key)[-1] for key in keys]
     parts = [f"{last if lasts.count(last) == 1 else key}={varied[key]}" for key, last in zip(keys, lasts, strict=True)]
     return " ".join(parts) or "defaults"
-
-
-def link_words(index: int, path: Path) -> list[str]:
-    """Return the overrides that tie a job to the list at ``path``."""
-    return [f"+sweep.job={index}", f"+sweep.list={quoted(str(path))}"]
-
-
-def quoted(text: str) -> str:
-    """Return text as a quoted value of Hydra's grammar."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -21,7 +21,6 @@ from locexp.run.saving import check_round_trip
 from locexp.training.runtime import start_tensorflow
 
 if TYPE_CHECKING:
-    from locexp.run.resume import Resumed
     from locexp.training.member import Member
     from locexp.training.trainer import Schedule
 
@@ -36,7 +35,6 @@ class Prepared:
     Attributes:
         member: not trained yet.
         dtype: of images, targets and losses.
-        resumed: the run that this continues, if it does.
     """
 
     cfg: DictConfig
@@ -44,7 +42,6 @@ class Prepared:
     member: Member
     schedule: Schedule
     dtype: str
-    resumed: Resumed | None = None
 
 
 _round_trips: set[str] = set()

@@ -5,7 +5,6 @@ Everything is checked before anything is changed. What comes out equals the run 
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from locexp.configuration.compose import composing
+from locexp.configuration.overrides import key_of
 from locexp.configuration.schema import config_hash
 from locexp.errors import UserError, listed
 from locexp.records.provenance import VERSIONS, provenance
@@ -40,11 +39,13 @@ class Resumed:
     """A run that goes on: found, checked and restored, with nothing changed on disk yet.
 
     Attributes:
+        directory: its folder.
         record: as it is from now on.
         history: its whole epochs, up to the checkpoint's.
         spent: seconds that the run has taken before.
     """
 
+    directory: Path
     record: RunRecord
     history: list[Row]
     spent: float
@@ -56,31 +57,7 @@ class Resumed:
         return self.record
 
 
-def resumed_run(words: Sequence[str]) -> tuple[str, list[str]] | None:
-    """Return which run a command continues, and its other words; ``None`` where it continues none.
-
-    Raises:
-        UserError: what stands beside ``trainer.resume`` would make it another run.
-    """
-    named = [word for word in words if _key(word) == KEY]
-    if not named or _value(named[-1]) in ("", "null"):
-        return None
-    beside = [word for word in words if word not in named]
-    if len(named) > 1:
-        raise UserError(f"{KEY}: given {len(named)} times; a command continues one run.")
-    for word in beside:
-        key = _key(word)
-        if key == "hydra.run.dir":
-            raise UserError(f"{word}: cannot stand beside {KEY}: the run goes on in its own folder.")
-        if re.split("[./]", key)[0] not in ("tracking", "hydra"):
-            raise UserError(
-                f"{word}: cannot stand beside {KEY}, which continues a run with its own configuration; allowed beside "
-                "it: tracking.*, hydra.*."
-            )
-    return _value(named[0]), beside
-
-
-def identity(cfg: DictConfig) -> str:
+def training_id(cfg: DictConfig) -> str:
     """Return what a checkpoint is known by: the setting and the seed."""
     return f"{config_hash(cfg)} seed={cfg.seed}"
 
@@ -93,25 +70,21 @@ def resume_command(directory: Path) -> str:
     return f"python -m locexp.train {shlex.quote(word)}"
 
 
-def resume(given: str, beside: Sequence[str]) -> tuple[Prepared, list[str]]:
+def resume(given: str, wanted: DictConfig, overrides: Sequence[str]) -> tuple[Prepared, Resumed]:
     """Find, check, rebuild and restore the run that a command continues; nothing is written.
 
     Args:
         given: the run's folder, or its MLflow id.
-        beside: the other words of the command, see :func:`resumed_run`.
-
-    Returns:
-        What to train, and the overrides with which Hydra runs it in the run's own folder.
+        wanted: what the command's other overrides compose to: its ``tracking`` part is taken where it was given.
+        overrides: these others.
 
     Raises:
         UserError: the run cannot be continued, or not as it was; one line says why.
     """
-    with composing() as composer:
-        wanted = composer.compose(beside).cfg
     directory = find(given, wanted)
     record = stopped(directory)
     cfg = configuration(directory, record)
-    _set_tracking(cfg, record, wanted, beside)
+    _set_tracking(cfg, record, wanted, overrides)
 
     from locexp.training.checkpoint import CHECKPOINT, read_checkpoint, restore
 
@@ -126,8 +99,9 @@ def resume(given: str, beside: Sequence[str]) -> tuple[Prepared, list[str]]:
     _check_data(record, load_problem(cfg))
     prepared = prepare(cfg)
     bare = [{name: value for name, value in row.items() if name != "timestamp"} for row in rows]
-    restore(prepared.member, checkpoint, identity(cfg), bare)
+    restore(prepared.member, checkpoint, training_id(cfg), bare)
     resumed = Resumed(
+        directory=directory,
         record=_renewed(record, cfg, directory, _notes(record, cfg, checkpoint, lost)),
         history=rows,
         spent=max(
@@ -135,24 +109,13 @@ def resume(given: str, beside: Sequence[str]) -> tuple[Prepared, list[str]]:
             sum(row["time/epoch_seconds"] + row["time/evaluation_seconds"] for row in rows),
         ),
     )
-    quoted = str(directory.absolute()).replace("'", "\\'")
-    return replace(prepared, resumed=resumed), [*beside, f"hydra.run.dir='{quoted}'", "hydra.output_subdir=null"]
+    return prepared, resumed
 
 
-def _key(word: str) -> str:
-    return word.lstrip("+").partition("=")[0]
-
-
-def _value(word: str) -> str:
-    """Return what is given, as it stands: an id of digits must not be read as a number."""
-    value = word.partition("=")[2].strip()
-    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
-    return value[1:-1] if quoted else value
-
-
-def _set_tracking(cfg: DictConfig, record: RunRecord, wanted: DictConfig, beside: Sequence[str]) -> None:
+def _set_tracking(cfg: DictConfig, record: RunRecord, wanted: DictConfig, overrides: Sequence[str]) -> None:
     """Track where the run is tracked (its own keys may be relative to another directory), or where it is asked for."""
-    keys = [_key(word).removeprefix("tracking.") for word in beside if _key(word).split(".")[0] == "tracking"]
+    given = [key_of(override) for override in overrides]
+    keys = [key.removeprefix("tracking.") for key in given if key.split(".")[0] == "tracking"]
     names = [str(name) for name in wanted.tracking] if "tracking" in keys else keys
     if "uri" not in names:
         cfg.tracking.uri, cfg.tracking.artifact_root = record.tracking_uri, record.artifact_root

@@ -20,7 +20,7 @@ LOCK = LIST.with_name("lock")
 DEFAULT_FOLDER = re.compile(r"\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d-[0-9a-f]{6}")
 
 
-def new_identity(directory: Path, *, is_default: bool) -> str:
+def new_sweep_id(directory: Path, *, is_default: bool) -> str:
     """Return an id for a new sweep: date, time and six random digits, those of its folder where that has them.
 
     Args:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from locexp.errors import UserError
-from locexp.sweep.plan import Key, Plan, SweepJob
+from locexp.sweep.plan import Plan, RunKey, SweepJob
 from locexp.sweep.stored import StoredSweep
 from locexp.system.screen import Screen, duration
 from locexp.tracking.location import location_of
@@ -28,7 +28,7 @@ def list_jobs(plan: Plan, jobs: Sequence[SweepJob], stored: StoredSweep | None, 
     if stored is not None:
         screen.line(f"sweep    {stored.sweep_id}")
     runs = _finished_runs(plan)
-    elsewhere: dict[Key, StoredRun] = {}
+    elsewhere: dict[RunKey, StoredRun] = {}
     for run in runs:
         if "config_hash" in run.tags:
             elsewhere.setdefault((run.tags["config_hash"], int(run.tags["seed"])), run)

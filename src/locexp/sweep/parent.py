@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from locexp.errors import UserError, first_line
 from locexp.records.provenance import flattened, provenance
 from locexp.records.record import RunRecord
-from locexp.records.sweep_list import LIST
-from locexp.sweep.plan import Plan
+from locexp.records.sweep_list import LIST, SweepLink
+from locexp.sweep.plan import Plan, SweepJob
 from locexp.sweep.stored import StoredSweep
-from locexp.system.process import identity
+from locexp.system.process import process_tags
 from locexp.tracking.location import check, location_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Parent:
     Args:
         plan: of which the first stage is known.
         sweep_id, directory: of the sweep.
-        words, multirun, config_dir: of the command that began it, as they are stored for a resume.
+        overrides, multirun, config_dir: of the command that began it, as they are stored for a resume.
         stored: what an earlier command left of this sweep.
     """
 
@@ -40,13 +40,13 @@ class Parent:
         sweep_id: str,
         directory: Path,
         *,
-        words: Sequence[str],
+        overrides: Sequence[str],
         multirun: bool,
         config_dir: str | None,
         stored: StoredSweep | None,
     ) -> None:
         self._plan, self._stored = plan, stored
-        self._words, self._multirun, self._config_dir = list(words), multirun, config_dir
+        self._overrides, self._multirun, self._config_dir = list(overrides), multirun, config_dir
         self.sweep_id, self.directory = sweep_id, directory
         self.location = location_of(plan.base.tracking)
         self._session: Session | None = None
@@ -55,7 +55,7 @@ class Parent:
     def _new_record(self) -> RunRecord:
         plan = self._plan
         varied = dict.fromkeys(key for job in plan.jobs for key in job.varied)
-        tags = provenance(plan.base, self._words) | {
+        tags = provenance(plan.base, self._overrides) | {
             "kind": "sweep",
             "sweep_id": self.sweep_id,
             "varied": ",".join(varied),
@@ -79,6 +79,18 @@ class Parent:
     def is_open(self) -> bool:
         """Whether the store has the run, so that it must be closed."""
         return self._session is not None and bool(self._session.run_id)
+
+    def link(self, job: SweepJob) -> SweepLink:
+        """Return what ties a job to this sweep."""
+        return SweepLink(
+            sweep_id=self.sweep_id,
+            parent_run_id=str(self.record.run_id),
+            index=job.index,
+            name=job.name,
+            varied=job.varied,
+            role=job.role,
+            conductor=process_tags(),
+        )
 
     def open(self) -> None:
         """Make the folder, the list and the run, in this order.
@@ -118,16 +130,16 @@ class Parent:
         content = {
             "sweep_id": self.sweep_id,
             "parent_run_id": self.record.run_id,
-            "conductor": identity(),
-            "words": self._words,
+            "conductor": process_tags(),
+            "words": self._overrides,
             "multirun": self._multirun,
             "config_dir": self._config_dir,
             "jobs": [job.stored() for job in self._plan.jobs],
-            "told": self._plan.told,
+            "told": self._plan.past_results,
         }
         path = self.directory / LIST
         partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(content, indent=1) + "\n")
+        partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         partial.replace(path)
 
     def close(self, status: str, metrics: dict[str, float]) -> None:

@@ -7,20 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from locexp.configuration.compose import key_of
-from locexp.configuration.schema import RESUME_KEYS
 from locexp.errors import UserError, listed
 from locexp.records.provenance import VERSIONS
 from locexp.records.sweep_list import LIST, parse_list
-from locexp.sweep.plan import Key, SweepJob, Told
+from locexp.sweep.plan import RunKey, StageResults, SweepJob
 from locexp.system.process import is_alive
 
 if TYPE_CHECKING:
     from locexp.tracking.reading import Reader, StoredRun
-
-KEY = "sweep.resume"
-BESIDE = ("tracking", "hydra/launcher", "hydra.launcher", *(f"sweep.{name}" for name in RESUME_KEYS))
-"""What may stand beside ``sweep.resume``: where the sweep is, and how the rest of it is run."""
 
 
 @dataclass
@@ -29,20 +23,20 @@ class StoredSweep:
 
     Attributes:
         parent: its parent run.
-        words, multirun, config_dir: of the command that began it.
+        overrides, multirun, config_dir: of the command that began it.
         jobs: the stored list, of all stages that had begun.
-        told: see :class:`~locexp.sweep.plan.Plan`.
+        past_results: see :class:`~locexp.sweep.plan.Plan`.
         finished: the runs that have finished, by what names a job.
         dead: runs that are RUNNING in the store though their process has gone.
     """
 
     parent: StoredRun
-    words: list[str]
+    overrides: list[str]
     multirun: bool
     config_dir: str | None
     jobs: list[dict[str, Any]]
-    told: list[Told]
-    finished: dict[Key, StoredRun] = field(default_factory=dict)
+    past_results: list[StageResults]
+    finished: dict[RunKey, StoredRun] = field(default_factory=dict)
     dead: list[StoredRun] = field(default_factory=list)
 
     @property
@@ -127,30 +121,6 @@ class StoredSweep:
                 )
 
 
-def resumed_words(words: Sequence[str]) -> tuple[str, list[str]] | None:
-    """Return which sweep a command resumes, and its other words; ``None`` where it resumes none.
-
-    Raises:
-        UserError: what stands beside ``sweep.resume`` would make it another sweep.
-    """
-    asked = [word for word in words if key_of(word) == KEY and not word.startswith("~")]
-    identities = {word.partition("=")[2].strip().strip("'\"") for word in asked} - {"null"}
-    if not identities:
-        return None
-    if "" in identities:
-        raise UserError(f"{asked[-1]}: expected the id of a sweep, or last.")
-    if len(identities) > 1:
-        raise UserError(f"{listed(asked)}: a command resumes one sweep.")
-    others = [word for word in words if word not in asked]
-    for word in others:
-        if not any(key_of(word) == name or key_of(word).startswith(f"{name}.") for name in BESIDE):
-            raise UserError(
-                f"{word}: cannot stand beside {asked[-1]}, which replays the stored list alone; allowed beside it: "
-                f"{listed(BESIDE)}."
-            )
-    return identities.pop(), others
-
-
 def known_sweep(reader: Reader, identity: str) -> tuple[str, Path]:
     """Return the id and the folder of a sweep that is named by its id, or by ``last``; raises :class:`UserError`."""
     tags = reader.sweep(identity).tags
@@ -197,9 +167,9 @@ def load(reader: Reader, identity: str, *, presume_dead: bool) -> StoredSweep:
     return sweep
 
 
-def finished_runs(children: Sequence[StoredRun]) -> dict[Key, StoredRun]:
+def finished_runs(children: Sequence[StoredRun]) -> dict[RunKey, StoredRun]:
     """Return the runs that have finished, by what names their jobs; the latest where there are several."""
-    found: dict[Key, StoredRun] = {}
+    found: dict[RunKey, StoredRun] = {}
     for run in children:
         if run.status == "FINISHED":
             found.setdefault((run.tags["config_hash"], int(run.tags["seed"])), run)
