@@ -19,7 +19,7 @@ from locexp.analysis.statistics import ALPHA
 from locexp.configuration.schema import METHOD
 from locexp.evaluation.choice import choose
 from locexp.losses.weighting import methods as known_methods
-from locexp.sweep.setting import REPLAY
+from locexp.records.sweep_list import REPLAY
 
 FIXED = "fixed"
 

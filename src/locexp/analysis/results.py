@@ -11,8 +11,7 @@ import numpy as np
 
 from locexp.configuration.schema import BBOX, CLASSIFICATION, METHOD
 from locexp.errors import UserError, listed
-from locexp.records.sweep_list import FINAL, setting_name
-from locexp.sweep.setting import BUDGET, REPLAY
+from locexp.records.sweep_list import BUDGET, FINAL, REPLAY, setting_name
 
 if TYPE_CHECKING:
     from locexp.tracking.reading import StoredRun

@@ -12,8 +12,8 @@ from locexp.configuration.compose import Composer, Job, combinations, key_of
 from locexp.configuration.schema import sweep_arguments
 from locexp.configuration.targets import resolve
 from locexp.errors import UserError, listed
-from locexp.records.sweep_list import setting_name
-from locexp.sweep.setting import BUDGET, Setting, Stage, Stages
+from locexp.records.sweep_list import BUDGET, setting_name
+from locexp.sweep.setting import Setting, Stage, Stages
 
 Key = tuple[str, int]
 """What names a job: its config hash and its seed."""
