@@ -10,10 +10,14 @@ from typing import Any
 from locexp.analysis.answer import answers
 from locexp.analysis.comparison import SweepComparison, finite
 from locexp.analysis.decision import PairedTest
+from locexp.analysis.methods import Methods
 from locexp.analysis.results import METRICS, TASKS
 from locexp.analysis.statistics import Interval
 from locexp.analysis.summary import SettingSummary
 from locexp.analysis.tables import verdict
+
+TEST_COLUMNS = ("difference", "half_width", "p", "corrected", "verdict")
+INTERVAL_COLUMNS = ("mean", "half_width", "n")
 
 
 def as_csv(comparison: SweepComparison) -> str:
@@ -22,111 +26,104 @@ def as_csv(comparison: SweepComparison) -> str:
     The tests against the default and the chosen setting, then mean, half width and n of each metric on test and
     validation.
     """
-    stream = io.StringIO()
-    writer = csv.writer(stream)
-    parts = ("mean", "half_width", "n")
-    names = [f"{part}/{name}/{which}" for part in ("test", "kept") for name in METRICS for which in parts]
-    terms = [f"delta_m/{name}" for name in TASKS]
-    head = ["setting", "config_hash", "failed", "floor/mean_iou", "skill", "delta_m", *terms, "verdict"]
-    tests = ("difference", "half_width", "p", "corrected", "verdict")
     families = {
         "against_default": comparison.decision.against_default,
         "against_chosen": comparison.decision.against_chosen,
     }
-    tested = {
-        family: {comparison.candidates[one.setting]: one for one in comparisons}
-        for family, comparisons in families.items()
+    tests = {
+        family: {comparison.candidates[test.setting]: test for test in against} for family, against in families.items()
     }
-    writer.writerow([*head, *(f"{family}/{name}" for family in families for name in tests), *names])
+    intervals = [(part, name) for part in ("test", "kept") for name in METRICS]
+    titles = ["setting", "config_hash", "failed", "floor/mean_iou", "skill", "delta_m"]
+    titles += [*(f"delta_m/{name}" for name in TASKS), "verdict"]
+    titles += [f"{family}/{name}" for family in families for name in TEST_COLUMNS]
+    titles += [f"{part}/{name}/{number}" for part, name in intervals for number in INTERVAL_COLUMNS]
+    stream = io.StringIO()
+    writer = csv.writer(stream)
+    writer.writerow(titles)
     for index, setting in enumerate(comparison.settings):
-        intervals = [part[name] for part in (setting.test, setting.validation) for name in METRICS]
-        numbers = [finite(getattr(interval, which)) for interval in intervals for which in parts]
-        mean, terms_of = setting.delta_m or (None, {})
-        delta = [mean, *(terms_of.get(name) for name in TASKS)]
-        runs = setting.runs
-        skill = "" if setting.skill is None else setting.skill
-        writer.writerow(
-            [
-                setting.label,
-                runs.config_hash,
-                runs.failures,
-                finite(setting.baseline),
-                skill,
-                *delta,
-                verdict(comparison, index),
-                *(cell for family in families for cell in _tested(tested[family].get(index))),
-                *numbers,
-            ]
-        )
+        runs, part_of = setting.runs, {"test": setting.test, "kept": setting.validation}
+        delta_m, terms = setting.delta_m or (None, {})
+        row: list[object] = [setting.label, runs.config_hash, runs.failures, finite(setting.baseline), setting.skill]
+        row += [delta_m, *(terms.get(name) for name in TASKS), verdict(comparison, index)]
+        for family in families:
+            row += _test_cells(tests[family].get(index))
+        for part, name in intervals:
+            row += [finite(getattr(part_of[part][name], number)) for number in INTERVAL_COLUMNS]
+        writer.writerow(row)
     return stream.getvalue()
 
 
-def _tested(one: PairedTest | None) -> list[Any]:
-    if one is None:
-        return [""] * 5
-    return [finite(one.difference.mean), finite(one.difference.half_width), one.p, one.corrected, one.verdict]
+def _test_cells(test: PairedTest | None) -> list[object]:
+    if test is None:
+        return [None] * len(TEST_COLUMNS)
+    return [finite(test.difference.mean), finite(test.difference.half_width), test.p, test.corrected, test.verdict]
 
 
 def as_json(comparison: SweepComparison) -> dict[str, Any]:
-    """Return the whole comparison as plain values; numbers that are none are null."""
-    labels, everything = [one.label for one in comparison.settings], range(len(comparison.settings))
-    methods = comparison.methods
-
-    def interval(value: Interval) -> dict[str, Any]:
-        return {"mean": finite(value.mean), "half_width": finite(value.half_width), "n": value.n}
-
-    def paired_test(one: PairedTest, places: Sequence[int] = comparison.candidates) -> dict[str, Any]:
-        return {
-            "setting": labels[places[one.setting]],
-            "difference": interval(one.difference),
-            "p": one.p,
-            "corrected": one.corrected,
-            "smallest_reachable": one.smallest_reachable_p,
-            "verdict": one.verdict,
-            "least_seeds": one.min_seeds,
-            "seeds_that_would_do": one.seeds_for_power,
-        }
-
-    def setting(one: SettingSummary) -> dict[str, Any]:
-        return {
-            "label": one.label,
-            "config_hash": one.runs.config_hash,
-            "varied": one.runs.varied,
-            "runs": {str(seed): run.run_id for seed, run in one.runs.runs.items()},
-            "failed": one.runs.failures,
-            "test": {name: interval(value) for name, value in one.test.items()},
-            "validation": {name: interval(value) for name, value in one.validation.items()},
-            "floor_mean_iou": finite(one.baseline),
-            "skill_mean_iou": one.skill,
-            "delta_m": None if one.delta_m is None else {"mean": one.delta_m[0], "terms": one.delta_m[1]},
-        }
-
+    """Return the whole comparison as plain values; numbers that are not finite are null."""
+    labels = [setting.label for setting in comparison.settings]
+    candidates = [labels[index] for index in comparison.candidates]
     front = comparison.front
     return {
         "metric": comparison.metric,
-        "chosen": comparison.settings[comparison.chosen].label,
-        "default": None if comparison.default is None else comparison.settings[comparison.default].label,
+        "chosen": labels[comparison.chosen],
+        "default": None if comparison.default is None else labels[comparison.default],
         "answers": answers(comparison),
         "seeds": comparison.seeds,
-        "settings": [setting(one) for one in comparison.settings],
-        "against_default": [paired_test(one) for one in comparison.decision.against_default],
-        "against_chosen": [paired_test(one) for one in comparison.decision.against_chosen],
-        "chosen_minus_default_by_task": {
-            name: paired_test(one, everything) for name, one in comparison.by_task.items()
-        },
-        "methods": methods
-        and {
-            "best_fixed": labels[methods.best_fixed],
-            "against_best_fixed": [paired_test(one, everything) for one in methods.against_fixed],
-            "against_replay": [paired_test(one, everything) for one in methods.against_replay],
-            "equivalent": {labels[index]: labels[other] for index, (other, _) in methods.equivalent.items()},
-        },
+        "settings": [_setting(setting) for setting in comparison.settings],
+        "against_default": [_test(test, candidates) for test in comparison.decision.against_default],
+        "against_chosen": [_test(test, candidates) for test in comparison.decision.against_chosen],
+        "chosen_minus_default_by_task": {name: _test(test, labels) for name, test in comparison.by_task.items()},
+        "methods": None if comparison.methods is None else _methods(comparison.methods, labels),
         "chosen_minus_default_over_examples": {name: list(ends) for name, ends in comparison.over_examples.items()},
         "front": {
-            "settings": [comparison.settings[comparison.candidates[index]].label for index in front.best],
-            "knee": None if front.knee is None else comparison.settings[comparison.candidates[front.knee]].label,
+            "settings": [candidates[index] for index in front.best],
+            "knee": None if front.knee is None else candidates[front.knee],
             "reference": list(front.reference),
-            "hypervolume": interval(front.hypervolume),
+            "hypervolume": _interval(front.hypervolume),
             "attained": {str(share): corners.tolist() for share, corners in front.attained.items()},
         },
+    }
+
+
+def _interval(interval: Interval) -> dict[str, Any]:
+    return {"mean": finite(interval.mean), "half_width": finite(interval.half_width), "n": interval.n}
+
+
+def _test(test: PairedTest, labels: Sequence[str]) -> dict[str, Any]:
+    return {
+        "setting": labels[test.setting],
+        "difference": _interval(test.difference),
+        "p": test.p,
+        "corrected": test.corrected,
+        "smallest_reachable": test.smallest_reachable_p,
+        "verdict": test.verdict,
+        "least_seeds": test.min_seeds,
+        "seeds_that_would_do": test.seeds_for_power,
+    }
+
+
+def _setting(setting: SettingSummary) -> dict[str, Any]:
+    runs = setting.runs
+    return {
+        "label": setting.label,
+        "config_hash": runs.config_hash,
+        "varied": runs.varied,
+        "runs": {str(seed): run.run_id for seed, run in runs.runs.items()},
+        "failed": runs.failures,
+        "test": {name: _interval(interval) for name, interval in setting.test.items()},
+        "validation": {name: _interval(interval) for name, interval in setting.validation.items()},
+        "floor_mean_iou": finite(setting.baseline),
+        "skill_mean_iou": setting.skill,
+        "delta_m": None if setting.delta_m is None else dict(zip(("mean", "terms"), setting.delta_m, strict=True)),
+    }
+
+
+def _methods(methods: Methods, labels: Sequence[str]) -> dict[str, Any]:
+    return {
+        "best_fixed": labels[methods.best_fixed],
+        "against_best_fixed": [_test(test, labels) for test in methods.against_fixed],
+        "against_replay": [_test(test, labels) for test in methods.against_replay],
+        "equivalent": {labels[index]: labels[other] for index, (other, _) in methods.equivalent.items()},
     }

@@ -37,7 +37,7 @@ def write_report(
     """Write comparison.csv, .json, .md, the figures and report.html to a folder.
 
     Args:
-        directory: is made.
+        directory: created if it is missing.
         comparison: what to report.
         title: of the page.
         notes: what a reader must know: mixtures, missing runs.
