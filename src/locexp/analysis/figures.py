@@ -109,7 +109,9 @@ def _curves(comparison: SweepComparison, read: ReadFile) -> tuple[dict[str, Mapp
                 row[: len(history)] = [epoch[f"val/{name}"] for epoch in history]
             metrics[name] = values
         curves[setting.label] = metrics
-    missing = [f"The learning curves leave out {counted(without, 'run')} without a history.jsonl."] if without else []
+    missing = (
+        [f"The learning curves lack {counted(without, 'run')}, of which there is no history.jsonl."] if without else []
+    )
     return curves, missing
 
 
