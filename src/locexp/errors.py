@@ -48,3 +48,8 @@ def said(text: str, status: int) -> int:
 def listed(names: Iterable[object]) -> str:
     """Join names for a message: ``a, b, c``."""
     return ", ".join(str(name) for name in names)
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun: ``1 seed``, ``2 seeds``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

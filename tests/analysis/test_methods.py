@@ -68,19 +68,19 @@ def test_methods_are_judged_against_the_best_fixed_weights() -> None:
         "bbox_weight=1 weighting=imtl_g",
     ]  # neither the controls, though one of them is the best of all, nor nash, which imtl_g stands for
     assert found.chosen == 2
-    said = found.methods
-    assert said is not None
-    assert labels[said.best_fixed] == "bbox_weight=10"
-    verdicts = {labels[one.setting].rpartition("=")[2]: one for one in said.against_fixed}
+    compared = found.methods
+    assert compared is not None
+    assert labels[compared.best_fixed] == "bbox_weight=10"
+    verdicts = {labels[one.setting].rpartition("=")[2]: one for one in compared.against_fixed}
     assert {name: one.verdict for name, one in verdicts.items()} == {
         "mgda": "better",
         "famo": "worse",
         "imtl_g": "no difference seen",
     }
     assert verdicts["mgda"].corrected <= 3 * 2 / 2**10 + 1e-12  # three methods, ten seeds of one sign
-    against = {labels[one.setting].rpartition("=")[2]: one.verdict for one in said.against_replay}
+    against = {labels[one.setting].rpartition("=")[2]: one.verdict for one in compared.against_replay}
     assert against == {"mgda": "no difference seen", "famo": "worse"}
-    assert {labels[one]: labels[other[0]] for one, other in said.equivalent.items()} == {
+    assert {labels[one]: labels[other[0]] for one, other in compared.equivalent.items()} == {
         "bbox_weight=1 weighting=nash": "bbox_weight=1 weighting=imtl_g"
     }
 

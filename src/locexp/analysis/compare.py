@@ -14,7 +14,7 @@ from yaml import YAMLError
 from locexp.analysis.results import METRICS, SettingRuns, mixtures, sort_runs
 from locexp.configuration.rules import check_tracking
 from locexp.configuration.schema import TrackingConfig
-from locexp.errors import UserError, first_line, listed, nearest
+from locexp.errors import UserError, counted, first_line, listed, nearest
 from locexp.evaluation.metrics import SELECTION_METRIC
 from locexp.records.sweep_list import FINAL, LIST, parse_list, setting_name
 from locexp.system.process import is_alive
@@ -31,7 +31,7 @@ class CompareOptions:
     """The ``compare`` keys.
 
     Attributes:
-        allow_mixed: compare runs of different data, budgets or code all the same; the report says so.
+        allow_mixed: compare runs of different data, budgets or code anyway; the report says so.
         metric: what settings are chosen by and tested on.
         presume_dead: take runs of other machines, whose process cannot be asked for, as dead.
     """
@@ -154,11 +154,11 @@ def compare_sweep(
         notes.append(f"Hypervolume and bands leave out the seeds that lack settings: {left_out}.")
     own = Path(parent.tags.get("directory", ""))
     home = own if parent.tags.get("directory") and own.is_dir() else Path(f"sweep-{sweep_id}")
-    title = f"{parent.name}: {len(found.settings)} settings, {len(found.seeds)} seeds"
+    title = f"{parent.name}: {counted(len(found.settings), 'setting')}, {counted(len(found.seeds), 'seed')}"
     missing = write_report(home / FOLDER, found, title=title, notes=notes, read=reader.content)
     for path in sorted((home / FOLDER).iterdir()):
         reader.client.log_artifact(parent.run_id, str(path), FOLDER)
-    lines = ["", *as_text(table(found, brief=True)), "", *answers(found)]
+    lines = ["", *as_text(table(found, brief=True).lines), "", *answers(found)]
     lines += [f"note     {note}" for note in [*notes, *missing]]
     return [*lines, "", f"Report   {home / FOLDER / 'report.html'}"]
 
@@ -175,7 +175,7 @@ def _notes(groups: Sequence[SettingRuns], allow_mixed: bool, sweep_id: str) -> l
     if reasons and not allow_mixed:
         raise UserError(
             f"sweep {sweep_id}: its runs must not be compared, for they differ in more than their settings: "
-            f"{'; '.join(reasons)}. compare.allow_mixed=true compares them all the same."
+            f"{'; '.join(reasons)}. compare.allow_mixed=true compares them anyway."
         )
     notes = [f"Mixed, as compare.allow_mixed asks: {reason}" for reason in reasons]
     empty = [group.label for group in groups if not group.runs]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from locexp.analysis import fronts
-from locexp.analysis.decision import Comparison, Decision, decide, family
+from locexp.analysis.decision import Decision, PairedTest, decide, family
 from locexp.analysis.examples import over_examples
 from locexp.analysis.methods import Methods, compare_methods, equivalents
 from locexp.analysis.results import TASKS, SettingRuns
@@ -73,7 +73,7 @@ class SweepComparison:
     front: Front
     decision: Decision
     default: int | None
-    by_task: dict[str, Comparison]
+    by_task: dict[str, PairedTest]
     over_examples: dict[str, tuple[float, float]]
     methods: Methods | None
 
@@ -115,7 +115,7 @@ def compare_settings(
     place = None if default is None else candidates.index(default)
     decision = decide(validation[candidates], test[candidates], place, second[candidates])
     chosen = candidates[decision.chosen]
-    by_task: dict[str, Comparison] = {}
+    by_task: dict[str, PairedTest] = {}
     examples: dict[str, tuple[float, float]] = {}
     if default is not None and chosen != default:
         others = [index for index in candidates if index != default]
@@ -166,7 +166,7 @@ def _front(settings: Sequence[SettingSummary], seeds: Sequence[int]) -> Front:
         if having:
             points[seed] = np.array([[metrics[f"test/{name}"] for name in TASKS] for metrics in having])
     classes = max(int(run.tags.get("classes", "10")) for setting in settings for run in setting.runs.runs.values())
-    reference = (1 / classes, float(np.mean([setting.floor for setting in settings])))
+    reference = (1 / classes, float(np.mean([setting.baseline for setting in settings])))
     means = np.array([[setting.test[name].mean for name in TASKS] for setting in settings])
     most = max(map(len, points.values()), default=0)
     whole = [seed for seed, found in points.items() if len(found) == most]

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from locexp.configuration.schema import BBOX, CLASSIFICATION, METHOD
-from locexp.errors import UserError, listed
-from locexp.records.sweep_list import FINAL, setting_name
-from locexp.sweep.setting import BUDGET, REPLAY
+from locexp.errors import UserError, counted, listed
+from locexp.records.sweep_list import BUDGET, FINAL, REPLAY, setting_name
 
 if TYPE_CHECKING:
     from locexp.tracking.reading import StoredRun
@@ -154,7 +153,9 @@ def mixtures(settings: Sequence[SettingRuns]) -> list[str]:
         for key in keys:
             values: Mapping[str, int] = _counted(getattr(run, place).get(key, "unknown") for run in runs)
             if len(values) > 1:
-                shown = ", ".join(f"{value[:16]} ({count} runs)" for value, count in list(values.items())[:4])
+                shown = ", ".join(
+                    f"{value[:16]} ({counted(count, 'run')})" for value, count in list(values.items())[:4]
+                )
                 reasons.append(f"{what}: {key} differs: {shown}")
     return reasons
 

@@ -15,6 +15,10 @@ LISTED = ("words", "multirun", "config_dir", "jobs")
 
 CONTROL, FINAL = "control", "final"
 """Roles of runs in a sweep, see :class:`SweepLink`."""
+REPLAY = "replay"
+"""The fact, among what varies, that a run of fixed weights has the mean weights of a method, and of which."""
+BUDGET = ("trainer.epochs", "trainer.batch_size", "data.limit", "trainer.early_stopping")
+"""The keys of the training budget, in which runs that are compared must agree."""
 
 
 @dataclass(frozen=True)

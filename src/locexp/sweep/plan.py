@@ -13,8 +13,8 @@ from locexp.configuration.overrides import combinations, key_of
 from locexp.configuration.schema import sweep_arguments
 from locexp.configuration.targets import resolve
 from locexp.errors import UserError, listed
-from locexp.records.sweep_list import setting_name
-from locexp.sweep.setting import BUDGET, Setting, Stage, Stages
+from locexp.records.sweep_list import BUDGET, setting_name
+from locexp.sweep.setting import Setting, Stage, Stages
 
 RunKey = tuple[str, int]
 """What names a run of a sweep: its config hash and its seed."""

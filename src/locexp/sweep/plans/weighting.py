@@ -9,9 +9,9 @@ from omegaconf import DictConfig
 from locexp.configuration.schema import BBOX, CLASSIFICATION, METHOD
 from locexp.errors import UserError, listed, nearest
 from locexp.losses.weighting import methods as known_methods
-from locexp.records.sweep_list import CONTROL
+from locexp.records.sweep_list import CONTROL, REPLAY
 from locexp.sweep.plans.bbox_weight import check_axis, pair, spaced
-from locexp.sweep.setting import REPLAY, Setting, Stage, Stages, mean_outcome
+from locexp.sweep.setting import Setting, Stage, Stages, mean_outcome
 
 
 def check_ranges(
