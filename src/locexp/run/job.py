@@ -42,7 +42,8 @@ def run_job(cfg: DictConfig) -> None:
         from locexp.run.execute import execute
 
         try:
-            execute(prepared, directory, overrides, Screen())
+            with Screen() as screen:
+                execute(prepared, directory, overrides, screen)
         except Exception as error:
             failures.append(error)
         return

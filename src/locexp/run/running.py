@@ -25,8 +25,9 @@ from locexp.run.prepare import Prepared, prepare
 from locexp.run.resume import ENDED_EARLY, identity, resume_command
 from locexp.run.saving import MODEL, save, save_checked
 from locexp.run.stopped import CONFIG
+from locexp.run.wording import conclusion, final_table, introduction
 from locexp.system.logs import RunLog
-from locexp.system.screen import Screen, conclusion, final_table, introduction
+from locexp.system.screen import Screen
 from locexp.tracking.location import location_of
 from locexp.tracking.tracker import Tracker
 from locexp.training.checkpoint import CHECKPOINT, write_checkpoint
