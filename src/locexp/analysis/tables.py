@@ -70,10 +70,27 @@ def verdict(found: SweepComparison, index: int) -> str:
     return SHORT.get(one.verdict, one.verdict)
 
 
-def as_text(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return a table as lines of a screen."""
+def as_text(rows: Sequence[Sequence[str]], most: int | None = None) -> list[str]:
+    """Return a table as lines of a screen.
+
+    Args:
+        rows: of cells, as many in each.
+        most: characters in a line; ``None`` for any number. A wider table is continued below, with its first column
+            repeated.
+    """
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    parts = [[0]]
+    for column in range(1, len(widths)):
+        longer = [*parts[-1], column]
+        if most is None or len(longer) == 2 or sum(widths[place] + 2 for place in longer) - 2 <= most:
+            parts[-1] = longer
+        else:
+            parts.append([0, column])
+    lines: list[str] = []
+    for part in parts:
+        lines += [""] if lines else []
+        lines += ["  ".join(row[column].ljust(widths[column]) for column in part).rstrip() for row in rows]
+    return lines
 
 
 def as_markdown(rows: Sequence[Sequence[str]]) -> str:

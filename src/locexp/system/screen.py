@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import sys
 import threading
 from collections.abc import Sequence
@@ -31,11 +32,6 @@ class Screen:
         self._console = _console(self._stream) if self._stream.isatty() else None
         self._height = 0
         self._is_read = True
-
-    @property
-    def width(self) -> int | None:
-        """How many columns the terminal has now; ``None`` where lines may be of any length."""
-        return self._console.width if self._console is not None else None
 
     def line(self, text: str = "") -> None:
         """Write a whole line, as it is; a terminal wraps what is too long, so that addresses can be copied."""
@@ -112,6 +108,11 @@ def _display(console: Console, text: str, share: float | None, details: Sequence
         state = row
     mark: OverflowMethod = "crop" if console.options.ascii_only else "ellipsis"
     return Group(state, *(Text(detail, no_wrap=True, overflow=mark) for detail in details))
+
+
+def terminal_width() -> int | None:
+    """Return how many columns the terminal has that standard output is; ``None`` where it is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def duration(seconds: float) -> str:
