@@ -121,6 +121,16 @@ def test_a_pipe_gets_the_lines_as_they_are(forced: dict[str, str], tmp_path: Pat
     assert done.stderr == b""
 
 
+def test_a_closed_standard_output_is_written_to_by_nobody(tmp_path: Path) -> None:
+    script = (
+        "from locexp.system.screen import Screen, terminal_width; Screen().line('a'); assert terminal_width() is None"
+    )
+    done = subprocess.run(
+        ["sh", "-c", '"$0" -c "$1" >&-', sys.executable, script], stderr=subprocess.PIPE, cwd=tmp_path
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 @pytest.mark.parametrize("columns", [80, 40])
 def test_two_threads_write_whole_lines(columns: int, tmp_path: Path) -> None:
     shown = Terminal(columns, in_terminal(["-c", TWO_THREADS], columns=columns, cwd=tmp_path))
@@ -187,7 +197,7 @@ def test_a_run_on_a_terminal_leaves_whole_lines_alone(tmp_path: Path) -> None:
         rf"epoch 1/1 {number} s  {number} images/s  \|  validation: .+  mean IoU{number}  loc_acc_50{number}",
         "",
         r" +test +floor +skill",
-        *[metric] * 5,
+        *[metric] * 7,
         "",
         r"Predicted digit: \d",
         r"Files    .+  \(pictures/, tables/, model.keras, run.json\)",
@@ -203,10 +213,10 @@ def test_a_run_on_a_terminal_leaves_whole_lines_alone(tmp_path: Path) -> None:
 
 
 def test_a_sweep_on_a_terminal_shows_how_far_it_is(tmp_path: Path) -> None:
-    words = [*tiny_without("trainer.epochs"), "trainer.epochs=40", "--multirun", "loss.bbox_weight=0.5,20"]
+    words = [*tiny_without("trainer.epochs"), "trainer.epochs=5", "--multirun", "loss.bbox_weight=0.5,20"]
     terminal = Terminal(40, in_terminal(["-m", "locexp.train", *words], columns=40, cwd=tmp_path))
     assert any(re.search(r"\[0/2\]", row) for row in terminal.seen)
-    assert any(re.search(r"^  epoch \d+/40  bbox_weight=", row) for row in terminal.seen)
+    assert any(re.search(r"^  epoch \d+/5  bbox_weight=", row) for row in terminal.seen)
     lines = terminal.lines
     for place in (1, 2):
         assert any(re.match(rf"\[{place}/2\] bbox_weight=.* s   ", line) for line in lines)

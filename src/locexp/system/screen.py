@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import shutil
 import sys
 import threading
@@ -27,7 +28,7 @@ class Screen:
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stdout
+        self._stream = stream or sys.stdout or io.StringIO()  # the last where the command has no standard output
         self._lock = threading.Lock()
         self._console = _console(self._stream) if self._stream.isatty() else None
         self._height = 0
@@ -112,7 +113,7 @@ def _display(console: Console, text: str, share: float | None, details: Sequence
 
 def terminal_width() -> int | None:
     """Return how many columns the terminal has that standard output is; ``None`` where it is none."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else None
 
 
 def duration(seconds: float) -> str:
