@@ -168,6 +168,23 @@ def test_the_numbers_are_those_worked_out_by_hand(bench: Bench) -> None:
     assert "is better than the default weights (classification_weight=1 bbox_weight=0.5): they reach" in said
 
 
+def test_the_table_fits_the_terminal(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.whole()
+    piped = compare()
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = compare()
+
+    def table_of(lines: list[str]) -> list[str]:
+        """Return the lines up to the answers, of which the first follows an empty line and is a sentence."""
+        return lines[: next(index for index, line in enumerate(lines) if line.endswith("."))]
+
+    assert max(map(len, table_of(piped))) > 80
+    assert max(map(len, table_of(shown))) <= 80
+    assert set(" ".join(table_of(shown)).split()) == set(" ".join(table_of(piped)).split())
+    assert shown[len(table_of(shown)) :] == piped[len(table_of(piped)) :]
+
+
 def test_what_is_written_and_logged(bench: Bench) -> None:
     bench.whole()
     said = "\n".join(compare("day-time"))

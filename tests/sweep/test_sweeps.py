@@ -273,7 +273,7 @@ def test_progress_tells_how_long_the_rest_takes(tmp_path: Path, monkeypatch: pyt
     progress.watch([(SimpleNamespace(index=i, name=f"job-{i}", cfg=cfg), place) for i, place in enumerate(places)])
     progress.end()
     assert "[2/5] job-0" in terminal.getvalue()
-    assert "[2/5] 50 s left  |  job-1 epoch 2/2" in terminal.getvalue()
+    assert "[2/5]  50 s left\n  epoch 2/2  job-1" in terminal.getvalue()
 
 
 def test_failures_are_data(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,6 +18,7 @@ from locexp.errors import UserError, counted, first_line, listed, nearest
 from locexp.evaluation.metrics import SELECTION_METRIC
 from locexp.records.sweep_list import FINAL, LIST, parse_list, setting_name
 from locexp.system.process import is_alive
+from locexp.system.screen import terminal_width
 from locexp.tracking.location import check, location_of
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def compare_sweep(
     missing = write_report(home / FOLDER, found, title=title, notes=notes, read=reader.content)
     for path in sorted((home / FOLDER).iterdir()):
         reader.client.log_artifact(parent.run_id, str(path), FOLDER)
-    lines = ["", *as_text(table(found, brief=True).lines), "", *answers(found)]
+    lines = ["", *as_text(table(found, brief=True).lines, terminal_width()), "", *answers(found)]
     lines += [f"note     {note}" for note in [*notes, *missing]]
     return [*lines, "", f"Report   {home / FOLDER / 'report.html'}"]
 

@@ -138,10 +138,27 @@ def verdict(comparison: SweepComparison, index: int) -> str:
     return SHORT_VERDICTS.get(test.verdict, test.verdict)
 
 
-def as_text(lines: Sequence[Sequence[str]]) -> list[str]:
-    """Return lines of cells as lines of a screen, with the columns aligned."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+def as_text(rows: Sequence[Sequence[str]], most: int | None = None) -> list[str]:
+    """Return a table as lines of a screen.
+
+    Args:
+        rows: of cells, as many in each.
+        most: characters in a line; ``None`` for any number. A wider table is continued below, with its first column
+            repeated.
+    """
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    parts = [[0]]
+    for column in range(1, len(widths)):
+        longer = [*parts[-1], column]
+        if most is None or len(longer) == 2 or sum(widths[place] + 2 for place in longer) - 2 <= most:
+            parts[-1] = longer
+        else:
+            parts.append([0, column])
+    lines: list[str] = []
+    for part in parts:
+        lines += [""] if lines else []
+        lines += ["  ".join(row[column].ljust(widths[column]) for column in part).rstrip() for row in rows]
+    return lines
 
 
 def as_markdown(table: Table) -> str:

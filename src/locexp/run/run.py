@@ -27,7 +27,8 @@ from locexp.run.prepare import Prepared, prepare
 from locexp.run.resume import ENDED_EARLY, Resumed, resume_command, training_id
 from locexp.run.saving import MODEL, save, save_checked
 from locexp.run.stopped import CONFIG
-from locexp.system.screen import Screen, conclusion, final_table, introduction
+from locexp.run.wording import conclusion, final_table, introduction
+from locexp.system.screen import Screen
 from locexp.tracking.location import location_of
 from locexp.tracking.tracker import Tracker
 from locexp.training.checkpoint import CHECKPOINT, write_checkpoint

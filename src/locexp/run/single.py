@@ -32,7 +32,7 @@ def run_alone(prepared: Prepared, hydra: DictConfig, screen: Screen, resumed: Re
     callbacks = Callbacks(config)
     callbacks.on_run_start(config=config, config_name=hydra.job.config_name)
     folder = RunFolder(prepared.cfg, hydra, callbacks, lambda cfg: None, alone=True)
-    with job_logging(config.hydra), folder, folder.current():
+    with screen, job_logging(config.hydra), folder, folder.current():
         run = Run(prepared, folder.directory, folder.overrides, screen, resumed=resumed, current=folder.current)
         execute([run])
         folder.error = run.error

@@ -97,6 +97,7 @@ class Conductor:
             KeyboardInterrupt, Terminated: the sweep was stopped; it can be resumed.
         """
         with contextlib.ExitStack() as stack:
+            stack.enter_context(self._screen)
             if self.stored is None or self.directory != self.stored.directory:
                 stack.enter_context(held(self.directory, f"hydra.sweep.dir={self.directory}"))
                 check_free(self.directory)
