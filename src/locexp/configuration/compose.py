@@ -186,7 +186,7 @@ def composing(config_dir: str | None = None, config_name: str = "config") -> Ite
     """Open the configuration for composing.
 
     Args:
-        config_dir: a further directory of YAML files, searched first.
+        config_dir: a further directory of YAML files, for names that locexp's own has not.
         config_name: the primary configuration.
 
     Raises:

@@ -72,9 +72,9 @@ def set_version_base() -> None:
 
 @contextlib.contextmanager
 def search_path(conf: Path, further: Path | None) -> Iterator[None]:
-    """Let ``hydra.compose`` find the files of ``conf``, and before them those of a further folder.
+    """Let ``hydra.compose`` find the files of ``conf``, and after them those of a further folder, as --config-dir does.
 
-    ``initialize_config_dir`` takes one folder; ``hydra.searchpath`` would search the further one last, and parses it.
+    ``initialize_config_dir`` takes one folder alone; as a ``hydra.searchpath`` the further one would have to be quoted.
     """
     set_version_base()
     path = create_config_search_path(str(conf))
