@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,10 +15,8 @@ from locexp.analysis.methods import Methods, compare_methods, equivalents
 from locexp.analysis.results import TASKS, SettingRuns
 from locexp.analysis.statistics import Interval, mean_interval
 from locexp.analysis.summary import SettingSummary, summaries
+from locexp.records.record import RunRecord
 from locexp.records.sweep_list import CONTROL, FINAL
-
-if TYPE_CHECKING:
-    from locexp.tracking.reading import StoredRun
 
 SHARES = (0.25, 0.5, 0.75)
 """The attainment surfaces that are shown: reached by at least these shares of the seeds."""
@@ -93,7 +90,7 @@ def compare_settings(
     *,
     default_hash: str | None,
     metric: str,
-    read: Callable[[StoredRun, str], bytes | None],
+    read: Callable[[RunRecord, str], bytes | None],
 ) -> SweepComparison:
     """Compare the settings of a sweep.
 

@@ -9,7 +9,6 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -21,9 +20,7 @@ from locexp.analysis.methods import FIXED
 from locexp.analysis.summary import SettingSummary
 from locexp.analysis.wording import named
 from locexp.plots import sweeps as plots
-
-if TYPE_CHECKING:
-    from locexp.tracking.reading import StoredRun
+from locexp.records.record import RunRecord
 
 CURVES = ("accuracy", "mean_iou", "loc_acc_75")
 FIGURES = ("front", "weights", "settings", "learning_curves")
@@ -49,7 +46,7 @@ def write_report(
     *,
     title: str,
     notes: Sequence[str],
-    read: Callable[[StoredRun, str], bytes | None],
+    read: Callable[[RunRecord, str], bytes | None],
 ) -> list[str]:
     """Write comparison.csv, .json, .md, the figures and report.html to a folder.
 
@@ -111,7 +108,7 @@ def _dots(found: SweepComparison) -> list[plots.Dot]:
 
 
 def _figures(
-    found: SweepComparison, read: Callable[[StoredRun, str], bytes | None]
+    found: SweepComparison, read: Callable[[RunRecord, str], bytes | None]
 ) -> tuple[dict[str, Figure], list[str]]:
     dots = _dots(found)
     floor = found.settings[found.chosen].floor
@@ -135,7 +132,7 @@ def _figures(
 
 
 def _curves(
-    found: SweepComparison, read: Callable[[StoredRun, str], bytes | None]
+    found: SweepComparison, read: Callable[[RunRecord, str], bytes | None]
 ) -> tuple[dict[str, Mapping[str, np.ndarray]], list[str]]:
     """Return validation metrics by setting, (seeds, epochs), from the histories of the runs."""
     curves: dict[str, Mapping[str, np.ndarray]] = {}
@@ -163,7 +160,7 @@ def _curves(
 
 
 def _galleries(
-    found: SweepComparison, read: Callable[[StoredRun, str], bytes | None]
+    found: SweepComparison, read: Callable[[RunRecord, str], bytes | None]
 ) -> tuple[list[tuple[str, bytes]], list[str]]:
     """Return a gallery of each setting, of its first seed; of the best on validation where there are many."""
     having = [index for index, setting in enumerate(found.settings) if setting.runs.runs]

@@ -90,14 +90,14 @@ def _resume_sweep(identity: str, beside: list[str]) -> None:
         settings = composer.compose(_plain(beside)).cfg
     location = location_of(settings.tracking)
     check(location)
-    from locexp.tracking.reading import Reader
+    from locexp.tracking.store import MlflowStore
 
-    reader = Reader(location)
-    sweep_id, directory = known_sweep(reader, identity)
+    store = MlflowStore(location)
+    sweep_id, directory = known_sweep(store, identity)
     with contextlib.ExitStack() as stack:
         if directory.is_dir() and not settings.sweep.dry_run:
             stack.enter_context(held(directory, f"sweep.resume={sweep_id}"))
-        stored = load(reader, sweep_id, presume_dead=settings.sweep.presume_dead)
+        stored = load(store, sweep_id, presume_dead=settings.sweep.presume_dead)
         given = {key_of(word) for word in beside}
         if "hydra/launcher" in given:  # the settings of one launcher are not those of another
             given |= {key_of(word) for word in stored.words if key_of(word).startswith("hydra.launcher.")}

@@ -12,7 +12,7 @@ from hydra.plugins.launcher import Launcher
 
 from locexp.configuration.compose import key_of
 from locexp.errors import RunFailedError, Terminated, first_line
-from locexp.records.sweep_list import LIST, link_words, quoted
+from locexp.records.sweep_list import LIST, link_overrides, quoted
 from locexp.sweep.ending import compare, conclude
 from locexp.sweep.guard import check_free, held, new_identity
 from locexp.sweep.launching import end_workers, launch_plan
@@ -139,9 +139,9 @@ class Conductor:
         """Open the parent run and mend what an earlier command left."""
         self._parent.open()
         if self.stored:
-            from locexp.tracking.reading import Reader
+            from locexp.tracking.store import MlflowStore
 
-            for line in mend(Reader(self.location), self.stored):
+            for line in mend(MlflowStore(self.location), self.stored):
                 self._screen.line(f"note     {line}")
             self._outcomes.take(self.stored)
 
@@ -237,7 +237,7 @@ class Conductor:
     def _words_of(self, job: SweepJob, place: Path) -> list[str]:
         # Hydra adds its own words of the command to each job by itself; twice, a +hydra.… is refused.
         own = [word for word in job.words if not key_of(word).startswith(("hydra.", "hydra/"))]
-        words = [*own, *link_words(job.index, self.directory / LIST), f"hydra.sweep.subdir={quoted(place.name)}"]
+        words = [*own, *link_overrides(job.index, self.directory / LIST), f"hydra.sweep.subdir={quoted(place.name)}"]
         if self._how.threads is not None and job.cfg.trainer.threads == "auto":
             words.append(f"trainer.threads={self._how.threads}")
         return words

@@ -49,11 +49,11 @@ class End:
 def compare(location: Location, sweep_id: str, screen: Screen, allow_mixed: bool) -> None:
     """Compare what has finished; a sweep that cannot be compared is still a sweep."""
     from locexp.analysis.compare import try_to_compare
-    from locexp.tracking.reading import Reader
+    from locexp.tracking.store import MlflowStore
 
     try:
-        reader = Reader(location)
-        lines = try_to_compare(reader, reader.sweep(sweep_id), allow_mixed=allow_mixed)
+        store = MlflowStore(location)
+        lines = try_to_compare(store, store.sweep(sweep_id), allow_mixed=allow_mixed)
     except Exception as error:  # the server was lost
         logger.info("the comparison failed", exc_info=True)
         lines = [f"note     not compared: {first_line(error, 200)}"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 from locexp.errors import UserError, first_line
 from locexp.records.provenance import flattened, provenance
 from locexp.records.record import RunRecord
-from locexp.records.sweep_list import LIST
+from locexp.records.sweep_list import LIST, SweepList
 from locexp.sweep.plan import Plan
 from locexp.sweep.stored import StoredSweep
 from locexp.system.process import identity
@@ -115,20 +114,16 @@ class Parent:
             logger.warning("the list of jobs is not in the store yet (%s)", first_line(error, 200))
 
     def _write_list(self) -> None:
-        content = {
-            "sweep_id": self.sweep_id,
-            "parent_run_id": self.record.run_id,
-            "conductor": identity(),
-            "words": self._words,
-            "multirun": self._multirun,
-            "config_dir": self._config_dir,
-            "jobs": [job.stored() for job in self._plan.jobs],
-            "told": self._plan.told,
-        }
-        path = self.directory / LIST
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(content, indent=1) + "\n")
-        partial.replace(path)
+        SweepList(
+            overrides=self._words,
+            multirun=self._multirun,
+            config_dir=self._config_dir,
+            jobs=[job.stored() for job in self._plan.jobs],
+            stage_results=self._plan.told,
+            sweep_id=self.sweep_id,
+            parent_run_id=self.record.run_id,
+            conductor=identity(),
+        ).write(self.directory)
 
     def close(self, status: str, metrics: dict[str, float]) -> None:
         """Close the record and the run; ``record.logged`` says whether the store has it."""

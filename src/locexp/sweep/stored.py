@@ -11,12 +11,13 @@ from locexp.configuration.compose import key_of
 from locexp.configuration.schema import RESUME_KEYS
 from locexp.errors import UserError, listed
 from locexp.records.provenance import VERSIONS
-from locexp.records.sweep_list import LIST, parse_list
+from locexp.records.record import RunRecord
+from locexp.records.sweep_list import LIST, SweepList
 from locexp.sweep.plan import Key, SweepJob, Told
 from locexp.system.process import is_alive
 
 if TYPE_CHECKING:
-    from locexp.tracking.reading import Reader, StoredRun
+    from locexp.records.store import Store
 
 KEY = "sweep.resume"
 BESIDE = ("tracking", "hydra/launcher", "hydra.launcher", *(f"sweep.{name}" for name in RESUME_KEYS))
@@ -36,14 +37,14 @@ class StoredSweep:
         dead: runs that are RUNNING in the store though their process has gone.
     """
 
-    parent: StoredRun
+    parent: RunRecord
     words: list[str]
     multirun: bool
     config_dir: str | None
     jobs: list[dict[str, Any]]
     told: list[Told]
-    finished: dict[Key, StoredRun] = field(default_factory=dict)
-    dead: list[StoredRun] = field(default_factory=list)
+    finished: dict[Key, RunRecord] = field(default_factory=dict)
+    dead: list[RunRecord] = field(default_factory=list)
 
     @property
     def sweep_id(self) -> str:
@@ -109,7 +110,7 @@ class StoredSweep:
         Raises:
             UserError: they are not.
         """
-        problems: dict[str, tuple[SweepJob, StoredRun]] = {}
+        problems: dict[str, tuple[SweepJob, RunRecord]] = {}
         checked: set[str] = set()
         for job in jobs:
             run = self.finished.get(job.key)
@@ -151,33 +152,32 @@ def resumed_words(words: Sequence[str]) -> tuple[str, list[str]] | None:
     return identities.pop(), others
 
 
-def known_sweep(reader: Reader, identity: str) -> tuple[str, Path]:
+def known_sweep(store: Store, identity: str) -> tuple[str, Path]:
     """Return the id and the folder of a sweep that is named by its id, or by ``last``; raises :class:`UserError`."""
-    tags = reader.sweep(identity).tags
+    tags = store.sweep(identity).tags
     return tags["sweep_id"], Path(tags["directory"])
 
 
-def load(reader: Reader, identity: str, *, presume_dead: bool) -> StoredSweep:
+def load(store: Store, identity: str, *, presume_dead: bool) -> StoredSweep:
     """Read a sweep and sort its runs; nothing is changed.
 
     Args:
-        reader: of the store.
+        store: that has it.
         identity: a sweep id.
         presume_dead: take runs of other machines, whose process cannot be asked for, as dead.
 
     Raises:
         UserError: there is no such sweep, it is still running, or it cannot be known whether it is.
     """
-    parent = reader.sweep(identity)
-    stored = parse_list(reader.text(parent, str(LIST)))
-    if stored is None:
+    parent = store.sweep(identity)
+    content = store.content(parent, str(LIST))
+    if content is None:
         raise UserError(
             f"sweep {parent.tags['sweep_id']}: its parent run {parent.run_id} holds no list of jobs ({LIST})."
         )
-    sweep = StoredSweep(
-        parent, stored["words"], stored["multirun"], stored["config_dir"], stored["jobs"], stored["told"]
-    )
-    children = reader.children(sweep.sweep_id)
+    stored = SweepList.parse(content, f"{LIST} of run {parent.run_id}")
+    sweep = StoredSweep(parent, stored.overrides, stored.multirun, stored.config_dir, stored.jobs, stored.stage_results)
+    children = store.children(sweep.sweep_id)
     for run in [parent, *children]:
         if run.status != "RUNNING":
             continue
@@ -197,9 +197,9 @@ def load(reader: Reader, identity: str, *, presume_dead: bool) -> StoredSweep:
     return sweep
 
 
-def finished_runs(children: Sequence[StoredRun]) -> dict[Key, StoredRun]:
+def finished_runs(children: Sequence[RunRecord]) -> dict[Key, RunRecord]:
     """Return the runs that have finished, by what names their jobs; the latest where there are several."""
-    found: dict[Key, StoredRun] = {}
+    found: dict[Key, RunRecord] = {}
     for run in children:
         if run.status == "FINISHED":
             found.setdefault((run.tags["config_hash"], int(run.tags["seed"])), run)

@@ -9,7 +9,8 @@ from typing import TextIO
 from locexp.evaluation.metrics import HEADLINES
 from locexp.records.record import RunRecord
 from locexp.run.saving import MODEL
-from locexp.tracking.location import Location, run_link, ui_command
+from locexp.tracking.location import Location, ui_command
+from locexp.tracking.mlflow_internals import run_link
 
 
 class Screen:
