@@ -42,7 +42,7 @@ def parse_object(content: bytes | str, place: object) -> dict[str, Any]:
     if not isinstance(stored, dict):
         raise MalformedError(f"{place}: cannot be read: expected a JSON object, not {type(stored).__name__}.")
     version = stored.get("format", 1)
-    if not isinstance(version, int) or version < 1:
+    if type(version) is not int or version < 1:  # true is an int, too
         raise MalformedError(f"{place}: cannot be read: format is {version!r}; expected 1 to {FORMAT}.")
     if version > FORMAT:
         raise NewerFormatError(
