@@ -38,7 +38,13 @@ def comparison(folder: Path) -> dict[str, Any]:
 
 
 def child(
-    folder: Path, job: int, weight: str, seed: int, status: str = "FINISHED", name: str = "", **more: Any
+    folder: Path,
+    job: int,
+    weight: str,
+    seed: int,
+    status: str = "FINISHED",
+    name: str = "",
+    tags: dict[str, str] | None = None,
 ) -> None:
     """Leave a run's folder; every metric is another number that is no round one."""
     place = folder / (name or str(job))
@@ -56,13 +62,12 @@ def child(
         tags={
             "kind": "run", "sweep_id": "day", "config_hash": weight, "seed": str(seed), "sweep_job": str(job),
             "varied.loss.bbox_weight": weight, "varied.seed": str(seed), "directory": str(place), "scenes_digest": "s",
-        } | more.pop("tags", {}),
+        } | (tags or {}),
         metrics=metrics | {"floor/mean_iou": 0.61, "val/loss": float("nan"), "time/x": float("inf"), "epochs": 3}
         if status == "FINISHED"
         else {},
         start_time=start,
         end_time=None if status == "RUNNING" else start + 7.7777,
-        **more,
     ).write(place)  # fmt: skip
     if status == "FINISHED":
         (place / "history.jsonl").write_text(
@@ -130,7 +135,7 @@ def test_failures_second_attempts_and_dead_runs_count_as_in_mlflow(sweep: Path, 
     assert "Jobs that did not finish: 2;" in "\n".join(lines)
     assert "Cut short: 1 of 10 jobs have no run in the store;" in "\n".join(lines)
     assert [one["test"]["accuracy"]["n"] for one in tracked["settings"]] == [2, 2, 3]
-    assert tracked["over_examples"]
+    assert tracked["chosen_minus_default_over_examples"]
     shutil.rmtree(workplace / "mlruns")
     elsewhere = workplace / "a copy" / "renamed=it"
     shutil.copytree(sweep, elsewhere, ignore=shutil.ignore_patterns("comparison"))
@@ -156,7 +161,7 @@ def test_a_real_sweep_is_compared_without_its_store(workplace: Path) -> None:
     shutil.rmtree(workplace / "mlruns")
     shutil.move(folder, workplace / "moved")
     code = (
-        "import sys; sys.argv = ['compare', 'moved', 'compare.metric=loc_acc_75']; from locexp.compare import main; main()\n"
+        "import sys; from locexp.compare import main; sys.argv = ['compare', 'moved']; main()\n"
         "loaded = {'mlflow', 'tensorflow', 'keras'} & set(sys.modules); assert not loaded, loaded"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -103,7 +103,7 @@ def test_files_are_read_where_they_lie_now(sweep: Path, tmp_path: Path) -> None:
         ("torn", "torn: is one run of the sweep day, without the others, so there is nothing to compare"),
         (
             "headless",
-            "not the record of the sweep itself, run.json; copy that, too, or .* python -m locexp.compare day",
+            "sweep itself, run.json; copy that, too, or .* python -m locexp.compare day",
         ),
     ],
 )

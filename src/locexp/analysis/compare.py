@@ -35,7 +35,7 @@ class CompareOptions:
     Attributes:
         allow_mixed: compare runs of different data, budgets or code anyway; the report says so.
         metric: what settings are chosen by and tested on.
-        presume_dead: take runs of other machines, whose process cannot be asked for, as dead.
+        presume_dead: take runs of other machines, whose processes cannot be looked up, as dead.
     """
 
     allow_mixed: bool = False
@@ -234,7 +234,7 @@ def _not_started(store: Store, parent: RunRecord, children: Sequence[RunRecord])
     missing = [job for job in jobs if (job["config_hash"], str(job["seed"])) not in begun]
     if not missing:
         return []
-    sweep_id, known = parent.tags["sweep_id"], {identity for identity, _ in begun}
+    sweep_id, known = parent.tags["sweep_id"], {config_hash for config_hash, _ in begun}
     notes = [
         f"Cut short: {len(missing)} of {len(jobs)} jobs have no run in {store.place}; "
         f"python -m locexp.train sweep.resume={sweep_id} runs what has not begun."

@@ -48,7 +48,7 @@ class Front:
 
 @dataclass(frozen=True)
 class SweepComparison:
-    """Everything that a report says.
+    """Everything that a report shows.
 
     Attributes:
         settings: in the order of the sweep's list.
@@ -60,7 +60,7 @@ class SweepComparison:
         by_task: for each task's metric, the chosen setting against the default one, corrected over the settings; its
             indices count in ``settings``. Empty without a default.
         over_examples: for each metric, the 95 % bootstrap interval over test examples of chosen minus default.
-        methods: what is said of weighting methods, or ``None`` where the sweep varies none.
+        methods: the comparison of weighting methods, or ``None`` where the sweep varies none.
     """
 
     settings: list[SettingSummary]

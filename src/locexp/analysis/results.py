@@ -53,7 +53,7 @@ class SettingRuns:
         return setting_name(self.varied)
 
     def weight(self, key: str) -> float:
-        """Return a loss weight; not a number where no run came so far as to say it."""
+        """Return a loss weight; NaN where no run came far enough to record it."""
         return float(self.parameters.get(key, self.varied.get(key, math.nan)))
 
     @property

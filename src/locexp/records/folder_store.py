@@ -39,10 +39,10 @@ class FolderStore:
         """Return the parent run of the sweep."""
         return [_as_tracked(self._parent)]
 
-    def sweep(self, identity: str) -> RunRecord:
-        """Return the parent run of the sweep; raises :class:`UserError` where it is another than is asked for."""
-        if identity not in ("last", self._parent.tags["sweep_id"], self._parent.run_id):
-            raise UserError(f"{identity}: {self.folder} holds the sweep {self._parent.tags['sweep_id']}.")
+    def sweep(self, which: str) -> RunRecord:
+        """Return the parent run; raises :class:`UserError` where ``which`` names another."""
+        if which not in ("last", self._parent.tags["sweep_id"], self._parent.run_id):
+            raise UserError(f"{which}: {self.folder} holds the sweep {self._parent.tags['sweep_id']}.")
         return _as_tracked(self._parent)
 
     def children(self, sweep_id: str) -> list[RunRecord]:
@@ -89,7 +89,7 @@ def _parent_record(folder: Path, given: str) -> RunRecord:
     """Read the record of a sweep's folder.
 
     Raises:
-        UserError: it holds none; the message says where one is.
+        UserError: it holds none; the message names one that is near.
     """
     if not folder.exists():
         raise UserError(

@@ -22,11 +22,11 @@ class Store(Protocol):
     def sweeps(self) -> list[RunRecord]:
         """Return the parent runs of all sweeps, the latest first."""
 
-    def sweep(self, identity: str) -> RunRecord:
+    def sweep(self, which: str) -> RunRecord:
         """Return the parent run of a sweep.
 
         Args:
-            identity: a sweep id, the run id of the parent, or ``last``.
+            which: a sweep id, the run id of the parent, or ``last``.
 
         Raises:
             UserError: there is no such sweep.

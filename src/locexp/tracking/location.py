@@ -158,7 +158,7 @@ def _check_database(location: Location) -> None:
 def _probe(uri: str) -> None:
     """Ask an MLflow server for an experiment; raises :class:`UserError` unless it answers."""
 
-    def ask() -> str:
+    def failure() -> str:
         request = f"{uri}/api/2.0/mlflow/experiments/search?max_results=1"
         try:
             with urllib.request.urlopen(request, timeout=PROBE_SECONDS) as answer:
@@ -176,7 +176,7 @@ def _probe(uri: str) -> None:
             return str(error)
         return ""
 
-    _require_answer(uri, ask)
+    _require_answer(uri, failure)
 
 
 def _connect(uri: str) -> None:
@@ -187,34 +187,34 @@ def _connect(uri: str) -> None:
         return
     address = parts.hostname, port
 
-    def ask() -> str:
+    def failure() -> str:
         try:
             socket.create_connection(address, PROBE_SECONDS).close()
         except OSError as error:
             return str(error)
         return ""
 
-    _require_answer(uri.replace(parts.netloc, parts.netloc.rpartition("@")[2]), ask)
+    _require_answer(uri.replace(parts.netloc, parts.netloc.rpartition("@")[2]), failure)
 
 
-def _require_answer(uri: str, ask: Callable[[], str]) -> None:
+def _require_answer(uri: str, failure: Callable[[], str]) -> None:
     """Wait for an answer within the time limit.
 
     Args:
         uri: of the store, for the message.
-        ask: returns what is wrong, empty where nothing is.
+        failure: probes the store; returns what is wrong, empty where nothing is.
 
     Raises:
         UserError: something is wrong, or there was no answer in time.
     """
-    failure = [f"no answer within {PROBE_SECONDS:g} s"]
+    result = [f"no answer within {PROBE_SECONDS:g} s"]
     # In a thread: looking up a host name cannot be given a time limit.
-    thread = threading.Thread(target=lambda: failure.__setitem__(0, ask()), daemon=True)
+    thread = threading.Thread(target=lambda: result.__setitem__(0, failure()), daemon=True)
     thread.start()
     thread.join(PROBE_SECONDS)
-    if failure[0]:
+    if result[0]:
         raise UserError(
-            f"tracking.uri={uri}: {failure[0]}. Start the server, or leave tracking.uri out to use ./mlruns."
+            f"tracking.uri={uri}: {result[0]}. Start the server, or leave tracking.uri out to use ./mlruns."
         )
 
 

@@ -24,10 +24,10 @@ START_SECONDS = 90.0
 
 
 def free_port(port: int | None, first: int = 5000) -> int:
-    """Return ``port`` if it is free, or the first free one from ``first`` where none is asked for.
+    """Return ``port`` if it is free, or the first free one from ``first`` where none is given.
 
     Raises:
-        UserError: the port that was asked for is taken.
+        UserError: the given port is taken.
     """
     for candidate in [port] if port is not None else range(first, first + 100):
         with contextlib.closing(socket.socket()) as probe:
@@ -96,16 +96,16 @@ def serve(location: Location, port: int | None, say: Callable[[str], None]) -> i
 
 def links(location: Location, base: str) -> Iterator[str]:
     """Yield lines with the addresses that open an experiment's runs as a table and as charts."""
-    identity = experiment_id(location, base)
-    if identity is None:
+    found = experiment_id(location, base)
+    if found is None:
         yield f"{base}/  (there is no experiment {location.experiment!r} yet)"
         return
-    yield f"runs    {experiment_link(base, identity)}"
-    yield f"charts  {experiment_link(base, identity, view='CHART')}"
+    yield f"runs    {experiment_link(base, found)}"
+    yield f"charts  {experiment_link(base, found, view='CHART')}"
 
 
 def experiment_id(location: Location, base: str) -> str | None:
-    """Ask a running server for the id of the experiment; ``None`` where it has none."""
+    """Return the id that a running server has of the experiment; ``None`` where it has none."""
     name = urllib.parse.quote(location.experiment)
     try:
         with urllib.request.urlopen(

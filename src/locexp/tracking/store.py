@@ -71,37 +71,37 @@ class MlflowStore:
         """Return the parent runs of all sweeps, the latest first."""
         return self._search("tags.kind = 'sweep'")
 
-    def sweep(self, identity: str) -> RunRecord:
+    def sweep(self, which: str) -> RunRecord:
         """Return the parent run of a sweep.
 
         Args:
-            identity: a sweep id, the run id of the parent, or ``last``.
+            which: a sweep id, the run id of the parent, or ``last``.
 
         Raises:
             UserError: there is no such sweep.
         """
-        if identity != "last":
-            found = self._search(f"tags.kind = 'sweep' and tags.sweep_id = '{_safe(identity)}'")
+        if which != "last":
+            found = self._search(f"tags.kind = 'sweep' and tags.sweep_id = '{_quotable(which)}'")
             if found:
                 return found[0]
         known = self.sweeps()
         if not known:
             raise UserError(
-                f"{identity}: there is no sweep in experiment {self.location.experiment} of {self.location.uri}; "
+                f"{which}: there is no sweep in experiment {self.location.experiment} of {self.location.uri}; "
                 "python -m locexp.train --multirun KEY=A,B makes one."
             )
-        if identity == "last":
+        if which == "last":
             return known[0]
         for run in known:
-            if run.run_id == identity:
+            if run.run_id == which:
                 return run
         names = [run.tags["sweep_id"] for run in known]
-        hint = nearest(identity, names) or f" The latest is {names[0]}."
-        raise UserError(f"{identity}: there is no sweep of this id in {self.location.uri}.{hint}")
+        hint = nearest(which, names) or f" The latest is {names[0]}."
+        raise UserError(f"{which}: there is no sweep of this id in {self.location.uri}.{hint}")
 
     def children(self, sweep_id: str) -> list[RunRecord]:
         """Return every run of a sweep, finished or not, the latest first."""
-        return self._search(f"tags.kind = 'run' and tags.sweep_id = '{_safe(sweep_id)}'")
+        return self._search(f"tags.kind = 'run' and tags.sweep_id = '{_quotable(sweep_id)}'")
 
     def finished(self) -> list[RunRecord]:
         """Return every finished run of the experiment, the latest first."""
@@ -164,8 +164,8 @@ class MlflowStore:
         )
 
 
-def _safe(identity: str) -> str:
-    """A value inside a search condition; none of ours holds a quote."""
-    if not identity.replace("-", "").replace("_", "").isalnum():
-        raise UserError(f"{identity}: expected the id of a sweep (letters, digits, - and _), or last.")
-    return identity
+def _quotable(sweep_id: str) -> str:
+    """Return a sweep id as it can stand in quotes in a search condition; raises :class:`UserError` for other text."""
+    if not sweep_id.replace("-", "").replace("_", "").isalnum():
+        raise UserError(f"{sweep_id}: expected the id of a sweep (letters, digits, - and _), or last.")
+    return sweep_id

@@ -167,7 +167,7 @@ def log_directory(location: Location, directory: Path, record: RunRecord, model:
 
 
 def _reason(error: Exception) -> str:
-    """Return what a store's error says, in one line; of one on the way to a server, its innermost cause."""
+    """Return a store's error in one line; for one on the way to a server, its innermost cause."""
     request, failed, cause = first_line(error).partition(" failed with exception ")
     if failed:
         cause = re.sub(r"['\")]+$", "", cause.rpartition(": ")[2])
