@@ -15,7 +15,8 @@ import pytest
 from absl import logging as absl_logging
 
 from locexp.tracking.location import answers, locate
-from locexp.tracking.server import LEAN, command, free_port
+from locexp.tracking.mlflow_internals import LEAN_SERVER
+from locexp.tracking.server import command, free_port
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -129,7 +130,7 @@ class Server:
     def start(self) -> None:
         self.process = subprocess.Popen(
             command(self.location, self.port),
-            env={**os.environ, **LEAN},
+            env={**os.environ, **LEAN_SERVER},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,

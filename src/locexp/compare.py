@@ -1,4 +1,4 @@
-"""``python -m locexp.compare [id|last|list] [key=value …]``: which setting of a sweep to use, with evidence."""
+"""``python -m locexp.compare [id|last|list|folder] [key=value …]``: which setting of a sweep to use, with evidence."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from locexp.errors import RunFailedError, UserError, said
 
 KEYS = """keys: tracking.uri, tracking.artifact_root, tracking.experiment; compare.metric=accuracy|mean_iou|loc_acc_50|
 loc_acc_75|center_error_px (what settings are chosen by and tested on); compare.allow_mixed=true (compare runs of
-different data, budgets or code all the same); compare.presume_dead=true (what is RUNNING on another machine, which
-cannot be asked, has ended). `list` lists the sweeps."""
+different data, budgets or code anyway); compare.presume_dead=true (what is RUNNING on another machine, which
+cannot be asked, has ended). `list` lists the sweeps of the store. The folder of a sweep, such as multirun/DATE/TIME, is
+compared from its files alone, wherever it was copied to; a tracking store is neither read nor written then."""
 
 
 def main() -> None:
     """Compare a sweep. Exit status: 0, 1 the store failed, 2 bad input, 130 Ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m locexp.compare", description=__doc__, epilog=KEYS)
-    parser.add_argument("words", nargs="*", metavar="id|last|list|key=value")
-    arguments = parser.parse_args()
+    parser.add_argument("arguments", nargs="*", metavar="id|last|list|folder|key=value")
+    arguments = parser.parse_args().arguments
     try:
         from locexp.analysis.compare import compare_command
     except KeyboardInterrupt:
         sys.exit(130)
     try:
-        compare_command(arguments.words, print)
+        compare_command(arguments, print)
     except UserError as error:
         sys.exit(said(f"error: {error}", 2))
     except RunFailedError as error:

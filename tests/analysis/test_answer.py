@@ -7,11 +7,11 @@ from dataclasses import replace
 from locexp.analysis.answer import answers
 from locexp.analysis.comparison import compare_settings
 from locexp.analysis.results import sort_runs
-from locexp.tracking.reading import StoredRun
+from locexp.records.record import RunRecord
 from tests.analysis.test_methods import groups, run
 
 
-def answer(runs: list[StoredRun], default: str | None) -> str:
+def answer(runs: list[RunRecord], default: str | None) -> str:
     found = compare_settings(sort_runs(runs), default_hash=default, metric="loc_acc_75", read=lambda *_: None)
     return "\n".join(answers(found))
 
@@ -92,10 +92,10 @@ def test_test_examples_are_paired_only_where_the_runs_share_them() -> None:
     ]
     rows = {"1": "0,0,0.6", "2": "0,0,0.8"}  # label, predicted, iou: one differs from the other by .2 everywhere
 
-    def read(one: StoredRun, _: str) -> bytes:
+    def read(one: RunRecord, _: str) -> bytes:
         return "\n".join(["label,predicted,iou", *[rows[one.tags["config_hash"]]] * 20]).encode()
 
-    def intervals(given: list[StoredRun]) -> dict[str, tuple[float, float]]:
+    def intervals(given: list[RunRecord]) -> dict[str, tuple[float, float]]:
         found = compare_settings(sort_runs(given), default_hash="1", metric="loc_acc_75", read=read)
         return found.over_examples
 

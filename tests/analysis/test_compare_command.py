@@ -126,9 +126,9 @@ def bench(workplace: Path) -> Bench:
 
 
 def compare(*words: str) -> list[str]:
-    said: list[str] = []
-    compare_command(words, said.append)
-    return said
+    output: list[str] = []
+    compare_command(words, output.append)
+    return output
 
 
 def result(bench: Bench) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def result(bench: Bench) -> dict[str, Any]:
 
 def test_the_numbers_are_those_worked_out_by_hand(bench: Bench) -> None:
     bench.whole()
-    said = "\n".join(compare())
+    output = "\n".join(compare())
     found = result(bench)
     settings = {tuple(one["varied"].values())[:2]: one for one in found["settings"]}
     default, strong = settings["1", "0.5"], settings["1", "100"]
@@ -165,7 +165,7 @@ def test_the_numbers_are_those_worked_out_by_hand(bench: Bench) -> None:
     areas = [(0.93 + s - 0.1) * (0.85 + s - 0.6) + (0.01) * (0.8 + s - 0.6) + (0.01) * (0.7 + s - 0.6) for s in SPREAD]
     assert found["front"]["reference"] == pytest.approx([0.1, 0.6])
     assert found["front"]["hypervolume"]["mean"] == pytest.approx(sum(areas) / 8)
-    assert "is better than the default weights (classification_weight=1 bbox_weight=0.5): they reach" in said
+    assert "is better than the default weights (classification_weight=1 bbox_weight=0.5): they reach" in output
 
 
 def test_the_table_fits_the_terminal(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,7 +187,7 @@ def test_the_table_fits_the_terminal(bench: Bench, monkeypatch: pytest.MonkeyPat
 
 def test_what_is_written_and_logged(bench: Bench) -> None:
     bench.whole()
-    said = "\n".join(compare("day-time"))
+    output = "\n".join(compare("day-time"))
     folder = bench.place / "sweep-day-time" / "comparison"
     names = {path.name for path in folder.iterdir()}
     assert names >= {"report.html", "comparison.csv", "comparison.json", "comparison.md", "front.png"}
@@ -199,7 +199,7 @@ def test_what_is_written_and_logged(bench: Bench) -> None:
     rows = list(csv.DictReader(io.StringIO((folder / "comparison.csv").read_text())))
     assert len(rows) == len(SETTINGS)
     assert float(rows[1]["test/mean_iou/mean"]) == pytest.approx(0.8)
-    assert "bbox alone" in said
+    assert "bbox alone" in output
     tested = {name: [row[f"against_{name}/p"] for row in rows] for name in ("default", "chosen")}
     assert all(sum(p == "" for p in of) == 3 for of in tested.values())  # itself, and each task alone
     # The hand-made 100 beats the default on every seed: scipy's exact test, times three for Holm's first step.
@@ -214,8 +214,8 @@ def test_what_is_written_and_logged(bench: Bench) -> None:
     for title in ("floor", "Δ accuracy %", "Δ mean IoU %", "Δm %"):
         assert f"<th>{title}</th>" in page
         assert title in (folder / "comparison.md").read_text()
-    assert "Δ mean IoU %" not in said
-    assert "Δm %" in said
+    assert "Δ mean IoU %" not in output
+    assert "Δm %" in output
 
 
 def test_failures_are_counted_and_seeds_may_be_missing(bench: Bench) -> None:
@@ -224,11 +224,11 @@ def test_failures_are_counted_and_seeds_may_be_missing(bench: Bench) -> None:
             bad = weights == (1.0, 10.0) and seed >= 6
             bench.child(weights, seed, status="FAILED" if bad else "FINISHED")
     bench.child((1.0, 10.0), 6, status="FINISHED")  # a second try succeeded
-    said = "\n".join(compare())
+    output = "\n".join(compare())
     ten = next(one for one in result(bench)["settings"] if one["varied"]["loss.bbox_weight"] == "10")
     assert (ten["test"]["accuracy"]["n"], ten["failed"]) == (7, 1)
-    assert "Jobs that did not finish: 1;" in said
-    assert "from 7 to 8 seeds" in said
+    assert "Jobs that did not finish: 1;" in output
+    assert "from 7 to 8 seeds" in output
 
 
 def test_a_seed_that_lacks_settings_counts_neither_as_a_worse_sweep(bench: Bench) -> None:
@@ -237,9 +237,9 @@ def test_a_seed_that_lacks_settings_counts_neither_as_a_worse_sweep(bench: Bench
     assert "leave out" not in "\n".join(compare())
     before = result(bench)
     bench.child((1.0, 0.5), 90)
-    said = "\n".join(compare())
+    output = "\n".join(compare())
     after = result(bench)
-    assert "Hypervolume and bands leave out the seeds that lack settings: 90." in said
+    assert "Hypervolume and bands leave out the seeds that lack settings: 90." in output
     assert after["front"]["hypervolume"] == before["front"]["hypervolume"]
 
 
@@ -247,9 +247,9 @@ def test_a_setting_whose_every_run_failed_is_shown(bench: Bench) -> None:
     for weights in list(SETTINGS)[:3]:
         for seed in SEEDS:
             bench.child(weights, seed, status="FAILED" if weights == (1.0, 10.0) else "FINISHED")
-    said = compare()
+    output = compare()
     label = "classification_weight=1 bbox_weight=10"
-    row = next(line for line in said if line.startswith(label))
+    row = next(line for line in output if line.startswith(label))
     assert row.split()[2:] == ["0", "8", "no", "run", "has", "finished"]
     ten = next(one for one in result(bench)["settings"] if one["label"] == label)
     assert (ten["failed"], ten["test"]["accuracy"]) == (8, {"mean": None, "half_width": None, "n": 0})
@@ -264,23 +264,23 @@ def test_one_failed_seed_does_not_rule_a_setting_out(bench: Bench) -> None:
         for seed in SEEDS:
             failed = (seed == 0 and weights == (1.0, 100.0)) or (seed > 2 and weights == (1.0, 0.5))
             bench.child(weights, seed, status="FAILED" if failed else "FINISHED")
-    said = "\n".join(compare())
-    assert "Use classification_weight=1 bbox_weight=100" in said
-    assert "Not eligible, because fewer than half of 8 seeds have finished: classification_weight=1 " in said
-    assert "bbox_weight=0.5 (3)" in said
-    assert "Some runs are missing" in said
-    assert "Every other setting is worse" not in said
+    output = "\n".join(compare())
+    assert "Use classification_weight=1 bbox_weight=100" in output
+    assert "Not eligible, because fewer than half of 8 seeds have finished: classification_weight=1 " in output
+    assert "bbox_weight=0.5 (3)" in output
+    assert "Some runs are missing" in output
+    assert "Every other setting is worse" not in output
 
 
 def test_few_seeds_say_what_they_cannot_tell(bench: Bench) -> None:
     for weights in list(SETTINGS)[:4]:
         for seed in range(3):
             bench.child(weights, seed)
-    said = "\n".join(compare())
-    assert "Too few seeds to tell" in said
+    output = "\n".join(compare())
+    assert "Too few seeds to tell" in output
     assert {one["verdict"] for one in result(bench)["against_default"]} == {"too few seeds to tell"}
     # 6 pairs: Holm needs 6·2/2^n <= .05, n >= 8.
-    assert "at least 8 seeds are needed" in said
+    assert "at least 8 seeds are needed" in output
 
 
 @pytest.mark.parametrize(
@@ -367,8 +367,8 @@ def test_what_another_machine_left_running_can_be_presumed_dead(bench: Bench) ->
         bench.client.set_tag(bench.parent, key, value)
     with pytest.raises(UserError, match="RUNNING on elsewhere, .* add compare.presume_dead=true"):
         compare()
-    said = "\n".join(compare("compare.presume_dead=true"))
-    assert "Jobs that did not finish: 1;" in said
+    output = "\n".join(compare("compare.presume_dead=true"))
+    assert "Jobs that did not finish: 1;" in output
 
 
 def test_a_sweep_that_was_cut_short_says_so(bench: Bench) -> None:
@@ -383,9 +383,10 @@ def test_a_sweep_that_was_cut_short_says_so(bench: Bench) -> None:
     bench.client.log_text(
         bench.parent, json.dumps({"words": [], "multirun": True, "config_dir": None, "jobs": jobs}), "sweep/sweep.json"
     )
-    said = "\n".join(compare("day-time"))
-    assert "Cut short: 8 of 16 jobs have no run in the store; python -m locexp.train sweep.resume=day-time runs" in said
-    assert f"Settings without any run: bbox_weight={weights[1][1]:g}." in said
+    output = "\n".join(compare("day-time"))
+    cut = "Cut short: 8 of 16 jobs have no run in the store; python -m locexp.train sweep.resume=day-time runs"
+    assert cut in output
+    assert f"Settings without any run: bbox_weight={weights[1][1]:g}." in output
     assert "Cut short: 8 of 16" in (bench.place / "sweep-day-time" / "comparison" / "report.html").read_text()
 
 

@@ -10,12 +10,12 @@ from locexp.analysis import methods
 from locexp.analysis.comparison import compare_settings
 from locexp.analysis.methods import compare_methods
 from locexp.analysis.results import METRICS, SettingRuns, sort_runs
-from locexp.tracking.reading import StoredRun
+from locexp.records.record import RunRecord
 
 SEEDS = range(10)
 
 
-def run(setting: str, seed: int, job: int, score: float, **more: str) -> StoredRun:
+def run(setting: str, seed: int, job: int, score: float, **more: str) -> RunRecord:
     """A finished run of ``method`` or, with ``replay``, of fixed weights; its ``role`` is a tag."""
     method, replayed, weight = more.get("method", "fixed"), more.get("replay"), more.get("weight", "1")
     varied = {"varied.loss.bbox_weight": weight}
@@ -24,7 +24,7 @@ def run(setting: str, seed: int, job: int, score: float, **more: str) -> StoredR
     varied |= {"varied.optimizer.learning_rate": more["rate"]} if "rate" in more else {}
     noise = np.random.default_rng((seed, job)).normal(0, 1e-4)
     metrics = {f"{part}/{name}": score + noise for part in ("test", "kept") for name in METRICS}
-    return StoredRun(
+    return RunRecord(
         run_id=f"{setting}-{seed}-{job}",
         name=setting,
         status="FINISHED",

@@ -28,7 +28,9 @@ def test_no_other_file_reaches_into_hydra() -> None:
     reaching = [
         path.name
         for path in SRC.rglob("*.py")
-        if re.search(r"^\s*(from|import) hydra\._internal|from hydra\.core\.(?!override_parser)", path.read_text(), re.M)
+        if re.search(
+            r"^\s*(from|import) hydra\._internal|from hydra\.core\.(?!override_parser)", path.read_text(), re.M
+        )
     ]
     assert reaching == ["hydra_internals.py"]
 

@@ -148,18 +148,18 @@ def test_mlflow_serves_both_heads(workplace: Path) -> None:
         request = urllib.request.Request(
             f"http://127.0.0.1:{port}/invocations", body, {"Content-Type": "application/json"}
         )
-        said: dict[str, list[list[float]]] = {}
+        predictions: dict[str, list[list[float]]] = {}
         for _ in range(240):
             try:
                 with urllib.request.urlopen(request, timeout=30) as answer:
-                    said = json.loads(answer.read())["predictions"]
+                    predictions = json.loads(answer.read())["predictions"]
                 break
             except OSError:
                 assert process.poll() is None
                 time.sleep(0.5)
-        assert len(said["classification"]) == 2
-        assert len(said["classification"][0]) == 10
-        assert len(said["bbox"][1]) == 4
+        assert len(predictions["classification"]) == 2
+        assert len(predictions["classification"][0]) == 10
+        assert len(predictions["bbox"][1]) == 4
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

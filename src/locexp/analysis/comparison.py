@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,10 +15,8 @@ from locexp.analysis.methods import Methods, compare_methods, equivalents
 from locexp.analysis.results import TASKS, SettingRuns
 from locexp.analysis.statistics import Interval, mean_interval
 from locexp.analysis.summary import SettingSummary, summaries
+from locexp.records.record import RunRecord
 from locexp.records.sweep_list import CONTROL, FINAL
-
-if TYPE_CHECKING:
-    from locexp.tracking.reading import StoredRun
 
 SHARES = (0.25, 0.5, 0.75)
 """The attainment surfaces that are shown: reached by at least these shares of the seeds."""
@@ -51,7 +48,7 @@ class Front:
 
 @dataclass(frozen=True)
 class SweepComparison:
-    """Everything that a report says.
+    """Everything that a report shows.
 
     Attributes:
         settings: in the order of the sweep's list.
@@ -63,7 +60,7 @@ class SweepComparison:
         by_task: for each task's metric, the chosen setting against the default one, corrected over the settings; its
             indices count in ``settings``. Empty without a default.
         over_examples: for each metric, the 95 % bootstrap interval over test examples of chosen minus default.
-        methods: what is said of weighting methods, or ``None`` where the sweep varies none.
+        methods: the comparison of weighting methods, or ``None`` where the sweep varies none.
     """
 
     settings: list[SettingSummary]
@@ -93,7 +90,7 @@ def compare_settings(
     *,
     default_hash: str | None,
     metric: str,
-    read: Callable[[StoredRun, str], bytes | None],
+    read: Callable[[RunRecord, str], bytes | None],
 ) -> SweepComparison:
     """Compare the settings of a sweep.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -16,11 +15,10 @@ from locexp.analysis.summary import METRIC_OF_TASK, SettingSummary
 from locexp.analysis.wording import shortened
 from locexp.errors import counted
 from locexp.plots import sweeps as plots
+from locexp.records.record import RunRecord
 
-if TYPE_CHECKING:
-    from locexp.tracking.reading import StoredRun
-
-    ReadFile = Callable[[StoredRun, str], bytes | None]
+ReadFile = Callable[[RunRecord, str], bytes | None]
+"""Returns a file of a run by its name in the run's folder; ``None`` where it has none."""
 
 CAPTIONS = {
     "front": "Accuracy against mean IoU",

@@ -7,18 +7,14 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import jinja2
 
 from locexp.analysis.answer import answers
 from locexp.analysis.comparison import SweepComparison
 from locexp.analysis.exports import as_csv, as_json
-from locexp.analysis.figures import CAPTIONS, draw_figures, read_galleries
+from locexp.analysis.figures import CAPTIONS, ReadFile, draw_figures, read_galleries
 from locexp.analysis.tables import Table, as_markdown, table
-
-if TYPE_CHECKING:
-    from locexp.analysis.figures import ReadFile
 
 PAGES = jinja2.Environment(
     loader=jinja2.PackageLoader("locexp.analysis"),

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from locexp.configuration.schema import config_directory, register
 from locexp.errors import RunFailedError, Terminated, UserError, first_line, said
 from locexp.records.provenance import provenance
 from locexp.records.record import RECORD
+from locexp.records.sweep_list import SweepCommand
 from locexp.sweep.conduct import Conductor
 from locexp.sweep.guard import check_free, held
 from locexp.sweep.launching import is_stacked
@@ -85,7 +87,8 @@ def _run(words: Sequence[str]) -> None:
             )
         _resume_sweep(*sweep)
     else:
-        _train(overrides, arguments.multirun, arguments.config_dir, arguments.config_name or "config")
+        command = SweepCommand(overrides, arguments.multirun, arguments.config_dir)
+        _train(command, arguments.config_name or "config")
 
 
 def _check_flags(arguments: argparse.Namespace) -> None:
@@ -119,34 +122,26 @@ def _resume_sweep(given: str, overrides: list[str]) -> None:
         settings = composer.compose([override for override in overrides if not is_for_hydra(override)]).cfg
     location = location_of(settings.tracking)
     check(location)
-    from locexp.tracking.reading import Reader
+    from locexp.tracking.store import MlflowStore
 
-    reader = Reader(location)
-    sweep_id, directory = known_sweep(reader, given)
+    store = MlflowStore(location)
+    sweep_id, directory = known_sweep(store, given)
     with contextlib.ExitStack() as stack:
         if directory.is_dir() and not settings.sweep.dry_run:
             stack.enter_context(held(directory, f"sweep.resume={sweep_id}"))
-        stored = load(reader, sweep_id, presume_dead=settings.sweep.presume_dead)
-        keys = {key_of(override) for override in overrides}
+        stored = load(store, sweep_id, presume_dead=settings.sweep.presume_dead)
+        command, keys = stored.listed.command, {key_of(override) for override in overrides}
         if "hydra/launcher" in keys:  # the settings of one launcher are not those of another
-            keys |= {
-                key_of(override) for override in stored.overrides if key_of(override).startswith("hydra.launcher.")
-            }
-        kept = [override for override in stored.overrides if key_of(override) not in keys]
-        _train([*kept, *overrides], stored.multirun, stored.config_dir, "config", stored)
+            keys |= {key for key in map(key_of, command.overrides) if key.startswith("hydra.launcher.")}
+        kept = [override for override in command.overrides if key_of(override) not in keys]
+        _train(replace(command, overrides=[*kept, *overrides]), "config", stored)
 
 
-def _train(
-    overrides: list[str],
-    multirun: bool,
-    config_dir: str | None,
-    config_name: str,
-    stored: StoredSweep | None = None,
-) -> None:
+def _train(command: SweepCommand, config_name: str, stored: StoredSweep | None = None) -> None:
     """Compose and check every job, then train the one, or the sweep."""
-    with composing(config_dir, config_name) as composer:
-        plan = Plan(composer, overrides, multirun=multirun)
-        plan.take_stages(stored.past_results if stored else [])
+    with composing(command.config_dir, config_name) as composer:
+        plan = Plan(composer, command.overrides, multirun=command.multirun)
+        plan.take_stages(stored.listed.stage_results if stored else [])
         jobs = plan.jobs
         if stored is not None:
             stored.check(jobs)
@@ -156,7 +151,7 @@ def _train(
         if plan.base.sweep.dry_run:
             list_jobs(plan, jobs, stored, Screen())
         elif plan.is_sweep:
-            _sweep(plan, stored.overrides if stored else overrides, multirun, config_dir, stored)
+            _sweep(plan, stored.listed.command if stored else command, stored)
         else:
             _train_one(plan, _prepare(jobs))
 
@@ -167,21 +162,11 @@ def _train_one(plan: Plan, prepared: Prepared) -> None:
     run_alone(prepared, plan.base_job.hydra(plan.directory.absolute()), Screen())
 
 
-def _sweep(
-    plan: Plan, overrides: list[str], multirun: bool, config_dir: str | None, stored: StoredSweep | None
-) -> None:
-    conductor = Conductor(
-        plan,
-        overrides,
-        multirun=multirun,
-        config_dir=config_dir,
-        screen=Screen(),
-        compare=_compare,
-        stored=stored,
-    )
+def _sweep(plan: Plan, command: SweepCommand, stored: StoredSweep | None) -> None:
+    conductor = Conductor(plan, command, screen=Screen(), compare=_compare, stored=stored)
     missing = conductor.missing(plan.jobs)
     if stored is not None and (missing or plan.more):
-        mixed = stored.check_code(provenance(plan.base, overrides), allowed=plan.base.sweep.allow_mixed)
+        mixed = stored.check_code(provenance(plan.base, command.overrides), allowed=plan.base.sweep.allow_mixed)
         conductor.notes += [f"mixed code, as sweep.allow_mixed asks: {what}" for what in mixed]
     if missing:
         if stored is not None:
@@ -193,11 +178,11 @@ def _sweep(
 def _compare(location: Location, sweep_id: str, allow_mixed: bool) -> list[str]:
     """Compare what has finished; a sweep that cannot be compared is still a sweep."""
     from locexp.analysis.compare import try_to_compare
-    from locexp.tracking.reading import Reader
+    from locexp.tracking.store import MlflowStore
 
     try:
-        reader = Reader(location)
-        return try_to_compare(reader, reader.sweep(sweep_id), allow_mixed=allow_mixed)
+        store = MlflowStore(location)
+        return try_to_compare(store, store.sweep(sweep_id), allow_mixed=allow_mixed)
     except Exception as error:  # the server was lost
         logger.info("the comparison failed", exc_info=True)
         return [f"note     not compared: {first_line(error, 200)}"]

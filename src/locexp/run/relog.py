@@ -30,7 +30,7 @@ def relog(directory: str, uri: str | None, *, ended: bool = False) -> str:
     folder = Path(directory).absolute()
     said = _relog_one(folder, directory, uri, None, ended)
     parent = RunRecord.read(folder)
-    for child in sorted(folder.glob(f"*/{RECORD}")) if parent.tags.get("kind") == "sweep" else []:
+    for child in sorted(folder.glob(f"*/{RECORD}")) if parent.is_sweep else []:
         said += "\n" + _relog_one(child.parent, str(Path(directory) / child.parent.name), uri, parent.run_id, ended)
     return said
 
@@ -38,10 +38,8 @@ def relog(directory: str, uri: str | None, *, ended: bool = False) -> str:
 def _relog_one(folder: Path, directory: str, uri: str | None, parent_run_id: str | None, ended: bool) -> str:
     try:
         record = RunRecord.read(folder)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{directory}: holds no {RECORD}; expected the folder of a run.") from None
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{directory}: its {RECORD} cannot be read ({error}).") from None
     if record.status == "RUNNING":
         if not ended and is_alive(record.tags):
             raise UserError(f"{directory}: this run is still going on (process {record.tags['pid']}).")

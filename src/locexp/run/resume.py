@@ -16,8 +16,9 @@ from omegaconf import DictConfig
 from locexp.configuration.overrides import key_of
 from locexp.configuration.schema import config_hash
 from locexp.errors import UserError, listed
+from locexp.records.history import write_history
 from locexp.records.provenance import VERSIONS, provenance
-from locexp.records.record import RunRecord, write_history
+from locexp.records.record import RunRecord
 from locexp.run.saving import MODEL
 from locexp.run.stopped import KEY, configuration, find, stopped, whole_epochs
 from locexp.system.folders import check_writable

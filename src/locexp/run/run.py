@@ -18,7 +18,7 @@ from locexp.evaluation.metrics import Predictions
 from locexp.evaluation.scenes import against_clean
 from locexp.models.costs import cost_metrics
 from locexp.models.spread import spread_metrics
-from locexp.records.record import append_history, write_history
+from locexp.records.history import append_history, write_history
 from locexp.records.sweep_list import SweepLink
 from locexp.run import report
 from locexp.run.drawing import Draw, Pictures

@@ -12,8 +12,9 @@ from omegaconf.errors import OmegaConfBaseException
 from locexp.configuration.rules import validate
 from locexp.configuration.schema import Config, config_hash, register
 from locexp.errors import UserError, listed
+from locexp.records.history import HISTORY, read_history
 from locexp.records.provenance import flattened
-from locexp.records.record import HISTORY, RECORD, RunRecord, read_history
+from locexp.records.record import RECORD, RunRecord
 from locexp.system.process import is_alive
 from locexp.tracking.location import check, location_of
 
@@ -38,9 +39,9 @@ def find(given: str, wanted: DictConfig) -> Path:
         raise UserError(f"{KEY}={given}: there is no such folder; expected the folder of a run, or an MLflow run id.")
     location = location_of(wanted.tracking)
     check(location)
-    from locexp.tracking.reading import Reader
+    from locexp.tracking.store import MlflowStore
 
-    run = Reader(location).run(given)
+    run = MlflowStore(location).run(given)
     if "directory" not in run.tags:
         raise UserError(f"run {given} in {location.uri} names no directory, so it is none of locexp's.")
     return Path(run.tags["directory"])
@@ -54,11 +55,9 @@ def stopped(directory: Path) -> RunRecord:
     """
     try:
         record = RunRecord.read(directory)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{directory}: holds no {RECORD}; expected the folder of a run.") from None
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{directory}: its {RECORD} cannot be read ({error}).") from None
-    if record.tags.get("kind") == "sweep":
+    if record.is_sweep:
         raise UserError(
             f"{directory}: is a sweep; continue it with python -m locexp.train sweep.resume={record.tags['sweep_id']}"
         )

@@ -6,13 +6,14 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import Callbacks, configure_log
 from locexp.configuration.overrides import key_of
 from locexp.errors import RunFailedError, Terminated, first_line
-from locexp.records.sweep_list import next_attempt
+from locexp.records.sweep_list import SweepCommand, next_attempt
 from locexp.sweep.ending import conclude
 from locexp.sweep.foreign import ForeignLauncher
 from locexp.sweep.guard import check_free, held, new_sweep_id
@@ -40,7 +41,7 @@ class Conductor:
 
     Args:
         plan: of which the first stage is known.
-        overrides, multirun, config_dir: of the command, as they are stored for a resume.
+        command: that began the sweep, as it is stored for a resume.
         screen: where the sweep is shown.
         compare: compares the sweep when its jobs have ended.
         stored: what an earlier command left of this sweep.
@@ -55,22 +56,20 @@ class Conductor:
     def __init__(
         self,
         plan: Plan,
-        overrides: Sequence[str],
+        command: SweepCommand,
         *,
-        multirun: bool,
-        config_dir: str | None,
         screen: Screen,
         compare: Compare,
         stored: StoredSweep | None = None,
     ) -> None:
         self.plan, self.stored, self._screen, self._compare = plan, stored, screen, compare
-        self._overrides, self._multirun = list(overrides), multirun
-        self._config_dir = None if config_dir is None else str(Path(config_dir).absolute())
+        folder = command.config_dir
+        self._command = replace(command, config_dir=folder and str(Path(folder).absolute()))
         self._began = time.time()
         self._how = launch_plan(plan.launcher)
         self.location = location_of(plan.base.tracking)
         self.directory = (stored.directory if stored and stored.directory.is_dir() else plan.directory).absolute()
-        named = any(key_of(override) == "hydra.sweep.dir" for override in overrides)
+        named = any(key_of(override) == "hydra.sweep.dir" for override in command.overrides)
         self.sweep_id = stored.sweep_id if stored else new_sweep_id(self.directory, is_default=not named)
         self.notes: list[str] = []
         self._said: set[str] = set()
@@ -105,9 +104,7 @@ class Conductor:
                 self.plan,
                 self.sweep_id,
                 self.directory,
-                overrides=self._overrides,
-                multirun=self._multirun,
-                config_dir=self._config_dir,
+                command=self._command,
                 stored=self.stored,
             )
             launch = stack.enter_context(self._launcher())
@@ -158,9 +155,9 @@ class Conductor:
         """Open the parent run and mend what an earlier command left."""
         self._parent.open()
         if self.stored:
-            from locexp.tracking.reading import Reader
+            from locexp.tracking.store import MlflowStore
 
-            for line in mend(Reader(self.location), self.stored):
+            for line in mend(MlflowStore(self.location), self.stored):
                 self._screen.line(f"note     {line}")
             self._outcomes.take(self.stored)
 

@@ -12,7 +12,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -20,7 +19,7 @@ from locexp.configuration.compose import Composition, Job, whole
 from locexp.configuration.hydra_internals import Callbacks, HydraConfig, foreign_launcher
 from locexp.configuration.overrides import key_of, quoted, value_of
 from locexp.configuration.schema import Config, register
-from locexp.records.sweep_list import LIST, SweepLink, index_of
+from locexp.records.sweep_list import LIST, SweepLink, SweepList, index_of
 from locexp.sweep.plan import SweepJob
 from locexp.system.process import end_with, forget_networks
 from locexp.system.screen import Screen
@@ -90,12 +89,13 @@ class StoredJobs:
         name = next(value_of(override) for override in sweep_overrides if key_of(override) == SUBDIR)
         place = self.directory / name
         register()
-        listed = _listed(self.directory, index_of(place))
+        path = self.directory / LIST
+        listed = SweepList.parse(path.read_bytes(), path).jobs[index_of(place)]
         stored = json.loads((self.directory / SETTINGS / f"{listed['config_hash']}.json").read_text(encoding="utf-8"))
         cfg = OmegaConf.merge(OmegaConf.structured(Config), stored["cfg"])
         assert isinstance(cfg, DictConfig)
         composition = Composition(cfg, stored["hydra"], listed["config_hash"], place, self.directory)
-        job = Job(tuple(listed["words"]), listed["seed"], composition)
+        job = Job(tuple(listed["overrides"]), listed["seed"], composition)
         own = job.cfg
         extra = []
         if self.threads is not None and own.trainer.threads == "auto":
@@ -130,10 +130,3 @@ def train_stored_job(cfg: DictConfig) -> None:
         execute([Run(prepared, directory, overrides, Screen(nowhere), link)])
     del prepared
     forget_networks()
-
-
-def _listed(directory: Path, index: int) -> dict[str, Any]:
-    stored = json.loads((directory / LIST).read_text(encoding="utf-8"))
-    job = stored["jobs"][index]
-    assert isinstance(job, dict)
-    return job

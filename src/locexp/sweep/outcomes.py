@@ -34,7 +34,7 @@ class Outcomes:
     def take(self, stored: StoredSweep) -> None:
         """Take in what has finished before."""
         for key, run in stored.finished.items():
-            self.done[key] = run.run_id
+            self.done[key] = run.run_id or ""
             self.results[key] = validation(run.metrics)
 
     def missing(self, jobs: Sequence[SweepJob]) -> list[SweepJob]:

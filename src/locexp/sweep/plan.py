@@ -1,4 +1,4 @@
-"""The list of jobs of a sweep: from the words of a command to composed, validated jobs, stage by stage."""
+"""The list of jobs of a sweep: from the overrides of a command to composed, validated jobs, stage by stage."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class SweepJob:
             "index": self.index,
             "stage": self.stage,
             "name": self.name,
-            "words": list(self.overrides),
+            "overrides": list(self.overrides),
             "config_hash": self.config_hash,
             "seed": self.seed,
             "varied": self.varied,

@@ -7,7 +7,9 @@ import time
 from pathlib import Path
 
 from locexp.errors import first_line
-from locexp.records.record import HISTORY, RunRecord
+from locexp.records.format import MalformedError
+from locexp.records.history import HISTORY
+from locexp.records.record import RunRecord
 from locexp.sweep.plan import SweepJob
 from locexp.system.screen import Screen, duration
 
@@ -103,10 +105,14 @@ class Progress:
 
 
 def read_record(directory: Path) -> RunRecord | None:
-    """Return the record of a run's folder; ``None`` where there is none yet, or none that can be read."""
+    """Return the record of a run's folder; ``None`` where there is none yet, or none that can be read.
+
+    Raises:
+        NewerFormatError: a newer locexp wrote it.
+    """
     try:
         return RunRecord.read(directory)
-    except (OSError, ValueError, TypeError):
+    except (FileNotFoundError, NotADirectoryError, MalformedError):
         return None
 
 

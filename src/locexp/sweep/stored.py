@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from locexp.errors import UserError, listed
 from locexp.records.provenance import VERSIONS
-from locexp.records.sweep_list import LIST, parse_list
-from locexp.sweep.plan import RunKey, StageResults, SweepJob
+from locexp.records.record import RunRecord
+from locexp.records.sweep_list import LIST, SweepList
+from locexp.sweep.plan import RunKey, SweepJob
 from locexp.system.process import is_alive
 
 if TYPE_CHECKING:
-    from locexp.tracking.reading import Reader, StoredRun
+    from locexp.records.store import Store
 
 
 @dataclass
@@ -23,21 +24,15 @@ class StoredSweep:
 
     Attributes:
         parent: its parent run.
-        overrides, multirun, config_dir: of the command that began it.
-        jobs: the stored list, of all stages that had begun.
-        past_results: see :class:`~locexp.sweep.plan.Plan`.
+        listed: its stored list, of all stages that had begun.
         finished: the runs that have finished, by what names a job.
         dead: runs that are RUNNING in the store though their process has gone.
     """
 
-    parent: StoredRun
-    overrides: list[str]
-    multirun: bool
-    config_dir: str | None
-    jobs: list[dict[str, Any]]
-    past_results: list[StageResults]
-    finished: dict[RunKey, StoredRun] = field(default_factory=dict)
-    dead: list[StoredRun] = field(default_factory=list)
+    parent: RunRecord
+    listed: SweepList
+    finished: dict[RunKey, RunRecord] = field(default_factory=dict)
+    dead: list[RunRecord] = field(default_factory=list)
 
     @property
     def sweep_id(self) -> str:
@@ -55,12 +50,12 @@ class StoredSweep:
         Raises:
             UserError: the configuration files have changed since.
         """
-        if len(jobs) < len(self.jobs):
+        if len(jobs) < len(self.listed.jobs):
             raise UserError(
-                f"sweep.resume={self.sweep_id}: has {len(self.jobs)} jobs in its list, now there would be {len(jobs)}: "
-                "the configuration files have changed. Restore them, or begin a new sweep."
+                f"sweep.resume={self.sweep_id}: has {len(self.listed.jobs)} jobs in its list, now there would be "
+                f"{len(jobs)}: the configuration files have changed. Restore them, or begin a new sweep."
             )
-        for job, stored in zip(jobs, self.jobs, strict=False):
+        for job, stored in zip(jobs, self.listed.jobs, strict=False):
             if (job.config_hash, job.seed) != (stored["config_hash"], stored["seed"]):
                 raise UserError(
                     f"sweep.resume={self.sweep_id}: job {stored['index']} ({stored['name']}) is another run now than "
@@ -103,7 +98,7 @@ class StoredSweep:
         Raises:
             UserError: they are not.
         """
-        problems: dict[str, tuple[SweepJob, StoredRun]] = {}
+        problems: dict[str, tuple[SweepJob, RunRecord]] = {}
         checked: set[str] = set()
         for job in jobs:
             run = self.finished.get(job.key)
@@ -121,33 +116,31 @@ class StoredSweep:
                 )
 
 
-def known_sweep(reader: Reader, identity: str) -> tuple[str, Path]:
+def known_sweep(store: Store, which: str) -> tuple[str, Path]:
     """Return the id and the folder of a sweep that is named by its id, or by ``last``; raises :class:`UserError`."""
-    tags = reader.sweep(identity).tags
+    tags = store.sweep(which).tags
     return tags["sweep_id"], Path(tags["directory"])
 
 
-def load(reader: Reader, identity: str, *, presume_dead: bool) -> StoredSweep:
+def load(store: Store, sweep_id: str, *, presume_dead: bool) -> StoredSweep:
     """Read a sweep and sort its runs; nothing is changed.
 
     Args:
-        reader: of the store.
-        identity: a sweep id.
+        store: that has it.
+        sweep_id: of the sweep.
         presume_dead: take runs of other machines, whose process cannot be asked for, as dead.
 
     Raises:
         UserError: there is no such sweep, it is still running, or it cannot be known whether it is.
     """
-    parent = reader.sweep(identity)
-    stored = parse_list(reader.text(parent, str(LIST)))
-    if stored is None:
+    parent = store.sweep(sweep_id)
+    content = store.content(parent, str(LIST))
+    if content is None:
         raise UserError(
             f"sweep {parent.tags['sweep_id']}: its parent run {parent.run_id} holds no list of jobs ({LIST})."
         )
-    sweep = StoredSweep(
-        parent, stored["words"], stored["multirun"], stored["config_dir"], stored["jobs"], stored["told"]
-    )
-    children = reader.children(sweep.sweep_id)
+    sweep = StoredSweep(parent, SweepList.parse(content, f"{LIST} of run {parent.run_id}"))
+    children = store.children(sweep.sweep_id)
     for run in [parent, *children]:
         if run.status != "RUNNING":
             continue
@@ -167,9 +160,9 @@ def load(reader: Reader, identity: str, *, presume_dead: bool) -> StoredSweep:
     return sweep
 
 
-def finished_runs(children: Sequence[StoredRun]) -> dict[RunKey, StoredRun]:
+def finished_runs(children: Sequence[RunRecord]) -> dict[RunKey, RunRecord]:
     """Return the runs that have finished, by what names their jobs; the latest where there are several."""
-    found: dict[RunKey, StoredRun] = {}
+    found: dict[RunKey, RunRecord] = {}
     for run in children:
         if run.status == "FINISHED":
             found.setdefault((run.tags["config_hash"], int(run.tags["seed"])), run)
