@@ -20,9 +20,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 
+from locexp.bounds import spelled
+from locexp.configuration.renamed import check_overrides
 from locexp.configuration.rules import check_seed, validate
 from locexp.configuration.schema import GROUPS, OPEN, Config, config_directory, config_hash, register
-from locexp.configuration.targets import spelled
 from locexp.errors import UserError, listed, nearest
 
 
@@ -87,6 +88,7 @@ class Composer:
         Raises:
             UserError: the configuration is wrong; the message names the key, what was given and what is allowed.
         """
+        check_overrides(words)
         given, words = words, opened(words)
         # Runs that differ only in their seed share one composition, which takes tens of milliseconds.
         seeds = [word for word in words if re.fullmatch(r"seed=\d{1,10}", word)]
@@ -148,7 +150,7 @@ def key_of(word: str) -> str:
 
 
 def opened(words: Sequence[str]) -> list[str]:
-    """Return overrides in which keys below :data:`~locexp.configuration.schema.OPEN` are added: Hydra wants ``++KEY``."""
+    """Return overrides in which keys below :data:`~.schema.OPEN` are added: Hydra wants ``++KEY``."""
     below = re.compile(rf"\+*((?:{'|'.join(map(re.escape, OPEN))})[.=])")
     return [below.sub(r"++\1", word, count=1) if below.match(word) else word for word in words]
 
@@ -233,7 +235,7 @@ def _expected(key: str) -> str:
     """Return in words what a key of the schema takes; empty for one that is not in it."""
     group, _, name = key.rpartition(".")
     schema = GROUPS.get(group) if group else Config
-    hints = get_type_hints(schema) if schema is not None else {}
+    hints = get_type_hints(schema, include_extras=True) if schema is not None else {}
     return spelled(hints[name]) if name in hints else ""
 
 

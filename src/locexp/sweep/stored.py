@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from locexp.configuration.compose import key_of
+from locexp.configuration.renamed import renamed_overrides
 from locexp.configuration.schema import RESUME_KEYS
 from locexp.errors import UserError, listed
 from locexp.records.provenance import VERSIONS
@@ -174,9 +175,8 @@ def load(reader: Reader, identity: str, *, presume_dead: bool) -> StoredSweep:
         raise UserError(
             f"sweep {parent.tags['sweep_id']}: its parent run {parent.run_id} holds no list of jobs ({LIST})."
         )
-    sweep = StoredSweep(
-        parent, stored["words"], stored["multirun"], stored["config_dir"], stored["jobs"], stored["told"]
-    )
+    words = renamed_overrides(stored["words"])
+    sweep = StoredSweep(parent, words, stored["multirun"], stored["config_dir"], stored["jobs"], stored["told"])
     children = reader.children(sweep.sweep_id)
     for run in [parent, *children]:
         if run.status != "RUNNING":
