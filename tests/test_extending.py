@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from locexp.configuration.instantiate import make
+from locexp.configuration.instantiate import instantiate
 from locexp.errors import UserError
 from tests.conftest import TINY, locexp, only_run
 
@@ -27,13 +27,13 @@ def blocks(heading: str) -> list[tuple[str, str, str]]:
 
 def test_arguments_with_a_target_of_their_own_are_made_first() -> None:
     nested = {"_target_": "builtins.int", "_partial_": True, "base": 2}
-    made = make(
+    made = instantiate(
         OmegaConf.create({"_target_": "builtins.dict", "schedule": nested, "monitor": "x"}), "trainer.callbacks"
     )
     assert (made["schedule"]("101"), made["monitor"]) == (5, "x")
     nested["_target_"] = "builtins.imt"
     with pytest.raises(UserError, match=r"trainer.callbacks.schedule._target_=.*Did you mean 'int'"):
-        make(OmegaConf.create({"_target_": "builtins.dict", "schedule": nested}), "trainer.callbacks")
+        instantiate(OmegaConf.create({"_target_": "builtins.dict", "schedule": nested}), "trainer.callbacks")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from locexp.bbox.geometry import inverted
 from locexp.errors import UserError
 from locexp.models.cnn import build
-from locexp.models.heads import BOX_HEADS
+from locexp.models.heads import BoxHead
 
 pytestmark = pytest.mark.usefixtures("float32")
 
@@ -64,7 +64,7 @@ def test_a_box_cannot_be_inverted_whatever_the_weights(bbox_head: str) -> None:
     assert inverted(plain(random.normal(0, 5, (500, 4)).astype(np.float32))["bbox"].numpy()).any()
 
 
-@pytest.mark.parametrize("bbox_head", BOX_HEADS)
+@pytest.mark.parametrize("bbox_head", get_args(BoxHead))
 @pytest.mark.parametrize("name", ["model.keras", "model.h5"])
 def test_plain_keras_loads_it(bbox_head: str, name: str, tmp_path: Path) -> None:
     import keras

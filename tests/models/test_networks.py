@@ -8,7 +8,7 @@ import itertools
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -16,8 +16,7 @@ import pytest
 from locexp.bbox.geometry import inverted
 from locexp.errors import UserError
 from locexp.models import fcn_softargmax, heads
-from locexp.models.checks import NORMALIZATIONS
-from locexp.models.coordinates import COORDINATES
+from locexp.models.keys import Coordinates, Normalization
 from tests.models.networks import NAMES, QUICK, TINY, tiny
 
 SHAPES = [(28, 28), (64, 64), (60, 60), (28, 41), (45, 33)]
@@ -72,9 +71,9 @@ def test_every_option_of_a_network_goes_with_every_other(name: str) -> None:
     keys = set(inspect.signature(importlib.import_module(f"locexp.models.{name}").build).parameters)
     maps = name == "fcn_softargmax"
     options = {
-        "bbox_head": fcn_softargmax.BOX_HEADS if maps else heads.BOX_HEADS,
-        "coordinates": COORDINATES,
-        "normalization": NORMALIZATIONS,
+        "bbox_head": get_args(fcn_softargmax.BoxHead if maps else heads.BoxHead),
+        "coordinates": get_args(Coordinates),
+        "normalization": get_args(Normalization),
         "dropout": (0.0, 0.5),
         "bins": (None, 5),
         "shared": ("all", 0),
@@ -280,7 +279,9 @@ def test_the_file_says_the_defaults_of_the_builder(name: str) -> None:
     defaults = {one.name: one.default for one in parameters if one.name not in ("input_shape", "num_classes")}
     said = {key: list(value) if isinstance(value, tuple) else value for key, value in defaults.items()}
     assert said == written
-    assert set(inspect.signature(module.check_ranges).parameters) == set(written)
+    for key in written:
+        with pytest.raises(UserError, match=rf"model\.{key}="):
+            check_arguments(module.build, {key: object()}, "model", given_by_caller=("input_shape", "num_classes"))
 
 
 def test_cnn_small_is_small() -> None:

@@ -76,7 +76,7 @@ def score(value: float) -> dict[str, float]:
 def test_the_replay_follows_from_the_results_with_fresh_seeds() -> None:
     with composing() as composer:
         plan = Plan(
-            composer, ["sweep=bbox_weight", "sweep.points=3", "sweep.seeds=2", "sweep.replay_seeds=3"], multirun=False
+            composer, ["sweep=bbox_weight", "sweep.points=3", "sweep.seeds=2", "sweep.final_seeds=3"], multirun=False
         )
         jobs = plan.next_stage({})
         assert plan.more

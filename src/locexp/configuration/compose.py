@@ -21,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from locexp.configuration.explain import explain
 from locexp.configuration.hydra_internals import search_path
 from locexp.configuration.overrides import check_groups, is_for_hydra, key_of, quoted, with_open_keys
+from locexp.configuration.renamed import check_overrides
 from locexp.configuration.rules import check_seed, validate
 from locexp.configuration.schema import config_directory, config_hash, register
 from locexp.errors import UserError
@@ -135,6 +136,7 @@ class Composer:
         Raises:
             UserError: the configuration is wrong; the message names the key, what was given and what is allowed.
         """
+        check_overrides(overrides)
         opened = with_open_keys(overrides)
         # Jobs that differ only in their seed share one composition, which takes tens of milliseconds.
         seeds = [override for override in opened if re.fullmatch(r"seed=\d{1,10}", override)]

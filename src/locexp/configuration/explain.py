@@ -11,8 +11,8 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 
+from locexp.bounds import spelled
 from locexp.configuration.schema import GROUPS, Config
-from locexp.configuration.targets import spelled
 from locexp.errors import listed, nearest
 
 
@@ -53,7 +53,7 @@ def _expected(key: str) -> str:
     """Return in words what a key of the schema takes; empty for one that is not in it."""
     group, _, name = key.rpartition(".")
     schema = GROUPS.get(group) if group else Config
-    hints = get_type_hints(schema) if schema is not None else {}
+    hints = get_type_hints(schema, include_extras=True) if schema is not None else {}
     return spelled(hints[name]) if name in hints else ""
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from locexp.configuration.renamed import rename_keys
 from locexp.configuration.rules import validate
 from locexp.configuration.schema import Config, config_hash, register
 from locexp.errors import UserError, listed
@@ -95,6 +96,7 @@ def configuration(directory: Path, record: RunRecord) -> DictConfig:
         what = "; ".join(differ) or f"its hash is not {record.tags.get('config_hash')}"
         raise UserError(f"{path}: is not the configuration that the run was started with: {what}.")
     _check_relative_path(directory, cfg)
+    rename_keys(cfg)
     try:
         validate(cfg)
     except OmegaConfBaseException as error:

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from locexp.configuration.compose import Composer, Job
 from locexp.configuration.overrides import combinations, key_of
 from locexp.configuration.schema import sweep_arguments
-from locexp.configuration.targets import resolve
+from locexp.configuration.targets import import_target
 from locexp.errors import UserError, listed
 from locexp.records.sweep_list import BUDGET, setting_name
 from locexp.sweep.setting import Setting, Stage, Stages
@@ -234,7 +234,7 @@ class Plan:
         cfg = self._composer.compose(cell).cfg
         if cfg.sweep._target_ is None:
             return None
-        target = resolve(str(cfg.sweep._target_), "sweep._target_")
+        target = import_target(str(cfg.sweep._target_), "sweep._target_")
         return target(cfg, **sweep_arguments(cfg))
 
     def _job(self, index: int, stage: int, cell: tuple[str, ...], setting: Setting, seed: int) -> SweepJob:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from locexp.configuration.renamed import renamed_overrides
 from locexp.errors import UserError, listed
 from locexp.records.provenance import VERSIONS
 from locexp.records.record import RunRecord
@@ -139,7 +140,8 @@ def load(store: Store, sweep_id: str, *, presume_dead: bool) -> StoredSweep:
         raise UserError(
             f"sweep {parent.tags['sweep_id']}: its parent run {parent.run_id} holds no list of jobs ({LIST})."
         )
-    sweep = StoredSweep(parent, SweepList.parse(content, f"{LIST} of run {parent.run_id}"))
+    listed = SweepList.parse(content, f"{LIST} of run {parent.run_id}")
+    sweep = StoredSweep(parent, replace(listed, overrides=renamed_overrides(listed.overrides)))
     children = store.children(sweep.sweep_id)
     for run in [parent, *children]:
         if run.status != "RUNNING":
