@@ -11,7 +11,7 @@ from pathlib import Path
 from locexp.errors import RunFailedError, Terminated, first_line
 from locexp.records.record import RunRecord
 from locexp.records.sweep_list import SweepLink
-from locexp.run.drawing import Draw, draw_here
+from locexp.run.pictures import Draw, draw_here
 from locexp.run.prepare import Prepared
 from locexp.run.running import Evaluation, Run
 from locexp.system.process import collected_once

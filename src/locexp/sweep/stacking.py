@@ -21,8 +21,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from locexp.configuration.compose import key_of
 from locexp.records.sweep_list import SweepLink
-from locexp.run.drawing import Draw, Drawer
 from locexp.run.job import forget
+from locexp.run.pictures import Draw, Drawer
 from locexp.sweep.conduct import planned
 from locexp.sweep.launching import most_members
 from locexp.system.logs import RunLog
@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 OWN = ("seed", "sweep.job", "hydra.sweep.subdir")
 """Keys that differ between jobs of one setting; all that is composed is the same."""
-MAX_ARTISTS = 4
+MAX_DRAWING_PROCESSES = 4
 """Processes that draw pictures, where there are as many cores: each takes a tenth of a gigabyte."""
 SHARED = ("data", "bbox", "model", "trainer")
 """Groups in which the jobs of a stack are equal. Different networks could train together as well, but then it would not
@@ -81,7 +81,7 @@ def launch(launcher: StackedLauncher, overrides: Sequence[Sequence[str]], first:
     hydra = launcher.config.hydra
     configure_log(_without_files(hydra.job_logging), hydra.verbose)
     try:
-        with Path(os.devnull).open("w") as nowhere, Drawer(min(core_count(), MAX_ARTISTS)) as drawer:
+        with Path(os.devnull).open("w") as nowhere, Drawer(min(core_count(), MAX_DRAWING_PROCESSES)) as drawer:
             for group in groups.values():
                 waiting = list(group)
                 while waiting:
