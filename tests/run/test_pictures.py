@@ -80,7 +80,7 @@ def test_what_goes_wrong_is_raised_with_its_cause_and_the_next_is_drawn(processe
 def test_pictures_in_hand_are_drawn_here_when_their_process_is_killed(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    directories = [tmp_path / str(number) for number in range(6)]
+    directories = [tmp_path / str(number) for number in range(3)]
     with Drawer(2) as drawer, caplog.at_level(logging.WARNING):
         workers = [child for child in psutil.Process().children() if "spawn_main" in str(child.cmdline())]
         tasks = [drawer.draw(data(directory, count=3000)) for directory in directories[:-1]]  # more than a pipe holds

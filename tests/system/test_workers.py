@@ -117,6 +117,21 @@ def test_a_loss_while_much_data_waits_for_the_others_does_not_block() -> None:
         assert [task.result() for task in tasks] == [0] * 8
 
 
+def test_nothing_is_forgotten_that_is_submitted_while_a_process_is_lost() -> None:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # threads alternate as on a busy machine
+    try:
+        for _ in range(4):
+            with Workers(2) as workers:
+                tasks = [workers.submit(abs, -1)]
+                worker_processes()[0].kill()
+                tasks += [workers.submit(abs, -1) for _ in range(300)]
+                assert [task.result() for task in tasks] == [1] * 301
+            assert not worker_processes()
+    finally:
+        sys.setswitchinterval(interval)
+
+
 def slow_sum(data: np.ndarray) -> int:
     time.sleep(0.2)
     return int(data.sum())

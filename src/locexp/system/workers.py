@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import logging
@@ -11,11 +12,11 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.context import SpawnContext, SpawnProcess
 from types import ModuleType, TracebackType
-from typing import Generic, ParamSpec, Self, TypeVar
+from typing import Any, Generic, ParamSpec, Self, TypeVar
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +24,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 SINGLE_THREADED = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+CHECK_SECONDS = 1.0
+"""How often it is checked that those live who do the work that is waited for."""
 
 
 class Task(Generic[T]):
@@ -31,10 +34,11 @@ class Task(Generic[T]):
     Args:
         future: of the process that does it.
         function: does it in this process, should the other be lost.
+        processes: those of which one does it.
     """
 
-    def __init__(self, future: Future[T], function: Callable[[], T]) -> None:
-        self._future, self._function = future, function
+    def __init__(self, future: Future[T], function: Callable[[], T], processes: Sequence[SpawnProcess] = ()) -> None:
+        self._future, self._function, self._processes = future, function, processes
 
     def done(self) -> bool:
         """Whether :meth:`result` has nothing to wait for."""
@@ -42,11 +46,14 @@ class Task(Generic[T]):
 
     def result(self) -> T:
         """Wait for the result; raises what the function raised."""
-        try:
-            return self._future.result()
-        except BrokenProcessPool:
-            logger.warning("a worker process was lost: this process does its work")
-            return self._function()
+        # A pool of Python 3.11 can forget what it is given in the moment in which it notices that a process was lost.
+        while wait([self._future], CHECK_SECONDS).not_done and all(process.is_alive() for process in self._processes):
+            pass
+        if self._future.done():
+            with contextlib.suppress(BrokenProcessPool):
+                return self._future.result()
+        logger.warning("a worker process was lost: this process does its work")
+        return self._function()
 
 
 class Workers:
@@ -62,10 +69,11 @@ class Workers:
 
     def __init__(self, processes: int, modules: Sequence[str] = ()) -> None:
         self._pool: ProcessPoolExecutor | None = None
+        self._context = _Context()
         if processes < 1 or multiprocessing.current_process().daemon:  # a daemonic process may not start others
             return
         try:
-            self._pool = ProcessPoolExecutor(processes, _Context(), _begin, (tuple(modules),))
+            self._pool = ProcessPoolExecutor(processes, self._context, _begin, (tuple(modules),))
             for _ in range(processes):  # the pool starts a process for each task that finds no idle one
                 self._pool.submit(int)
         except (OSError, NotImplementedError, BrokenProcessPool):  # no process or no semaphore is to be had
@@ -89,7 +97,7 @@ class Workers:
         call = functools.partial(function, *args, **kwargs)
         if self._pool is not None:
             try:
-                return Task(self._pool.submit(function, *args, **kwargs), call)
+                return Task(self._pool.submit(function, *args, **kwargs), call, self._context.processes)
             except BrokenProcessPool:
                 logger.warning("a worker process was lost: from now on, this process does the work")
                 self._end()
@@ -101,6 +109,10 @@ class Workers:
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(cancel_futures=True)
+            for process in self._context.processes:
+                if process.pid is not None:  # it was started; a pool that lost another one can leave it
+                    process.kill()
+                    process.join()
 
 
 class _Process(SpawnProcess):
@@ -122,9 +134,20 @@ class _Process(SpawnProcess):
 
 
 class _Context(SpawnContext):
-    """Starts workers with a fresh interpreter: TensorFlow's threads do not survive a fork."""
+    """Starts workers with a fresh interpreter: TensorFlow's threads do not survive a fork.
 
-    Process = _Process
+    Attributes:
+        processes: those that it has made.
+    """
+
+    def __init__(self) -> None:
+        self.processes: list[SpawnProcess] = []
+
+    def Process(self, *args: Any, **kwargs: Any) -> SpawnProcess:  # type: ignore[override]
+        """Make a process, which is not started yet."""
+        process = _Process(*args, **kwargs)
+        self.processes.append(process)
+        return process
 
 
 def _begin(modules: Sequence[str]) -> None:
