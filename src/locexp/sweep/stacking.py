@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 OWN = ("seed", "sweep.job", "hydra.sweep.subdir")
 """Keys that differ between jobs of one setting; all that is composed is the same."""
 MAX_DRAWING_PROCESSES = 4
-"""Processes that draw pictures, where there are as many cores: each takes a tenth of a gigabyte."""
+"""At most so many processes draw pictures, and no more than there are cores: each takes a tenth of a gigabyte."""
 SHARED = ("data", "bbox", "model", "trainer")
 """Groups in which the jobs of a stack are equal. Different networks could train together as well, but then it would not
 be known what time and memory each takes."""
