@@ -12,24 +12,8 @@ from hypothesis import strategies as st
 
 from locexp.bbox.geometry import ink_boxes, normalise
 from locexp.evaluation import metrics
-from tests.test_boxes import iou_by_hand
-
-CANVAS = (40, 20)
-
-
-def random_predictions(seed: int, count: int = 60, classes: int = 4) -> metrics.Predictions:
-    rng = np.random.default_rng(seed)
-    corner = rng.uniform(0, 0.5, (count, 2))
-    truth = np.concatenate([corner, corner + rng.uniform(0.1, 0.5, (count, 2))], axis=1)
-    return metrics.Predictions(
-        probabilities=rng.dirichlet(np.ones(classes), count),
-        boxes=(truth + rng.normal(0, 0.12, truth.shape)).astype(np.float32),
-        labels=rng.integers(0, classes, count),
-        truth=truth.astype(np.float32),
-        classification_loss=rng.exponential(size=count),
-        bbox_loss=rng.exponential(size=count),
-        canvas=CANVAS,
-    )
+from tests.bbox.test_geometry import iou_by_hand
+from tests.evaluation.cases import CANVAS, random_predictions
 
 
 def by_hand(predictions: metrics.Predictions) -> dict[str, float]:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from locexp.errors import Terminated, first_line
-from locexp.run.drawing import Draw, draw_here
+from locexp.run.pictures import Draw, draw_here
 from locexp.run.run import Evaluation, Run
 from locexp.system.process import collected_once
 from locexp.training.stack import Stack

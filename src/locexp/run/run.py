@@ -14,21 +14,23 @@ import numpy as np
 from omegaconf import OmegaConf
 
 from locexp.errors import RunFailedError, Terminated
+from locexp.evaluation.final import final_metrics
 from locexp.evaluation.metrics import Predictions
 from locexp.evaluation.scenes import against_clean
+from locexp.evaluation.tables import write_tables
 from locexp.models.costs import cost_metrics
 from locexp.models.spread import spread_metrics
 from locexp.records.history import append_history, write_history
 from locexp.records.sweep_list import SweepLink
-from locexp.run import report
-from locexp.run.drawing import Draw, Pictures
 from locexp.run.opening import open_record
+from locexp.run.pictures import Draw, PictureData, write_scenes
 from locexp.run.prepare import Prepared, prepare
 from locexp.run.resume import ENDED_EARLY, Resumed, resume_command, training_id
 from locexp.run.saving import MODEL, save, save_checked
 from locexp.run.stopped import CONFIG
 from locexp.run.wording import conclusion, final_table, introduction
 from locexp.system.screen import Screen
+from locexp.system.workers import Task
 from locexp.tracking.location import location_of
 from locexp.tracking.tracker import Tracker
 from locexp.training.checkpoint import CHECKPOINT, write_checkpoint
@@ -75,7 +77,7 @@ class Run:
         self.error: BaseException | None = None
         self.is_open = False
         self._model: object | None = None
-        self._pictures: Future[list[str]] | None = None
+        self._pictures: Task[list[str]] | None = None
         self._overrides, self._link, self._resumed = list(overrides), link, resumed
         self._location = location_of(prepared.cfg.tracking)
         self._training_id = training_id(prepared.cfg) if prepared.cfg.trainer.checkpoint else None
@@ -100,7 +102,7 @@ class Run:
         self.record.metrics |= self.prepared.problem.facts
         self.record.metrics |= cost_metrics(self.prepared.member.model)
         self.record.write(directory)
-        report.write_scenes(directory / "pictures", self.prepared.problem.page)
+        write_scenes(directory / "pictures", self.prepared.problem.page)
         for line in introduction(self.record, validation_is_test=self.prepared.problem.dataset.validation_is_test):
             self.screen.line(line)
         self._say(self.record.notes)
@@ -180,7 +182,7 @@ class Run:
         best = member.best_epoch
         assert best is not None
         kept = best if prepared.schedule.keep == "best" else len(member.history)
-        record.metrics |= report.final_metrics(test, problem.floors, member.history, best, kept)
+        record.metrics |= final_metrics(test, problem.floors, member.history, best, kept)
         record.metrics |= against_clean(test, problem.scenes["test"])
         spread = spread_metrics(member.model, images, problem.canvas)
         record.metrics |= {f"test/{name}": value for name, value in spread.items()}
@@ -188,9 +190,9 @@ class Run:
         h5 = prepared.cfg.trainer.save_h5
         if h5 is not None:
             save_checked(member.model, directory / h5, images)
-        report.write_tables(directory / "tables", test)
+        write_tables(directory / "tables", test)
         floor = problem.validation_floor
-        self._pictures = draw(Pictures(directory / "pictures", images, test, member.history, best, floor))
+        self._pictures = draw(PictureData(directory / "pictures", images, test, member.history, best, floor))
         self.screen.line()
         for line in final_table(record):
             self.screen.line(line)

@@ -19,8 +19,8 @@ from omegaconf import OmegaConf
 from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import Callbacks
 from locexp.records.sweep_list import SweepLink
-from locexp.run.drawing import Draw, Drawer
 from locexp.run.folder import RunFolder, job_logging
+from locexp.run.pictures import Draw, Drawer
 from locexp.sweep.launching import usual_members
 from locexp.sweep.plan import SweepJob
 from locexp.system.process import core_count, forget_networks
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from locexp.run.prepare import Prepared
     from locexp.run.run import Run
 
-MAX_DRAWERS = 4
+MAX_DRAWING_PROCESSES = 4
 """Processes that draw pictures, where there are as many cores: each takes a tenth of a gigabyte."""
 SHARED = ("data", "bbox", "model", "trainer")
 """Groups in which the jobs of a stack are equal. Different networks could train together as well, but then it would not
@@ -77,7 +77,7 @@ class Stacks:
         with (
             job_logging(hydra),
             Path(os.devnull).open("w") as nowhere,
-            Drawer(min(core_count(), MAX_DRAWERS)) as drawer,
+            Drawer(min(core_count(), MAX_DRAWING_PROCESSES)) as drawer,
         ):
             for waiting in groups.values():
                 while waiting:
