@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from locexp.errors import RunFailedError, UserError, said
+from locexp.cli.status import exit_status
 
 KEYS = """keys: tracking.uri, tracking.artifact_root, tracking.experiment; compare.metric=accuracy|mean_iou|loc_acc_50|
 loc_acc_75|center_error_px (what settings are chosen by and tested on); compare.allow_mixed=true (compare runs of
@@ -19,18 +19,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m locexp.compare", description=__doc__, epilog=KEYS)
     parser.add_argument("arguments", nargs="*", metavar="id|last|list|folder|key=value")
     arguments = parser.parse_args().arguments
-    try:
-        from locexp.analysis.compare import compare_command
-    except KeyboardInterrupt:
-        sys.exit(130)
-    try:
-        compare_command(arguments, print)
-    except UserError as error:
-        sys.exit(said(f"error: {error}", 2))
-    except RunFailedError as error:
-        sys.exit(said(f"failed: {error}", 1))
-    except KeyboardInterrupt:
-        sys.exit(said("stopped by Ctrl-C", 130))
+
+    def compare() -> None:
+        from locexp.cli.compare import compare_command
+        from locexp.system.screen import Screen
+
+        compare_command(arguments, Screen().line)
+
+    sys.exit(exit_status(compare))
 
 
 if __name__ == "__main__":

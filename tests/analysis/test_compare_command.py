@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from locexp.analysis.compare import compare_command
+from locexp.cli.compare import compare_command
 from locexp.errors import UserError
 from tests.conftest import locexp
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from locexp.analysis.compare import compare_command
+from locexp.cli.compare import compare_command
 from locexp.errors import RunFailedError, UserError
 from locexp.records.folder_store import FolderStore
 from locexp.records.record import RunRecord

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 from hydra.errors import HydraException
 
 from locexp.cli.resuming import resumed_run, resumed_sweep
+from locexp.cli.status import exit_status
 from locexp.configuration.compose import composing
 from locexp.configuration.explain import explain
 from locexp.configuration.hydra_internals import argument_parser, show
 from locexp.configuration.overrides import check_groups, is_for_hydra, key_of, with_open_keys
 from locexp.configuration.schema import config_directory, register
-from locexp.errors import RunFailedError, Terminated, UserError, first_line, said
+from locexp.errors import Terminated, UserError, first_line
 from locexp.records.provenance import provenance
 from locexp.records.record import RECORD
 from locexp.records.sweep_list import SweepCommand
@@ -49,17 +50,14 @@ def train_command(arguments: Sequence[str]) -> int:
     0 done; 1 a run failed or diverged, or its results did not reach the store; 2 bad input, nothing written;
     130 Ctrl-C; 143 SIGTERM.
     """
-    try:
-        _run(arguments)
-    except UserError as error:
-        return said(f"error: {error}", 2)
-    except HydraException as error:
-        return said(f"error: {explain(error, arguments)}", 2)
-    except RunFailedError as error:
-        return said(f"failed: {error}", 1)
-    except KeyboardInterrupt:
-        return said("interrupted", 130)
-    return 0
+
+    def run() -> None:
+        try:
+            _run(arguments)
+        except HydraException as error:
+            raise UserError(explain(error, arguments)) from error
+
+    return exit_status(run)
 
 
 def _run(words: Sequence[str]) -> None:
@@ -111,7 +109,7 @@ def _resume_run(given: str, overrides: list[str]) -> None:
         job = composer.compose(overrides)
     prepared, resumed = resume(given, job.cfg, overrides)
     hydra = job.hydra(resumed.directory, write_configuration=False)
-    from locexp.run.single import run_alone
+    from locexp.run.execute import run_alone
 
     run_alone(prepared, hydra, Screen(), resumed)
 
@@ -157,7 +155,7 @@ def _train(command: SweepCommand, config_name: str, stored: StoredSweep | None =
 
 
 def _train_one(plan: Plan, prepared: Prepared) -> None:
-    from locexp.run.single import run_alone
+    from locexp.run.execute import run_alone
 
     run_alone(prepared, plan.base_job.hydra(plan.directory.absolute()), Screen())
 

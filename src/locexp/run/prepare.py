@@ -15,9 +15,9 @@ from omegaconf import DictConfig, OmegaConf
 from locexp.configuration.instantiate import instantiate
 from locexp.configuration.targets import find_loss
 from locexp.errors import UserError, first_line
+from locexp.models.saving import check_round_trip
 from locexp.models.strides import check_smallest_batch
 from locexp.run.problem import Problem, load_problem
-from locexp.run.saving import check_round_trip
 from locexp.training.runtime import start_tensorflow
 
 if TYPE_CHECKING:

@@ -19,15 +19,14 @@ from locexp.evaluation.metrics import Predictions
 from locexp.evaluation.scenes import against_clean
 from locexp.evaluation.tables import write_tables
 from locexp.models.costs import cost_metrics
+from locexp.models.saving import MODEL, save, save_checked
 from locexp.models.spread import spread_metrics
 from locexp.records.history import append_history, write_history
 from locexp.records.sweep_list import SweepLink
 from locexp.run.opening import open_record
 from locexp.run.pictures import Draw, PictureData, write_scenes
 from locexp.run.prepare import Prepared, prepare
-from locexp.run.resume import ENDED_EARLY, Resumed, resume_command, training_id
-from locexp.run.saving import MODEL, save, save_checked
-from locexp.run.stopped import CONFIG
+from locexp.run.resume import CONFIG, ENDED_EARLY, Resumed, resume_command, training_id
 from locexp.run.wording import conclusion, final_table, introduction
 from locexp.system.screen import Screen
 from locexp.system.workers import Task

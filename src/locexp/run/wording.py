@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from locexp.evaluation.metrics import HEADLINES
+from locexp.models.saving import MODEL
 from locexp.records.record import RunRecord
-from locexp.run.saving import MODEL
 from locexp.tracking.location import Location, run_link, ui_command
 
 

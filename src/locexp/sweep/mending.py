@@ -28,7 +28,7 @@ PATIENCE_SECONDS = 10.0
 
 def mend(store: MlflowStore, sweep: StoredSweep) -> list[str]:
     """Close the runs whose process died and log what has ended in folders alone; returns what was done, in words."""
-    from locexp.run.relog import relog
+    from locexp.tracking.relog import relog
 
     done = []
     for run in sweep.dead:
@@ -118,7 +118,7 @@ def _stop(records: Sequence[RunRecord]) -> None:
 
 
 def _log(place: Path) -> None:
-    from locexp.run.relog import relog
+    from locexp.tracking.relog import relog
 
     try:
         relog(str(place), None, ended=True)
