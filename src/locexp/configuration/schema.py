@@ -92,7 +92,6 @@ class TrainerConfig:
     monitor: str = "val/loc_acc_50"
     keep: Annotated[str, Literal["best", "last"]] = "best"
     save_h5: H5Name | None = None
-    )
     early_stopping: Count | None = None
     deterministic: bool = False
     checkpoint: bool = True
