@@ -191,15 +191,17 @@ def _parts(hint: Any) -> list[Any]:
 
 
 def _misfit(value: object, hint: Any) -> str:
-    """Say what does not fit: the item of a list, or the type of the whole; nothing of a text among others by name."""
+    """Say which item of a list does not fit, or the type of a value whose type is wrong; nothing of a wrong name."""
     parts, items = _parts(hint), _items(value)
     for part in parts:
         if _is_list(part) and items is not None:
             wrong = [(place, one) for place, one in enumerate(items, 1) if not fits(one, typing.get_args(part)[0])]
             return f", but item {wrong[0][0]} is {wrong[0][1]}" if wrong else ""
-    is_named = isinstance(value, str) and bool(_names(hint))
+    if isinstance(value, str) and _names(hint):
+        return ""
     kinds = [type(one) for one in _options(parts)] + [part for part in parts if typing.get_origin(part) is not Literal]
-    return "" if is_named or any(fits(value, kind) for kind in kinds) else f", got {type(value).__name__}"
+    is_typed = any(fits(value, kind) for kind in kinds) or (float in kinds and isinstance(value, float))
+    return "" if is_typed else f", got {type(value).__name__}"
 
 
 def _options(parts: Sequence[Any]) -> list[Any]:
@@ -207,8 +209,8 @@ def _options(parts: Sequence[Any]) -> list[Any]:
 
 
 def _names(hint: Any) -> list[str]:
-    """Return the texts that an annotation allows by name."""
-    return ["null" if option is None else str(option) for option in _options(_parts(hint))]
+    """Return the names that an annotation allows."""
+    return [option or "null" for option in _options(_parts(hint)) if option is None or isinstance(option, str)]
 
 
 def _items(value: object) -> list[Any] | None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from omegaconf import OmegaConf, open_dict
 
 from locexp.configuration.compose import Job, composing
+from locexp.configuration.rules import validate
 from locexp.configuration.schema import config_directory, config_hash
 from locexp.errors import UserError
+from locexp.evaluation.metrics import HEADLINES
 from locexp.losses.weighting import methods
 from locexp.sweep.plan import Plan, SweepJob
 
+NAN, INFINITE = float("nan"), float("inf")
 BAD = {
     "loss.bbox_wieght=1": r"loss.bbox_wieght=1: unknown key; .*Did you mean 'bbox_weight'",
     "bbox_weight=3": r"unknown key; .*Did you mean 'loss.bbox_weight'",
@@ -129,7 +135,7 @@ def test_bad_input_is_named(word: str) -> None:
         (["bbox=fixed", "bbox.box=[9,2,3,4]"], "inverted or empty"),
         (
             ["bbox=fixed", "bbox.box=[6,6,nan,22]"],
-            r"expected four finite numbers \[x1, y1, x2, y2\] in pixels, but item 3 is nan\.",
+            r"four finite numbers \[x1, y1, x2, y2\] in pixels, but item 3 is nan\.",
         ),
         (["bbox=fixed", "bbox.box=a"], r"bbox.box=a: expected"),
         (["bbox=tight", "bbox.box=[1,2,3,4]"], "unknown key; allowed in bbox"),
@@ -145,6 +151,55 @@ def test_bad_input_is_named(word: str) -> None:
 def test_bad_combinations_are_named(words: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
         compose_one(*words)
+
+
+COUNT: tuple[list[Any], list[Any]] = ([1, 10**6], [0, -1])
+SEED: tuple[list[Any], list[Any]] = ([0, 2**31 - 1], [-1, 2**31])
+SHARE: tuple[list[Any], list[Any]] = ([None, 0, 0.999], [-0.001, 1, NAN, True, "a"])
+POSITIVE: tuple[list[Any], list[Any]] = ([None, 1e-9, 5], [0, -1, NAN, INFINITE, True, "a"])
+LIMITS: dict[str, tuple[list[Any], list[Any]]] = {
+    "seed": SEED,
+    "data.split_seed": SEED,
+    "bbox.scene_seed": (SEED[0], [*SEED[1], 0.5, "a", True, None]),
+    "data.source": (["auto", "cache", "download", "bundled"], ["web", ""]),
+    "data.limit": ([None, *COUNT[0]], COUNT[1]),
+    "data.validation": ([1e-9, 0.999, "test"], [0, 1, 1.0, -0.1, NAN, True, None, "tests", [0.5]]),
+    "loss.classification_weight": ([0, 1e9], [-0.001, NAN, INFINITE]),
+    "loss.bbox_weight": ([0, 1e9], [-0.001, NAN, INFINITE]),
+    "optimizer.learning_rate": ([1e-9, 5], [0, -1, NAN, INFINITE]),
+    "optimizer.schedule": (["constant", "cosine", "one_cycle"], ["linear", ""]),
+    **{f"optimizer.params.{name}": SHARE for name in ("beta_1", "beta_2", "momentum")},
+    **{f"optimizer.params.{name}": POSITIVE for name in ("clipnorm", "clipvalue", "global_clipnorm")},
+    "optimizer.params.weight_decay": ([0, *POSITIVE[0]], POSITIVE[1][1:]),
+    **{f"trainer.{name}": COUNT for name in ("epochs", "batch_size", "steps_per_call", "evaluation_batch_size")},
+    "trainer.diagnostic_batches": ([0, 9], [-1]),
+    "trainer.precision": (["float32", "mixed_bfloat16", "float64"], ["float16"]),
+    "trainer.threads": (["auto", 1, 64], [0, -1, 1.5, True, None, "all"]),
+    "trainer.monitor": ([f"val/{name}" for name in HEADLINES], ["val/loss", "accuracy"]),
+    "trainer.keep": (["best", "last"], ["first"]),
+    "trainer.early_stopping": ([None, *COUNT[0]], COUNT[1]),
+    "trainer.save_h5": ([None, "m.h5"], ["m.keras", "a/m.h5", ""]),
+    "trainer.resume": ([None], ["runs/1"]),
+    "tracking.experiment": (["a"], ["", "  "]),
+    "sweep.seeds": ([None, 1, 1000, [0], [3, 0]], [0, 1001, 1.5, True, "many", [], [1, 1], [-1], [0.5], [True]]),
+    "sweep.on_error": (["continue", "stop"], ["ignore", None, True]),
+    **{f"sweep.{name}": ([True, False], ["maybe", 1, None]) for name in ("dry_run", "presume_dead", "allow_mixed")},
+    "sweep.resume": ([None], ["last"]),
+}
+
+
+@pytest.mark.parametrize("key", LIMITS)
+def test_every_key_at_its_limits(key: str) -> None:
+    composed = compose_one().cfg
+    for number, value in enumerate([value for values in LIMITS[key] for value in values]):
+        cfg = copy.deepcopy(composed)
+        with open_dict(cfg):
+            OmegaConf.update(cfg, key, value)
+        if number < len(LIMITS[key][0]):
+            validate(cfg)
+        else:
+            with pytest.raises(UserError, match=rf"^{key}=.*: expected "):
+                validate(cfg)
 
 
 def test_every_job_of_a_sweep_is_checked() -> None:

@@ -49,7 +49,7 @@ def validate(cfg: DictConfig) -> None:
         raise UserError(f"{missing[0]} is required: give it as {missing[0]}=VALUE.")
     check_seed(cfg.seed)
     for group, schema in GROUPS.items():
-        _check_values(cfg[group], schema, group)
+        _check_values(plain(cfg[group]), schema, group)
     for rule in (_data, _bbox, _model, _loss, _optimizer, _trainer, check_tracking, _sweep):
         rule(cfg)
 
@@ -74,7 +74,7 @@ def _check_names(node: DictConfig, schema: type, prefix: str) -> None:
             _check_names(node[name], GROUPS[name], f"{name}.")
 
 
-def _check_values(values: Mapping[str, Any] | DictConfig, schema: type, key: str) -> None:
+def _check_values(values: Mapping[str, Any], schema: type, key: str) -> None:
     """Check the values that are there against the annotations of a schema."""
     for name, hint in get_type_hints(schema, include_extras=True).items():
         if name in values:
