@@ -12,8 +12,8 @@ from locexp.bbox.geometry import to_pixels
 from locexp.evaluation import breakdown
 from locexp.evaluation.breakdown import Groups
 from locexp.evaluation.metrics import Predictions
-from tests.test_boxes import iou_by_hand
-from tests.test_metrics import CANVAS, random_predictions
+from tests.bbox.test_geometry import iou_by_hand
+from tests.evaluation.test_metrics import CANVAS, random_predictions
 
 COUNT = 600
 

@@ -26,8 +26,8 @@ from locexp.evaluation.calibration import (
     wilson_interval,
 )
 from locexp.evaluation.metrics import Predictions
-from tests.test_boxes import iou_by_hand
-from tests.test_metrics import random_predictions
+from tests.bbox.test_geometry import iou_by_hand
+from tests.evaluation.test_metrics import random_predictions
 
 
 def by_hand(

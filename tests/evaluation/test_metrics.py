@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from locexp.bbox.geometry import ink_boxes, normalise
 from locexp.evaluation import metrics
-from tests.test_boxes import iou_by_hand
+from tests.bbox.test_geometry import iou_by_hand
 
 CANVAS = (40, 20)
 

@@ -15,7 +15,7 @@ import pytest
 from locexp.evaluation.metrics import Predictions
 from locexp.plots.files import save
 from locexp.run.diagnosis import figures, tables
-from tests.test_metrics import random_predictions
+from tests.evaluation.test_metrics import random_predictions
 
 
 def drawn(predictions: Predictions) -> tuple[set[str], list[str]]:
