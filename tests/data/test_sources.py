@@ -8,6 +8,7 @@ import http.server
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ def test_bundled_digits_survive_a_broken_and_an_unwritable_cache(
 def test_auto_takes_the_keras_cache(offline: Path) -> None:
     offline.mkdir()
     rng = np.random.default_rng(0)
-    arrays = {
+    arrays: dict[str, Any] = {
         "x_train": rng.integers(0, 256, (30, 28, 28), dtype=np.uint8),
         "y_train": np.arange(30) % 10,
         "x_test": rng.integers(0, 256, (10, 28, 28), dtype=np.uint8),

@@ -71,7 +71,7 @@ def test_every_option_of_a_network_goes_with_every_other(name: str) -> None:
 
     keys = set(inspect.signature(importlib.import_module(f"locexp.models.{name}").build).parameters)
     maps = name == "fcn_softargmax"
-    options = {
+    options: dict[str, tuple[Any, ...]] = {
         "bbox_head": fcn_softargmax.BOX_HEADS if maps else heads.BOX_HEADS,
         "coordinates": COORDINATES,
         "normalization": NORMALIZATIONS,
@@ -209,7 +209,7 @@ def test_training_moves_what_is_trained_and_nothing_else(name: str) -> None:
     ]
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (32, 28, 28), np.uint8)
-    boxes = np.tile(np.float32([0.2, 0.3, 0.7, 0.9]), (32, 1))
+    boxes = np.tile(np.array([0.2, 0.3, 0.7, 0.9], np.float32), (32, 1))
     stack = Stack(made, pixels, random.integers(0, 10, 32), boxes)
     model = made[1].model
     before = {weights.path: weights.numpy() for weights in model.variables}
@@ -271,7 +271,7 @@ def test_the_file_says_the_defaults_of_the_builder(name: str) -> None:
     from locexp.configuration.targets import check_arguments
 
     path = config_directory() / "model" / f"{name}.yaml"
-    written = OmegaConf.to_container(OmegaConf.load(path))
+    written: Any = OmegaConf.to_container(OmegaConf.load(path))
     assert isinstance(written, dict)
     module = importlib.import_module(f"locexp.models.{name}")
     assert written.pop("_target_") == f"locexp.models.{name}.build"

@@ -270,7 +270,8 @@ def test_progress_tells_how_long_the_rest_takes(tmp_path: Path, monkeypatch: pyt
         RunRecord(name=place.name, status=status, metrics=metrics).write(place)
     (places[1] / "history.jsonl").write_text("{}\n")
     now[0] = 30.0
-    progress.watch([(SimpleNamespace(index=i, name=f"job-{i}", cfg=cfg), place) for i, place in enumerate(places)])
+    jobs: list[Any] = [SimpleNamespace(index=i, name=f"job-{i}", cfg=cfg) for i in range(len(places))]
+    progress.watch(list(zip(jobs, places, strict=True)))
     progress.end()
     assert "[2/5] job-0" in terminal.getvalue()
     assert "[2/5] 50 s left  |  job-1 epoch 2/2" in terminal.getvalue()
