@@ -126,13 +126,13 @@ def bench(workplace: Path) -> Bench:
 
 
 @pytest.fixture(scope="module")
-def bench_to_read(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+def bench_to_read(tmp_path_factory: pytest.TempPathFactory, quick_stores: None) -> Bench:
     """One that every test leaves as it was: a sweep none of whose runs has finished."""
     return Bench(tmp_path_factory.mktemp("bench"))
 
 
 @pytest.fixture(scope="module")
-def whole_to_read(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+def whole_to_read(tmp_path_factory: pytest.TempPathFactory, quick_stores: None) -> Bench:
     """One with all of the sweep's runs, which tests may compare, and do nothing else to."""
     return Bench(tmp_path_factory.mktemp("whole")).whole()
 

@@ -41,7 +41,7 @@ class Finished:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+def finished(tmp_path_factory: pytest.TempPathFactory, quick_stores: None) -> Finished:
     import contextlib
     import io
 
