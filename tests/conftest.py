@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
+import io
 import os
 import signal
 import sqlite3
@@ -136,6 +138,23 @@ def locexp(door: str, *words: str, cwd: Path, env: dict[str, str] | None = None)
         timeout=300,
         check=False,
     )
+
+
+def door_here(door: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run ``locexp.DOOR``'s ``main`` in this process, as :func:`locexp` does in one of its own: 5 s sooner."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        patch.setattr(sys, "argv", [door, *words])
+        try:
+            importlib.import_module(f"locexp.{door}").main()
+            status = 0
+        except SystemExit as ended:
+            status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    return subprocess.CompletedProcess([door, *words], status, out.getvalue(), err.getvalue())
 
 
 def only_run(place: Path) -> Path:

@@ -17,7 +17,7 @@ from scipy import stats
 
 from locexp.analysis.compare import compare_command
 from locexp.errors import UserError
-from tests.conftest import locexp
+from tests.conftest import door_here, locexp
 
 SEEDS = range(8)
 SPREAD = [-0.004, -0.003, -0.002, -0.001, 0.001, 0.002, 0.003, 0.004]
@@ -418,7 +418,7 @@ def test_a_store_that_cannot_be_read_is_said_in_a_line(bench: Bench) -> None:
     with contextlib.closing(sqlite3.connect(bench.place / "mlruns" / "mlflow.db")) as database:
         database.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")  # as of another MLflow
         database.commit()
-    done = locexp("compare", cwd=bench.place)
+    done = locexp("compare", cwd=bench.place)  # this process has the store open, and would not look again
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("failed: tracking.uri=sqlite:")
     assert "Traceback" not in done.stderr
@@ -428,7 +428,7 @@ def test_the_command(whole: Bench) -> None:
     done = locexp("compare", cwd=whole.place)
     assert (done.returncode, done.stderr) == (0, "")
     assert "Use classification_weight=1 bbox_weight=100" in done.stdout
-    listed = locexp("compare", "list", cwd=whole.place)
+    listed = door_here("compare", "list")
     assert "day-time" in listed.stdout
-    refused = locexp("compare", "compare.metric=loss", cwd=whole.place)
+    refused = door_here("compare", "compare.metric=loss")
     assert (refused.returncode, refused.stderr.startswith("error: ")) == (2, True)

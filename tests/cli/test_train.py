@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.conftest import TINY, Server, locexp, only_run, train_here, wait_until
+from tests.conftest import TINY, Server, door_here, locexp, only_run, train_here, wait_until
 
 
 def everything(place: Path) -> list[str]:
@@ -261,7 +261,9 @@ def tracked(place: Path) -> bool:
     return any(json.loads(path.read_text())["run_id"] for path in place.glob("multirun/*/*/run.json"))
 
 
-@pytest.mark.parametrize(("sign", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("sign", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_an_interrupted_run_is_closed_as_killed_and_keeps_its_best_weights(
     workplace: Path, sign: signal.Signals, status: int
 ) -> None:
@@ -288,7 +290,7 @@ def test_a_process_that_is_shot_can_be_logged_later(workplace: Path) -> None:
     process = started(workplace)
     wait_until(lambda: epochs(workplace) >= 2 and tracked(workplace))
     directory = only_run(workplace)
-    alive = locexp("log", str(directory), cwd=workplace)
+    alive = door_here("log", str(directory))
     assert alive.returncode == 2
     assert f"still going on (process {process.pid})" in alive.stderr
     process.kill()
@@ -298,14 +300,16 @@ def test_a_process_that_is_shot_can_be_logged_later(workplace: Path) -> None:
     record = json.loads((directory / "run.json").read_text())
     run = MlflowClient(f"sqlite:///{workplace}/mlruns/mlflow.db").get_run(record["run_id"])
     assert run.info.status == "KILLED"
-    assert "is in sqlite" in locexp("log", str(directory), cwd=workplace).stdout
+    assert "is in sqlite" in door_here("log", str(directory)).stdout
 
 
 def test_log_refuses_what_is_no_run(workplace: Path) -> None:
     (workplace / "run.json").write_text("{}")
     for words, message in ((["nowhere"], "holds no run.json"), (["."], "cannot be read")):
-        done = locexp("log", *words, cwd=workplace)
+        done = door_here("log", *words)
         assert (done.returncode, message in done.stderr) == (2, True), done.stderr
+    command = locexp("log", *words, cwd=workplace)
+    assert (command.returncode, command.stdout, command.stderr) == (2, "", done.stderr)
 
 
 def test_a_store_that_cannot_be_opened_fails_the_run(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -343,10 +347,10 @@ def test_a_lost_server_costs_no_result(workplace: Path, server: Server, capsys: 
     record = json.loads((directory / "run.json").read_text())
     assert (record["status"], record["logged"], epochs(workplace)) == ("FINISHED", False, 25)
     assert (directory / "model.keras").is_file()
-    refused = locexp("log", str(directory), cwd=workplace)
+    refused = door_here("log", str(directory))
     assert (refused.returncode, "Connection refused" in refused.stderr) == (2, True)
     server.start()
-    done = locexp("log", str(directory), cwd=workplace)
+    done = door_here("log", str(directory))
     assert done.returncode == 0, done.stderr
     client = MlflowClient(server.uri)
     run = client.get_run(record["run_id"])

@@ -37,6 +37,7 @@ for step in range(50):
 """
 
 
+@pytest.mark.slow
 def test_four_processes_that_create_one_store_lose_nothing(workplace: Path) -> None:
     from mlflow import MlflowClient
 
@@ -86,9 +87,14 @@ def test_a_taken_port_is_refused_or_passed_over() -> None:
         assert free_port(None, port) > port
 
 
-def test_the_ui_serves_the_store_on_loopback_only_and_its_links_work(workplace: Path) -> None:
+def test_the_ui_refuses_what_is_no_store(workplace: Path) -> None:
     none = locexp("ui", cwd=workplace)
     assert (none.returncode, "holds no store yet" in none.stderr) == (2, True)
+    assert none.stdout == ""
+
+
+@pytest.mark.slow
+def test_the_ui_serves_the_store_on_loopback_only_and_its_links_work(workplace: Path) -> None:
     assert train_here(*TINY) == 0
     process = subprocess.Popen(
         [sys.executable, "-m", "locexp.ui"], cwd=workplace, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
