@@ -62,9 +62,13 @@ def test_any_canvas(name: str, shape: tuple[int, int]) -> None:
     assert np.isfinite(said["bbox"]).all()
 
 
+@pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["ends", "every"])
 @pytest.mark.parametrize("name", NAMES)
-def test_every_option_of_a_network_goes_with_every_other(name: str) -> None:
-    """As in a fresh process, where Keras starts naming layers anew: no name may be used twice."""
+def test_every_option_of_a_network_goes_with_every_other(name: str, every: bool) -> None:
+    """As in a fresh process, where Keras starts naming layers anew: no name may be used twice.
+
+    Quickly: the first values of all options, and the last ones.
+    """
     import keras
 
     from locexp.training.member import check_model
@@ -80,7 +84,8 @@ def test_every_option_of_a_network_goes_with_every_other(name: str) -> None:
         "shared": ("all", 0),
     }
     used = {key: values for key, values in options.items() if key in keys}
-    for values in itertools.product(*used.values()):
+    ends = [tuple(values[place] for values in used.values()) for place in (0, -1)]
+    for values in itertools.product(*used.values()) if every else ends:
         keras.backend.clear_session()
         model = tiny(name, **dict(zip(used, values, strict=True)))
         check_model(model)

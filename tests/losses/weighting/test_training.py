@@ -57,7 +57,13 @@ def together() -> tuple[Any, list[list[np.ndarray]], list[list[np.ndarray]], np.
     return made, middle, [state(member) for member in made.members], np.concatenate(rows, axis=1)
 
 
-@pytest.mark.parametrize("name", NAMES)
+QUICK = ("db_mtl", "famo", "gradnorm", "rlw")
+"""On gradients and on losses, learning and at random: each of the others takes seconds to trace by itself, too."""
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
+)
 def test_a_method_does_not_notice_the_others_in_a_stack(name: str, together: Any) -> None:
     index = NAMES.index(name)
     alone = stack([find(name)], seeds=[SEEDS[index]], build_model=with_dropout, optimizer=adam)
