@@ -284,6 +284,7 @@ def test_an_interrupted_run_is_closed_as_killed_and_keeps_its_best_weights(
     assert (directory / "model.keras").is_file()
 
 
+@pytest.mark.slow
 def test_a_process_that_is_shot_can_be_logged_later(workplace: Path) -> None:
     from mlflow import MlflowClient
 
@@ -324,6 +325,7 @@ def test_a_store_that_cannot_be_opened_fails_the_run(workplace: Path, capsys: py
     assert json.loads((only_run(workplace) / "run.json").read_text())["status"] == "FAILED"
 
 
+@pytest.mark.slow
 def test_a_lost_server_costs_no_result(workplace: Path, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     """The server is shot after the first epochs; training goes on; the files are logged when it is back."""
     import threading

@@ -117,6 +117,7 @@ def test_a_run_that_goes_on_equals_one_that_was_never_stopped(
     assert only_run(Path.cwd()) == directory
 
 
+@pytest.mark.slow
 def test_a_run_that_was_shot_goes_on_by_its_id(workplace: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "locexp.train", *LONG, "trainer.epochs=100000"],
