@@ -18,7 +18,7 @@ from locexp.errors import UserError
 from locexp.models import fcn_softargmax, heads
 from locexp.models.checks import NORMALIZATIONS
 from locexp.models.coordinates import COORDINATES
-from tests.models.networks import NAMES, QUICK, TINY, tiny
+from tests.models.networks import NAMES, QUICK, TINY, slow_but, tiny
 
 SHAPES = [(28, 28), (64, 64), (60, 60), (28, 41), (45, 33)]
 LOAD_ALL = """
@@ -145,6 +145,7 @@ def test_a_box_is_never_inverted_and_inside_whatever_the_weights(name: str, keys
         assert boxes.max() <= 1
 
 
+@pytest.mark.slow
 def test_plain_keras_loads_every_network_without_locexp(tmp_path: Path) -> None:
     made = {name: tiny(name) for name in QUICK}
     made |= {
@@ -189,7 +190,7 @@ def test_shared_says_how_much_of_the_trunk_serves_both_heads(name: str) -> None:
     assert sum(everything.shared) == counts[-1]
 
 
-@pytest.mark.parametrize("name", [name for name in QUICK if name != "cnn"])
+@pytest.mark.parametrize("name", slow_but({"fcn_softargmax", "resnet"}, [name for name in QUICK if name != "cnn"]))
 def test_training_moves_what_is_trained_and_nothing_else(name: str) -> None:
     """Constants of a network stay, also under weight decay; running means move; a second member shares the graph."""
     import keras
