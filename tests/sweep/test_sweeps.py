@@ -549,7 +549,7 @@ def test_changed_code_is_noticed(
     assert "note     mixed code, as sweep.allow_mixed asks: git_commit" in capsys.readouterr().out
 
 
-def test_changed_data_are_noticed(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_changed_data_are_noticed(workplace: Path) -> None:
     import numpy as np
 
     def write(seed: int) -> None:
@@ -562,8 +562,9 @@ def test_changed_data_are_noticed(workplace: Path, capsys: pytest.CaptureFixture
     assert train_here(*words) == 1
     before = len(runs(workplace))
     write(1)
-    assert train_here("sweep.resume=last") == 2
-    assert "the data set of learning_rate=0.01 seed=0 had sha256" in capsys.readouterr().err
+    refused = locexp("train", "sweep.resume=last", cwd=workplace)  # this process has the first data in memory
+    assert refused.returncode == 2
+    assert "the data set of learning_rate=0.01 seed=0 had sha256" in refused.stderr
     assert len(runs(workplace)) == before
     write(0)
     assert train_here("sweep.resume=last") == 1  # the one that diverged is tried again
