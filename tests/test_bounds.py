@@ -263,9 +263,9 @@ def test_augment_goes_with_fresh_alone() -> None:
     for path in ("locexp.bbox.tight.Tight", "locexp.bbox.scatter.Scatter", "locexp.bbox.clutter.Clutter"):
         for value in (0, 0.5, 1):
             find(path)(augment=value, fresh=True)
-        for value in (-0.1, 1.1, NAN, True, None):
+        for wrong in (-0.1, 1.1, NAN, True, None):
             with pytest.raises(UserError, match=r"^bbox.augment=.*: expected a number from 0 \(none\) to 1"):
-                find(path)(augment=value, fresh=True)
+                find(path)(augment=wrong, fresh=True)
         with pytest.raises(UserError, match="expected bbox.fresh=true beside it"):
             find(path)(augment=0.5)
 
@@ -331,6 +331,6 @@ def test_a_function_checks_itself_and_its_rules() -> None:
     with pytest.raises(UserError, match=r"room.high=-1: expected a finite number >= 0\."):
         function(-2, -1)
     with pytest.raises(TypeError, match="missing a required argument: 'low'"):
-        function()
+        function()  # type: ignore[call-arg]
     with pytest.raises(UserError, match="low < high"):
         check_arguments(function, {"low": 6}, "room")

@@ -17,7 +17,7 @@ from scipy import stats
 
 from locexp.cli.compare import compare_command
 from locexp.errors import UserError
-from tests.conftest import locexp
+from tests.conftest import door_here, locexp
 
 SEEDS = range(8)
 SPREAD = [-0.004, -0.003, -0.002, -0.001, 0.001, 0.002, 0.003, 0.004]
@@ -125,6 +125,30 @@ def bench(workplace: Path) -> Bench:
     return Bench(workplace)
 
 
+@pytest.fixture(scope="module")
+def bench_to_read(tmp_path_factory: pytest.TempPathFactory, quick_stores: None) -> Bench:
+    """One that every test leaves as it was: a sweep none of whose runs has finished."""
+    return Bench(tmp_path_factory.mktemp("bench"))
+
+
+@pytest.fixture(scope="module")
+def whole_to_read(tmp_path_factory: pytest.TempPathFactory, quick_stores: None) -> Bench:
+    """One with all of the sweep's runs, which tests may compare, and do nothing else to."""
+    return Bench(tmp_path_factory.mktemp("whole")).whole()
+
+
+@pytest.fixture
+def empty(bench_to_read: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.chdir(bench_to_read.place)
+    return bench_to_read
+
+
+@pytest.fixture
+def whole(whole_to_read: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.chdir(whole_to_read.place)
+    return whole_to_read
+
+
 def compare(*words: str) -> list[str]:
     output: list[str] = []
     compare_command(words, output.append)
@@ -136,10 +160,9 @@ def result(bench: Bench) -> dict[str, Any]:
     return found
 
 
-def test_the_numbers_are_those_worked_out_by_hand(bench: Bench) -> None:
-    bench.whole()
+def test_the_numbers_are_those_worked_out_by_hand(whole: Bench) -> None:
     output = "\n".join(compare())
-    found = result(bench)
+    found = result(whole)
     settings = {tuple(one["varied"].values())[:2]: one for one in found["settings"]}
     default, strong = settings["1", "0.5"], settings["1", "100"]
     # Mean and 95 % t interval over eight seeds; the sum of squares of SPREAD is 6e-5.
@@ -168,8 +191,7 @@ def test_the_numbers_are_those_worked_out_by_hand(bench: Bench) -> None:
     assert "is better than the default weights (classification_weight=1 bbox_weight=0.5): they reach" in output
 
 
-def test_the_table_fits_the_terminal(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench.whole()
+def test_the_table_fits_the_terminal(whole: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     piped = compare()
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("COLUMNS", "80")
@@ -185,13 +207,12 @@ def test_the_table_fits_the_terminal(bench: Bench, monkeypatch: pytest.MonkeyPat
     assert shown[len(table_of(shown)) :] == piped[len(table_of(piped)) :]
 
 
-def test_what_is_written_and_logged(bench: Bench) -> None:
-    bench.whole()
+def test_what_is_written_and_logged(whole: Bench) -> None:
     output = "\n".join(compare("day-time"))
-    folder = bench.place / "sweep-day-time" / "comparison"
+    folder = whole.place / "sweep-day-time" / "comparison"
     names = {path.name for path in folder.iterdir()}
     assert names >= {"report.html", "comparison.csv", "comparison.json", "comparison.md", "front.png"}
-    logged = {file.path for file in bench.client.list_artifacts(bench.parent, "comparison")}
+    logged = {file.path for file in whole.client.list_artifacts(whole.parent, "comparison")}
     assert logged == {f"comparison/{name}" for name in names}
     page = (folder / "report.html").read_text()
     for word in ('src="http', 'href="http', "<script src", "url(http"):
@@ -331,29 +352,29 @@ def test_missing_metrics_are_named(bench: Bench) -> None:
         ([], "no run of this sweep has finished"),
     ],
 )
-def test_what_cannot_be_compared_is_refused(bench: Bench, words: list[str], message: str) -> None:
-    before = sorted(bench.place.rglob("*"))
+def test_what_cannot_be_compared_is_refused(empty: Bench, words: list[str], message: str) -> None:
+    before = sorted(empty.place.rglob("*"))
     with pytest.raises(UserError, match=message):
         compare(*words)
-    assert sorted(bench.place.rglob("*")) == before
+    assert sorted(empty.place.rglob("*")) == before
 
 
 def test_a_running_sweep_is_left_alone(bench: Bench) -> None:
-    from locexp.system.process import identity
+    from locexp.system.process import process_tags
 
     bench.child((1.0, 0.5), 0)
     bench.client.update_run(bench.parent, "RUNNING")
-    for key, value in identity().items():
+    for key, value in process_tags().items():
         bench.client.set_tag(bench.parent, key, value)
     with pytest.raises(UserError, match=f"still running .process {os.getpid()}"):
         compare()
 
 
 def test_a_job_that_outlives_its_sweep_is_waited_for(bench: Bench) -> None:
-    from locexp.system.process import identity
+    from locexp.system.process import process_tags
 
     bench.child((1.0, 0.5), 0)
-    bench.child((1.0, 0.5), 1, status="RUNNING", tags=identity())
+    bench.child((1.0, 0.5), 1, status="RUNNING", tags=process_tags())
     with pytest.raises(UserError, match=f"seed=1 is still running .process {os.getpid()}"):
         compare()
 
@@ -400,10 +421,9 @@ def test_a_sweep_whose_process_was_killed_is_dead_in_the_list(bench: Bench) -> N
     assert "1/?" in line
 
 
-def test_figures_of_an_earlier_comparison_go(bench: Bench) -> None:
-    bench.whole()
+def test_figures_of_an_earlier_comparison_go(whole: Bench) -> None:
     compare()
-    folder = bench.place / "sweep-day-time" / "comparison"
+    folder = whole.place / "sweep-day-time" / "comparison"
     before = sorted(path.name for path in folder.iterdir())
     assert "weights.png" not in before
     (folder / "weights.png").write_bytes(b"old")
@@ -415,18 +435,17 @@ def test_a_store_that_cannot_be_read_is_said_in_a_line(bench: Bench) -> None:
     with contextlib.closing(sqlite3.connect(bench.place / "mlruns" / "mlflow.db")) as database:
         database.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")  # as of another MLflow
         database.commit()
-    done = locexp("compare", cwd=bench.place)
+    done = locexp("compare", cwd=bench.place)  # this process has the store open, and would not look again
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("failed: tracking.uri=sqlite:")
     assert "Traceback" not in done.stderr
 
 
-def test_the_command(bench: Bench) -> None:
-    bench.whole()
-    done = locexp("compare", cwd=bench.place)
+def test_the_command(whole: Bench) -> None:
+    done = locexp("compare", cwd=whole.place)
     assert (done.returncode, done.stderr) == (0, "")
     assert "Use classification_weight=1 bbox_weight=100" in done.stdout
-    listed = locexp("compare", "list", cwd=bench.place)
+    listed = door_here("compare", "list")
     assert "day-time" in listed.stdout
-    refused = locexp("compare", "compare.metric=loss", cwd=bench.place)
+    refused = door_here("compare", "compare.metric=loss")
     assert (refused.returncode, refused.stderr.startswith("error: ")) == (2, True)

@@ -17,13 +17,13 @@ from locexp.errors import RunFailedError, UserError
 from locexp.records.folder_store import FolderStore
 from locexp.records.record import RunRecord
 from locexp.records.sweep_list import SweepList
-from locexp.system.process import identity
+from locexp.system.process import process_tags
 from locexp.tracking.location import Location, locate
 from tests.conftest import TINY, train_here
 
 WEIGHTS = ("0.5", "4", "32")
 SEEDS = range(3)
-GONE = {"host": identity()["host"], "pid": "999999999", "process_start": "1"}
+GONE = {"host": process_tags()["host"], "pid": "999999999", "process_start": "1"}
 
 
 def compare(*arguments: str) -> list[str]:
@@ -198,7 +198,7 @@ def test_what_runs_elsewhere_is_presumed_dead_only_on_request(sweep: Path) -> No
     with pytest.raises(UserError, match="RUNNING on elsewhere, .* add compare.presume_dead=true"):
         compare(str(sweep))
     assert "Jobs that did not finish: 2;" in "\n".join(compare(str(sweep), "compare.presume_dead=true"))
-    record.tags |= identity()
+    record.tags |= process_tags()
     record.write(sweep / "5")
     with pytest.raises(UserError, match=f"is still running .process {os.getpid()}"):
         compare(str(sweep), "compare.presume_dead=true")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from locexp.configuration.compose import composing
@@ -56,7 +58,7 @@ def test_training_sees_the_scenes_of_each_epoch() -> None:
     assert problem.fresh is not None
     stack = Stack([prepared.member], *problem.arrays("train"), composer=problem.fresh())
     order = np.random.default_rng(0).permutation(64).astype(np.int32)
-    strategy = strategy_of(instantiate(cfg.bbox, "bbox", skip=("scene_seed",)))
+    strategy: Any = strategy_of(instantiate(cfg.bbox, "bbox", skip=("scene_seed",)))
     for epoch in (0, 3):
         scenes = strategy.compose(problem.dataset.train.images, split="train", scene_seed=0, epoch=epoch)
         (made,) = stack.train_steps(order.reshape(1, 2, 32), epoch=epoch)

@@ -122,8 +122,8 @@ def test_hydra_accepts_a_node_that_was_composed_earlier_as_its_own(tmp_path: Pat
     try:
         found = hydra.HydraConfig.get()
         assert (found.job.num, found.job.id, found.sweep.subdir) == (3, "3", "3-2")
-        assert found.job.env_set.SOME == "one"
-        assert found.job_logging.handlers.file.filename == str(tmp_path / "3-2" / "train.log")
+        assert found.job.env_set["SOME"] == "one"
+        assert found.job_logging["handlers"]["file"]["filename"] == str(tmp_path / "3-2" / "train.log")
     finally:
         known.cfg = before
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from typing import Any
 
 import numpy as np
 import pytest
@@ -83,7 +84,7 @@ def test_floor_of_mnist_digits_is_the_published_one(digits: tuple[np.ndarray, np
 
 
 def test_floor_and_skill_of_constant_targets() -> None:
-    boxes = np.tile(np.float32([6, 6, 22, 22]) / 28, (50, 1))
+    boxes = np.tile(np.array([6, 6, 22, 22], np.float32) / 28, (50, 1))
     floor = metrics.floors(boxes, boxes)["mean_iou"]
     assert floor == pytest.approx(1, abs=1e-6)
     assert metrics.skill(0.99, floor) is None
@@ -98,7 +99,7 @@ def test_confusion_and_per_class_tables() -> None:
         for said in range(4):
             count = sum((predictions.labels == true) & (predictions.classes == said))
             assert matrix[true, said] == count
-    rows = metrics.per_class(predictions)
+    rows: list[dict[str, Any]] = [*metrics.per_class(predictions)]
     total = metrics.summarise(predictions)
     for name in ("accuracy", "mean_iou", "loc_acc_50", "center_error_px"):
         assert sum(row["count"] * row[name] for row in rows) / 60 == pytest.approx(total[name])

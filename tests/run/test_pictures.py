@@ -126,7 +126,7 @@ def test_every_picture_is_drawn_without_a_warning(name: str) -> None:
 
 def test_boxes_that_are_all_the_same_are_said_to_be() -> None:
     base = random_predictions(0, count=50)
-    names, notes = drawn(replace(base, truth=np.tile(np.float32([0.2, 0.2, 0.8, 0.8]), (50, 1))))
+    names, notes = drawn(replace(base, truth=np.tile(np.array([0.2, 0.2, 0.8, 0.8], np.float32), (50, 1))))
     assert names == {"worst_cases", "reliability"}
     assert notes == ["IoU by class, size and position is not drawn: all true boxes of the test images are the same."]
 
