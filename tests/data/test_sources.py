@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import http.server
@@ -121,10 +122,26 @@ def test_download_checks_the_sha256_and_keeps_nothing_wrong(web: tuple[str, Path
     with pytest.raises(OfflineError, match="File not found"):
         download((RemoteFile("c.bin", f"{address}/missing", digest),))
     with pytest.raises(OfflineError, match="ended after 400 of 1000 bytes"):
-        download((RemoteFile("d.bin", f"{address}/cut"),))
+        download((RemoteFile("d.bin", f"{address}/cut", digest),))
     with pytest.raises(UserError, match="is 7000 bytes long; expected 7001"):
-        download((RemoteFile("e.bin", f"{address}/a.bin", size=7001),))
+        download((RemoteFile("e.bin", f"{address}/a.bin", digest, size=7001),))
     assert sorted(path.name for path in offline.iterdir()) == ["a.bin"]
+
+
+@pytest.mark.parametrize("files", [mnist.FILES, fashion_mnist.FILES], ids=["mnist", "fashion_mnist"])
+def test_a_corrupted_public_data_set_is_refused_and_not_kept(
+    web: tuple[str, Path], offline: Path, files: tuple[RemoteFile, ...]
+) -> None:
+    address, folder = web
+    for file in files:
+        content = bytearray(file.size or 1000)  # as long as the right one, where that is known
+        (folder / Path(file.url).name).write_bytes(content)
+        moved = dataclasses.replace(file, url=f"{address}/{Path(file.url).name}")
+        found, place = hashlib.sha256(content).hexdigest(), offline / file.relative_path
+        message = f"{moved.url}: sha256 is {found}; expected {file.sha256}. Not kept: try again, .*{place}"
+        with pytest.raises(UserError, match=message):
+            download((moved,))
+        assert list(place.parent.iterdir()) == []
 
 
 def test_a_cache_that_cannot_be_written_is_not_taken_for_no_network(
@@ -135,6 +152,6 @@ def test_a_cache_that_cannot_be_written_is_not_taken_for_no_network(
     (tmp_path / "file").touch()
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "file"))
     with pytest.raises(UserError, match="the Keras cache cannot be written"):
-        download((RemoteFile("a.bin", f"{address}/a.bin"),))
+        download((RemoteFile("a.bin", f"{address}/a.bin", "0" * 64),))
     with pytest.raises(OfflineError):  # without a network there is nothing to write
-        download((RemoteFile("a.bin", "http://127.0.0.1:9/a.bin"),))
+        download((RemoteFile("a.bin", "http://127.0.0.1:9/a.bin", "0" * 64),))

@@ -22,11 +22,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file of a public data set: its place in the Keras cache, its address, its sha256 and its bytes where known."""
+    """A file of a public data set: its place in the Keras cache, its address, its sha256, and its bytes where known."""
 
     relative_path: str
     url: str
-    sha256: str | None = None
+    sha256: str
     size: int | None = None
 
 
@@ -46,7 +46,7 @@ def cached(files: tuple[RemoteFile, ...]) -> list[Path] | None:
 
 
 def download(files: tuple[RemoteFile, ...]) -> list[Path]:
-    """Download files into the Keras cache, checking their length, and their sha256 where it is known.
+    """Download files into the Keras cache, checking their sha256, and their length where it is known.
 
     Raises:
         OfflineError: the network or the server did not answer, or not to the end.
@@ -76,9 +76,9 @@ def _fetch(file: RemoteFile, path: Path) -> None:
                 target.write(received)
                 received = next(blocks, b"")
         if file.size not in (None, size):
-            raise UserError(f"{file.url}: is {size} bytes long; expected {file.size}. Not kept.")
-        if file.sha256 is not None and digest.hexdigest() != file.sha256:
-            raise UserError(f"{file.url}: sha256 is {digest.hexdigest()}; expected {file.sha256}. Not kept.")
+            raise UserError(f"{file.url}: is {size} bytes long; expected {file.size}. {_remedy(path)}")
+        if digest.hexdigest() != file.sha256:
+            raise UserError(f"{file.url}: sha256 is {digest.hexdigest()}; expected {file.sha256}. {_remedy(path)}")
         partial.replace(path)
     except OSError as error:
         raise UserError(
@@ -88,6 +88,10 @@ def _fetch(file: RemoteFile, path: Path) -> None:
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def _remedy(path: Path) -> str:
+    return f"Not kept: try again, or from another network; or put the file there by hand: {path}"
 
 
 def _blocks(url: str) -> Iterator[bytes]:
