@@ -34,7 +34,7 @@ STAGES = {
     "import TensorFlow and Keras": ("locexp.run.prepare", "start_tensorflow"),
     "check the save round trip": ("locexp.run.prepare", "check_round_trip"),
     "train (with validation)": ("locexp.run.execute", "train"),
-    "save and reload": ("locexp.run.running", "save_checked"),
+    "save and reload": ("locexp.run.run", "save_checked"),
     "tables": ("locexp.run.report", "write_tables"),
     "pictures": ("locexp.run.report", "write_pictures"),
     "wait for MLflow at the end": ("locexp.tracking.tracker", "Tracker.finish"),

@@ -33,11 +33,11 @@ from typing import Any
 import common
 
 STAGES = {
-    "checkpoints": ("locexp.run.running", "write_checkpoint"),
-    "save and reload the model": ("locexp.run.running", "save_checked"),
+    "checkpoints": ("locexp.run.run", "write_checkpoint"),
+    "save and reload the model": ("locexp.run.run", "save_checked"),
     "tables": ("locexp.run.report", "write_tables"),
     "pictures, drawn here": ("locexp.run.drawing", "Pictures.draw"),
-    "wait for pictures": ("locexp.run.running", "Run.complete"),
+    "wait for pictures": ("locexp.run.run", "Run.complete"),
     "wait for MLflow": ("locexp.tracking.tracker", "Tracker.finish"),
     "compare, at the end": ("locexp.sweep.conduct", "compare"),
 }

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import io
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from absl import logging as absl_logging
 
 from locexp.tracking.location import answers, locate
-from locexp.tracking.server import LEAN, command, free_port
+from locexp.tracking.mlflow_internals import LEAN_SERVER
+from locexp.tracking.server import command, free_port
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -25,6 +31,8 @@ absl_logging.get_absl_handler().python_handler.stream = sys.__stderr__
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background by a shell: commands would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+PORTS = 5300 + 100 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+"""The first of a hundred ports that no other worker looks at: a free one is not taken before it is used."""
 TINY = (
     "data=mnist_5k",
     "data.limit=320",
@@ -51,8 +59,37 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
     return images[order], labels[order]
 
 
+@pytest.fixture(scope="session")
+def quick_stores() -> Iterator[None]:
+    """MLflow's migrations, which take a second of a new store, are run once: further stores are copies of the first.
+
+    Only of those that are created in this process: what a command creates in its own is created as always.
+    """
+    from mlflow.store.db import utils
+
+    created = sqlite3.connect(":memory:", check_same_thread=False)
+    migrate = utils._initialize_tables
+
+    def copy(engine: Any) -> None:
+        if engine.dialect.name != "sqlite":
+            migrate(engine)
+            return
+        if not created.execute("SELECT * FROM sqlite_master").fetchall():
+            migrate(engine)
+            with contextlib.closing(engine.raw_connection()) as connection:
+                connection.driver_connection.backup(created)
+            return
+        with contextlib.closing(engine.raw_connection()) as connection:
+            created.backup(connection.driver_connection)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utils, "_initialize_tables", copy)
+        yield
+    created.close()
+
+
 @pytest.fixture
-def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_stores: None) -> Iterator[Path]:
     """An empty current directory to import from; the modules that a test takes from it go with the test."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
@@ -104,13 +141,30 @@ def locexp(door: str, *words: str, cwd: Path, env: dict[str, str] | None = None)
     )
 
 
+def door_here(door: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run ``locexp.DOOR``'s ``main`` in this process, as :func:`locexp` does in one of its own: 5 s sooner."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        patch.setattr(sys, "argv", [door, *words])
+        try:
+            importlib.import_module(f"locexp.{door}").main()
+            status = 0
+        except SystemExit as ended:
+            status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    return subprocess.CompletedProcess([door, *words], status, out.getvalue(), err.getvalue())
+
+
 def only_run(place: Path) -> Path:
     """Return the directory of the one run under ``place``/multirun."""
     (record,) = place.glob("multirun/*/*/run.json")
     return record.parent
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 90) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "waited too long"
@@ -123,13 +177,13 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self.location = locate(str(folder / "store"), None, "locexp")
         (folder / "store").mkdir()
-        self.port = free_port(None, 5300)
+        self.port = free_port(None, PORTS)
         self.uri = f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
         self.process = subprocess.Popen(
             command(self.location, self.port),
-            env={**os.environ, **LEAN},
+            env={**os.environ, **LEAN_SERVER},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,

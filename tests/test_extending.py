@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from locexp.configuration.instantiate import make
+from locexp.configuration.instantiate import instantiate
 from locexp.errors import UserError
-from tests.conftest import TINY, locexp, only_run
+from tests.conftest import TINY, locexp, only_run, train_here
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -27,13 +27,13 @@ def blocks(heading: str) -> list[tuple[str, str, str]]:
 
 def test_arguments_with_a_target_of_their_own_are_made_first() -> None:
     nested = {"_target_": "builtins.int", "_partial_": True, "base": 2}
-    made = make(
+    made = instantiate(
         OmegaConf.create({"_target_": "builtins.dict", "schedule": nested, "monitor": "x"}), "trainer.callbacks"
     )
     assert (made["schedule"]("101"), made["monitor"]) == (5, "x")
     nested["_target_"] = "builtins.imt"
     with pytest.raises(UserError, match=r"trainer.callbacks.schedule._target_=.*Did you mean 'int'"):
-        make(OmegaConf.create({"_target_": "builtins.dict", "schedule": nested}), "trainer.callbacks")
+        instantiate(OmegaConf.create({"_target_": "builtins.dict", "schedule": nested}), "trainer.callbacks")
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,11 @@ def test_the_three_steps_of_the_readme(workplace: Path, heading: str, key: str) 
     tiny = [word for word in TINY if word.split("=")[0] not in groups and word.split(".")[0] not in groups - {"data"}]
     if "data" in groups:
         tiny = [word for word in tiny if word != "data=mnist_5k"]
-    done = locexp("train", *words, *tiny, cwd=workplace, env={"PYTHONPATH": str(workplace)})
-    assert done.returncode == 0, done.stderr
+    if heading == "A data set":  # as it is typed; the others differ in nothing that needs another process
+        done = locexp("train", *words, *tiny, cwd=workplace)
+        assert done.returncode == 0, done.stderr
+    else:
+        assert train_here(*words, *tiny) == 0
     record = json.loads((only_run(workplace) / "run.json").read_text())
     assert record["status"] == "FINISHED"
     assert "mine" in record["parameters"][key]

@@ -1,35 +1,32 @@
-"""``python -m locexp.compare [id|last|list] [key=value …]``: which setting of a sweep to use, with evidence."""
+"""``python -m locexp.compare [id|last|list|folder] [key=value …]``: which setting of a sweep to use, with evidence."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from locexp.errors import RunFailedError, UserError, said
+from locexp.cli.status import exit_status
 
 KEYS = """keys: tracking.uri, tracking.artifact_root, tracking.experiment; compare.metric=accuracy|mean_iou|loc_acc_50|
 loc_acc_75|center_error_px (what settings are chosen by and tested on); compare.allow_mixed=true (compare runs of
-different data, budgets or code all the same); compare.presume_dead=true (what is RUNNING on another machine, which
-cannot be asked, has ended). `list` lists the sweeps."""
+different data, budgets or code anyway); compare.presume_dead=true (what is RUNNING on another machine, which
+cannot be asked, has ended). `list` lists the sweeps of the store. The folder of a sweep, such as multirun/DATE/TIME, is
+compared from its files alone, wherever it was copied to; a tracking store is neither read nor written then."""
 
 
 def main() -> None:
     """Compare a sweep. Exit status: 0, 1 the store failed, 2 bad input, 130 Ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m locexp.compare", description=__doc__, epilog=KEYS)
-    parser.add_argument("words", nargs="*", metavar="id|last|list|key=value")
-    arguments = parser.parse_args()
-    try:
-        from locexp.analysis.compare import compare_command
-    except KeyboardInterrupt:
-        sys.exit(130)
-    try:
-        compare_command(arguments.words, print)
-    except UserError as error:
-        sys.exit(said(f"error: {error}", 2))
-    except RunFailedError as error:
-        sys.exit(said(f"failed: {error}", 1))
-    except KeyboardInterrupt:
-        sys.exit(said("stopped by Ctrl-C", 130))
+    parser.add_argument("arguments", nargs="*", metavar="id|last|list|folder|key=value")
+    arguments = parser.parse_args().arguments
+
+    def compare() -> None:
+        from locexp.cli.compare import compare_command
+        from locexp.system.screen import Screen
+
+        compare_command(arguments, Screen().line)
+
+    sys.exit(exit_status(compare))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import sys
 from collections.abc import Iterable
 
 
@@ -29,22 +28,21 @@ def nearest(given: str, allowed: Iterable[str]) -> str:
     return f" Did you mean {names[close[0]]!r}?" if close else ""
 
 
-def first_line(problem: object, most: int | None = None) -> str:
+def first_line(error: object, most: int | None = None) -> str:
     """Return the first line of an error or of another text, without its full stop; its type where it says nothing.
 
     Args:
-        problem: an exception, or a text.
+        error: an exception, or a text.
         most: how many characters are kept; ``None`` for all.
     """
-    return (str(problem).strip() or type(problem).__name__).splitlines()[0].rstrip(".")[:most]
-
-
-def said(text: str, status: int) -> int:
-    """Write the last word of a command to the screen; returns its exit status."""
-    print(text, file=sys.stderr)
-    return status
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")[:most]
 
 
 def listed(names: Iterable[object]) -> str:
     """Join names for a message: ``a, b, c``."""
     return ", ".join(str(name) for name in names)
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun: ``1 seed``, ``2 seeds``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from locexp.errors import RunFailedError, UserError, said
+from locexp.cli.status import exit_status
 
 
 def main() -> None:
@@ -18,13 +18,11 @@ def main() -> None:
     from locexp.tracking.location import locate
     from locexp.tracking.server import serve
 
-    try:
+    def show() -> None:
         location = locate(arguments.uri, None, arguments.experiment)
-        sys.exit(serve(location, arguments.port, lambda text: print(text, flush=True)))
-    except UserError as error:
-        sys.exit(said(f"error: {error}", 2))
-    except RunFailedError as error:
-        sys.exit(said(f"failed: {error}", 1))
+        serve(location, arguments.port, lambda text: print(text, flush=True))
+
+    sys.exit(exit_status(show))
 
 
 if __name__ == "__main__":

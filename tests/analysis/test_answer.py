@@ -1,4 +1,4 @@
-"""What is said of a comparison, in words."""
+"""The answer of a comparison, in sentences."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from dataclasses import replace
 from locexp.analysis.answer import answers
 from locexp.analysis.comparison import compare_settings
 from locexp.analysis.results import sort_runs
-from locexp.tracking.reading import StoredRun
+from locexp.records.record import RunRecord
 from tests.analysis.test_methods import groups, run
 
 
-def said(runs: list[StoredRun], default: str | None) -> str:
+def answer(runs: list[RunRecord], default: str | None) -> str:
     found = compare_settings(sort_runs(runs), default_hash=default, metric="loc_acc_75", read=lambda *_: None)
     return "\n".join(answers(found))
 
 
 def test_one_seed_promises_nothing() -> None:
-    text = said([run("a", 0, 0, 0.6), run("b", 0, 1, 0.7, weight="2")], "a")
-    assert "one seed, which says nothing of the spread" in text
-    assert "One seed says nothing of the spread; 6 seeds are the least that could tell." in text
+    text = answer([run("a", 0, 0, 0.6), run("b", 0, 1, 0.7, weight="2")], "a")
+    assert "one seed, which says nothing about the spread" in text
+    assert "One seed says nothing about the spread; at least 6 seeds are needed." in text
     assert "power" not in text
 
 
 def test_seeds_alone_are_no_choice() -> None:
-    text = said([run("a", seed, 0, 0.6) for seed in range(3)], "a")
+    text = answer([run("a", seed, 0, 0.6) for seed in range(3)], "a")
     assert "There is one setting, bbox_weight=1, and nothing to choose from: its loc_acc_75 is 0.60" in text
     assert "Use " not in text
     assert "did better" not in text
 
 
-def test_what_varies_otherwise_is_no_matter_of_weights() -> None:
+def test_a_sweep_of_learning_rates_does_not_speak_of_weights() -> None:
     runs = [run(name, seed, place, 0.6 + place / 10) for seed in range(8) for place, name in enumerate("ab")]
     rates = {"a": "0.01", "b": "0.1"}
     runs = [
@@ -39,8 +39,8 @@ def test_what_varies_otherwise_is_no_matter_of_weights() -> None:
         )
         for one in runs
     ]
-    assert "is better than the default setting (bbox_weight=1 learning_rate=0.01): it reaches" in said(runs, "a")
-    assert "The default setting is not among those compared" in said(runs, "other")
+    assert "is better than the default setting (bbox_weight=1 learning_rate=0.01): it reaches" in answer(runs, "a")
+    assert "The default setting is not among those compared" in answer(runs, "other")
 
 
 def test_equal_settings_are_said_to_be_equal() -> None:
@@ -49,13 +49,15 @@ def test_equal_settings_are_said_to_be_equal() -> None:
         replace(one, tags=one.tags | {"config_hash": "b", "sweep_job": "1", "varied.loss.bbox_weight": "2"})
         for one in runs
     ]
-    assert "Equal on validation: bbox_weight=2; so is mean IoU; the first of the list was taken." in said(runs, None)
+    assert "Equal on validation: bbox_weight=2; so is mean IoU, so the first in the list was taken." in answer(
+        runs, None
+    )
     second = [
         replace(one, metrics=one.metrics | {"kept/mean_iou": 0.9}) if one.tags["config_hash"] == "b" else one
         for one in runs
     ]
-    assert "Use bbox_weight=2" in said(second, None)
-    assert "Equal on validation: bbox_weight=1; the choice fell by mean IoU." in said(second, None)
+    assert "Use bbox_weight=2" in answer(second, None)
+    assert "Equal on validation: bbox_weight=1; mean IoU decided." in answer(second, None)
 
 
 def test_a_setting_that_is_better_on_test_is_named() -> None:
@@ -64,7 +66,7 @@ def test_a_setting_that_is_better_on_test_is_named() -> None:
         one, other = run("a", seed, 0, 0.7), run("b", seed, 1, 0.8, weight="2")
         kept = {name: value + 0.2 for name, value in one.metrics.items() if name.startswith("kept/")}
         runs += [replace(one, metrics=one.metrics | kept), other]
-    text = said(runs, "a")
+    text = answer(runs, "a")
     assert "Better than the chosen one on test, though not on validation: bbox_weight=2." in text
     assert "Every other setting" not in text
 
@@ -72,16 +74,16 @@ def test_a_setting_that_is_better_on_test_is_named() -> None:
 def test_verdicts_on_final_runs_say_so() -> None:
     runs = [run(name, seed, 0, 0.7, weight=name) for name in "12" for seed in (0, 1)]
     runs += [run(name, seed, 1, 0.7, weight=name, role="final") for name in "12" for seed in (2, 3)]
-    assert "Compared are the 2 settings that earlier stages chose, on fresh seeds" in said(runs, "1")
+    assert "The comparison is among the 2 settings that earlier stages chose, on fresh seeds" in answer(runs, "1")
 
 
-def test_of_methods_it_is_said_how_much_was_left_open() -> None:
+def test_methods_without_a_difference_have_the_span_of_their_intervals() -> None:
     found = compare_settings(groups(), default_hash="one", metric="loc_acc_75", read=lambda *_: None)
     text = "\n".join(answers(found))
-    assert "of 3 methods 1 does better (mgda); worse: famo" in text
+    assert "1 of 3 methods does better (mgda); worse: famo" in text
     assert "no difference seen: imtl_g (their 95 % intervals reach from" in text
     assert "for “worse”, over all 6 pairs" in text
-    assert "They lie at an end of what was tried" in text
+    assert "They lie at an end of the range that was tried" in text
 
 
 def test_test_examples_are_paired_only_where_the_runs_share_them() -> None:
@@ -90,10 +92,10 @@ def test_test_examples_are_paired_only_where_the_runs_share_them() -> None:
     ]
     rows = {"1": "0,0,0.6", "2": "0,0,0.8"}  # label, predicted, iou: one differs from the other by .2 everywhere
 
-    def read(one: StoredRun, _: str) -> bytes:
+    def read(one: RunRecord, _: str) -> bytes:
         return "\n".join(["label,predicted,iou", *[rows[one.tags["config_hash"]]] * 20]).encode()
 
-    def intervals(given: list[StoredRun]) -> dict[str, tuple[float, float]]:
+    def intervals(given: list[RunRecord]) -> dict[str, tuple[float, float]]:
         found = compare_settings(sort_runs(given), default_hash="1", metric="loc_acc_75", read=read)
         return found.over_examples
 
@@ -111,8 +113,8 @@ def test_equal_runs_and_networks_that_learned_nothing_are_called_so() -> None:
         replace(one, metrics=one.metrics | {"kept/loc_acc_75": 0.5}) if one.tags["config_hash"] == "2" else one
         for one in runs
     ]
-    text = said(other, "1")
-    assert "No setting boxes better than one constant box does" in text  # .2 against a floor of .3
+    text = answer(other, "1")
+    assert "No setting locates objects better than one constant box does" in text  # .2 against a baseline of .3
     assert "The runs are equal, seed by seed." in text
     assert "would take" not in text
-    assert "constant box does" not in said([run("1", seed, 0, 0.4) for seed in range(2)], "1")
+    assert "constant box does" not in answer([run("1", seed, 0, 0.4) for seed in range(2)], "1")

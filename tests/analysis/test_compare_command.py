@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from locexp.analysis.compare import compare_command
+from locexp.cli.compare import compare_command
 from locexp.errors import UserError
-from tests.conftest import locexp
+from tests.conftest import door_here, locexp
 
 SEEDS = range(8)
 SPREAD = [-0.004, -0.003, -0.002, -0.001, 0.001, 0.002, 0.003, 0.004]
@@ -125,10 +125,34 @@ def bench(workplace: Path) -> Bench:
     return Bench(workplace)
 
 
+@pytest.fixture(scope="module")
+def bench_to_read(tmp_path_factory: pytest.TempPathFactory, quick_stores: None) -> Bench:
+    """One that every test leaves as it was: a sweep none of whose runs has finished."""
+    return Bench(tmp_path_factory.mktemp("bench"))
+
+
+@pytest.fixture(scope="module")
+def whole_to_read(tmp_path_factory: pytest.TempPathFactory, quick_stores: None) -> Bench:
+    """One with all of the sweep's runs, which tests may compare, and do nothing else to."""
+    return Bench(tmp_path_factory.mktemp("whole")).whole()
+
+
+@pytest.fixture
+def empty(bench_to_read: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.chdir(bench_to_read.place)
+    return bench_to_read
+
+
+@pytest.fixture
+def whole(whole_to_read: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.chdir(whole_to_read.place)
+    return whole_to_read
+
+
 def compare(*words: str) -> list[str]:
-    said: list[str] = []
-    compare_command(words, said.append)
-    return said
+    output: list[str] = []
+    compare_command(words, output.append)
+    return output
 
 
 def result(bench: Bench) -> dict[str, Any]:
@@ -136,10 +160,9 @@ def result(bench: Bench) -> dict[str, Any]:
     return found
 
 
-def test_the_numbers_are_those_worked_out_by_hand(bench: Bench) -> None:
-    bench.whole()
-    said = "\n".join(compare())
-    found = result(bench)
+def test_the_numbers_are_those_worked_out_by_hand(whole: Bench) -> None:
+    output = "\n".join(compare())
+    found = result(whole)
     settings = {tuple(one["varied"].values())[:2]: one for one in found["settings"]}
     default, strong = settings["1", "0.5"], settings["1", "100"]
     # Mean and 95 % t interval over eight seeds; the sum of squares of SPREAD is 6e-5.
@@ -165,16 +188,31 @@ def test_the_numbers_are_those_worked_out_by_hand(bench: Bench) -> None:
     areas = [(0.93 + s - 0.1) * (0.85 + s - 0.6) + (0.01) * (0.8 + s - 0.6) + (0.01) * (0.7 + s - 0.6) for s in SPREAD]
     assert found["front"]["reference"] == pytest.approx([0.1, 0.6])
     assert found["front"]["hypervolume"]["mean"] == pytest.approx(sum(areas) / 8)
-    assert "is better than the default weights (classification_weight=1 bbox_weight=0.5): they reach" in said
+    assert "is better than the default weights (classification_weight=1 bbox_weight=0.5): they reach" in output
 
 
-def test_what_is_written_and_logged(bench: Bench) -> None:
-    bench.whole()
-    said = "\n".join(compare("day-time"))
-    folder = bench.place / "sweep-day-time" / "comparison"
+def test_the_table_fits_the_terminal(whole: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    piped = compare()
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = compare()
+
+    def table_of(lines: list[str]) -> list[str]:
+        """Return the lines up to the answers, of which the first follows an empty line and is a sentence."""
+        return lines[: next(index for index, line in enumerate(lines) if line.endswith("."))]
+
+    assert max(map(len, table_of(piped))) > 80
+    assert max(map(len, table_of(shown))) <= 80
+    assert set(" ".join(table_of(shown)).split()) == set(" ".join(table_of(piped)).split())
+    assert shown[len(table_of(shown)) :] == piped[len(table_of(piped)) :]
+
+
+def test_what_is_written_and_logged(whole: Bench) -> None:
+    output = "\n".join(compare("day-time"))
+    folder = whole.place / "sweep-day-time" / "comparison"
     names = {path.name for path in folder.iterdir()}
     assert names >= {"report.html", "comparison.csv", "comparison.json", "comparison.md", "front.png"}
-    logged = {file.path for file in bench.client.list_artifacts(bench.parent, "comparison")}
+    logged = {file.path for file in whole.client.list_artifacts(whole.parent, "comparison")}
     assert logged == {f"comparison/{name}" for name in names}
     page = (folder / "report.html").read_text()
     for word in ('src="http', 'href="http', "<script src", "url(http"):
@@ -182,7 +220,7 @@ def test_what_is_written_and_logged(bench: Bench) -> None:
     rows = list(csv.DictReader(io.StringIO((folder / "comparison.csv").read_text())))
     assert len(rows) == len(SETTINGS)
     assert float(rows[1]["test/mean_iou/mean"]) == pytest.approx(0.8)
-    assert "bbox alone" in said
+    assert "bbox alone" in output
     tested = {name: [row[f"against_{name}/p"] for row in rows] for name in ("default", "chosen")}
     assert all(sum(p == "" for p in of) == 3 for of in tested.values())  # itself, and each task alone
     # The hand-made 100 beats the default on every seed: scipy's exact test, times three for Holm's first step.
@@ -197,8 +235,8 @@ def test_what_is_written_and_logged(bench: Bench) -> None:
     for title in ("floor", "Δ accuracy %", "Δ mean IoU %", "Δm %"):
         assert f"<th>{title}</th>" in page
         assert title in (folder / "comparison.md").read_text()
-    assert "Δ mean IoU %" not in said
-    assert "Δm %" in said
+    assert "Δ mean IoU %" not in output
+    assert "Δm %" in output
 
 
 def test_failures_are_counted_and_seeds_may_be_missing(bench: Bench) -> None:
@@ -207,11 +245,11 @@ def test_failures_are_counted_and_seeds_may_be_missing(bench: Bench) -> None:
             bad = weights == (1.0, 10.0) and seed >= 6
             bench.child(weights, seed, status="FAILED" if bad else "FINISHED")
     bench.child((1.0, 10.0), 6, status="FINISHED")  # a second try succeeded
-    said = "\n".join(compare())
+    output = "\n".join(compare())
     ten = next(one for one in result(bench)["settings"] if one["varied"]["loss.bbox_weight"] == "10")
     assert (ten["test"]["accuracy"]["n"], ten["failed"]) == (7, 1)
-    assert "Jobs that did not finish: 1;" in said
-    assert "from 7 to 8 seeds" in said
+    assert "Jobs that did not finish: 1;" in output
+    assert "from 7 to 8 seeds" in output
 
 
 def test_a_seed_that_lacks_settings_counts_neither_as_a_worse_sweep(bench: Bench) -> None:
@@ -220,9 +258,9 @@ def test_a_seed_that_lacks_settings_counts_neither_as_a_worse_sweep(bench: Bench
     assert "leave out" not in "\n".join(compare())
     before = result(bench)
     bench.child((1.0, 0.5), 90)
-    said = "\n".join(compare())
+    output = "\n".join(compare())
     after = result(bench)
-    assert "Hypervolume and bands leave out the seeds that lack settings: 90." in said
+    assert "Hypervolume and bands leave out the seeds that lack settings: 90." in output
     assert after["front"]["hypervolume"] == before["front"]["hypervolume"]
 
 
@@ -230,9 +268,9 @@ def test_a_setting_whose_every_run_failed_is_shown(bench: Bench) -> None:
     for weights in list(SETTINGS)[:3]:
         for seed in SEEDS:
             bench.child(weights, seed, status="FAILED" if weights == (1.0, 10.0) else "FINISHED")
-    said = compare()
+    output = compare()
     label = "classification_weight=1 bbox_weight=10"
-    row = next(line for line in said if line.startswith(label))
+    row = next(line for line in output if line.startswith(label))
     assert row.split()[2:] == ["0", "8", "no", "run", "has", "finished"]
     ten = next(one for one in result(bench)["settings"] if one["label"] == label)
     assert (ten["failed"], ten["test"]["accuracy"]) == (8, {"mean": None, "half_width": None, "n": 0})
@@ -247,23 +285,23 @@ def test_one_failed_seed_does_not_rule_a_setting_out(bench: Bench) -> None:
         for seed in SEEDS:
             failed = (seed == 0 and weights == (1.0, 100.0)) or (seed > 2 and weights == (1.0, 0.5))
             bench.child(weights, seed, status="FAILED" if failed else "FINISHED")
-    said = "\n".join(compare())
-    assert "Use classification_weight=1 bbox_weight=100" in said
-    assert "Not to choose from, for fewer than half of 8 seeds have finished: classification_weight=1 " in said
-    assert "bbox_weight=0.5 (3)" in said
-    assert "Some runs are missing" in said
-    assert "Every other setting is worse" not in said
+    output = "\n".join(compare())
+    assert "Use classification_weight=1 bbox_weight=100" in output
+    assert "Not eligible, because fewer than half of 8 seeds have finished: classification_weight=1 " in output
+    assert "bbox_weight=0.5 (3)" in output
+    assert "Some runs are missing" in output
+    assert "Every other setting is worse" not in output
 
 
 def test_few_seeds_say_what_they_cannot_tell(bench: Bench) -> None:
     for weights in list(SETTINGS)[:4]:
         for seed in range(3):
             bench.child(weights, seed)
-    said = "\n".join(compare())
-    assert "Too few seeds to tell" in said
+    output = "\n".join(compare())
+    assert "Too few seeds to tell" in output
     assert {one["verdict"] for one in result(bench)["against_default"]} == {"too few seeds to tell"}
     # 6 pairs: Holm needs 6·2/2^n <= .05, n >= 8.
-    assert "8 seeds are the least that could" in said
+    assert "at least 8 seeds are needed" in output
 
 
 @pytest.mark.parametrize(
@@ -272,7 +310,7 @@ def test_few_seeds_say_what_they_cannot_tell(bench: Bench) -> None:
         ({"tags": {"data_digest": "e" * 64}}, "data: data_digest differs"),
         ({"tags": {"scenes_digest": "e" * 64}}, "box strategy or scenes: scenes_digest differs"),
         ({"tags": {"git_commit": "other"}}, "code version: git_commit differs"),
-        ({"parameters": {"trainer.epochs": "50"}}, "training budget: trainer.epochs differs: 5 (8 runs), 50 (1 runs)"),
+        ({"parameters": {"trainer.epochs": "50"}}, "training budget: trainer.epochs differs: 5 (8 runs), 50 (1 run)"),
     ],
 )
 def test_runs_of_mixed_provenance_are_refused_unless_asked_for(bench: Bench, odd: dict[str, Any], reason: str) -> None:
@@ -314,29 +352,29 @@ def test_missing_metrics_are_named(bench: Bench) -> None:
         ([], "no run of this sweep has finished"),
     ],
 )
-def test_what_cannot_be_compared_is_refused(bench: Bench, words: list[str], message: str) -> None:
-    before = sorted(bench.place.rglob("*"))
+def test_what_cannot_be_compared_is_refused(empty: Bench, words: list[str], message: str) -> None:
+    before = sorted(empty.place.rglob("*"))
     with pytest.raises(UserError, match=message):
         compare(*words)
-    assert sorted(bench.place.rglob("*")) == before
+    assert sorted(empty.place.rglob("*")) == before
 
 
 def test_a_running_sweep_is_left_alone(bench: Bench) -> None:
-    from locexp.system.process import identity
+    from locexp.system.process import process_tags
 
     bench.child((1.0, 0.5), 0)
     bench.client.update_run(bench.parent, "RUNNING")
-    for key, value in identity().items():
+    for key, value in process_tags().items():
         bench.client.set_tag(bench.parent, key, value)
     with pytest.raises(UserError, match=f"still running .process {os.getpid()}"):
         compare()
 
 
 def test_a_job_that_outlives_its_sweep_is_waited_for(bench: Bench) -> None:
-    from locexp.system.process import identity
+    from locexp.system.process import process_tags
 
     bench.child((1.0, 0.5), 0)
-    bench.child((1.0, 0.5), 1, status="RUNNING", tags=identity())
+    bench.child((1.0, 0.5), 1, status="RUNNING", tags=process_tags())
     with pytest.raises(UserError, match=f"seed=1 is still running .process {os.getpid()}"):
         compare()
 
@@ -350,8 +388,8 @@ def test_what_another_machine_left_running_can_be_presumed_dead(bench: Bench) ->
         bench.client.set_tag(bench.parent, key, value)
     with pytest.raises(UserError, match="RUNNING on elsewhere, .* add compare.presume_dead=true"):
         compare()
-    said = "\n".join(compare("compare.presume_dead=true"))
-    assert "Jobs that did not finish: 1;" in said
+    output = "\n".join(compare("compare.presume_dead=true"))
+    assert "Jobs that did not finish: 1;" in output
 
 
 def test_a_sweep_that_was_cut_short_says_so(bench: Bench) -> None:
@@ -366,9 +404,10 @@ def test_a_sweep_that_was_cut_short_says_so(bench: Bench) -> None:
     bench.client.log_text(
         bench.parent, json.dumps({"words": [], "multirun": True, "config_dir": None, "jobs": jobs}), "sweep/sweep.json"
     )
-    said = "\n".join(compare("day-time"))
-    assert "Cut short: 8 of 16 jobs have no run in the store; python -m locexp.train sweep.resume=day-time runs" in said
-    assert f"Settings without any run: bbox_weight={weights[1][1]:g}." in said
+    output = "\n".join(compare("day-time"))
+    cut = "Cut short: 8 of 16 jobs have no run in the store; python -m locexp.train sweep.resume=day-time runs"
+    assert cut in output
+    assert f"Settings without any run: bbox_weight={weights[1][1]:g}." in output
     assert "Cut short: 8 of 16" in (bench.place / "sweep-day-time" / "comparison" / "report.html").read_text()
 
 
@@ -382,10 +421,9 @@ def test_a_sweep_whose_process_was_killed_is_dead_in_the_list(bench: Bench) -> N
     assert "1/?" in line
 
 
-def test_figures_of_an_earlier_comparison_go(bench: Bench) -> None:
-    bench.whole()
+def test_figures_of_an_earlier_comparison_go(whole: Bench) -> None:
     compare()
-    folder = bench.place / "sweep-day-time" / "comparison"
+    folder = whole.place / "sweep-day-time" / "comparison"
     before = sorted(path.name for path in folder.iterdir())
     assert "weights.png" not in before
     (folder / "weights.png").write_bytes(b"old")
@@ -397,18 +435,17 @@ def test_a_store_that_cannot_be_read_is_said_in_a_line(bench: Bench) -> None:
     with contextlib.closing(sqlite3.connect(bench.place / "mlruns" / "mlflow.db")) as database:
         database.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")  # as of another MLflow
         database.commit()
-    done = locexp("compare", cwd=bench.place)
+    done = locexp("compare", cwd=bench.place)  # this process has the store open, and would not look again
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("failed: tracking.uri=sqlite:")
     assert "Traceback" not in done.stderr
 
 
-def test_the_command(bench: Bench) -> None:
-    bench.whole()
-    done = locexp("compare", cwd=bench.place)
+def test_the_command(whole: Bench) -> None:
+    done = locexp("compare", cwd=whole.place)
     assert (done.returncode, done.stderr) == (0, "")
     assert "Use classification_weight=1 bbox_weight=100" in done.stdout
-    listed = locexp("compare", "list", cwd=bench.place)
+    listed = door_here("compare", "list")
     assert "day-time" in listed.stdout
-    refused = locexp("compare", "compare.metric=loss", cwd=bench.place)
+    refused = door_here("compare", "compare.metric=loss")
     assert (refused.returncode, refused.stderr.startswith("error: ")) == (2, True)

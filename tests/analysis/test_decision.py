@@ -1,4 +1,4 @@
-"""Which setting is chosen, and what is said of the others: made-up data of known truth."""
+"""Which setting is chosen, and the verdicts on the others: made-up data of known truth."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from locexp.analysis.decision import decide, family
 from locexp.evaluation.choice import adjusted_means
@@ -36,21 +37,25 @@ def test_a_real_difference_is_found_and_none_is_invented() -> None:
 def test_too_few_seeds_say_so() -> None:
     decision = decide(*noisy([0.5, 0.9, 0.7, 0.6], seeds=5), default=0)
     assert {one.verdict for one in decision.against_default} == {"too few seeds to tell"}
-    assert decision.against_default[0].reachable == pytest.approx(3 * 2 / 2**5)
-    assert all(one.would_do is not None and one.would_do >= 7 for one in decision.against_default)
+    assert decision.against_default[0].smallest_reachable_p == pytest.approx(3 * 2 / 2**5)
+    assert all(one.seeds_for_power is not None and one.seeds_for_power >= 7 for one in decision.against_default)
 
 
 def test_validation_chooses_and_test_reports() -> None:
-    validation, test = noisy([0.7, 0.71], seeds=8)
+    _, test = noisy([0.7, 0.71], seeds=8)
     decision = decide(np.array([[0.9] * 8, [0.1] * 8]), test, default=1)
     assert decision.chosen == 0
-    assert decision.against_default[0].difference.mean == pytest.approx(float((test[0] - test[1]).mean()))
-    assert validation.shape == test.shape
+    (against,) = decision.against_default
+    low, high = stats.ttest_rel(*test).confidence_interval(0.95)
+    assert against.difference.mean == pytest.approx((low + high) / 2)
+    assert against.difference.half_width == pytest.approx((high - low) / 2)
+    assert against.p == against.corrected == pytest.approx(stats.wilcoxon(*test, method="exact").pvalue)
+    assert against.verdict == "worse"  # on test, whatever validation says
 
 
 def test_missing_runs_pair_what_both_have() -> None:
     validation, test = noisy([0.7, 0.9, 0.95], seeds=10)
-    validation[2, 9] = test[2, 9] = np.nan  # one run failed: it is the best all the same
+    validation[2, 9] = test[2, 9] = np.nan  # one run failed: it is still the best
     decision = decide(validation, test, default=0)
     assert (decision.chosen, decision.seeds, decision.choice.adjusted) == (2, 9, True)
     assert {one.difference.n for one in decision.against_chosen} == {9}
@@ -74,7 +79,7 @@ def test_settings_that_share_no_seed_have_their_own_means() -> None:
     assert adjusted_means(values) == pytest.approx([0.6, 0.7])
 
 
-def test_ties_go_to_the_second_metric_and_are_said() -> None:
+def test_ties_go_to_the_second_metric_and_are_reported() -> None:
     values = np.array([[0.9, 0.7], [0.8, 0.8], [0.1, 0.1]])
     second = np.array([[0.5, 0.5], [0.6, 0.6], [0.9, 0.9]])
     choice = decide(values, values, None, second).choice
@@ -89,7 +94,7 @@ def test_a_gain_beside_many_equal_pairs_is_a_gain() -> None:
     (forth,) = family(test, 0, [1], 1)
     (back,) = family(test, 1, [0], 1)
     assert (forth.verdict, back.verdict) == ("better", "worse")
-    assert forth.p == forth.reachable == pytest.approx(2 / 2**6)  # six pairs with a difference, not thirteen
+    assert forth.p == forth.smallest_reachable_p == pytest.approx(2 / 2**6)  # six pairs with a difference, not thirteen
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=14), st.integers(1, 3))
@@ -98,7 +103,7 @@ def test_swapping_the_sides_swaps_the_verdict(pairs: list[tuple[int, int]], comp
     test = np.array(pairs, float).T / 500 + 0.9
     (forth,), (back,) = family(test, 0, [1], comparisons), family(test, 1, [0], comparisons)
     assert back.verdict == SWAPPED.get(forth.verdict, forth.verdict)
-    assert (back.p, back.corrected, back.reachable) == (forth.p, forth.corrected, forth.reachable)
+    assert (back.p, back.corrected, back.smallest_reachable_p) == (forth.p, forth.corrected, forth.smallest_reachable_p)
     assert back.difference.mean == -forth.difference.mean
 
 
@@ -113,7 +118,7 @@ def test_one_setting_or_one_seed(default: int | None) -> None:
     assert (alone.chosen, alone.against_default, alone.against_chosen) == (0, [], [])
     one = decide(np.array([[0.5], [0.6]]), np.array([[0.5], [0.6]]), default)
     assert [found.verdict for found in one.against_chosen] == ["too few seeds to tell"]
-    assert (one.against_chosen[0].least, one.against_chosen[0].would_do) == (6, None)
+    assert (one.against_chosen[0].min_seeds, one.against_chosen[0].seeds_for_power) == (6, None)
 
 
 def test_nothing_to_choose_from() -> None:
@@ -133,7 +138,7 @@ def test_the_family_wise_error_is_kept_though_the_best_is_chosen() -> None:
     assert wrong / sweeps <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / sweeps)
 
 
-def test_what_the_corrected_p_shows_is_said_though_the_first_step_could_not() -> None:
+def test_what_the_corrected_p_shows_counts_though_the_first_step_could_not_reach_it() -> None:
     """Holm's later steps correct less: six pairs that differ give .031 in the last one, though .094 in the first."""
     noise = np.linspace(0.001, 0.002, 12)
     default = np.zeros(12)
@@ -142,4 +147,4 @@ def test_what_the_corrected_p_shows_is_said_though_the_first_step_could_not() ->
     found = family(np.stack([default, first, second, third]), 0, [1, 2, 3], 3)
     assert [one.verdict for one in found] == ["better"] * 3
     assert found[2].corrected == pytest.approx(2 / 2**6)
-    assert found[2].reachable == found[2].corrected
+    assert found[2].smallest_reachable_p == found[2].corrected

@@ -10,12 +10,12 @@ from locexp.analysis import methods
 from locexp.analysis.comparison import compare_settings
 from locexp.analysis.methods import compare_methods
 from locexp.analysis.results import METRICS, SettingRuns, sort_runs
-from locexp.tracking.reading import StoredRun
+from locexp.records.record import RunRecord
 
 SEEDS = range(10)
 
 
-def run(setting: str, seed: int, job: int, score: float, **more: str) -> StoredRun:
+def run(setting: str, seed: int, job: int, score: float, **more: str) -> RunRecord:
     """A finished run of ``method`` or, with ``replay``, of fixed weights; its ``role`` is a tag."""
     method, replayed, weight = more.get("method", "fixed"), more.get("replay"), more.get("weight", "1")
     varied = {"varied.loss.bbox_weight": weight}
@@ -24,7 +24,7 @@ def run(setting: str, seed: int, job: int, score: float, **more: str) -> StoredR
     varied |= {"varied.optimizer.learning_rate": more["rate"]} if "rate" in more else {}
     noise = np.random.default_rng((seed, job)).normal(0, 1e-4)
     metrics = {f"{part}/{name}": score + noise for part in ("test", "kept") for name in METRICS}
-    return StoredRun(
+    return RunRecord(
         run_id=f"{setting}-{seed}-{job}",
         name=setting,
         status="FINISHED",
@@ -68,19 +68,19 @@ def test_methods_are_judged_against_the_best_fixed_weights() -> None:
         "bbox_weight=1 weighting=imtl_g",
     ]  # neither the controls, though one of them is the best of all, nor nash, which imtl_g stands for
     assert found.chosen == 2
-    said = found.methods
-    assert said is not None
-    assert labels[said.best_fixed] == "bbox_weight=10"
-    verdicts = {labels[one.setting].rpartition("=")[2]: one for one in said.against_fixed}
+    compared = found.methods
+    assert compared is not None
+    assert labels[compared.best_fixed] == "bbox_weight=10"
+    verdicts = {labels[one.setting].rpartition("=")[2]: one for one in compared.against_fixed}
     assert {name: one.verdict for name, one in verdicts.items()} == {
         "mgda": "better",
         "famo": "worse",
         "imtl_g": "no difference seen",
     }
     assert verdicts["mgda"].corrected <= 3 * 2 / 2**10 + 1e-12  # three methods, ten seeds of one sign
-    against = {labels[one.setting].rpartition("=")[2]: one.verdict for one in said.against_replay}
+    against = {labels[one.setting].rpartition("=")[2]: one.verdict for one in compared.against_replay}
     assert against == {"mgda": "no difference seen", "famo": "worse"}
-    assert {labels[one]: labels[other[0]] for one, other in said.equivalent.items()} == {
+    assert {labels[one]: labels[other[0]] for one, other in compared.equivalent.items()} == {
         "bbox_weight=1 weighting=nash": "bbox_weight=1 weighting=imtl_g"
     }
 

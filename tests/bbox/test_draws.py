@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ ALMOST_SURE = 1 - 1e-6
 """Quantile that a statistic must stay below; nothing here is random, so a test never fails by chance later."""
 
 
-def drawn(**known: int | np.ndarray) -> np.ndarray:
+def drawn(**known: Any) -> np.ndarray:
     """One draw for each of many counters, the others being fixed."""
     counters = {"seed": 0, "index": 0, "epoch": 0, "number": 0} | known
     (name,) = (name for name, value in counters.items() if isinstance(value, np.ndarray))

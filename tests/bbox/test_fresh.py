@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from locexp.configuration.compose import composing
@@ -44,7 +46,7 @@ def test_the_digests_of_plain_boxes_are_those_of_before_noise_was_an_option() ->
 def test_training_sees_the_scenes_of_each_epoch() -> None:
     """The truth that comes back with the predictions is what NumPy draws for that epoch, in the order of training."""
     from locexp.bbox.given import strategy_of
-    from locexp.configuration.instantiate import make
+    from locexp.configuration.instantiate import instantiate
     from locexp.run.prepare import prepare
     from locexp.training.stack import Stack
 
@@ -56,7 +58,7 @@ def test_training_sees_the_scenes_of_each_epoch() -> None:
     assert problem.fresh is not None
     stack = Stack([prepared.member], *problem.arrays("train"), composer=problem.fresh())
     order = np.random.default_rng(0).permutation(64).astype(np.int32)
-    strategy = strategy_of(make(cfg.bbox, "bbox", skip=("scene_seed",)))
+    strategy: Any = strategy_of(instantiate(cfg.bbox, "bbox", skip=("scene_seed",)))
     for epoch in (0, 3):
         scenes = strategy.compose(problem.dataset.train.images, split="train", scene_seed=0, epoch=epoch)
         (made,) = stack.train_steps(order.reshape(1, 2, 32), epoch=epoch)

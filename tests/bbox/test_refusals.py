@@ -19,7 +19,7 @@ REFUSED = {
     "bbox=scatter bbox.canvas=[64]": "bbox.canvas=[64]: expected [width, height] in pixels, each from 8 to 1024",
     "bbox=scatter bbox.canvas=[64,7]": "bbox.canvas=[64, 7]: expected",
     "bbox=scatter bbox.canvas=[64,2000]": "each from 8 to 1024",
-    "bbox=scatter bbox.canvas=[64,32.5]": "expected a list, each item a whole number, but item 2 is 32.5",
+    "bbox=scatter bbox.canvas=[64,32.5]": "[width, height] in pixels, each from 8 to 1024, but item 2 is 32.5.",
     "bbox=scatter bbox.scale=[0,1]": "bbox.scale=[0, 1]: expected [lowest, highest], 0.1 <= lowest",
     "bbox=scatter bbox.scale=[-1,1]": "bbox.scale=[-1, 1]: expected",
     "bbox=scatter bbox.scale=[1.5,.5]": "bbox.scale=[1.5, 0.5]: expected [lowest, highest]",

@@ -148,6 +148,7 @@ def test_boxes_are_those_of_the_pixels(scale: float, overhang: float, strokes: n
 def test_digits_reach_all_borders_and_leave_none(strokes: np.ndarray) -> None:
     images = np.repeat(strokes, 30, axis=0)
     scenes = Scatter().compose(images, split="train", scene_seed=0)
+    assert scenes.clipped is not None
     assert not scenes.clipped.any()
     assert scenes.boxes.min(axis=0)[:2].tolist() == [0, 0]
     assert scenes.boxes.max(axis=0)[2:].tolist() == [1, 1]

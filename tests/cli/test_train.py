@@ -14,78 +14,122 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.conftest import TINY, Server, locexp, only_run, train_here, wait_until
+from tests.conftest import TINY, Server, door_here, locexp, only_run, train_here, wait_until
 
 
 def everything(place: Path) -> list[str]:
     return sorted(str(path.relative_to(place)) for path in place.rglob("*"))
 
 
+REFUSED: list[tuple[list[str], str]] = [
+    (["loss.bbox_wieght=1"], "Did you mean 'bbox_weight'?"),
+    (["--multirun", "loss.bbox_weight=0.1,-1"], "loss.bbox_weight=-1.0: expected"),
+    (["--multirun", "trainer.epochs=1", "data=mnst"], "Did you mean 'mnist'?"),
+    (["--cfg", "job", "data=mnst"], "Did you mean 'mnist'?"),
+    (["model=null"], "model=null: expected one of backbone, cnn, cnn_small"),
+    (["--multirun", "seed=1,2", "hydra/sweeper=basic"], "hydra/sweeper: sweeps go through locexp's own sweeper"),
+    (["--cfg", "job", "bbox=3"], "bbox=3: expected one of clutter, fixed, jitter, scatter, tight."),
+    (["--config-dir", "nowhere"], "--config-dir nowhere: there is no such folder"),
+    (["tracking.uri=http://127.0.0.1:9"], "tracking.uri=http://127.0.0.1:9: [Errno 111] Connection refused"),
+    (
+        ["tracking.uri=postgresql://me:secret@127.0.0.1:9/x"],
+        "postgresql://127.0.0.1:9/x: [Errno 111] Connection refused",
+    ),
+    (["tracking.uri=sqlite://x.db"], "tracking.uri=sqlite://x.db: expected three slashes"),
+    (["tracking.uri='http://'"], "tracking.uri=http://: expected an address with a host"),
+    (["tracking.uri=http://foo:bar:baz"], "tracking.uri=http://foo:bar:baz: expected an address with a host"),
+    (["data=mnist_5k", "bbox=fixed", "bbox.box=[1,2,3,40]"], "leaves the canvas of 28x28"),
+    (["data=mnist_5k", "data.limit=5000"], "data.limit=5000: only 4000 training examples"),
+    (["data=file", "data.path=bad.npz"], "data.path="),
+    (["hydra.run.dir=/proc/x"], "hydra.run.dir=/proc/x: cannot be written"),
+    (["hydra.run.dir=used"], "hydra.run.dir=used: holds a run already"),
+    (["tracking.uri=/proc/no/where"], "cannot be written"),
+    (["tracking.uri=broken"], "is not a database"),
+    (["tracking.uri=http://me:secret@127.0.0.1:9"], "holds a password"),
+    (["--multirun", "trainer.threads=1,2"], "trainer.threads: TensorFlow takes one value in a process"),
+]
+ANSWERED = [(["--help"], 0), (["--cfg", "job"], 0), (["loss.bbox_weight=x"], 2), (["data=file"], 2)]
+
+COMMANDS = """
+import contextlib, io, json, os, sys
+from pathlib import Path
+from locexp.cli.train import train_command
+place, answers = Path.cwd(), []
+for words in json.load(sys.stdin):
+    out, err = io.StringIO(), io.StringIO()
+    before = sorted(map(str, place.rglob("*")))
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            status = train_command(words)
+        except SystemExit as ended:
+            status = ended.code
+    answers.append({
+        "status": status,
+        "out": out.getvalue(),
+        "err": err.getvalue(),
+        "written": sorted({*map(str, place.rglob("*"))} ^ {*before}),
+        "heavy": [name for name in ("tensorflow", "keras", "mlflow", "matplotlib") if name in sys.modules],
+    })
+print(json.dumps(answers))
+"""
+"""Gives commands in one fresh process, and tells of each what it did: a process for each takes half a second."""
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What each of the commands above did, by its words; among files that some of them are given."""
+    place = tmp_path_factory.mktemp("answers")
+    (place / "bad.npz").write_bytes(b"PK\x03\x04 half")
+    (place / "broken").mkdir()
+    (place / "broken" / "mlflow.db").write_bytes(b"no database at all " * 100)
+    (place / "used").mkdir()
+    (place / "used" / "run.json").write_text("{}")
+    commands = [words for words, _ in (*REFUSED, *ANSWERED)]
+    done = subprocess.run(
+        [sys.executable, "-c", COMMANDS],
+        cwd=place,
+        input=json.dumps(commands),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    assert done.stderr == ""
+    return {" ".join(words): answer for words, answer in zip(commands, json.loads(done.stdout), strict=True)}
+
+
 @pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["loss.bbox_wieght=1"], "Did you mean 'bbox_weight'?"),
-        (["--multirun", "loss.bbox_weight=0.1,-1"], "loss.bbox_weight=-1.0: expected"),
-        (["--multirun", "trainer.epochs=1", "data=mnst"], "Did you mean 'mnist'?"),
-        (["--cfg", "job", "data=mnst"], "Did you mean 'mnist'?"),
-        (["model=null"], "model=null: expected one of backbone, cnn, cnn_small"),
-        (["--multirun", "seed=1,2", "hydra/sweeper=basic"], "hydra/sweeper: sweeps go through locexp's own sweeper"),
-        (["--cfg", "job", "bbox=3"], "bbox=3: expected one of clutter, fixed, jitter, scatter, tight."),
-        (["--config-dir", "nowhere"], "--config-dir nowhere: there is no such folder"),
-        (["tracking.uri=http://127.0.0.1:9"], "tracking.uri=http://127.0.0.1:9: [Errno 111] Connection refused"),
-        (
-            ["tracking.uri=postgresql://me:secret@127.0.0.1:9/x"],
-            "postgresql://127.0.0.1:9/x: [Errno 111] Connection refused",
-        ),
-        (["tracking.uri=sqlite://x.db"], "tracking.uri=sqlite://x.db: expected three slashes"),
-        (["tracking.uri='http://'"], "tracking.uri=http://: expected an address with a host"),
-        (["tracking.uri=http://foo:bar:baz"], "tracking.uri=http://foo:bar:baz: expected an address with a host"),
-        (["data=mnist_5k", "bbox=fixed", "bbox.box=[1,2,3,40]"], "leaves the canvas of 28x28"),
-        (["data=mnist_5k", "data.limit=5000"], "data.limit=5000: only 4000 training examples"),
-        (["data=file", "data.path=bad.npz"], "data.path="),
-        (["hydra.run.dir=/proc/x"], "hydra.run.dir=/proc/x: cannot be written"),
-        (["hydra.run.dir=used"], "hydra.run.dir=used: holds a run already"),
-        (["tracking.uri=/proc/no/where"], "cannot be written"),
-        (["tracking.uri=broken"], "is not a database"),
-        (["tracking.uri=http://me:secret@127.0.0.1:9"], "holds a password"),
-        (["--multirun", "trainer.threads=1,2"], "trainer.threads: TensorFlow takes one value in a process"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+    ("words", "message"), REFUSED, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
 )
-def test_bad_input_exits_2_with_one_line_and_writes_nothing(workplace: Path, words: list[str], message: str) -> None:
-    (workplace / "bad.npz").write_bytes(b"PK\x03\x04 half")
-    (workplace / "broken").mkdir()
-    (workplace / "broken" / "mlflow.db").write_bytes(b"no database at all " * 100)
-    (workplace / "used").mkdir()
-    (workplace / "used" / "run.json").write_text("{}")
-    before = everything(workplace)
-    done = locexp("train", *words, cwd=workplace)
-    assert done.returncode == 2, done.stderr
-    (line,) = done.stderr.strip().splitlines()
+def test_bad_input_exits_2_with_one_line_and_writes_nothing(
+    answers: dict[str, dict[str, Any]], words: list[str], message: str
+) -> None:
+    answer = answers[" ".join(words)]
+    assert answer["status"] == 2, answer["err"]
+    (line,) = answer["err"].strip().splitlines()
     assert message in line
     assert line.startswith("error: ")
-    assert done.stdout == ""
-    assert everything(workplace) == before
+    assert answer["out"] == ""
+    assert answer["written"] == []
+    assert answer["heavy"] == []
 
 
-LIGHT = """
-import sys
-from locexp.cli.train import train_command
-try:
-    status = train_command(sys.argv[1:])
-except SystemExit as ended:
-    status = ended.code
-heavy = [name for name in ("tensorflow", "keras", "mlflow", "matplotlib") if name in sys.modules]
-print("status", status, "heavy", heavy, file=sys.stderr)
-"""
+@pytest.mark.parametrize(("words", "status"), ANSWERED)
+def test_answers_before_anything_heavy_is_imported(
+    answers: dict[str, dict[str, Any]], words: list[str], status: int
+) -> None:
+    answer = answers[" ".join(words)]
+    assert (answer["status"], answer["heavy"], answer["written"]) == (status, [], [])
 
 
-@pytest.mark.parametrize(
-    ("words", "status"), [(["--help"], 0), (["--cfg", "job"], 0), (["loss.bbox_weight=x"], 2), (["data=file"], 2)]
-)
-def test_answers_before_anything_heavy_is_imported(workplace: Path, words: list[str], status: int) -> None:
-    done = subprocess.run([sys.executable, "-c", LIGHT, *words], capture_output=True, text=True, check=True)
-    assert done.stderr.splitlines()[-1] == f"status {status} heavy []"
+def test_the_command_itself_refuses_with_one_line(workplace: Path) -> None:
+    """Its exit status and its streams, in a process of its own."""
+    done = locexp("train", "loss.bbox_wieght=1", cwd=workplace)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("error: ")
+    assert "Did you mean 'bbox_weight'?" in line
+    assert everything(workplace) == []
 
 
 def test_help_names_groups_keys_and_examples(workplace: Path) -> None:
@@ -217,7 +261,9 @@ def tracked(place: Path) -> bool:
     return any(json.loads(path.read_text())["run_id"] for path in place.glob("multirun/*/*/run.json"))
 
 
-@pytest.mark.parametrize(("sign", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("sign", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_an_interrupted_run_is_closed_as_killed_and_keeps_its_best_weights(
     workplace: Path, sign: signal.Signals, status: int
 ) -> None:
@@ -238,13 +284,14 @@ def test_an_interrupted_run_is_closed_as_killed_and_keeps_its_best_weights(
     assert (directory / "model.keras").is_file()
 
 
+@pytest.mark.slow
 def test_a_process_that_is_shot_can_be_logged_later(workplace: Path) -> None:
     from mlflow import MlflowClient
 
     process = started(workplace)
     wait_until(lambda: epochs(workplace) >= 2 and tracked(workplace))
     directory = only_run(workplace)
-    alive = locexp("log", str(directory), cwd=workplace)
+    alive = door_here("log", str(directory))
     assert alive.returncode == 2
     assert f"still going on (process {process.pid})" in alive.stderr
     process.kill()
@@ -254,14 +301,16 @@ def test_a_process_that_is_shot_can_be_logged_later(workplace: Path) -> None:
     record = json.loads((directory / "run.json").read_text())
     run = MlflowClient(f"sqlite:///{workplace}/mlruns/mlflow.db").get_run(record["run_id"])
     assert run.info.status == "KILLED"
-    assert "is in sqlite" in locexp("log", str(directory), cwd=workplace).stdout
+    assert "is in sqlite" in door_here("log", str(directory)).stdout
 
 
 def test_log_refuses_what_is_no_run(workplace: Path) -> None:
     (workplace / "run.json").write_text("{}")
     for words, message in ((["nowhere"], "holds no run.json"), (["."], "cannot be read")):
-        done = locexp("log", *words, cwd=workplace)
+        done = door_here("log", *words)
         assert (done.returncode, message in done.stderr) == (2, True), done.stderr
+    command = locexp("log", *words, cwd=workplace)
+    assert (command.returncode, command.stdout, command.stderr) == (2, "", done.stderr)
 
 
 def test_a_store_that_cannot_be_opened_fails_the_run(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -276,6 +325,7 @@ def test_a_store_that_cannot_be_opened_fails_the_run(workplace: Path, capsys: py
     assert json.loads((only_run(workplace) / "run.json").read_text())["status"] == "FAILED"
 
 
+@pytest.mark.slow
 def test_a_lost_server_costs_no_result(workplace: Path, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     """The server is shot after the first epochs; training goes on; the files are logged when it is back."""
     import threading
@@ -299,10 +349,10 @@ def test_a_lost_server_costs_no_result(workplace: Path, server: Server, capsys: 
     record = json.loads((directory / "run.json").read_text())
     assert (record["status"], record["logged"], epochs(workplace)) == ("FINISHED", False, 25)
     assert (directory / "model.keras").is_file()
-    refused = locexp("log", str(directory), cwd=workplace)
+    refused = door_here("log", str(directory))
     assert (refused.returncode, "Connection refused" in refused.stderr) == (2, True)
     server.start()
-    done = locexp("log", str(directory), cwd=workplace)
+    done = door_here("log", str(directory))
     assert done.returncode == 0, done.stderr
     client = MlflowClient(server.uri)
     run = client.get_run(record["run_id"])

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from omegaconf import OmegaConf, open_dict
 
 from locexp.configuration.compose import Job, composing
+from locexp.configuration.rules import validate
 from locexp.configuration.schema import config_directory, config_hash, register
 from locexp.errors import UserError
+from locexp.evaluation.metrics import HEADLINES
 from locexp.losses.weighting import methods
 from locexp.sweep.plan import Plan, SweepJob
 
+NAN, INFINITE = float("nan"), float("inf")
 BAD = {
     "loss.bbox_wieght=1": r"loss.bbox_wieght=1: unknown key; .*Did you mean 'bbox_weight'",
     "bbox_weight=3": r"unknown key; .*Did you mean 'loss.bbox_weight'",
@@ -25,10 +31,10 @@ BAD = {
     "data=mnst": r"data=mnst: expected one of .*Did you mean 'mnist'",
     "optimizer=sdg": r"optimizer=sdg: expected one of adam, adamw, sgd",
     "experiment=sed": r"Did you mean 'seed'",
-    "trainer.epochs=abc": r"trainer.epochs=abc: expected a whole number\.",
-    "trainer.epochs=null": r"trainer.epochs=null: expected a whole number\.",
-    "trainer.early_stopping=abc": r"trainer.early_stopping=abc: expected a whole number or null",
-    "loss.bbox_weight=abc": r"loss.bbox_weight=abc: expected a finite number\.",
+    "trainer.epochs=abc": r"trainer.epochs=abc: expected a whole number >= 1\.",
+    "trainer.epochs=null": r"trainer.epochs=null: expected a whole number >= 1\.",
+    "trainer.early_stopping=abc": r"trainer.early_stopping=abc: expected a whole number >= 1, or null\.",
+    "loss.bbox_weight=abc": r"loss.bbox_weight=abc: expected a finite number >= 0\.",
     "trainer.epochs=0": r"trainer.epochs=0: expected a whole number >= 1",
     "trainer.epochs=1.5": r"trainer.epochs=1.5: ",
     "trainer.epochs": r"trainer.epochs: cannot be read as KEY=VALUE",
@@ -42,6 +48,7 @@ BAD = {
     "trainer.monitor=val/mean_iuo": r"Did you mean 'val/mean_iou'",
     "trainer.early_stopping=0": r"trainer.early_stopping=0: expected",
     "trainer.save_h5=model.keras": r"a file name that ends in .h5",
+    "trainer.save_h5=3": r"trainer.save_h5=3: expected a file name that ends in .h5, or null\.",
     "trainer.save_h5=../m.h5": r"a file name that ends in .h5",
     "hydra.job.env_set.x=3": r"add to it with \+hydra.job.env_set.x=VALUE",
     "trainer.callbacks.x=3": r"trainer.callbacks.x=3: expected a _target_",
@@ -61,7 +68,7 @@ BAD = {
     "loss/weighting=mdga": r"loss/weighting=mdga: expected one of .*mgda.* Did you mean 'mgda'",
     "loss/weighting=cagrad loss.weighting.kappa=-1": r"loss.weighting.kappa=-1: expected a finite number >= 0",
     "loss/weighting=cagrad loss.weighting.capa=1": r"loss.weighting.capa",
-    "loss/weighting=mgda loss.weighting.heads=none": r"loss.weighting.heads=none: expected own or weighted",
+    "loss/weighting=mgda loss.weighting.heads=none": r"loss.weighting.heads=none: expected one of own, weighted\.",
     "loss/weighting=dwa loss.weighting.temperature=0": r"loss.weighting.temperature=0: expected a finite number > 0",
     "loss/weighting=dwa loss.weighting.temperature=hot": r"loss.weighting.temperature=hot: expected a finite number",
     "loss/weighting=famo loss.bbox_weight=0": r"loss.bbox_weight=0.0: Famo weights two losses, so it needs both",
@@ -73,9 +80,9 @@ BAD = {
     "model.dense_unit=3": r"Did you mean 'dense_units'",
     "+model.dense_unit=3": r"Did you mean 'dense_units'",
     "model.dense_units=0": r"model.dense_units=0: expected a whole number >= 1",
-    "model.dense_units=a": r"model.dense_units=a: expected a whole number, got str",
+    "model.dense_units=a": r"model.dense_units=a: expected a whole number >= 1, got str\.",
     "model.dropout=1": r"model.dropout=1: expected a number in \[0, 1\)",
-    "model.filters=[8,2.5]": r"expected a list, each item a whole number, but item 2 is 2.5",
+    "model.filters=[8,2.5]": r"expected one whole number >= 1 for each convolution, but item 2 is 2.5\.",
     "model.filters=[]": r"model.filters=\[\]: expected one whole number",
     "model._target_=locexp.models.cnn.buld": r"no callable 'buld'. Did you mean 'build'",
     "model=backbone model.weights=imagenett": r"expected imagenet or null\. Did you mean 'imagenet'\?",
@@ -92,6 +99,8 @@ BAD = {
     "data.path=x": r"data=mnist reads no path",
     "data=file": r"data.path is required",
     "data.split_seed=-1": r"data.split_seed=-1: expected",
+    "sweep.replay_seeds=3": r"^sweep.replay_seeds=3: was renamed to sweep.final_seeds\.$",
+    "sweep=bbox_weight +sweep.replay_seeds=3": r"sweep.replay_seeds=3: was renamed to sweep.final_seeds\.",
     "seed=-1": r"seed=-1: expected a whole number from 0",
     "seed=a": r"seed=a: expected a whole number",
     "seed=${foo}": r"interpolation key 'foo' not found",
@@ -125,7 +134,10 @@ def test_bad_input_is_named(word: str) -> None:
     [
         (["loss.bbox_weight=0", "loss.classification_weight=0"], "at least one weight above 0"),
         (["bbox=fixed", "bbox.box=[9,2,3,4]"], "inverted or empty"),
-        (["bbox=fixed", "bbox.box=[6,6,nan,22]"], "expected a list, each item a finite number, but item 3 is nan"),
+        (
+            ["bbox=fixed", "bbox.box=[6,6,nan,22]"],
+            r"four finite numbers \[x1, y1, x2, y2\] in pixels, but item 3 is nan\.",
+        ),
         (["bbox=fixed", "bbox.box=a"], r"bbox.box=a: expected"),
         (["bbox=tight", "bbox.box=[1,2,3,4]"], "unknown key; allowed in bbox"),
         (["data=file", "data.path=missing.npz"], "data.path=missing.npz: expected an existing"),
@@ -140,6 +152,55 @@ def test_bad_input_is_named(word: str) -> None:
 def test_bad_combinations_are_named(words: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
         compose_one(*words)
+
+
+COUNT: tuple[list[Any], list[Any]] = ([1, 10**6], [0, -1])
+SEED: tuple[list[Any], list[Any]] = ([0, 2**31 - 1], [-1, 2**31])
+SHARE: tuple[list[Any], list[Any]] = ([None, 0, 0.999], [-0.001, 1, NAN, True, "a"])
+POSITIVE: tuple[list[Any], list[Any]] = ([None, 1e-9, 5], [0, -1, NAN, INFINITE, True, "a"])
+LIMITS: dict[str, tuple[list[Any], list[Any]]] = {
+    "seed": SEED,
+    "data.split_seed": SEED,
+    "bbox.scene_seed": (SEED[0], [*SEED[1], 0.5, "a", True, None]),
+    "data.source": (["auto", "cache", "download", "bundled"], ["web", ""]),
+    "data.limit": ([None, *COUNT[0]], COUNT[1]),
+    "data.validation": ([1e-9, 0.999, "test"], [0, 1, 1.0, -0.1, NAN, True, None, "tests", [0.5]]),
+    "loss.classification_weight": ([0, 1e9], [-0.001, NAN, INFINITE]),
+    "loss.bbox_weight": ([0, 1e9], [-0.001, NAN, INFINITE]),
+    "optimizer.learning_rate": ([1e-9, 5], [0, -1, NAN, INFINITE]),
+    "optimizer.schedule": (["constant", "cosine", "one_cycle"], ["linear", ""]),
+    **{f"optimizer.params.{name}": SHARE for name in ("beta_1", "beta_2", "momentum")},
+    **{f"optimizer.params.{name}": POSITIVE for name in ("clipnorm", "clipvalue", "global_clipnorm")},
+    "optimizer.params.weight_decay": ([0, *POSITIVE[0]], POSITIVE[1][1:]),
+    **{f"trainer.{name}": COUNT for name in ("epochs", "batch_size", "steps_per_call", "evaluation_batch_size")},
+    "trainer.diagnostic_batches": ([0, 9], [-1]),
+    "trainer.precision": (["float32", "mixed_bfloat16", "float64"], ["float16"]),
+    "trainer.threads": (["auto", 1, 64], [0, -1, 1.5, True, None, "all"]),
+    "trainer.monitor": ([f"val/{name}" for name in HEADLINES], ["val/loss", "accuracy"]),
+    "trainer.keep": (["best", "last"], ["first"]),
+    "trainer.early_stopping": ([None, *COUNT[0]], COUNT[1]),
+    "trainer.save_h5": ([None, "m.h5"], ["m.keras", "a/m.h5", ""]),
+    "trainer.resume": ([None], ["runs/1"]),
+    "tracking.experiment": (["a"], ["", "  "]),
+    "sweep.seeds": ([None, 1, 1000, [0], [3, 0]], [0, 1001, 1.5, True, "many", [], [1, 1], [-1], [0.5], [True]]),
+    "sweep.on_error": (["continue", "stop"], ["ignore", None, True]),
+    **{f"sweep.{name}": ([True, False], ["maybe", 1, None]) for name in ("dry_run", "presume_dead", "allow_mixed")},
+    "sweep.resume": ([None], ["last"]),
+}
+
+
+@pytest.mark.parametrize("key", LIMITS)
+def test_every_key_at_its_limits(key: str) -> None:
+    composed = compose_one().cfg
+    for number, value in enumerate([value for values in LIMITS[key] for value in values]):
+        cfg = copy.deepcopy(composed)
+        with open_dict(cfg):
+            OmegaConf.update(cfg, key, value)
+        if number < len(LIMITS[key][0]):
+            validate(cfg)
+        else:
+            with pytest.raises(UserError, match=rf"^{key}=.*: expected "):
+                validate(cfg)
 
 
 def test_every_job_of_a_sweep_is_checked() -> None:

@@ -7,6 +7,7 @@ import pickle
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,7 +75,7 @@ LABELS = np.zeros(4, np.int64)
         ({"x_train": IMAGES, "y_train": LABELS + 5000}, "labels run from 5000"),
     ],
 )
-def test_npz_with_wrong_arrays(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
+def test_npz_with_wrong_arrays(tmp_path: Path, arrays: dict[str, Any], message: str) -> None:
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(UserError, match=message) as caught:
         load(path=str(tmp_path / "a.npz"))

@@ -9,6 +9,7 @@ import http.server
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,7 +47,7 @@ def test_bundled_digits_survive_a_broken_and_an_unwritable_cache(
 def test_auto_takes_the_keras_cache(offline: Path) -> None:
     offline.mkdir()
     rng = np.random.default_rng(0)
-    arrays = {
+    arrays: dict[str, Any] = {
         "x_train": rng.integers(0, 256, (30, 28, 28), dtype=np.uint8),
         "y_train": np.arange(30) % 10,
         "x_test": rng.integers(0, 256, (10, 28, 28), dtype=np.uint8),
@@ -75,7 +76,7 @@ def test_one_source_alone_does_not_fall_back(offline: Path) -> None:
     with pytest.raises(UserError, match="neither cached nor reachable"):
         fashion_mnist.load("auto")
     with pytest.raises(UserError, match="expected auto or bundled"):
-        mnist_5k.load("cache")
+        mnist_5k.load("cache")  # type: ignore[arg-type]
 
 
 def test_fashion_mnist_from_the_cache(offline: Path) -> None:

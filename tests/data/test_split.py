@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,7 +85,7 @@ def test_limit_takes_a_stratified_part_of_the_training_data_only() -> None:
         ({"validation": 0.0001}, "less than one"),
     ],
 )
-def test_too_few_examples(keys: dict[str, float], message: str) -> None:
+def test_too_few_examples(keys: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         split(numbered(100), split_seed=0, **keys)
 

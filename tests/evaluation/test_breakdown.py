@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +13,8 @@ from locexp.bbox.geometry import to_pixels
 from locexp.evaluation import breakdown
 from locexp.evaluation.breakdown import Groups
 from locexp.evaluation.metrics import Predictions
-from tests.test_boxes import iou_by_hand
-from tests.test_metrics import CANVAS, random_predictions
+from tests.bbox.test_geometry import iou_by_hand
+from tests.evaluation.cases import CANVAS, random_predictions
 
 COUNT = 600
 
@@ -108,7 +109,7 @@ def test_an_axis_without_extent_has_one_cell(predictions: Predictions) -> None:
 
 def test_boxes_that_are_all_the_same() -> None:
     base = random_predictions(0, count=50)
-    same = replace(base, truth=np.tile(np.float32([6, 6, 22, 22]) / 28, (50, 1)), canvas=(28, 28))
+    same = replace(base, truth=np.tile(np.array([6, 6, 22, 22], np.float32) / 28, (50, 1)), canvas=(28, 28))
     assert breakdown.all_the_same(same)
     assert not breakdown.all_the_same(base)
     for groups in (breakdown.by_size(same), breakdown.by_position(same)):
@@ -120,7 +121,7 @@ def test_boxes_that_are_all_the_same() -> None:
 
 def test_one_example_has_no_standard_error_and_its_table_no_nan() -> None:
     one = random_predictions(0, count=1)
-    tables = [
+    tables: list[Any] = [
         breakdown.rows(breakdown.by_size(one), ("side_px",)),
         breakdown.rows(breakdown.by_position(one), ("x_px", "y_px")),
     ]
@@ -139,7 +140,7 @@ def test_worst_cases_are_the_worst_of_their_quadrant(predictions: Predictions) -
     right = [row.argmax() == label for row, label in zip(predictions.probabilities, predictions.labels, strict=True)]
     doubt = [-max(row) for row in predictions.probabilities]
     far = predictions.center_error_px
-    expected = {
+    expected: dict[str, list[tuple[Any, ...]]] = {
         "both_right": sorted((iou[i], -far[i], i) for i in range(COUNT) if right[i] and iou[i] >= 0.5),
         "class_only": sorted((iou[i], -far[i], i) for i in range(COUNT) if right[i] and iou[i] < 0.5),
         "box_only": sorted((doubt[i], i) for i in range(COUNT) if not right[i] and iou[i] >= 0.5),

@@ -6,6 +6,7 @@ import itertools
 import math
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,8 +27,8 @@ from locexp.evaluation.calibration import (
     wilson_interval,
 )
 from locexp.evaluation.metrics import Predictions
-from tests.test_boxes import iou_by_hand
-from tests.test_metrics import random_predictions
+from tests.bbox.test_geometry import iou_by_hand
+from tests.evaluation.cases import random_predictions
 
 
 def by_hand(
@@ -250,10 +251,10 @@ def test_the_errors_are_those_of_the_authors_package(bins: int, dimensions: int,
 
 def one_image(confidence: float) -> Predictions:
     return Predictions(
-        probabilities=np.float32([[confidence, 1 - confidence]]),
-        boxes=np.float32([[0.1, 0.1, 0.6, 0.6]]),
+        probabilities=np.array([[confidence, 1 - confidence]], np.float32),
+        boxes=np.array([[0.1, 0.1, 0.6, 0.6]], np.float32),
         labels=np.array([0]),
-        truth=np.float32([[0.1, 0.1, 0.6, 0.6]]),
+        truth=np.array([[0.1, 0.1, 0.6, 0.6]], np.float32),
         classification_loss=np.zeros(1),
         bbox_loss=np.zeros(1),
         canvas=(28, 28),
@@ -268,12 +269,13 @@ def test_one_test_image_gives_numbers_only(confidence: float) -> None:
     assert values["brier"] == pytest.approx(2 * (1 - confidence) ** 2)
     assert not any(name.startswith("d_ece") for name in values)  # one example is fewer than eight
     (row,) = (row for row in reliability_rows(one_image(confidence)) if row["event"] == "accuracy")
-    assert all(math.isfinite(value) for name, value in row.items() if name != "event")
+    assert all(math.isfinite(float(value)) for name, value in row.items() if name != "event")
 
 
 def test_rows_say_what_the_diagrams_show() -> None:
     predictions = random_predictions(8, count=200)
-    rows, diagrams = reliability_rows(predictions), reliability(predictions)
+    rows: list[dict[str, Any]] = [*reliability_rows(predictions)]
+    diagrams = reliability(predictions)
     assert [row["event"] for row in rows] == [name for name, cells in diagrams.items() for _ in cells.count]
     for name in ("accuracy", "loc_acc_50", "loc_acc_75"):
         mine = [row for row in rows if row["event"] == name]
@@ -292,7 +294,7 @@ def test_confidences_that_are_no_probabilities_are_not_measured() -> None:
     broken = predictions.probabilities.copy()
     broken[3] = np.nan
     assert calibration.summarise(replace(predictions, probabilities=broken)) == {}
-    rounded = replace(predictions, probabilities=np.float32([[1 + 1e-6, 0, 0, 0]] * 60))
+    rounded = replace(predictions, probabilities=np.array([[1 + 1e-6, 0, 0, 0]] * 60, np.float32))
     assert calibration.summarise(rounded)["ece"] == pytest.approx(1 - np.mean(predictions.labels == 0))
 
 

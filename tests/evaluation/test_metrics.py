@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,24 +13,8 @@ from hypothesis import strategies as st
 
 from locexp.bbox.geometry import ink_boxes, normalise
 from locexp.evaluation import metrics
-from tests.test_boxes import iou_by_hand
-
-CANVAS = (40, 20)
-
-
-def random_predictions(seed: int, count: int = 60, classes: int = 4) -> metrics.Predictions:
-    rng = np.random.default_rng(seed)
-    corner = rng.uniform(0, 0.5, (count, 2))
-    truth = np.concatenate([corner, corner + rng.uniform(0.1, 0.5, (count, 2))], axis=1)
-    return metrics.Predictions(
-        probabilities=rng.dirichlet(np.ones(classes), count),
-        boxes=(truth + rng.normal(0, 0.12, truth.shape)).astype(np.float32),
-        labels=rng.integers(0, classes, count),
-        truth=truth.astype(np.float32),
-        classification_loss=rng.exponential(size=count),
-        bbox_loss=rng.exponential(size=count),
-        canvas=CANVAS,
-    )
+from tests.bbox.test_geometry import iou_by_hand
+from tests.evaluation.cases import CANVAS, random_predictions
 
 
 def by_hand(predictions: metrics.Predictions) -> dict[str, float]:
@@ -99,7 +84,7 @@ def test_floor_of_mnist_digits_is_the_published_one(digits: tuple[np.ndarray, np
 
 
 def test_floor_and_skill_of_constant_targets() -> None:
-    boxes = np.tile(np.float32([6, 6, 22, 22]) / 28, (50, 1))
+    boxes = np.tile(np.array([6, 6, 22, 22], np.float32) / 28, (50, 1))
     floor = metrics.floors(boxes, boxes)["mean_iou"]
     assert floor == pytest.approx(1, abs=1e-6)
     assert metrics.skill(0.99, floor) is None
@@ -114,7 +99,7 @@ def test_confusion_and_per_class_tables() -> None:
         for said in range(4):
             count = sum((predictions.labels == true) & (predictions.classes == said))
             assert matrix[true, said] == count
-    rows = metrics.per_class(predictions)
+    rows: list[dict[str, Any]] = [*metrics.per_class(predictions)]
     total = metrics.summarise(predictions)
     for name in ("accuracy", "mean_iou", "loc_acc_50", "center_error_px"):
         assert sum(row["count"] * row[name] for row in rows) / 60 == pytest.approx(total[name])

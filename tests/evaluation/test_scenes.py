@@ -58,9 +58,10 @@ def test_predictions_are_measured_against_clean_boxes() -> None:
     assert against_clean(said, scenes([[0, 0, 0.5, 0.5]] * 2)) == {}
 
 
-def test_the_page_shows_every_pixel_and_the_box(strokes: np.ndarray) -> None:
-    made = Clutter().compose(strokes, split="train", scene_seed=0)
-    figure = page(made, np.arange(64), np.arange(5), "five")
+def test_the_page_shows_every_pixel_and_the_box(digits: tuple[np.ndarray, np.ndarray]) -> None:
+    images, labels = (part[:64] for part in digits)
+    made = Clutter().compose(images, split="train", scene_seed=0)
+    figure = page(made, labels, np.arange(5), "five")
     figure.set_dpi(120)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()

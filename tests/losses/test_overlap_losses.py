@@ -252,8 +252,8 @@ def test_mixed_precision_computes_losses_in_float32() -> None:
 @pytest.mark.parametrize(
     ("name", "parameters", "message"),
     [
-        ("iou", {"form": "quadratic"}, "form=quadratic: expected linear or log"),
-        ("alpha_iou", {"alpha": 0.5}, "alpha=0.5: expected a number >= 1"),
+        ("iou", {"form": "quadratic"}, "form=quadratic: expected one of linear, log"),
+        ("alpha_iou", {"alpha": 0.5}, "alpha=0.5: expected a finite number >= 1"),
         ("siou", {"theta": 0.0}, "theta=0.0"),
         ("smooth_l1_giou", {"giou_weight": -1.0}, "giou_weight=-1.0"),
         ("smooth_l1_giou", {"delta_px": 0.0}, "delta_px=0"),

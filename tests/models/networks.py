@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from typing import Any
+
+import pytest
 
 from locexp.configuration.schema import config_directory
 
@@ -19,6 +22,11 @@ TINY: dict[str, dict[str, Any]] = {
 NAMES = sorted(path.stem for path in (config_directory() / "model").glob("*.yaml"))
 QUICK = [name for name in NAMES if name != "backbone"]
 """Those that are built in a moment."""
+
+
+def slow_but(quick: set[str], names: Sequence[str]) -> list[Any]:
+    """Parameters of a test that traces each network, which takes seconds: but for some, they are slow."""
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
 def tiny(name: str, shape: tuple[int, int] = (28, 28), **keys: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -11,12 +11,12 @@ import pytest
 from locexp.bbox.geometry import inverted
 from locexp.errors import UserError
 from locexp.models.cnn import build
-from locexp.models.heads import BOX_HEADS
+from locexp.models.heads import BoxHead
 
 pytestmark = pytest.mark.usefixtures("float32")
 
 
-def network(bbox_head: str, features: int = 4) -> Any:
+def network(bbox_head: BoxHead, features: int = 4) -> Any:
     """A network that is nothing but heads."""
     import keras
 
@@ -31,7 +31,7 @@ def sigmoid(values: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("bbox_head", ["ordered_corners", "center_size"])
-def test_the_formulas(bbox_head: str) -> None:
+def test_the_formulas(bbox_head: BoxHead) -> None:
     model = network(bbox_head)
     random = np.random.default_rng(0)
     images = random.normal(size=(50, 4)).astype(np.float32)
@@ -47,7 +47,7 @@ def test_the_formulas(bbox_head: str) -> None:
 
 
 @pytest.mark.parametrize("bbox_head", ["ordered_corners", "center_size"])
-def test_a_box_cannot_be_inverted_whatever_the_weights(bbox_head: str) -> None:
+def test_a_box_cannot_be_inverted_whatever_the_weights(bbox_head: BoxHead) -> None:
     model = network(bbox_head)
     random = np.random.default_rng(1)
     everything = []
@@ -64,9 +64,9 @@ def test_a_box_cannot_be_inverted_whatever_the_weights(bbox_head: str) -> None:
     assert inverted(plain(random.normal(0, 5, (500, 4)).astype(np.float32))["bbox"].numpy()).any()
 
 
-@pytest.mark.parametrize("bbox_head", BOX_HEADS)
+@pytest.mark.parametrize("bbox_head", get_args(BoxHead))
 @pytest.mark.parametrize("name", ["model.keras", "model.h5"])
-def test_plain_keras_loads_it(bbox_head: str, name: str, tmp_path: Path) -> None:
+def test_plain_keras_loads_it(bbox_head: BoxHead, name: str, tmp_path: Path) -> None:
     import keras
 
     model = build((28, 28, 1), 10, filters=(2,), dense_units=4, bbox_head=bbox_head)
@@ -79,4 +79,4 @@ def test_plain_keras_loads_it(bbox_head: str, name: str, tmp_path: Path) -> None
 
 def test_an_unknown_head_is_named() -> None:
     with pytest.raises(UserError, match="model.bbox_head=corner: expected one of .* Did you mean 'corners'"):
-        build((28, 28, 1), 10, bbox_head="corner")
+        build((28, 28, 1), 10, bbox_head="corner")  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ import itertools
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -16,9 +16,8 @@ import pytest
 from locexp.bbox.geometry import inverted
 from locexp.errors import UserError
 from locexp.models import fcn_softargmax, heads
-from locexp.models.checks import NORMALIZATIONS
-from locexp.models.coordinates import COORDINATES
-from tests.models.networks import NAMES, QUICK, TINY, tiny
+from locexp.models.keys import Coordinates, Normalization
+from tests.models.networks import NAMES, QUICK, TINY, slow_but, tiny
 
 SHAPES = [(28, 28), (64, 64), (60, 60), (28, 41), (45, 33)]
 LOAD_ALL = """
@@ -62,25 +61,30 @@ def test_any_canvas(name: str, shape: tuple[int, int]) -> None:
     assert np.isfinite(said["bbox"]).all()
 
 
+@pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["ends", "every"])
 @pytest.mark.parametrize("name", NAMES)
-def test_every_option_of_a_network_goes_with_every_other(name: str) -> None:
-    """As in a fresh process, where Keras starts naming layers anew: no name may be used twice."""
+def test_every_option_of_a_network_goes_with_every_other(name: str, every: bool) -> None:
+    """As in a fresh process, where Keras starts naming layers anew: no name may be used twice.
+
+    Quickly: the first values of all options, and the last ones.
+    """
     import keras
 
     from locexp.training.member import check_model
 
     keys = set(inspect.signature(importlib.import_module(f"locexp.models.{name}").build).parameters)
     maps = name == "fcn_softargmax"
-    options = {
-        "bbox_head": fcn_softargmax.BOX_HEADS if maps else heads.BOX_HEADS,
-        "coordinates": COORDINATES,
-        "normalization": NORMALIZATIONS,
+    options: dict[str, tuple[Any, ...]] = {
+        "bbox_head": get_args(fcn_softargmax.BoxHead if maps else heads.BoxHead),
+        "coordinates": get_args(Coordinates),
+        "normalization": get_args(Normalization),
         "dropout": (0.0, 0.5),
         "bins": (None, 5),
         "shared": ("all", 0),
     }
     used = {key: values for key, values in options.items() if key in keys}
-    for values in itertools.product(*used.values()):
+    ends = [tuple(values[place] for values in used.values()) for place in (0, -1)]
+    for values in itertools.product(*used.values()) if every else ends:
         keras.backend.clear_session()
         model = tiny(name, **dict(zip(used, values, strict=True)))
         check_model(model)
@@ -140,6 +144,7 @@ def test_a_box_is_never_inverted_and_inside_whatever_the_weights(name: str, keys
         assert boxes.max() <= 1
 
 
+@pytest.mark.slow
 def test_plain_keras_loads_every_network_without_locexp(tmp_path: Path) -> None:
     made = {name: tiny(name) for name in QUICK}
     made |= {
@@ -184,7 +189,7 @@ def test_shared_says_how_much_of_the_trunk_serves_both_heads(name: str) -> None:
     assert sum(everything.shared) == counts[-1]
 
 
-@pytest.mark.parametrize("name", [name for name in QUICK if name != "cnn"])
+@pytest.mark.parametrize("name", slow_but({"fcn_softargmax", "resnet"}, [name for name in QUICK if name != "cnn"]))
 def test_training_moves_what_is_trained_and_nothing_else(name: str) -> None:
     """Constants of a network stay, also under weight decay; running means move; a second member shares the graph."""
     import keras
@@ -209,7 +214,7 @@ def test_training_moves_what_is_trained_and_nothing_else(name: str) -> None:
     ]
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (32, 28, 28), np.uint8)
-    boxes = np.tile(np.float32([0.2, 0.3, 0.7, 0.9]), (32, 1))
+    boxes = np.tile(np.array([0.2, 0.3, 0.7, 0.9], np.float32), (32, 1))
     stack = Stack(made, pixels, random.integers(0, 10, 32), boxes)
     model = made[1].model
     before = {weights.path: weights.numpy() for weights in model.variables}
@@ -271,7 +276,7 @@ def test_the_file_says_the_defaults_of_the_builder(name: str) -> None:
     from locexp.configuration.targets import check_arguments
 
     path = config_directory() / "model" / f"{name}.yaml"
-    written = OmegaConf.to_container(OmegaConf.load(path))
+    written: Any = OmegaConf.to_container(OmegaConf.load(path))
     assert isinstance(written, dict)
     module = importlib.import_module(f"locexp.models.{name}")
     assert written.pop("_target_") == f"locexp.models.{name}.build"
@@ -280,7 +285,9 @@ def test_the_file_says_the_defaults_of_the_builder(name: str) -> None:
     defaults = {one.name: one.default for one in parameters if one.name not in ("input_shape", "num_classes")}
     said = {key: list(value) if isinstance(value, tuple) else value for key, value in defaults.items()}
     assert said == written
-    assert set(inspect.signature(module.check_ranges).parameters) == set(written)
+    for key in written:
+        with pytest.raises(UserError, match=rf"model\.{key}="):
+            check_arguments(module.build, {key: object()}, "model", given_by_caller=("input_shape", "num_classes"))
 
 
 def test_cnn_small_is_small() -> None:

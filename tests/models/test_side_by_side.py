@@ -19,6 +19,9 @@ SCENES = {
 }
 
 
+TRACED_QUICKLY = {("cnn_small", "scatter"), ("resnet", "clutter")}
+
+
 def problem(bbox: str) -> Any:
     from locexp.configuration.compose import composing
     from locexp.run.problem import load_problem
@@ -65,7 +68,11 @@ def epochs(trained: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    ("name", "bbox"), [*((name, "scatter") for name in QUICK), ("resnet", "clutter"), ("backbone", "tight")]
+    ("name", "bbox"),
+    [
+        pytest.param(name, bbox, marks=[] if (name, bbox) in TRACED_QUICKLY else pytest.mark.slow)
+        for name, bbox in [*((name, "scatter") for name in QUICK), ("resnet", "clutter"), ("backbone", "tight")]
+    ],
 )
 def test_a_member_beside_another_with_one_graph_is_the_member_by_itself(
     name: str, bbox: str, caplog: pytest.LogCaptureFixture

@@ -63,14 +63,20 @@ def record(directory: Path) -> dict[str, Any]:
     return found
 
 
+def slowly(*words: str) -> Any:
+    return pytest.param(words, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize(
     "words",
     [
         (),
-        ("optimizer=sgd", "optimizer.schedule=one_cycle", "+optimizer.params={momentum: 0.9}", "trainer.keep=last"),
+        slowly(
+            "optimizer=sgd", "optimizer.schedule=one_cycle", "+optimizer.params={momentum: 0.9}", "trainer.keep=last"
+        ),
         ("trainer.precision=mixed_bfloat16", "loss.bbox_weight=20", "loss/weighting=famo"),
-        ("loss/weighting=db_mtl", "trainer.diagnostic_batches=2"),
-        ("loss/weighting=dwa", "model.bbox_head=ordered_corners"),
+        slowly("loss/weighting=db_mtl", "trainer.diagnostic_batches=2"),
+        slowly("loss/weighting=dwa", "model.bbox_head=ordered_corners"),
     ],
     ids=["adam and dropout", "a schedule and momentum", "bfloat16 and famo", "db_mtl", "dwa"],
 )
@@ -111,6 +117,7 @@ def test_a_run_that_goes_on_equals_one_that_was_never_stopped(
     assert only_run(Path.cwd()) == directory
 
 
+@pytest.mark.slow
 def test_a_run_that_was_shot_goes_on_by_its_id(workplace: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "locexp.train", *LONG, "trainer.epochs=100000"],

@@ -185,6 +185,7 @@ def test_a_parallel_sweep_that_is_stopped_settles_its_runs(workplace: Path) -> N
     assert ended.data.metrics == {"sweep/jobs": 4, "sweep/finished": 1, "sweep/failed": 0}
 
 
+@pytest.mark.slow
 def test_a_server_that_is_lost_costs_a_sweep_no_result(workplace: Path, server: Server) -> None:
     """The server is shot in the second of three jobs: all train to their end, and are logged by the resume."""
     (workplace / "gun.py").write_text(

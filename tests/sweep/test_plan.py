@@ -76,12 +76,14 @@ def score(value: float) -> dict[str, float]:
 def test_the_replay_follows_from_the_results_with_fresh_seeds() -> None:
     with composing() as composer:
         plan = Plan(
-            composer, ["sweep=bbox_weight", "sweep.points=3", "sweep.seeds=2", "sweep.replay_seeds=3"], multirun=False
+            composer, ["sweep=bbox_weight", "sweep.points=3", "sweep.seeds=2", "sweep.final_seeds=3"], multirun=False
         )
         jobs = plan.next_stage({})
         assert plan.more
         # The setting of ratio 1000 is best on validation; one seed of it failed.
-        results = {job.key: score(0.9 if job.cfg.loss.bbox_weight == 1000 else 0.5) for job in jobs}
+        results: dict[tuple[str, int], dict[str, float] | None] = {
+            job.key: score(0.9 if job.cfg.loss.bbox_weight == 1000 else 0.5) for job in jobs
+        }
         results[next(job.key for job in jobs if job.cfg.loss.bbox_weight == 1000)] = None
         replay = plan.next_stage(results)
         assert [(job.cfg.loss.bbox_weight, job.seed, job.stage) for job in replay] == [
@@ -100,7 +102,8 @@ def test_the_search_repeats_itself_given_equal_results() -> None:
     def searched(*words: str, failing: bool = False) -> list[float]:
         with composing() as composer:
             plan = Plan(composer, ["sweep=pareto", "sweep.trials=7", "sweep.batch=3", *words], multirun=False)
-            jobs, results = plan.next_stage({}), {}
+            jobs = plan.next_stage({})
+            results: dict[tuple[str, int], dict[str, float] | None] = {}
             while jobs:
                 for job in jobs:
                     ratio = float(job.cfg.loss.bbox_weight)

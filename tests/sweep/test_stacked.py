@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.conftest import TINY, locexp, tiny_without, train_here
+from tests.conftest import TINY, tiny_without, train_here
 from tests.sweep.test_sweeps import client, everything, runs
 
 RATES = ("--multirun", "optimizer=sgd", "optimizer.learning_rate=0.01,1e30,0.02", "seed=1,2")
@@ -31,15 +31,17 @@ def left(directory: Path) -> set[str]:
     return {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
 
 
-def test_each_job_leaves_what_the_basic_launcher_leaves(workplace: Path) -> None:
+def test_each_job_leaves_what_the_basic_launcher_leaves(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Files and artifacts by name, parameters, tags and the names of the metrics; the log has the run's own lines."""
     words = (*TINY, "--multirun", "loss.bbox_weight=0.5,20", "trainer.epochs=2")
     places = {name: workplace / name for name in ("stacked", "basic")}
     for name, place in places.items():
         place.mkdir()
-        done = locexp("train", *words, f"hydra/launcher={name}", cwd=place)
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert done.stderr == ""
+        monkeypatch.chdir(place)
+        assert train_here(*words, f"hydra/launcher={name}") == 0
+        assert capsys.readouterr().err == ""
     stacked, basic = (by_name(place) for place in places.values())
     assert set(stacked) == set(basic) == {"bbox_weight=0.5 seed=0", "bbox_weight=20 seed=0"}
     own = {"directory", "mlflow.parentRunId", "sweep_id", "pid", "process_start", "overrides"}

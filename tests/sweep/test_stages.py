@@ -15,7 +15,7 @@ STAGED = (
     "sweep.points=2",
     "sweep.seeds=1",
     "sweep.single_task=false",
-    "sweep.replay_seeds=1",
+    "sweep.final_seeds=1",
 )
 """Three jobs, then the best and the configured setting again: one job, or two."""
 

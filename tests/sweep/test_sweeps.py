@@ -27,7 +27,7 @@ from locexp.records.record import RunRecord
 from locexp.sweep.guard import LOCK
 from locexp.sweep.progress import Progress
 from locexp.system.screen import Screen
-from tests.conftest import TINY, locexp, tiny_without, train_here, wait_until
+from tests.conftest import TINY, door_here, locexp, tiny_without, train_here, wait_until
 
 GRID = ("--multirun", "loss.bbox_weight=0.5,20", "seed=1,2")
 TRAINED = ("test/accuracy", "test/mean_iou", "test/loc_acc_75", "val/bbox_loss", "train/classification_loss")
@@ -62,7 +62,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A finished sweep, run by the real command: its place and what it said."""
     place = tmp_path_factory.mktemp("done")
     ended = locexp("train", *TINY, "trainer.deterministic=true", *GRID, cwd=place)
-    assert ended.returncode == 0, ended.stderr
+    assert (ended.returncode, ended.stderr) == (0, "")
     return place, ended.stdout
 
 
@@ -114,8 +114,7 @@ def test_what_a_sweep_says(done: tuple[Path, str]) -> None:
 
 def test_a_job_of_a_sweep_equals_the_same_run_by_itself(done: tuple[Path, str], workplace: Path) -> None:
     place, _ = done
-    ended = locexp("train", *TINY, "trainer.deterministic=true", "loss.bbox_weight=20", "seed=2", cwd=workplace)
-    assert ended.returncode == 0, ended.stderr
+    assert train_here(*TINY, "trainer.deterministic=true", "loss.bbox_weight=20", "seed=2") == 0
     (alone,) = runs(workplace)
     (job,) = runs(place, "tags.kind = 'run' and tags.`varied.loss.bbox_weight` = '20' and tags.seed = '2'")
     assert alone.data.tags["config_hash"] == job.data.tags["config_hash"]
@@ -270,10 +269,11 @@ def test_progress_tells_how_long_the_rest_takes(tmp_path: Path, monkeypatch: pyt
         RunRecord(name=place.name, status=status, metrics=metrics).write(place)
     (places[1] / "history.jsonl").write_text("{}\n")
     now[0] = 30.0
-    progress.watch([(SimpleNamespace(index=i, name=f"job-{i}", cfg=cfg), place) for i, place in enumerate(places)])
+    jobs: list[Any] = [SimpleNamespace(index=i, name=f"job-{i}", cfg=cfg) for i in range(len(places))]
+    progress.watch(list(zip(jobs, places, strict=True)))
     progress.end()
     assert "[2/5] job-0" in terminal.getvalue()
-    assert "[2/5] 50 s left  |  job-1 epoch 2/2" in terminal.getvalue()
+    assert "[2/5]  50 s left\n  epoch 2/2  job-1" in terminal.getvalue()
 
 
 def test_failures_are_data(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -381,7 +381,7 @@ def test_a_sweep_lost_with_its_store_is_logged_from_its_files(workplace: Path) -
     directory = parent_of(workplace).data.tags["directory"]
     told = {run.info.run_name: run.data.metrics["test/accuracy"] for run in runs(workplace, "tags.kind = 'run'")}
     shutil.rmtree(workplace / "mlruns")
-    again = locexp("log", directory, "--uri", "mlruns2", cwd=workplace)
+    again = door_here("log", directory, "--uri", "mlruns2")
     assert again.returncode == 0, again.stderr
     (workplace / "mlruns2").rename(workplace / "mlruns")
     parent = parent_of(workplace)
@@ -464,7 +464,7 @@ HISTORIES = "multirun/*/*/*/history.jsonl"
 @pytest.mark.parametrize(
     "moment",
     [
-        "while the second job trains",
+        pytest.param("while the second job trains", marks=pytest.mark.slow),
         pytest.param("as soon as the sweep is known", marks=pytest.mark.slow),
         pytest.param("as the first job's record appears", marks=pytest.mark.slow),
         pytest.param("after three have finished", marks=pytest.mark.slow),
@@ -499,13 +499,15 @@ def test_a_sweep_that_is_shot_goes_on_where_it_was(done: tuple[Path, str], workp
 @pytest.mark.parametrize(
     ("sign", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
 )
-def test_a_sweep_that_is_stopped_closes_its_runs(workplace: Path, sign: signal.Signals, status: int) -> None:
+def test_a_sweep_that_is_stopped_closes_its_runs(
+    workplace: Path, sign: signal.Signals, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     # The second run is in the middle of its epochs whenever the signal comes.
     process = begin(workplace, *tiny_without("trainer.epochs"), "--multirun", "trainer.epochs=1,100000")
     wait_until(lambda: finished(workplace) == 1 and len(list(workplace.glob(HISTORIES))) == 2)
-    running = locexp("train", "sweep.resume=last", cwd=workplace)
-    assert (running.returncode, "is still running" in running.stderr) == (2, True), running.stderr
-    compared = locexp("compare", cwd=workplace)
+    assert train_here("sweep.resume=last") == 2
+    assert "is still running" in capsys.readouterr().err
+    compared = door_here("compare")
     assert (compared.returncode, "is still running" in compared.stderr) == (2, True), compared.stderr
     with pytest.raises(Timeout):
         FileLock(next(workplace.glob("multirun/*/*")) / LOCK).acquire(timeout=0)
@@ -560,7 +562,7 @@ def test_changed_data_are_noticed(workplace: Path) -> None:
     assert train_here(*words) == 1
     before = len(runs(workplace))
     write(1)
-    refused = locexp("train", "sweep.resume=last", cwd=workplace)
+    refused = locexp("train", "sweep.resume=last", cwd=workplace)  # this process has the first data in memory
     assert refused.returncode == 2
     assert "the data set of learning_rate=0.01 seed=0 had sha256" in refused.stderr
     assert len(runs(workplace)) == before

@@ -18,15 +18,17 @@ import pytest
 from locexp.errors import UserError
 from locexp.tracking.location import check, locate
 from locexp.tracking.server import free_port
-from tests.conftest import TINY, locexp, only_run, train_here
+from tests.conftest import PORTS, TINY, locexp, only_run, train_here, wait_until
 
 CREATE = """
 import sys, time
+from pathlib import Path
 from locexp.records.record import RunRecord
 from locexp.tracking.location import locate
 from locexp.tracking import session
-while time.time() < float(sys.argv[2]):
-    pass
+Path(f"ready{sys.argv[2]}").touch()
+while not Path("go").exists():
+    time.sleep(0.001)
 made = session.Session(locate(sys.argv[1], None, "together"))
 record = RunRecord(name="one", start_time=time.time(), dataset={"name": "d", "sha256": "0" * 64, "source": "file"})
 made.start(record)
@@ -35,16 +37,16 @@ for step in range(50):
 """
 
 
+@pytest.mark.slow
 def test_four_processes_that_create_one_store_lose_nothing(workplace: Path) -> None:
-    import time
-
     from mlflow import MlflowClient
 
-    start = str(time.time() + 12)
     processes = [
-        subprocess.Popen([sys.executable, "-c", CREATE, "store", start], stderr=subprocess.PIPE, text=True)
-        for _ in range(4)
+        subprocess.Popen([sys.executable, "-c", CREATE, "store", str(number)], stderr=subprocess.PIPE, text=True)
+        for number in range(4)
     ]
+    wait_until(lambda: len(list(workplace.glob("ready*"))) == 4)  # they have imported what they need
+    (workplace / "go").touch()
     for process in processes:
         assert process.wait(120) == 0, process.stderr.read() if process.stderr else ""
     client = MlflowClient(f"sqlite:///{workplace}/store/mlflow.db")
@@ -85,9 +87,14 @@ def test_a_taken_port_is_refused_or_passed_over() -> None:
         assert free_port(None, port) > port
 
 
-def test_the_ui_serves_the_store_on_loopback_only_and_its_links_work(workplace: Path) -> None:
+def test_the_ui_refuses_what_is_no_store(workplace: Path) -> None:
     none = locexp("ui", cwd=workplace)
     assert (none.returncode, "holds no store yet" in none.stderr) == (2, True)
+    assert none.stdout == ""
+
+
+@pytest.mark.slow
+def test_the_ui_serves_the_store_on_loopback_only_and_its_links_work(workplace: Path) -> None:
     assert train_here(*TINY) == 0
     process = subprocess.Popen(
         [sys.executable, "-m", "locexp.ui"], cwd=workplace, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -132,7 +139,7 @@ def test_mlflow_serves_both_heads(workplace: Path) -> None:
 
     assert train_here(*TINY) == 0
     run_id = json.loads((only_run(workplace) / "run.json").read_text())["run_id"]
-    port = free_port(None, 5400)
+    port = free_port(None, PORTS)
     command = f"models serve -m runs:/{run_id}/model --env-manager local --port {port} --host 127.0.0.1"
     process = subprocess.Popen(
         [sys.executable, "-m", "mlflow", *command.split()],
@@ -148,18 +155,18 @@ def test_mlflow_serves_both_heads(workplace: Path) -> None:
         request = urllib.request.Request(
             f"http://127.0.0.1:{port}/invocations", body, {"Content-Type": "application/json"}
         )
-        said: dict[str, list[list[float]]] = {}
+        predictions: dict[str, list[list[float]]] = {}
         for _ in range(240):
             try:
                 with urllib.request.urlopen(request, timeout=30) as answer:
-                    said = json.loads(answer.read())["predictions"]
+                    predictions = json.loads(answer.read())["predictions"]
                 break
             except OSError:
                 assert process.poll() is None
                 time.sleep(0.5)
-        assert len(said["classification"]) == 2
-        assert len(said["classification"][0]) == 10
-        assert len(said["bbox"][1]) == 4
+        assert len(predictions["classification"]) == 2
+        assert len(predictions["classification"][0]) == 10
+        assert len(predictions["bbox"][1]) == 4
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

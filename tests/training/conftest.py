@@ -38,7 +38,7 @@ def make_stack(digits: tuple[np.ndarray, np.ndarray]) -> BUILDER:
         from locexp.training.stack import Stack
 
         images, labels = digits[0][:examples], digits[1][:examples]
-        network = {"filters": (4,), "dense_units": 8} | keys
+        network: dict[str, Any] = {"filters": (4,), "dense_units": 8} | keys
         members = [
             build_member(
                 MemberSpec(

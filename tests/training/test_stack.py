@@ -108,7 +108,7 @@ def test_state_outside_the_variables_is_never_shared(
 
     from locexp.models import cnn
 
-    class Hiding(keras.layers.Layer):  # type: ignore[misc]
+    class Hiding(keras.layers.Layer):
         hidden: list[tf.Variable] = []  # noqa: RUF012
 
         def __init__(self) -> None:

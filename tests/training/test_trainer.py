@@ -197,7 +197,7 @@ def test_the_kept_weights_are_those_that_the_callbacks_of_the_epoch_left(
 def test_a_failing_callback_is_named_and_ends_its_member_alone(make_stack: Any, validation: Validation) -> None:
     import keras
 
-    made = []
+    made: list[list[Any]] = []
 
     def callbacks() -> list[Any]:
         made.append([keras.callbacks.ReduceLROnPlateau(monitor="val/accuracy")] if not made else [])

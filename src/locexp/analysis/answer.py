@@ -1,4 +1,4 @@
-"""What a comparison says, in sentences."""
+"""The answer of a comparison, in sentences."""
 
 from __future__ import annotations
 
@@ -6,227 +6,234 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from locexp.analysis.comparison import SweepComparison, sign_of, tie_break_of
-from locexp.analysis.decision import Comparison, Verdict, pairs_of
+from locexp.analysis.decision import PairedTest, Verdict, pairs_of
 from locexp.analysis.methods import FIXED, by_verdict
 from locexp.analysis.statistics import Interval, seeds_needed
-from locexp.analysis.summary import SettingSummary
-from locexp.analysis.wording import TITLES, named, probability, seeds, signed, value
+from locexp.analysis.wording import TITLES, mean, probability, shortened, signed_mean
 from locexp.configuration.schema import BBOX, CLASSIFICATION
+from locexp.errors import counted
 
 VERDICTS: tuple[Verdict, ...] = ("better", "worse", "no difference seen", "too few seeds to tell")
 
 
-def answers(found: SweepComparison) -> list[str]:
-    """Return the conclusion, a sentence or two each: which setting, against the default, the front, its limits."""
-    said = [_use(found)]
-    skills = [found.settings[index].skill for index in found.candidates]
+def answers(comparison: SweepComparison) -> list[str]:
+    """Return the conclusions, a sentence or two each: which setting, against the default, the front, their limits."""
+    sentences = [_chosen(comparison)]
+    skills = [comparison.settings[index].skill for index in comparison.candidates]
     if all(skill is not None and skill <= 0 for skill in skills):
-        said.append("No setting boxes better than one constant box does: train longer before you believe a choice.")
-    if found.is_final:
-        said.append(
-            f"Compared are the {len(found.candidates)} settings that earlier stages chose, on fresh seeds that had no "
-            "part in that choice; all verdicts are on these runs."
+        sentences.append(
+            "No setting locates objects better than one constant box does: train longer before you trust a choice."
         )
-    said += _choice(found)
-    said += _against_default(found)
-    said += _ties(found)
-    said += _methods(found)
-    front = found.front
-    best = named(_labels(found, front.best))
-    knee = f" Its knee is {found.settings[found.candidates[front.knee]].label}." if front.knee is not None else ""
-    said.append(
-        f"The accuracy–IoU front (means on test): {best}.{knee} Hypervolume per seed {value(front.hypervolume)} "
-        f"against accuracy {front.reference[0]:.2f} and mean IoU {front.reference[1]:.3f}, which need no network."
+    if comparison.is_final:
+        sentences.append(
+            f"The comparison is among the {counted(len(comparison.candidates), 'setting')} that earlier stages chose, "
+            "on fresh seeds that had no part in that choice; all verdicts are on these runs."
+        )
+    sentences += _limits_of_choice(comparison)
+    sentences += _against_default(comparison)
+    sentences += _not_shown_worse(comparison)
+    sentences += _methods(comparison)
+    front = comparison.front
+    best = shortened(_labels(comparison, front.best))
+    knee = "" if front.knee is None else f" Its knee is {_labels(comparison, [front.knee])[0]}."
+    sentences.append(
+        f"The accuracy–IoU front (means on test): {best}.{knee} Hypervolume per seed {mean(front.hypervolume)}, "
+        f"measured from accuracy {front.reference[0]:.2f} and mean IoU {front.reference[1]:.3f}, which need no network."
     )
-    return said
+    return sentences
 
 
-def _use(found: SweepComparison) -> str:
-    chosen, name = found.settings[found.chosen], TITLES[found.metric]
-    validation, test = value(chosen.validation[found.metric]), value(chosen.test[found.metric])
-    beside = f"accuracy {value(chosen.test['accuracy'])}, mean IoU {value(chosen.test['mean_iou'])}; {_over(chosen)}"
-    if len(found.candidates) == 1:
+def _labels(comparison: SweepComparison, candidates: Iterable[int]) -> list[str]:
+    """Return the labels of settings that are given as indices of candidates."""
+    return [comparison.settings[comparison.candidates[index]].label for index in candidates]
+
+
+def _chosen(comparison: SweepComparison) -> str:
+    chosen, title = comparison.settings[comparison.chosen], TITLES[comparison.metric]
+    validation, test = mean(chosen.validation[comparison.metric]), mean(chosen.test[comparison.metric])
+    count = len(chosen.runs.runs)
+    over = f"mean ± 95 % interval over {count} seeds" if count > 1 else "one seed, which says nothing about the spread"
+    headline = f"accuracy {mean(chosen.test['accuracy'])}, mean IoU {mean(chosen.test['mean_iou'])}; {over}"
+    if len(comparison.candidates) == 1:
         return (
-            f"There is one setting, {chosen.label}, and nothing to choose from: its {name} is {validation} on "
-            f"validation, and {test} on test ({beside})."
+            f"There is one setting, {chosen.label}, and nothing to choose from: its {title} is {validation} on "
+            f"validation, and {test} on test ({headline})."
         )
-    return f"Use {chosen.label}: it has the best {name} on validation ({validation}), and {test} on test ({beside})."
+    return f"Use {chosen.label}: it has the best {title} on validation ({validation}), and {test} on test ({headline})."
 
 
-def _over(setting: SettingSummary) -> str:
-    count = len(setting.runs.runs)
-    return f"mean ± 95 % interval over {seeds(count)}" if count > 1 else "one seed, which says nothing of the spread"
-
-
-def _choice(found: SweepComparison) -> list[str]:
+def _limits_of_choice(comparison: SweepComparison) -> list[str]:
     """Say what was equal to the chosen setting, and what could not be chosen."""
-    choice = found.decision.choice
-    said = []
+    choice = comparison.decision.choice
+    sentences = []
     if choice.equal:
-        equal = ", ".join(_labels(found, choice.equal))
-        second = TITLES[tie_break_of(found.metric)]
-        how = (
-            f"the choice fell by {second}"
-            if choice.by_tie_break
-            else f"so is {second}; the first of the list was taken"
-        )
-        said.append(f"Equal on validation: {equal}; {how}.")
+        equal = ", ".join(_labels(comparison, choice.equal))
+        second = TITLES[tie_break_of(comparison.metric)]
+        how = f"{second} decided" if choice.by_tie_break else f"so is {second}, so the first in the list was taken"
+        sentences.append(f"Equal on validation: {equal}; {how}.")
     if choice.excluded:
-        most = max(found.settings[index].test[found.metric].n for index in found.candidates)
-        settings = [found.settings[found.candidates[index]] for index in choice.excluded]
-        few = ", ".join(f"{one.label} ({len(one.runs.runs)})" for one in settings)
-        said.append(f"Not to choose from, for fewer than half of {seeds(most)} have finished: {few}.")
+        most = max(comparison.settings[index].test[comparison.metric].n for index in comparison.candidates)
+        settings = [comparison.settings[comparison.candidates[index]] for index in choice.excluded]
+        excluded = ", ".join(f"{setting.label} ({len(setting.runs.runs)})" for setting in settings)
+        sentences.append(f"Not eligible, because fewer than half of {counted(most, 'seed')} have finished: {excluded}.")
     if choice.adjusted:
-        said.append(
-            "Some runs are missing: settings were chosen by their means on validation after taking out what each seed "
-            "gives (two-way least squares), so none gains by lacking a bad seed. The table has plain means."
+        sentences.append(
+            "Some runs are missing: settings were chosen by their means on validation after taking out the effect of "
+            "each seed (two-way least squares), so none gains by lacking a bad seed. The table has plain means."
         )
-    return said
+    return sentences
 
 
-def _labels(found: SweepComparison, places: Iterable[int]) -> list[str]:
-    """Return the labels of candidates."""
-    return [found.settings[found.candidates[place]].label for place in places]
-
-
-def _against_default(found: SweepComparison) -> list[str]:
-    if len(found.candidates) == 1:
+def _against_default(comparison: SweepComparison) -> list[str]:
+    if len(comparison.candidates) == 1:
         return []
-    if found.default is None:
-        return ["The default setting is not among those compared, so nothing is said of it."]
-    chosen, default = found.settings[found.chosen].label, found.settings[found.default]
-    keys = {key for index in found.candidates for key in found.settings[index].runs.varied}
-    # What varies may be the learning rate: then it is no matter of weights.
-    plural = keys <= {CLASSIFICATION, BBOX}
-    are, they_reach, these_are = ("are", "they reach", "These are") if plural else ("is", "it reaches", "This is")
-    name = f"{'default weights' if plural else 'default setting'} ({default.label})"
-    if found.default == found.chosen:
+    if comparison.default is None:
+        return ["The default setting is not among those compared, so there are no tests against it."]
+    chosen, default = comparison.settings[comparison.chosen].label, comparison.settings[comparison.default]
+    keys = {key for index in comparison.candidates for key in comparison.settings[index].runs.varied}
+    are_weights = keys <= {CLASSIFICATION, BBOX}  # it may be the learning rate that varies
+    are, they_reach, these_are = ("are", "they reach", "These are") if are_weights else ("is", "it reaches", "This is")
+    name = f"{'default weights' if are_weights else 'default setting'} ({default.label})"
+    if comparison.default == comparison.chosen:
         return [f"{these_are} the {name}: no other setting did better on validation."]
-    verdict = next(one for one in found.decision.against_default if found.candidates[one.setting] == found.chosen)
+    tests = comparison.decision.against_default
+    test = next(test for test in tests if comparison.candidates[test.setting] == comparison.chosen)
     head = {
         "better": f"{chosen} is better than the {name}",
         "worse": f"The {name} {are} better on test, though not on validation",
         "no difference seen": f"No difference from the {name} was seen",
         "too few seeds to tell": f"Too few seeds to tell whether the {name} {are} worse",
-    }[verdict.verdict]
-    sign = sign_of(found.metric)
-    difference = Interval(sign * verdict.difference.mean, verdict.difference.half_width, verdict.difference.n)
-    said = [
-        f"{head}: {they_reach} {value(default.test[found.metric])} on test; the difference is {signed(difference)} "
-        f"({_test(verdict)})."
+    }[test.verdict]
+    difference = Interval(
+        sign_of(comparison.metric) * test.difference.mean, test.difference.half_width, test.difference.n
+    )
+    sentences = [
+        f"{head}: {they_reach} {mean(default.test[comparison.metric])} on test; the difference is "
+        f"{signed_mean(difference)} ({_evidence(test)})."
     ]
-    if verdict.verdict in ("no difference seen", "too few seeds to tell"):
-        said[-1] += f" {_would_do(verdict)}"
+    if test.verdict in ("no difference seen", "too few seeds to tell"):
+        sentences[-1] += f" {_seeds_it_takes(test)}"
     parts = [
-        f"{TITLES[task]} {signed(one.difference)} ({one.verdict}, p = {probability(one.corrected)})"
-        for task, one in found.by_task.items()
+        f"{TITLES[task]} {signed_mean(by_task.difference)} ({by_task.verdict}, p = {probability(by_task.corrected)})"
+        for task, by_task in comparison.by_task.items()
     ]
     if parts:
-        said.append("By task, chosen minus default: " + "; ".join(parts) + ".")
-    if found.over_examples:
-        intervals = [f"{TITLES[key]} {low:+.4f} to {high:+.4f}" for key, (low, high) in found.over_examples.items()]
-        said.append("Over test examples (bootstrap, 95 %) the difference lies in: " + "; ".join(intervals) + ".")
-    return said
+        sentences.append("By task, chosen minus default: " + "; ".join(parts) + ".")
+    if comparison.over_examples:
+        intervals = [
+            f"{TITLES[key]} {low:+.4f} to {high:+.4f}" for key, (low, high) in comparison.over_examples.items()
+        ]
+        sentences.append(f"95 % bootstrap intervals of the difference over test examples: {'; '.join(intervals)}.")
+    return sentences
 
 
-def _ties(found: SweepComparison) -> list[str]:
+def _not_shown_worse(comparison: SweepComparison) -> list[str]:
     """Say which settings the chosen one is not shown to beat."""
-    against = found.decision.against_chosen
-    if not against:
+    tests = comparison.decision.against_chosen
+    if not tests:
         return []
-    by = {verdict: _labels(found, (one.setting for one in against if one.verdict == verdict)) for verdict in VERDICTS}
-    few, said = by["too few seeds to tell"], []
-    pairs = pairs_of(len(found.candidates))
-    over = f"over all {pairs} pairs " if pairs > 1 else ""
-    if by["better"]:
-        said.append(f"Better than the chosen one on test, though not on validation: {named(by['better'])}.")
-    if few:
-        reachable = min(one.reachable for one in against if one.verdict == "too few seeds to tell")
-        whom = "the other one is" if len(against) == 1 else f"{len(few)} of the {len(against)} others are"
-        said.append(
-            f"Whether {whom} worse than the chosen one cannot be told with {seeds(found.decision.seeds)}: {over}the "
-            f"smallest corrected p is {probability(reachable)}; {seeds_needed(pairs)} seeds are the least that could."
+    settings_with: dict[Verdict, list[str]] = {
+        verdict: _labels(comparison, (test.setting for test in tests if test.verdict == verdict))
+        for verdict in VERDICTS
+    }
+    undecided, sentences = settings_with["too few seeds to tell"], []
+    if settings_with["better"]:
+        better = shortened(settings_with["better"])
+        sentences.append(f"Better than the chosen one on test, though not on validation: {better}.")
+    if undecided:
+        pairs = pairs_of(len(comparison.candidates))
+        smallest = min(test.smallest_reachable_p for test in tests if test.verdict == "too few seeds to tell")
+        over = f", corrected over all {pairs} pairs," if pairs > 1 else ""
+        which = f"{len(undecided)} of the {len(tests)} others are"
+        if len(undecided) == len(tests):
+            which = "the other one is" if len(tests) == 1 else f"the {len(tests)} others are"
+        sentences.append(
+            f"Whether {which} worse than the chosen one cannot be told with "
+            f"{counted(comparison.decision.seeds, 'seed')}: the smallest p they can give{over} is "
+            f"{probability(smallest)}; at least {seeds_needed(pairs)} seeds are needed."
         )
-        if len(few) < len(against):
-            said[-1] += f" These are: {named(few)}."
-    if by["no difference seen"]:
-        said.append(f"Not shown to be worse than the chosen one: {named(by['no difference seen'])}.")
-    if len(by["worse"]) == len(against):
-        said.append("Every other setting is worse than the chosen one (corrected over all pairs).")
-    return said
+        if len(undecided) < len(tests):
+            sentences[-1] += f" These are: {shortened(undecided)}."
+    if settings_with["no difference seen"]:
+        sentences.append(
+            f"Not shown to be worse than the chosen one: {shortened(settings_with['no difference seen'])}."
+        )
+    if len(settings_with["worse"]) == len(tests):
+        sentences.append("Every other setting is worse than the chosen one (corrected over all pairs).")
+    return sentences
 
 
-def _methods(found: SweepComparison) -> list[str]:
+def _methods(comparison: SweepComparison) -> list[str]:
     """Say whether weighting methods do better than the best fixed weights, and than their own mean weights."""
-    methods = found.methods
+    methods = comparison.methods
     if methods is None:
         return []
-    labels = {index: one.label for index, one in enumerate(found.settings)}
-    names = [found.settings[one.setting].runs.method for one in methods.against_fixed]
-    if len(set(names)) == len(names):  # nothing else varies among the methods, so their names will do
+    labels = {index: setting.label for index, setting in enumerate(comparison.settings)}
+    names = [comparison.settings[test.setting].runs.method for test in methods.against_fixed]
+    if len(set(names)) == len(names):  # nothing else varies among the methods, so their names are enough
         labels = {
-            index: one.runs.method if one.runs.method != FIXED else one.label
-            for index, one in enumerate(found.settings)
+            index: setting.label if setting.runs.method == FIXED else setting.runs.method
+            for index, setting in enumerate(comparison.settings)
         }
-    sign = sign_of(found.metric)
-    best, against = found.settings[methods.best_fixed], methods.against_fixed
-    said = [
-        f"The best fixed weights on validation are {best.label} ({value(best.test[found.metric])} on test), of "
-        f"{methods.fixed}. Against these, of {_methods_counted(against, labels, sign)} (on test; Wilcoxon over seeds, "
-        f"corrected by Holm over the methods; for “worse”, over all {len(against) * methods.fixed} pairs of a method "
-        "and fixed weights, since the best ones were picked)."
+    sign = sign_of(comparison.metric)
+    best, tests = comparison.settings[methods.best_fixed], methods.against_fixed
+    sentences = [
+        f"The best fixed weights on validation, of {methods.fixed} tried, are {best.label} "
+        f"({mean(best.test[comparison.metric])} on test). Against these, {_verdicts(tests, labels, sign)} (on test; "
+        "Wilcoxon over seeds, corrected by Holm over the methods; for “worse”, over all "
+        f"{len(tests) * methods.fixed} pairs of a method and fixed weights, since the best ones were picked)."
     ]
-    fixed = [one for one in (found.settings[index] for index in found.candidates) if one.runs.method == FIXED]
-    if methods.fixed > 1 and best.runs.ratio in (
-        min(one.runs.ratio for one in fixed),
-        max(one.runs.ratio for one in fixed),
-    ):
-        said[-1] += " They lie at an end of what was tried: weights beyond it may be better still."
+    candidates = [comparison.settings[index].runs for index in comparison.candidates]
+    ratios = [runs.ratio for runs in candidates if runs.method == FIXED]
+    if methods.fixed > 1 and best.runs.ratio in (min(ratios), max(ratios)):
+        sentences[-1] += " They lie at an end of the range that was tried: weights beyond it may be better still."
     if methods.against_replay:
-        said.append(
-            f"Against their own mean weights, frozen, of {_methods_counted(methods.against_replay, labels, sign)}. A "
-            "method that does no better than its replay has found weights, and nothing that fixed ones could not give."
+        sentences.append(
+            f"Against their own mean weights, frozen (the replay), {_verdicts(methods.against_replay, labels, sign)}. "
+            "A method that does no better than its replay has found weights, but nothing that fixed ones cannot give."
         )
     for index, (other, difference) in methods.equivalent.items():
-        said.append(
+        sentences.append(
             f"{labels[index]} is not counted: with two tasks it takes the direction of {labels[other]}; {difference}."
         )
-    return said
+    return sentences
 
 
-def _methods_counted(comparisons: Sequence[Comparison], labels: Mapping[int, str], sign: float) -> str:
-    """Put verdicts into words: ``3 methods none does better; worse: a, b; no difference seen: c``."""
-    by = by_verdict(comparisons, labels)
-    better = by.pop("better", [])
-    do = "does" if len(better) == 1 else "do"
-    parts = [f"{len(better)} {do} better ({', '.join(better)})" if better else "none does better"]
-    for verdict, names in by.items():
+def _verdicts(tests: Sequence[PairedTest], labels: Mapping[int, str], sign: float) -> str:
+    """Put verdicts into words: ``1 of 3 methods does better (a); worse: b; no difference seen: c (…)``."""
+    settings_with = by_verdict(tests, labels)
+    better = settings_with.pop("better", [])
+    methods = counted(len(tests), "method")
+    parts = [f"none of {methods} does better"]
+    if better:
+        do = "does" if len(better) == 1 else "do"
+        parts = [f"{len(better)} of {methods} {do} better ({', '.join(better)})"]
+    for verdict, names in settings_with.items():
         parts.append(f"{verdict}: {', '.join(names)}")
         if verdict == "no difference seen":
-            parts[-1] += f" ({_left_open([one for one in comparisons if one.verdict == verdict], sign)})"
-    return f"{len(comparisons)} {'method' if len(comparisons) == 1 else 'methods'} {'; '.join(parts)}"
+            parts[-1] += f" ({_span([test for test in tests if test.verdict == verdict], sign)})"
+    return "; ".join(parts)
 
 
-def _left_open(comparisons: Sequence[Comparison], sign: float) -> str:
+def _span(tests: Sequence[PairedTest], sign: float) -> str:
     """Say how large differences may be that were not seen: that none was seen does not make them zero."""
-    known = [one.difference for one in comparisons if math.isfinite(one.difference.half_width)]
-    ends = [sign * one.mean + side * one.half_width for one in known for side in (-1, 1)]
-    low, high = min(ends), max(ends)
-    return f"their 95 % intervals reach from {low:+.4f} to {high:+.4f}"
+    known = [test.difference for test in tests if math.isfinite(test.difference.half_width)]
+    ends = [sign * interval.mean + side * interval.half_width for interval in known for side in (-1, 1)]
+    return f"their 95 % intervals reach from {min(ends):+.4f} to {max(ends):+.4f}"
 
 
-def _would_do(one: Comparison) -> str:
-    if one.difference.n < 2:
-        return f"One seed says nothing of the spread; {one.least} seeds are the least that could tell."
-    if one.difference.mean == one.difference.half_width == 0:
+def _seeds_it_takes(test: PairedTest) -> str:
+    if test.difference.n < 2:
+        return f"One seed says nothing about the spread; at least {test.min_seeds} seeds are needed."
+    if test.difference.mean == test.difference.half_width == 0:
         return "The runs are equal, seed by seed."
-    if one.would_do is None:
+    if test.seeds_for_power is None:
         return "So small a difference would take more than 1000 seeds to show."
-    return f"A difference like this one would take about {one.would_do} seeds to show (power .8)."
+    return f"A difference like this one would take about {test.seeds_for_power} seeds to show (power .8)."
 
 
-def _test(one: Comparison) -> str:
+def _evidence(test: PairedTest) -> str:
     return (
-        f"Wilcoxon over {seeds(one.difference.n)}, p = {probability(one.p)}, corrected {probability(one.corrected)}, "
-        f"smallest reachable {probability(one.reachable)}"
+        f"Wilcoxon over {counted(test.difference.n, 'seed')}, p = {probability(test.p)}, corrected "
+        f"{probability(test.corrected)}, smallest reachable {probability(test.smallest_reachable_p)}"
     )

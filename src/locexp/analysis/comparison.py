@@ -5,21 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from locexp.analysis import fronts
-from locexp.analysis.decision import Comparison, Decision, decide, family
+from locexp.analysis.decision import Decision, PairedTest, decide, family
 from locexp.analysis.examples import over_examples
 from locexp.analysis.methods import Methods, compare_methods, equivalents
 from locexp.analysis.results import TASKS, SettingRuns
 from locexp.analysis.statistics import Interval, mean_interval
 from locexp.analysis.summary import SettingSummary, summaries
+from locexp.records.record import RunRecord
 from locexp.records.sweep_list import CONTROL, FINAL
-
-if TYPE_CHECKING:
-    from locexp.tracking.reading import StoredRun
 
 SHARES = (0.25, 0.5, 0.75)
 """The attainment surfaces that are shown: reached by at least these shares of the seeds."""
@@ -51,7 +48,7 @@ class Front:
 
 @dataclass(frozen=True)
 class SweepComparison:
-    """Everything that a report says.
+    """Everything that a report shows.
 
     Attributes:
         settings: in the order of the sweep's list.
@@ -63,7 +60,7 @@ class SweepComparison:
         by_task: for each task's metric, the chosen setting against the default one, corrected over the settings; its
             indices count in ``settings``. Empty without a default.
         over_examples: for each metric, the 95 % bootstrap interval over test examples of chosen minus default.
-        methods: what is said of weighting methods, or ``None`` where the sweep varies none.
+        methods: the comparison of weighting methods, or ``None`` where the sweep varies none.
     """
 
     settings: list[SettingSummary]
@@ -73,7 +70,7 @@ class SweepComparison:
     front: Front
     decision: Decision
     default: int | None
-    by_task: dict[str, Comparison]
+    by_task: dict[str, PairedTest]
     over_examples: dict[str, tuple[float, float]]
     methods: Methods | None
 
@@ -93,7 +90,7 @@ def compare_settings(
     *,
     default_hash: str | None,
     metric: str,
-    read: Callable[[StoredRun, str], bytes | None],
+    read: Callable[[RunRecord, str], bytes | None],
 ) -> SweepComparison:
     """Compare the settings of a sweep.
 
@@ -115,7 +112,7 @@ def compare_settings(
     place = None if default is None else candidates.index(default)
     decision = decide(validation[candidates], test[candidates], place, second[candidates])
     chosen = candidates[decision.chosen]
-    by_task: dict[str, Comparison] = {}
+    by_task: dict[str, PairedTest] = {}
     examples: dict[str, tuple[float, float]] = {}
     if default is not None and chosen != default:
         others = [index for index in candidates if index != default]
@@ -166,7 +163,7 @@ def _front(settings: Sequence[SettingSummary], seeds: Sequence[int]) -> Front:
         if having:
             points[seed] = np.array([[metrics[f"test/{name}"] for name in TASKS] for metrics in having])
     classes = max(int(run.tags.get("classes", "10")) for setting in settings for run in setting.runs.runs.values())
-    reference = (1 / classes, float(np.mean([setting.floor for setting in settings])))
+    reference = (1 / classes, float(np.mean([setting.baseline for setting in settings])))
     means = np.array([[setting.test[name].mean for name in TASKS] for setting in settings])
     most = max(map(len, points.values()), default=0)
     whole = [seed for seed, found in points.items() if len(found) == most]

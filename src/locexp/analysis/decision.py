@@ -35,47 +35,48 @@ Verdict = Literal["better", "worse", "not better", "no difference seen", "too fe
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """A setting against another, on test, paired by seed.
+class PairedTest:
+    """A setting tested against another one, on test data, paired by seed.
 
     Attributes:
         setting: its index.
         difference: setting minus the other, with its 95 % interval over seeds.
-        p: of the signed-rank test; corrected: by Holm; reachable: the least corrected p that so many pairs
-            with a difference can give, by Holm's first step, or ``corrected`` where a later step gave less.
+        p: of the signed-rank test.
+        corrected: the p corrected by Holm.
+        smallest_reachable_p: the smallest corrected p that so many pairs with a difference can give, by Holm's first
+            step, or ``corrected`` where a later step gave less.
         verdict: on the setting, from the corrected p at 5 %; its direction is that of the signed ranks, which the test
-            is about. Only
-            :mod:`.methods` says "not better".
-        least: the fewest seeds at which the corrected p can be at most 5 % at all.
-        would_do: how many seeds would find a difference like this one in four of five sweeps; ``None``: over 1000, or
-            there are not two pairs to judge its spread by.
+            is about. Only :mod:`.methods` gives "not better".
+        min_seeds: the fewest seeds at which the corrected p can be at most 5 %.
+        seeds_for_power: how many seeds would find a difference like this one in four of five sweeps; ``None``: over
+            1000, or there are fewer than two pairs to estimate its spread from.
     """
 
     setting: int
     difference: Interval
     p: float
     corrected: float
-    reachable: float
+    smallest_reachable_p: float
     verdict: Verdict
-    least: int
-    would_do: int | None
+    min_seeds: int
+    seeds_for_power: int | None
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What a sweep says.
+    """Which setting a sweep chooses, and how the others compare with it.
 
     Attributes:
         choice: the setting with the best mean on validation.
-        seeds: how many runs it has.
+        seeds: how many runs that setting has.
         against_default: every other setting against the default one; empty where there is none.
         against_chosen: every other setting against the chosen one.
     """
 
     choice: Choice
     seeds: int
-    against_default: list[Comparison]
-    against_chosen: list[Comparison]
+    against_default: list[PairedTest]
+    against_chosen: list[PairedTest]
 
     @property
     def chosen(self) -> int:
@@ -86,7 +87,7 @@ class Decision:
 def decide(
     validation: np.ndarray, test: np.ndarray, default: int | None, tie_break: np.ndarray | None = None
 ) -> Decision:
-    """Choose a setting and compare it.
+    """Choose a setting on validation, and test the settings against it and against the default one.
 
     Args:
         validation: float (settings, seeds), the metric to choose by, higher is better; NaN where a run is missing.
@@ -100,9 +101,12 @@ def decide(
     count = len(test)
     choice = choose(validation, validation if tie_break is None else tie_break, range(count))
     chosen = choice.index
-    others = [[index for index in range(count) if index != one] for one in (default, chosen)]
-    against_default = [] if default is None else family(test, default, others[0], max(count - 1, 1))
-    against_chosen = family(test, chosen, others[1], max(pairs_of(count), 1))
+
+    def others(one: int) -> list[int]:
+        return [index for index in range(count) if index != one]
+
+    against_default = [] if default is None else family(test, default, others(default), max(count - 1, 1))
+    against_chosen = family(test, chosen, others(chosen), max(pairs_of(count), 1))
     return Decision(choice, int(np.isfinite(test[chosen]).sum()), against_default, against_chosen)
 
 
@@ -111,49 +115,48 @@ def pairs_of(count: int) -> int:
     return count * (count - 1) // 2
 
 
-def family(test: np.ndarray, other: int, settings: Sequence[int], comparisons: int) -> list[Comparison]:
-    """Compare settings with another one, corrected by Holm for so many comparisons.
+def family(test: np.ndarray, other: int, settings: Sequence[int], comparisons: int) -> list[PairedTest]:
+    """Test settings against another one, with p values corrected by Holm: one family.
 
     Args:
         test: float (settings, seeds), higher is better; NaN where a run is missing.
         other: index of the setting to compare with.
-        settings: indices of those to compare.
-        comparisons: how many were declared, at least as many as ``settings``.
+        settings: indices of those to test.
+        comparisons: how many were declared, at least as many as ``settings``; Holm counts these.
     """
-    differences = [_paired(test[index], test[other]) for index in settings]
+    differences = [_differences(test[index], test[other]) for index in settings]
     p_values = [signed_rank(pairs) for pairs in differences]
     corrected = holm(p_values, comparisons)
     return [
-        _judged(index, pairs, p, adjusted, comparisons)
+        _paired_test(index, pairs, p, adjusted, comparisons)
         for index, pairs, p, adjusted in zip(settings, differences, p_values, corrected, strict=True)
     ]
 
 
-def _paired(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def _differences(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     both = np.isfinite(first) & np.isfinite(second)
     return np.round(first[both] - second[both], DECIMALS)
 
 
-def _judged(setting: int, pairs: np.ndarray, p: float, corrected: float, comparisons: int) -> Comparison:
-    reachable = smallest_reachable_p(
-        int(np.count_nonzero(pairs)), comparisons
-    )  # the test drops pairs without a difference
+def _paired_test(setting: int, pairs: np.ndarray, p: float, corrected: float, comparisons: int) -> PairedTest:
+    # The test drops pairs without a difference.
+    reachable = smallest_reachable_p(int(np.count_nonzero(pairs)), comparisons)
     verdict: Verdict
     if corrected <= ALPHA:
         verdict = "better" if rank_balance(pairs) > 0 else "worse"
     elif reachable > ALPHA:
         # Pairs that are all equal, and enough of them, have shown something: that there is no difference.
-        alike = not pairs.any() and smallest_reachable_p(len(pairs), comparisons) <= ALPHA
-        verdict = "no difference seen" if alike else "too few seeds to tell"
+        are_equal = not pairs.any() and smallest_reachable_p(len(pairs), comparisons) <= ALPHA
+        verdict = "no difference seen" if are_equal else "too few seeds to tell"
     else:
         verdict = "no difference seen"
-    return Comparison(
+    return PairedTest(
         setting,
         mean_interval(pairs),
         p,
         corrected,
         min(reachable, corrected),
         verdict,
-        least=seeds_needed(comparisons),
-        would_do=seeds_for_power(pairs, comparisons),
+        min_seeds=seeds_needed(comparisons),
+        seeds_for_power=seeds_for_power(pairs, comparisons),
     )

@@ -5,19 +5,16 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from locexp.analysis.results import SettingRuns
 from locexp.analysis.statistics import bootstrap_interval
-
-if TYPE_CHECKING:
-    from locexp.tracking.reading import StoredRun
+from locexp.records.record import RunRecord
 
 
 def over_examples(
-    chosen: SettingRuns, default: SettingRuns, read: Callable[[StoredRun, str], bytes | None]
+    chosen: SettingRuns, default: SettingRuns, read: Callable[[RunRecord, str], bytes | None]
 ) -> dict[str, tuple[float, float]]:
     """Return intervals over test examples of chosen minus default, each example averaged over the common seeds.
 

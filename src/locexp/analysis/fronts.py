@@ -17,7 +17,7 @@ def non_dominated(points: np.ndarray) -> np.ndarray:
     points = _checked(points)
     mask = np.zeros(len(points), bool)
     best_second, best_first = -math.inf, math.nan
-    for index in np.lexsort((-points[:, 1], -points[:, 0])):  # first objective falling, then second falling
+    for index in np.lexsort((-points[:, 1], -points[:, 0])):  # by first objective, then second, descending
         first, second = points[index]
         if second > best_second:
             best_first, best_second = first, second
@@ -28,27 +28,27 @@ def non_dominated(points: np.ndarray) -> np.ndarray:
 
 
 def front(points: np.ndarray) -> np.ndarray:
-    """Return the distinct non-dominated points, by the first objective rising: float (k, 2)."""
+    """Return the distinct non-dominated points, ascending in the first objective: float (k, 2)."""
     points = _checked(points)
     return np.unique(points[non_dominated(points)], axis=0)
 
 
 def hypervolume(points: np.ndarray, reference: Sequence[float]) -> float:
-    """Return the area that points dominate beyond a reference; what is not better than it in both adds nothing.
+    """Return the area that points dominate beyond a reference point; a point not better than it in both adds nothing.
 
     Zitzler & Thiele 1998.
     """
     points = _checked(points)
-    floor = np.asarray(reference, float)
-    edge = front(points[(points > floor).all(axis=1)])[::-1]
-    lower = np.append(edge[1:, 0], floor[0])
-    return float(((edge[:, 0] - lower) * (edge[:, 1] - floor[1])).sum())
+    corner = np.asarray(reference, float)
+    edge = front(points[(points > corner).all(axis=1)])[::-1]
+    lower = np.append(edge[1:, 0], corner[0])
+    return float(((edge[:, 0] - lower) * (edge[:, 1] - corner[1])).sum())
 
 
 def attainment(sets: Sequence[np.ndarray], share: float) -> np.ndarray:
     """Return the front of what at least a share of the point sets attains: its corners, float (k, 2).
 
-    The empirical attainment function of Grunert da Fonseca, Fonseca & Hall 2001; one set a seed.
+    The empirical attainment function of Grunert da Fonseca, Fonseca & Hall 2001; one set per seed.
 
     Args:
         sets: of points (n_i, 2).

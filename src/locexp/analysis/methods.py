@@ -1,9 +1,9 @@
 """Weighting methods in a sweep: against the best fixed weights, and against their own mean weights, frozen.
 
 The best fixed weights are picked on validation among several, and validation and test come from the same networks, so
-on test they look better than they are. That makes it harder for a method to be called better, so the methods alone
-need to be counted for that; but for "worse", every pair of a method and fixed weights could have been compared, and
-all of these are counted. A method whose seeds speak against it, but not enough for that, is called "not better".
+on test they look better than they are. That makes it harder for a method to be called better, so Holm's correction
+counts only the methods for that; but for "worse", every pair of a method and fixed weights could have been compared,
+and it counts all of these. A method whose seeds speak against it, but not enough for that, is called "not better".
 """
 
 from __future__ import annotations
@@ -13,51 +13,52 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from locexp.analysis.decision import Comparison, family
+from locexp.analysis.decision import PairedTest, family
 from locexp.analysis.results import SettingRuns
 from locexp.analysis.statistics import ALPHA
 from locexp.configuration.schema import METHOD
 from locexp.evaluation.choice import choose
 from locexp.losses.weighting import methods as known_methods
-from locexp.sweep.setting import REPLAY
+from locexp.records.sweep_list import REPLAY
 
 FIXED = "fixed"
 
 
 @dataclass(frozen=True)
 class Methods:
-    """What a sweep says of its weighting methods; all indices are of settings.
+    """How the weighting methods of a sweep compare; all indices are of settings.
 
     Attributes:
         best_fixed: the fixed weights with the best mean on validation.
         fixed: how many fixed weights there were to pick from.
-        against_fixed: every other method against these.
+        against_fixed: every method against these.
         against_replay: methods against fixed runs with their own mean weights, one family corrected by Holm.
-        equivalent: settings that are not tested, for another one takes the same direction: which, and the difference.
+        equivalent: settings that are not tested because another one takes the same direction: which one, and in words
+            how they differ.
     """
 
     best_fixed: int
     fixed: int
-    against_fixed: list[Comparison]
-    against_replay: list[Comparison]
+    against_fixed: list[PairedTest]
+    against_replay: list[PairedTest]
     equivalent: dict[int, tuple[int, str]]
 
 
 def equivalents(groups: Sequence[SettingRuns]) -> dict[int, tuple[int, str]]:
-    """Return which settings differ from another one in nothing but a method that takes the same direction.
+    """Return the settings that differ from another one only in a method that takes the same direction.
 
     Returns:
-        By index, the index of the other setting, and in words what the difference is.
+        By index, the index of the other setting, and in words how the methods differ.
     """
     known = known_methods()
-    having = [index for index, group in enumerate(groups) if group.runs and group.role == ""]
-    places = {(groups[index].method, _others(groups[index])): index for index in having}
-    found = {}
-    for (method, others), index in places.items():
+    finished = [index for index, group in enumerate(groups) if group.runs and group.role == ""]
+    index_of = {(groups[index].method, _besides_method(groups[index])): index for index in finished}
+    equivalent = {}
+    for (method, others), index in index_of.items():
         declared = known[method].equivalent if method in known else None
-        if declared is not None and (declared[0], others) in places:
-            found[index] = (places[declared[0], others], declared[1])
-    return found
+        if declared is not None and (declared[0], others) in index_of:
+            equivalent[index] = (index_of[declared[0], others], declared[1])
+    return equivalent
 
 
 def compare_methods(
@@ -67,7 +68,7 @@ def compare_methods(
     test: np.ndarray,
     tie_break: np.ndarray,
 ) -> Methods | None:
-    """Compare the methods of a sweep; ``None`` where it varies none.
+    """Compare the methods of a sweep; ``None`` where it does not vary them.
 
     Args:
         groups: the settings.
@@ -86,40 +87,40 @@ def compare_methods(
         if REPLAY in group.varied and group.runs
     }
     names = {index: (groups[index].method, groups[index].beside) for index in others}
-    paired = [(index, replays[name]) for index, name in names.items() if name in replays]
+    pairs = [(index, replays[name]) for index, name in names.items() if name in replays]
     return Methods(
         best_fixed=best,
         fixed=len(fixed),
         against_fixed=against_picked(test, best, others, len(fixed)),
-        against_replay=_paired_families(test, paired),
-        equivalent={index: found for index, found in equivalents(groups).items() if index not in candidates},
+        against_replay=_against_own(test, pairs),
+        equivalent={index: other for index, other in equivalents(groups).items() if index not in candidates},
     )
 
 
-def against_picked(test: np.ndarray, best: int, others: Sequence[int], picked_from: int) -> list[Comparison]:
+def against_picked(test: np.ndarray, best: int, others: Sequence[int], picked_from: int) -> list[PairedTest]:
     """Compare methods with fixed weights that were picked for being best: see the head of this module."""
-    made = family(test, best, others, len(others))
-    strict = family(test, best, others, len(others) * picked_from)
+    for_better = family(test, best, others, len(others))
+    for_worse = family(test, best, others, len(others) * picked_from)
     return [
-        replace(one, verdict="not better") if one.verdict == "worse" and harder.corrected > ALPHA else one
-        for one, harder in zip(made, strict, strict=True)
+        replace(one, verdict="not better") if one.verdict == "worse" and strict.corrected > ALPHA else one
+        for one, strict in zip(for_better, for_worse, strict=True)
     ]
 
 
-def _paired_families(test: np.ndarray, pairs: Sequence[tuple[int, int]]) -> list[Comparison]:
-    """Compare each first with its second: one family, though the second differs."""
-    rows = np.array([test[first] - test[second] for first, second in pairs] + [np.zeros(test.shape[1])])
-    made = family(rows, len(pairs), range(len(pairs)), max(len(pairs), 1))
-    return [replace(one, setting=pairs[one.setting][0]) for one in made]
+def _against_own(test: np.ndarray, pairs: Sequence[tuple[int, int]]) -> list[PairedTest]:
+    """Test the first of each pair against the second: one family, though each has an opponent of its own."""
+    differences = np.array([test[first] - test[second] for first, second in pairs] + [np.zeros(test.shape[1])])
+    tests = family(differences, len(pairs), range(len(pairs)), max(len(pairs), 1))
+    return [replace(one, setting=pairs[one.setting][0]) for one in tests]
 
 
-def _others(group: SettingRuns) -> tuple[tuple[str, str], ...]:
+def _besides_method(group: SettingRuns) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((key, value) for key, value in group.varied.items() if key != METHOD))
 
 
-def by_verdict(comparisons: Sequence[Comparison], labels: Mapping[int, str]) -> dict[str, list[str]]:
-    """Return the labels of compared settings by verdict."""
-    found: dict[str, list[str]] = {}
-    for one in comparisons:
-        found.setdefault(one.verdict, []).append(labels[one.setting])
-    return found
+def by_verdict(tests: Sequence[PairedTest], labels: Mapping[int, str]) -> dict[str, list[str]]:
+    """Return the labels of the tested settings by verdict."""
+    grouped: dict[str, list[str]] = {}
+    for test in tests:
+        grouped.setdefault(test.verdict, []).append(labels[test.setting])
+    return grouped

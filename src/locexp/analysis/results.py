@@ -5,17 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from locexp.configuration.schema import BBOX, CLASSIFICATION, METHOD
-from locexp.errors import UserError, listed
-from locexp.records.sweep_list import FINAL, setting_name
-from locexp.sweep.setting import BUDGET, REPLAY
-
-if TYPE_CHECKING:
-    from locexp.tracking.reading import StoredRun
+from locexp.errors import UserError, counted, listed
+from locexp.records.record import RunRecord
+from locexp.records.sweep_list import BUDGET, FINAL, REPLAY, setting_name
 
 METRICS = ("accuracy", "mean_iou", "loc_acc_50", "loc_acc_75", "center_error_px")
 """What is compared; none depends on the weights. ``center_error_px`` is the one where lower is better."""
@@ -47,7 +43,7 @@ class SettingRuns:
     varied: dict[str, str]
     role: str = ""
     parameters: dict[str, str] = field(default_factory=dict)
-    runs: dict[int, StoredRun] = field(default_factory=dict)
+    runs: dict[int, RunRecord] = field(default_factory=dict)
     failures: int = 0
 
     @property
@@ -56,7 +52,7 @@ class SettingRuns:
         return setting_name(self.varied)
 
     def weight(self, key: str) -> float:
-        """Return a loss weight; not a number where no run came so far as to say it."""
+        """Return a loss weight; NaN where no run came far enough to record it."""
         return float(self.parameters.get(key, self.varied.get(key, math.nan)))
 
     @property
@@ -90,7 +86,7 @@ class SettingRuns:
         return np.array([self.runs[seed].metrics[name] if seed in self.runs else math.nan for seed in seeds])
 
 
-def sort_runs(children: Sequence[StoredRun]) -> list[SettingRuns]:
+def sort_runs(children: Sequence[RunRecord]) -> list[SettingRuns]:
     """Sort the runs of a sweep by setting, in the order of its list; a setting without a finished run is one, too.
 
     Raises:
@@ -123,11 +119,11 @@ def sort_runs(children: Sequence[StoredRun]) -> list[SettingRuns]:
     return list(settings.values())
 
 
-def _role(run: StoredRun) -> str:
+def _role(run: RunRecord) -> str:
     return run.tags.get("role", "")
 
 
-def _varied(run: StoredRun) -> dict[str, str]:
+def _varied(run: RunRecord) -> dict[str, str]:
     """Return what the sweep varies but the seed."""
     names = {name.removeprefix("varied."): value for name, value in run.tags.items() if name.startswith("varied.")}
     return {key: value for key, value in names.items() if key != "seed"}
@@ -140,21 +136,23 @@ def _check_metrics(settings: Sequence[SettingRuns]) -> None:
             missing = [name for name in wanted if name not in run.metrics]
             if missing:
                 raise UserError(
-                    f"run {run.name} ({run.run_id}) lacks the metrics {listed(missing[:4])}"
+                    f"run {run.name} ({run.run_id or run.directory}) lacks the metrics {listed(missing[:4])}"
                     f"{' and others' if len(missing) > 4 else ''}; delete the run, or log it again with "
                     "python -m locexp.log."
                 )
 
 
 def mixtures(settings: Sequence[SettingRuns]) -> list[str]:
-    """Return why the runs should not be compared, in words: what differs among them that should not."""
+    """Return why the runs should not be compared: a sentence for each thing that differs and should not."""
     runs = [run for setting in settings for run in setting.runs.values()]
     reasons = []
     for what, (place, keys) in MUST_AGREE.items():
         for key in keys:
             values: Mapping[str, int] = _counted(getattr(run, place).get(key, "unknown") for run in runs)
             if len(values) > 1:
-                shown = ", ".join(f"{value[:16]} ({count} runs)" for value, count in list(values.items())[:4])
+                shown = ", ".join(
+                    f"{value[:16]} ({counted(count, 'run')})" for value, count in list(values.items())[:4]
+                )
                 reasons.append(f"{what}: {key} differs: {shown}")
     return reasons
 

@@ -11,6 +11,9 @@ from locexp.analysis.results import METRICS, TASKS, SettingRuns
 from locexp.analysis.statistics import Interval, delta_m, mean_interval
 from locexp.evaluation.metrics import skill
 
+METRIC_OF_TASK = {"classification": "accuracy", "bbox": "mean_iou"}
+"""By task, as a setting that trains it alone names it, its headline metric."""
+
 
 @dataclass(frozen=True)
 class SettingSummary:
@@ -18,10 +21,10 @@ class SettingSummary:
 
     Attributes:
         label: what varies.
-        runs: the setting's runs.
+        runs: its runs.
         test, validation: each metric with its 95 % interval over seeds.
-        floor: mean IoU of a constant box; not a number where no run has finished.
-        skill: (mean IoU - floor) / (1 - floor); ``None`` where there is nothing to gain.
+        baseline: mean IoU of a constant box; not a number where no run has finished.
+        skill: (mean IoU - baseline) / (1 - baseline); ``None`` where there is nothing to gain.
         delta_m: how much worse than the single-task runs, in percent; with its terms. ``None`` without such runs.
     """
 
@@ -29,40 +32,39 @@ class SettingSummary:
     runs: SettingRuns
     test: dict[str, Interval]
     validation: dict[str, Interval]
-    floor: float
+    baseline: float
     skill: float | None
     delta_m: tuple[float, dict[str, float]] | None
 
 
 def summaries(groups: Sequence[SettingRuns]) -> list[SettingSummary]:
-    """Return a summary of each setting, of those without a finished run too."""
-    alone = _single_task(groups)
-    return [_summary(group, alone) for group in groups]
+    """Return a summary of each setting, including those without a finished run."""
+    references = _single_task_means(groups)
+    return [_summary(group, references.get(group.beside)) for group in groups]
 
 
-def _summary(group: SettingRuns, alone: Mapping[tuple[tuple[str, str], ...], Mapping[str, float]]) -> SettingSummary:
+def _summary(group: SettingRuns, single_task: Mapping[str, float] | None) -> SettingSummary:
     runs = list(group.runs.values())
     test = {name: mean_interval([run.metrics[f"test/{name}"] for run in runs]) for name in METRICS}
     validation = {name: mean_interval([run.metrics[f"kept/{name}"] for run in runs]) for name in METRICS}
-    floor = mean_interval([run.metrics["floor/mean_iou"] for run in runs]).mean
-    references = alone.get(group.beside)
+    baseline = mean_interval([run.metrics["floor/mean_iou"] for run in runs]).mean
     return SettingSummary(
         label=group.label,
         runs=group,
         test=test,
         validation=validation,
-        floor=floor,
-        skill=skill(test["mean_iou"].mean, floor) if runs else None,
-        delta_m=delta_m({name: test[name].mean for name in TASKS}, references) if references and runs else None,
+        baseline=baseline,
+        skill=skill(test["mean_iou"].mean, baseline) if runs else None,
+        delta_m=delta_m({name: test[name].mean for name in TASKS}, single_task) if single_task and runs else None,
     )
 
 
-def _single_task(groups: Sequence[SettingRuns]) -> dict[tuple[tuple[str, str], ...], dict[str, float]]:
-    """Return the single-task means of both tasks, where both were run, for the settings that share what else varies."""
-    found: dict[tuple[tuple[str, str], ...], dict[str, float]] = {}
+def _single_task_means(groups: Sequence[SettingRuns]) -> dict[tuple[tuple[str, str], ...], dict[str, float]]:
+    """Return the means of the single-task runs, where both tasks have some, by what varies besides the weighting."""
+    means: dict[tuple[tuple[str, str], ...], dict[str, float]] = {}
     for group in groups:
-        name = {"classification": "accuracy", "bbox": "mean_iou"}.get(group.single_task or "")
-        if name is not None and group.runs:
+        if group.single_task and group.runs:
+            name = METRIC_OF_TASK[group.single_task]
             values = [run.metrics[f"test/{name}"] for run in group.runs.values()]
-            found.setdefault(group.beside, {})[name] = float(np.mean(values))
-    return {key: means for key, means in found.items() if len(means) == len(TASKS) and all(means.values())}
+            means.setdefault(group.beside, {})[name] = float(np.mean(values))
+    return {key: both for key, both in means.items() if len(both) == len(TASKS) and all(both.values())}

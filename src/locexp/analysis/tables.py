@@ -1,202 +1,167 @@
-"""A comparison as tables: for the screen, Markdown, CSV and JSON."""
+"""The table of a comparison that people read: on a screen, in Markdown and in the report."""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from locexp.analysis.answer import answers
-from locexp.analysis.comparison import SettingSummary, SweepComparison, finite
-from locexp.analysis.decision import Comparison
+from locexp.analysis.comparison import SweepComparison
 from locexp.analysis.results import METRICS, TASKS
 from locexp.analysis.statistics import Interval
 from locexp.analysis.wording import TITLES
 
-SHORT = {"too few seeds to tell": "too few seeds"}
+SHORT_VERDICTS = {"too few seeds to tell": "too few seeds"}
 
 
-def table(found: SweepComparison, *, brief: bool = False) -> list[list[str]]:
-    """Return the table that is read: one row a setting, by its ratio of weights; the first row holds the titles.
+@dataclass(frozen=True)
+class Cell:
+    """A value as text, with half the width of its interval where it has one."""
 
-    Columns in which no setting has a value are left out; of a brief one, those that a screen has no room for, too.
+    value: str = ""
+    half_width: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.value} ±{self.half_width}" if self.half_width else self.value
+
+
+@dataclass(frozen=True)
+class Row:
+    """A setting.
+
+    Attributes:
+        label: what varies.
+        marks: what sets it apart: ``chosen``, ``default``, its role, the task that it trained alone.
+        cells: one per column after the first.
     """
-    shown = [name for name in METRICS if name != "center_error_px" or name == found.metric]
-    terms_of = [f"Δ {TITLES[name]} %" for name in TASKS]
-    rows = [
-        ["setting", "n", "failed", *(TITLES[name] for name in shown), "floor", "skill", *terms_of, "Δm %", "verdict"]
+
+    label: str
+    marks: list[str]
+    cells: list[Cell]
+
+    @property
+    def name(self) -> str:
+        """The first column: the label with its marks."""
+        return f"{self.label} ({', '.join(self.marks)})" if self.marks else self.label
+
+
+@dataclass(frozen=True)
+class Table:
+    """One row per setting under the titles of the columns; the first column holds the settings' names."""
+
+    titles: list[str]
+    rows: list[Row]
+
+    @property
+    def lines(self) -> list[list[str]]:
+        """The titles, then the rows, all as text."""
+        return [self.titles, *([row.name, *map(str, row.cells)] for row in self.rows)]
+
+
+def table(comparison: SweepComparison, *, brief: bool = False) -> Table:
+    """Return the table of a comparison, ordered by the ratio of the weights.
+
+    Columns in which no setting has a value are left out; a brief table also lacks those that a screen has no room for.
+    """
+    metrics = [name for name in METRICS if name != "center_error_px" or name == comparison.metric]
+    terms = [f"Δ {TITLES[name]} %" for name in TASKS]
+    titles = ["n", "failed", *(TITLES[name] for name in metrics), "floor", "skill", *terms, "Δm %", "verdict"]
+    rows = [Row(*_name(comparison, index), _cells(comparison, index, metrics)) for index in _ordered(comparison)]
+    left_out = {"floor", *terms} if brief else set()
+    if brief and comparison.metric != "loc_acc_50":
+        left_out.add("loc_acc_50")
+    shown = [
+        column
+        for column, title in enumerate(titles)
+        if title not in left_out and any(row.cells[column].value for row in rows)
     ]
-    left_out = {"loc_acc_50" * (found.metric != "loc_acc_50"), "floor", *terms_of} if brief else set()
-    for index in _ordered(found):
-        setting = found.settings[index]
-        cells = [setting.label + _mark(found, index), str(len(setting.runs.runs)), str(setting.runs.failures)]
-        cells += [_cell(setting.test[name]) for name in shown]
-        cells += [f"{setting.floor:.3f}" if math.isfinite(setting.floor) else ""]
-        cells += ["" if setting.skill is None else f"{setting.skill:+.3f}"]
-        mean, terms = setting.delta_m or (None, {})
-        cells += [_percent(terms.get(name)) for name in TASKS]
-        rows.append([*cells, _percent(mean), verdict(found, index)])
-    kept = [title not in left_out and any(row[place] for row in rows[1:]) for place, title in enumerate(rows[0])]
-    return [[cell for cell, keep in zip(row, kept, strict=True) if keep] for row in rows]
+    return Table(
+        ["setting", *(titles[column] for column in shown)],
+        [Row(row.label, row.marks, [row.cells[column] for column in shown]) for row in rows],
+    )
 
 
-def _ordered(found: SweepComparison) -> list[int]:
+def _ordered(comparison: SweepComparison) -> list[int]:
     def key(index: int) -> tuple[Any, ...]:
-        setting = found.settings[index].runs
+        setting = comparison.settings[index].runs
         others = [value for name, value in setting.varied.items() if not name.startswith("loss.")]
         return others, math.isnan(setting.ratio), setting.ratio
 
-    return sorted(range(len(found.settings)), key=key)
+    return sorted(range(len(comparison.settings)), key=key)
 
 
-def _mark(found: SweepComparison, index: int) -> str:
-    marks = [name for name, place in (("chosen", found.chosen), ("default", found.default)) if place == index]
-    runs = found.settings[index].runs
-    marks += [runs.role] if runs.role else []
-    marks += [f"{runs.single_task} alone"] if runs.single_task else []
-    return f" ({', '.join(marks)})" if marks else ""
+def _name(comparison: SweepComparison, index: int) -> tuple[str, list[str]]:
+    """Return the label of a setting, and its marks."""
+    setting = comparison.settings[index]
+    marks = ["chosen"] if index == comparison.chosen else []
+    marks += ["default"] if index == comparison.default else []
+    marks += [setting.runs.role] if setting.runs.role else []
+    marks += [f"{setting.runs.single_task} alone"] if setting.runs.single_task else []
+    return setting.label, marks
 
 
-def verdict(found: SweepComparison, index: int) -> str:
-    """Return what the tests say of a setting against the default one."""
-    if not found.settings[index].runs.runs:
-        return "no run has finished"
-    if found.default is None or index == found.default or index not in found.candidates:
-        return ""
-    place = found.candidates.index(index)
-    one = next(one for one in found.decision.against_default if one.setting == place)
-    return SHORT.get(one.verdict, one.verdict)
+def _cells(comparison: SweepComparison, index: int, metrics: Sequence[str]) -> list[Cell]:
+    setting = comparison.settings[index]
+    delta_m, terms = setting.delta_m or (None, {})
+    return [
+        Cell(str(len(setting.runs.runs))),
+        Cell(str(setting.runs.failures)),
+        *(_mean(setting.test[name]) for name in metrics),
+        Cell(f"{setting.baseline:.3f}" if math.isfinite(setting.baseline) else ""),
+        Cell("" if setting.skill is None else f"{setting.skill:+.3f}"),
+        *(_percent(terms.get(name)) for name in TASKS),
+        _percent(delta_m),
+        Cell(verdict(comparison, index)),
+    ]
 
 
-def as_text(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return a table as lines of a screen."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-
-def as_markdown(rows: Sequence[Sequence[str]]) -> str:
-    """Return a table in Markdown."""
-    head, *body = ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join([head, "|" + "---|" * len(rows[0]), *body])
-
-
-def as_csv(found: SweepComparison) -> str:
-    """Return every number of the settings as CSV.
-
-    The tests against the default and the chosen setting, then mean, half width and n of each metric on test and
-    validation.
-    """
-    stream = io.StringIO()
-    writer = csv.writer(stream)
-    parts = ("mean", "half_width", "n")
-    names = [f"{part}/{name}/{which}" for part in ("test", "kept") for name in METRICS for which in parts]
-    terms = [f"delta_m/{name}" for name in TASKS]
-    head = ["setting", "config_hash", "failed", "floor/mean_iou", "skill", "delta_m", *terms, "verdict"]
-    tests = ("difference", "half_width", "p", "corrected", "verdict")
-    families = {"against_default": found.decision.against_default, "against_chosen": found.decision.against_chosen}
-    tested = {
-        family: {found.candidates[one.setting]: one for one in comparisons} for family, comparisons in families.items()
-    }
-    writer.writerow([*head, *(f"{family}/{name}" for family in families for name in tests), *names])
-    for index, setting in enumerate(found.settings):
-        intervals = [part[name] for part in (setting.test, setting.validation) for name in METRICS]
-        numbers = [finite(getattr(interval, which)) for interval in intervals for which in parts]
-        mean, terms_of = setting.delta_m or (None, {})
-        delta = [mean, *(terms_of.get(name) for name in TASKS)]
-        runs = setting.runs
-        skill = "" if setting.skill is None else setting.skill
-        writer.writerow(
-            [
-                setting.label,
-                runs.config_hash,
-                runs.failures,
-                finite(setting.floor),
-                skill,
-                *delta,
-                verdict(found, index),
-                *(cell for family in families for cell in _tested(tested[family].get(index))),
-                *numbers,
-            ]
-        )
-    return stream.getvalue()
-
-
-def _tested(one: Comparison | None) -> list[Any]:
-    if one is None:
-        return [""] * 5
-    return [finite(one.difference.mean), finite(one.difference.half_width), one.p, one.corrected, one.verdict]
-
-
-def as_json(found: SweepComparison) -> dict[str, Any]:
-    """Return the whole comparison as plain values; numbers that are none are null."""
-    labels, everything = [one.label for one in found.settings], range(len(found.settings))
-    methods = found.methods
-
-    def interval(value: Interval) -> dict[str, Any]:
-        return {"mean": finite(value.mean), "half_width": finite(value.half_width), "n": value.n}
-
-    def comparison(one: Comparison, places: Sequence[int] = found.candidates) -> dict[str, Any]:
-        return {
-            "setting": labels[places[one.setting]],
-            "difference": interval(one.difference),
-            "p": one.p,
-            "corrected": one.corrected,
-            "smallest_reachable": one.reachable,
-            "verdict": one.verdict,
-            "least_seeds": one.least,
-            "seeds_that_would_do": one.would_do,
-        }
-
-    def setting(one: SettingSummary) -> dict[str, Any]:
-        return {
-            "label": one.label,
-            "config_hash": one.runs.config_hash,
-            "varied": one.runs.varied,
-            "runs": {str(seed): run.run_id for seed, run in one.runs.runs.items()},
-            "failed": one.runs.failures,
-            "test": {name: interval(value) for name, value in one.test.items()},
-            "validation": {name: interval(value) for name, value in one.validation.items()},
-            "floor_mean_iou": finite(one.floor),
-            "skill_mean_iou": one.skill,
-            "delta_m": None if one.delta_m is None else {"mean": one.delta_m[0], "terms": one.delta_m[1]},
-        }
-
-    front = found.front
-    return {
-        "metric": found.metric,
-        "chosen": found.settings[found.chosen].label,
-        "default": None if found.default is None else found.settings[found.default].label,
-        "answers": answers(found),
-        "seeds": found.seeds,
-        "settings": [setting(one) for one in found.settings],
-        "against_default": [comparison(one) for one in found.decision.against_default],
-        "against_chosen": [comparison(one) for one in found.decision.against_chosen],
-        "chosen_minus_default_by_task": {name: comparison(one, everything) for name, one in found.by_task.items()},
-        "methods": methods
-        and {
-            "best_fixed": labels[methods.best_fixed],
-            "against_best_fixed": [comparison(one, everything) for one in methods.against_fixed],
-            "against_replay": [comparison(one, everything) for one in methods.against_replay],
-            "equivalent": {labels[index]: labels[other] for index, (other, _) in methods.equivalent.items()},
-        },
-        "chosen_minus_default_over_examples": {name: list(ends) for name, ends in found.over_examples.items()},
-        "front": {
-            "settings": [found.settings[found.candidates[index]].label for index in front.best],
-            "knee": None if front.knee is None else found.settings[found.candidates[front.knee]].label,
-            "reference": list(front.reference),
-            "hypervolume": interval(front.hypervolume),
-            "attained": {str(share): corners.tolist() for share, corners in front.attained.items()},
-        },
-    }
-
-
-def _percent(value: float | None) -> str:
-    return "" if value is None else f"{round(value, 2) + 0.0:+.2f}"  # no -0.00
-
-
-def _cell(interval: Interval) -> str:
+def _mean(interval: Interval) -> Cell:
     if interval.n == 0:
+        return Cell()
+    half_width = f"{interval.half_width:.4f}" if math.isfinite(interval.half_width) else ""
+    return Cell(f"{interval.mean:.4f}", half_width)
+
+
+def _percent(value: float | None) -> Cell:
+    return Cell() if value is None else Cell(f"{round(value, 2) + 0.0:+.2f}")  # no -0.00
+
+
+def verdict(comparison: SweepComparison, index: int) -> str:
+    """Return the verdict of the tests on a setting against the default one; empty where none was made."""
+    if not comparison.settings[index].runs.runs:
+        return "no run has finished"
+    if comparison.default is None or index == comparison.default or index not in comparison.candidates:
         return ""
-    return f"{interval.mean:.4f}" + (f" ±{interval.half_width:.4f}" if math.isfinite(interval.half_width) else "")
+    candidate = comparison.candidates.index(index)
+    test = next(test for test in comparison.decision.against_default if test.setting == candidate)
+    return SHORT_VERDICTS.get(test.verdict, test.verdict)
+
+
+def as_text(rows: Sequence[Sequence[str]], most: int | None = None) -> list[str]:
+    """Return a table as lines of a screen.
+
+    Args:
+        rows: of cells, as many in each.
+        most: characters in a line; ``None`` for any number. A wider table is continued below, with its first column
+            repeated.
+    """
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    parts = [[0]]
+    for column in range(1, len(widths)):
+        longer = [*parts[-1], column]
+        if most is None or len(longer) == 2 or sum(widths[place] + 2 for place in longer) - 2 <= most:
+            parts[-1] = longer
+        else:
+            parts.append([0, column])
+    lines: list[str] = []
+    for part in parts:
+        lines += [""] if lines else []
+        lines += ["  ".join(row[column].ljust(widths[column]) for column in part).rstrip() for row in rows]
+    return lines
+
+
+def as_markdown(table: Table) -> str:
+    """Return a table in Markdown."""
+    head, *body = ["| " + " | ".join(line) + " |" for line in table.lines]
+    return "\n".join([head, "|" + "---|" * len(table.titles), *body])

@@ -14,26 +14,21 @@ TITLES = {
     "loc_acc_75": "loc_acc_75",
     "center_error_px": "centre error, px",
 }
-MOST_NAMED = 8
+MAX_LABELS = 8
 
 
-def seeds(count: int) -> str:
-    """Return ``1 seed``, ``2 seeds``."""
-    return f"{count} seed" if count == 1 else f"{count} seeds"
-
-
-def probability(value: float) -> str:
+def probability(p: float) -> str:
     """Return a p value with three decimals, or one digit where it is smaller."""
-    return f"{value:.3f}" if value >= 0.001 else f"{value:.1g}"
+    return f"{p:.3f}" if p >= 0.001 else f"{p:.1g}"
 
 
-def value(interval: Interval) -> str:
+def mean(interval: Interval) -> str:
     """Return ``0.9312 ± 0.0021``; the mean alone where there is no interval."""
     return f"{interval.mean:.4f}" + _half_width(interval)
 
 
-def signed(interval: Interval) -> str:
-    """Return a difference with its sign."""
+def signed_mean(interval: Interval) -> str:
+    """Return a difference with its sign: ``+0.0112 ± 0.0021``."""
     return f"{interval.mean:+.4f}" + _half_width(interval)
 
 
@@ -41,8 +36,8 @@ def _half_width(interval: Interval) -> str:
     return f" ± {interval.half_width:.4f}" if math.isfinite(interval.half_width) else ""
 
 
-def named(labels: Sequence[str]) -> str:
-    """Join labels; of many, the first ones."""
-    if len(labels) <= MOST_NAMED + 1:
+def shortened(labels: Sequence[str]) -> str:
+    """Join labels; of many, the first ones: ``a, b, c and 9 others``."""
+    if len(labels) <= MAX_LABELS + 1:
         return ", ".join(labels)
-    return f"{', '.join(labels[:MOST_NAMED])} and {len(labels) - MOST_NAMED} others"
+    return f"{', '.join(labels[:MAX_LABELS])} and {len(labels) - MAX_LABELS} others"

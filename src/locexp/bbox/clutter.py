@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import Interval
 
 from locexp.bbox.digits import Digits, cut_out
 from locexp.bbox.distractors import distractors
 from locexp.bbox.draws import Key
 from locexp.bbox.generated import Drawn
-from locexp.bbox.scatter import Scatter
+from locexp.bbox.geometry import Threshold
+from locexp.bbox.noise import Noise, NoiseLevel
+from locexp.bbox.scatter import Canvas, Overhang, Scale, Scatter
+from locexp.bbox.warping import Augment
+from locexp.bounds import checked
 from locexp.errors import UserError
-
-MOST_DISTRACTORS = 1000
 
 
 class Clutter(Scatter):
@@ -33,22 +35,21 @@ class Clutter(Scatter):
         UserError: out of range.
     """
 
+    @checked("bbox")
     def __init__(
         self,
-        canvas: Sequence[int] = (60, 60),
-        scale: Sequence[float] = (1.0, 1.0),
-        distractors: int = 4,
+        canvas: Canvas = (60, 60),
+        scale: Scale = (1.0, 1.0),
+        distractors: Annotated[int, Interval(ge=0, le=1000)] = 4,
         distractor_size: int = 8,
-        threshold: int = 0,
-        overhang: float = 0.0,
-        noise: str | None = None,
-        noise_level: float = 0.1,
+        threshold: Threshold = 0,
+        overhang: Overhang = 0.0,
+        noise: Noise = None,
+        noise_level: NoiseLevel = 0.1,
         fresh: bool = False,
-        augment: float = 0.0,
+        augment: Augment = 0.0,
     ) -> None:
         super().__init__(canvas, scale, threshold, overhang, noise, noise_level, fresh, augment)
-        if not 0 <= distractors <= MOST_DISTRACTORS:
-            raise UserError(f"bbox.distractors={distractors}: expected a whole number from 0 to {MOST_DISTRACTORS}.")
         if not 1 <= distractor_size <= min(canvas):
             raise UserError(
                 f"bbox.distractor_size={distractor_size}: expected a whole number from 1 to {min(canvas)}, the "

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Len, doc
 
 from locexp.bbox.as_given import AsGiven
 from locexp.bbox.geometry import normalise
+from locexp.bbox.noise import Noise, NoiseLevel
+from locexp.bounds import checked
 from locexp.errors import UserError
+
+Box = Annotated[Sequence[float], Len(4, 4), doc("four finite numbers [x1, y1, x2, y2] in pixels")]
 
 
 class Fixed(AsGiven):
@@ -22,16 +28,15 @@ class Fixed(AsGiven):
         UserError: not four numbers, inverted or empty.
     """
 
+    @checked("bbox")
     def __init__(
         self,
-        box: Sequence[float] = (6, 6, 22, 22),
-        noise: str | None = None,
-        noise_level: float = 0.1,
+        box: Box = (6, 6, 22, 22),
+        noise: Noise = None,
+        noise_level: NoiseLevel = 0.1,
         fresh: bool = False,
     ) -> None:
         super().__init__(noise, noise_level, fresh)
-        if len(box) != 4:
-            raise UserError(f"bbox.box={list(box)}: expected four numbers [x1, y1, x2, y2] in pixels.")
         x1, y1, x2, y2 = box
         if x1 >= x2 or y1 >= y2:
             raise UserError(f"bbox.box={list(box)}: is inverted or empty; expected x1 < x2 and y1 < y2.")

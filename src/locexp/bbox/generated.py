@@ -12,9 +12,10 @@ import numpy as np
 
 from locexp.bbox.draws import Key, example_key
 from locexp.bbox.namespaces import Graph, NumPy
-from locexp.bbox.noise import add_noise, check_noise
+from locexp.bbox.noise import Noise, NoiseLevel, add_noise
 from locexp.bbox.scenes import Composer, Scenes
-from locexp.bbox.warping import check_augment
+from locexp.bbox.warping import Augment, check_fresh
+from locexp.bounds import checked
 
 BLOCK_PIXELS = 2**20
 """Pixels that are composed at a time, so that memory does not grow with n."""
@@ -49,11 +50,11 @@ class Generated(ABC):
         UserError: out of range.
     """
 
+    @checked("bbox")
     def __init__(
-        self, noise: str | None = None, noise_level: float = 0.1, fresh: bool = False, augment: float = 0.0
+        self, noise: Noise = None, noise_level: NoiseLevel = 0.1, fresh: bool = False, augment: Augment = 0.0
     ) -> None:
-        check_noise(noise, noise_level)
-        check_augment(augment, fresh)
+        check_fresh(augment, fresh)
         self.noise, self.noise_level, self.fresh, self.augment = noise, noise_level, fresh, float(augment)
 
     def is_warped(self, split: str) -> bool:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
+from annotated_types import Interval
+
+Threshold = Annotated[int, Interval(ge=0, le=254)]
+"""A pixel is ink when its value is above this."""
 
 
 def normalise(boxes: np.ndarray, width: int, height: int) -> np.ndarray:

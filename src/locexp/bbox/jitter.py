@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import Interval, doc
 
 from locexp.bbox.as_given import Boxed
 from locexp.bbox.draws import JITTER, Key, below, draws
 from locexp.bbox.generated import Drawn, Generated, normalised
+from locexp.bbox.geometry import Threshold
+from locexp.bbox.noise import Noise, NoiseLevel
 from locexp.bbox.scenes import Scenes
-from locexp.bbox.tight import Tight
+from locexp.bbox.tight import Margin, Tight
+from locexp.bounds import checked
 from locexp.errors import UserError
 
 UNITS = 256
 """Steps of a pixel in which boxes move."""
+
+Pixels = Annotated[float, Interval(ge=0, le=1024), doc("a number from 0 to the width of a box")]
 
 
 class Jitter(Tight):
@@ -31,18 +37,17 @@ class Jitter(Tight):
         UserError: out of range.
     """
 
+    @checked("bbox")
     def __init__(
         self,
-        pixels: float = 1.0,
-        threshold: int = 0,
-        margin: int = 0,
-        noise: str | None = None,
-        noise_level: float = 0.1,
+        pixels: Pixels = 1.0,
+        threshold: Threshold = 0,
+        margin: Margin = 0,
+        noise: Noise = None,
+        noise_level: NoiseLevel = 0.1,
         fresh: bool = False,
     ) -> None:
         super().__init__(threshold, margin, noise, noise_level, fresh)
-        if not 0 <= pixels <= 1024:
-            raise UserError(f"bbox.pixels={pixels}: expected a number from 0 to the width of a box.")
         self.pixels = pixels
 
     def prepare(self, images: np.ndarray, split: str) -> Boxed:

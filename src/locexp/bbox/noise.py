@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import functools
 from statistics import NormalDist
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from annotated_types import Interval
 
 from locexp.bbox.draws import NOISE, Key, draws
-from locexp.errors import UserError, listed, nearest
 
-KINDS = ("gaussian", "salt")
+Noise = Literal["gaussian", "salt"] | None
+NoiseLevel = Annotated[float, Interval(ge=0, le=1)]
 _VALUES = 2**16
 """A pixel is given 16 bits: a draw serves two."""
-
-
-def check_noise(kind: str | None, level: float) -> None:
-    """Check the keys ``bbox.noise`` and ``bbox.noise_level``; raises :class:`UserError`."""
-    if kind is not None and kind not in KINDS:
-        raise UserError(f"bbox.noise={kind}: expected one of {listed(KINDS)}, or null.{nearest(str(kind), KINDS)}")
-    if not 0 <= level <= 1:
-        raise UserError(f"bbox.noise_level={level}: expected a number from 0 to 1.")
 
 
 @functools.lru_cache(maxsize=4)

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import Interval, Len, Predicate, doc
 
 from locexp.bbox.digits import Digits, cut_out, warped_digits
 from locexp.bbox.draws import Key
 from locexp.bbox.generated import Drawn, Generated, normalised
+from locexp.bbox.geometry import Threshold
+from locexp.bbox.noise import Noise, NoiseLevel
 from locexp.bbox.placing import placed
 from locexp.bbox.resampling import LARGEST_CANVAS, ONE, STEPS, draw, drawn_boxes, frames
 from locexp.bbox.scenes import Scenes
-from locexp.bbox.warping import warps
+from locexp.bbox.warping import Augment, warps
+from locexp.bounds import checked
 from locexp.errors import UserError
 
-SMALLEST_SCALE, LARGEST_SCALE = 0.1, 10.0
+Canvas = Annotated[
+    Sequence[Annotated[int, Interval(ge=8, le=LARGEST_CANVAS)]],
+    Len(2, 2),
+    doc(f"[width, height] in pixels, each from 8 to {LARGEST_CANVAS}"),
+]
+Scale = Annotated[
+    Sequence[Annotated[float, Interval(ge=0.1, le=10)]],
+    Len(2, 2),
+    Predicate(lambda scale: scale[0] <= scale[1]),
+    doc("[lowest, highest], 0.1 <= lowest <= highest <= 10"),
+]
+Overhang = Annotated[float, Interval(ge=0, le=0.5)]
 
 
 class Scatter(Generated):
@@ -34,31 +49,19 @@ class Scatter(Generated):
         UserError: out of range.
     """
 
+    @checked("bbox")
     def __init__(
         self,
-        canvas: Sequence[int] = (64, 64),
-        scale: Sequence[float] = (0.5, 1.5),
-        threshold: int = 0,
-        overhang: float = 0.0,
-        noise: str | None = None,
-        noise_level: float = 0.1,
+        canvas: Canvas = (64, 64),
+        scale: Scale = (0.5, 1.5),
+        threshold: Threshold = 0,
+        overhang: Overhang = 0.0,
+        noise: Noise = None,
+        noise_level: NoiseLevel = 0.1,
         fresh: bool = False,
-        augment: float = 0.0,
+        augment: Augment = 0.0,
     ) -> None:
         super().__init__(noise, noise_level, fresh, augment)
-        if len(canvas) != 2 or not all(8 <= side <= LARGEST_CANVAS for side in canvas):
-            raise UserError(
-                f"bbox.canvas={list(canvas)}: expected [width, height] in pixels, each from 8 to {LARGEST_CANVAS}."
-            )
-        if len(scale) != 2 or not SMALLEST_SCALE <= scale[0] <= scale[1] <= LARGEST_SCALE:
-            raise UserError(
-                f"bbox.scale={list(scale)}: expected [lowest, highest], "
-                f"{SMALLEST_SCALE:g} <= lowest <= highest <= {LARGEST_SCALE:g}."
-            )
-        if not 0 <= threshold <= 254:
-            raise UserError(f"bbox.threshold={threshold}: expected a whole number from 0 to 254.")
-        if not 0 <= overhang <= 0.5:
-            raise UserError(f"bbox.overhang={overhang}: expected a number from 0 to 0.5.")
         self.canvas = (int(canvas[0]), int(canvas[1]))
         self.scale, self.threshold, self.overhang = (float(scale[0]), float(scale[1])), threshold, overhang
 

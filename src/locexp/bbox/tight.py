@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import Ge
 
 from locexp.bbox.as_given import AsGiven, Boxed
 from locexp.bbox.draws import Key
 from locexp.bbox.generated import Drawn, normalised
-from locexp.bbox.geometry import ink_boxes, normalise
+from locexp.bbox.geometry import Threshold, ink_boxes, normalise
+from locexp.bbox.noise import Noise, NoiseLevel
 from locexp.bbox.resampling import STEPS, drawn_boxes
-from locexp.bbox.warping import partly_sharp, shifts, warped, warps
+from locexp.bbox.warping import Augment, partly_sharp, shifts, warped, warps
+from locexp.bounds import checked
 from locexp.errors import UserError
+
+Margin = Annotated[int, Ge(0)]
 
 
 class Tight(AsGiven):
@@ -27,20 +32,17 @@ class Tight(AsGiven):
         UserError: out of range.
     """
 
+    @checked("bbox")
     def __init__(
         self,
-        threshold: int = 0,
-        margin: int = 0,
-        noise: str | None = None,
-        noise_level: float = 0.1,
+        threshold: Threshold = 0,
+        margin: Margin = 0,
+        noise: Noise = None,
+        noise_level: NoiseLevel = 0.1,
         fresh: bool = False,
-        augment: float = 0.0,
+        augment: Augment = 0.0,
     ) -> None:
         super().__init__(noise, noise_level, fresh, augment)
-        if not 0 <= threshold <= 254:
-            raise UserError(f"bbox.threshold={threshold}: expected a whole number from 0 to 254.")
-        if margin < 0:
-            raise UserError(f"bbox.margin={margin}: expected a whole number >= 0.")
         self.threshold = threshold
         self.margin = margin
 

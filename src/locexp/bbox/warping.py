@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import Interval, doc
 
 from locexp.bbox.draws import WARP, Key, below, draws
 from locexp.bbox.resampling import ONE, STEPS
 from locexp.errors import UserError
 
+Augment = Annotated[float, Interval(ge=0, le=1), doc("a number from 0 (none) to 1")]
 TURN, SLANT, STRETCH = np.deg2rad(15), 0.15, 0.12
 """The most that ``bbox.augment=1`` does: radians, sideways pixels for a pixel up, and the share of width and height."""
 SHIFT = 2.0
@@ -42,10 +44,8 @@ class Warp:
         return xp.stack([a * sizes[:, 0] + b * sizes[:, 1], c * sizes[:, 0] + d * sizes[:, 1]])
 
 
-def check_augment(strength: float, fresh: bool) -> None:
-    """Check the key ``bbox.augment``; raises :class:`UserError`."""
-    if not 0 <= strength <= 1:
-        raise UserError(f"bbox.augment={strength}: expected a number from 0 (none) to 1.")
+def check_fresh(strength: float, fresh: bool) -> None:
+    """Check that what is warped is drawn anew in every epoch; raises :class:`UserError`."""
     if strength and not fresh:
         raise UserError(
             f"bbox.augment={strength}: warps training digits anew in every epoch, which bbox.fresh={fresh} forbids; "

@@ -1,164 +1,189 @@
-"""The command ``python -m locexp.train``: check everything, then let Hydra run the jobs."""
+"""The command ``python -m locexp.train``: check everything, then train the one run, or the sweep."""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import logging
 import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING
 
-import hydra
-from hydra._internal.utils import get_args_parser
 from hydra.errors import HydraException
 
-from locexp.configuration.compose import check_groups, composing, explain, key_of, opened
+from locexp.cli.resuming import resumed_run, resumed_sweep
+from locexp.cli.status import exit_status
+from locexp.configuration.compose import composing
+from locexp.configuration.explain import explain
+from locexp.configuration.hydra_internals import argument_parser, show
+from locexp.configuration.overrides import check_groups, is_for_hydra, key_of, with_open_keys
 from locexp.configuration.schema import config_directory, register
-from locexp.errors import RunFailedError, Terminated, UserError, said
+from locexp.errors import Terminated, UserError, first_line
 from locexp.records.provenance import provenance
 from locexp.records.record import RECORD
-from locexp.run.job import failures, handed_over, run_job
-from locexp.run.resume import resume, resumed_run
+from locexp.records.sweep_list import SweepCommand
 from locexp.sweep.conduct import Conductor
 from locexp.sweep.guard import check_free, held
 from locexp.sweep.launching import is_stacked
 from locexp.sweep.listing import list_jobs
 from locexp.sweep.plan import Plan, SweepJob
-from locexp.sweep.stored import StoredSweep, known_sweep, load, resumed_words
+from locexp.sweep.stored import StoredSweep, known_sweep, load
 from locexp.system.folders import check_writable
 from locexp.system.screen import Screen
-from locexp.tracking.location import check, location_of
+from locexp.tracking.location import Location, check, location_of
 
 if TYPE_CHECKING:
     from locexp.run.prepare import Prepared
 
+logger = logging.getLogger(__name__)
 
-def train_command(words: Sequence[str]) -> int:
+PROGRAM = "python -m locexp.train"
+
+
+def train_command(arguments: Sequence[str]) -> int:
     """Run the command with these arguments; returns its exit status.
 
     0 done; 1 a run failed or diverged, or its results did not reach the store; 2 bad input, nothing written;
     130 Ctrl-C; 143 SIGTERM.
     """
-    try:
-        _run(words)
-    except UserError as error:
-        return said(f"error: {error}", 2)
-    except HydraException as error:
-        return said(f"error: {explain(error, words)}", 2)
-    except RunFailedError as error:
-        return said(f"failed: {error}", 1)
-    except KeyboardInterrupt:
-        return said("interrupted", 130)
-    return 0
+
+    def run() -> None:
+        try:
+            _run(arguments)
+        except HydraException as error:
+            raise UserError(explain(error, arguments)) from error
+
+    return exit_status(run)
 
 
 def _run(words: Sequence[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # its errors are caught and worded above
     signal.signal(signal.SIGTERM, _terminate)
     register()
-    parser = get_args_parser()
-    parser.prog = "python -m locexp.train"
+    parser = argument_parser(PROGRAM)
     arguments = parser.parse_intermixed_args(list(words))
-    flags = [word for word in words if word not in arguments.overrides]
-    check_groups(arguments.overrides)
+    overrides = list(arguments.overrides)
+    check_groups(overrides)
+    _check_flags(arguments)
     if any(getattr(arguments, name) for name in ("help", "hydra_help", "cfg", "info", "shell_completion")):
-        _call_hydra(flags, arguments.overrides)
+        arguments.overrides = with_open_keys(overrides)
+        show(parser, arguments, config_directory())
         return
-    continued = resumed_run(arguments.overrides)
-    if continued is not None:
+    run, sweep = resumed_run(overrides), resumed_sweep(overrides)
+    if run is not None:
         if arguments.multirun:
             raise UserError("trainer.resume continues one run; leave out --multirun.")
-        prepared, overrides = resume(*continued)
-        handed_over[:] = [prepared]
-        _call_hydra(flags, overrides)
-        return
-    resumed = resumed_words(arguments.overrides)
-    if resumed is None:
-        _run_jobs(flags, arguments.overrides, arguments.multirun, arguments.config_dir, arguments.config_name, None)
-        return
-    if arguments.multirun or arguments.config_dir:
-        raise UserError("--multirun and --config-dir are stored with the sweep: leave them out beside sweep.resume.")
-    _resume_sweep(*resumed)
+        _resume_run(*run)
+    elif sweep is not None:
+        if arguments.multirun or arguments.config_dir:
+            raise UserError(
+                "--multirun and --config-dir are stored with the sweep: leave them out beside sweep.resume."
+            )
+        _resume_sweep(*sweep)
+    else:
+        command = SweepCommand(overrides, arguments.multirun, arguments.config_dir)
+        _train(command, arguments.config_name or "config")
 
 
-def _resume_sweep(identity: str, beside: list[str]) -> None:
-    """Replay the stored list of a sweep; nobody else does until this ends."""
+def _check_flags(arguments: argparse.Namespace) -> None:
+    """Refuse flags of Hydra that mean nothing here; raises :class:`UserError`."""
+    if arguments.experimental_rerun is not None:
+        raise UserError(
+            "--experimental-rerun: continue a run with trainer.resume=FOLDER, a sweep with sweep.resume=last."
+        )
+    if arguments.config_path is not None:
+        raise UserError("--config-path: locexp has its own primary configuration; give --config-dir for your files.")
+    if arguments.resolve and not (arguments.cfg or arguments.help):
+        raise UserError("--resolve: goes with --cfg job, or with --help.")
+
+
+def _resume_run(given: str, overrides: list[str]) -> None:
+    """Continue a run in its own folder, whose configuration stays as it was written."""
+    from locexp.run.resume import resume
+
     with composing() as composer:
-        settings = composer.compose(_plain(beside)).cfg
+        job = composer.compose(overrides)
+    prepared, resumed = resume(given, job.cfg, overrides)
+    hydra = job.hydra(resumed.directory, write_configuration=False)
+    from locexp.run.execute import run_alone
+
+    run_alone(prepared, hydra, Screen(), resumed)
+
+
+def _resume_sweep(given: str, overrides: list[str]) -> None:
+    """Go on with the stored list of a sweep; nobody else does until this ends."""
+    with composing() as composer:
+        settings = composer.compose([override for override in overrides if not is_for_hydra(override)]).cfg
     location = location_of(settings.tracking)
     check(location)
-    from locexp.tracking.reading import Reader
+    from locexp.tracking.store import MlflowStore
 
-    reader = Reader(location)
-    sweep_id, directory = known_sweep(reader, identity)
+    store = MlflowStore(location)
+    sweep_id, directory = known_sweep(store, given)
     with contextlib.ExitStack() as stack:
         if directory.is_dir() and not settings.sweep.dry_run:
             stack.enter_context(held(directory, f"sweep.resume={sweep_id}"))
-        stored = load(reader, sweep_id, presume_dead=settings.sweep.presume_dead)
-        given = {key_of(word) for word in beside}
-        if "hydra/launcher" in given:  # the settings of one launcher are not those of another
-            given |= {key_of(word) for word in stored.words if key_of(word).startswith("hydra.launcher.")}
-        kept = [word for word in stored.words if key_of(word) not in given]
-        flags = ["--config-dir", stored.config_dir] if stored.config_dir else []
-        _run_jobs(flags, [*kept, *beside], stored.multirun, stored.config_dir, None, stored)
+        stored = load(store, sweep_id, presume_dead=settings.sweep.presume_dead)
+        command, keys = stored.listed.command, {key_of(override) for override in overrides}
+        if "hydra/launcher" in keys:  # the settings of one launcher are not those of another
+            keys |= {key for key in map(key_of, command.overrides) if key.startswith("hydra.launcher.")}
+        kept = [override for override in command.overrides if key_of(override) not in keys]
+        _train(replace(command, overrides=[*kept, *overrides]), "config", stored)
 
 
-def _plain(words: Sequence[str]) -> list[str]:
-    """Leave out what only a launcher understands."""
-    return [word for word in words if not key_of(word).startswith("hydra")]
+def _train(command: SweepCommand, config_name: str, stored: StoredSweep | None = None) -> None:
+    """Compose and check every job, then train the one, or the sweep."""
+    with composing(command.config_dir, config_name) as composer:
+        plan = Plan(composer, command.overrides, multirun=command.multirun)
+        plan.take_stages(stored.listed.stage_results if stored else [])
+        jobs = plan.jobs
+        if stored is not None:
+            stored.check(jobs)
+        elif plan.is_sweep:
+            check_free(plan.directory)
+        _check_surroundings(jobs, plan)
+        if plan.base.sweep.dry_run:
+            list_jobs(plan, jobs, stored, Screen())
+        elif plan.is_sweep:
+            _sweep(plan, stored.listed.command if stored else command, stored)
+        else:
+            _train_one(plan, _prepare(jobs))
 
 
-def _run_jobs(
-    flags: list[str],
-    words: list[str],
-    multirun: bool,
-    config_dir: str | None,
-    config_name: str | None,
-    stored: StoredSweep | None,
-) -> None:
-    """Compose and check every job, then let Hydra run the one, or the sweep."""
-    with composing(config_dir, config_name or "config") as composer:
-        plan = Plan(composer, words, multirun=multirun)
-        plan.replay(stored.told if stored else [])
-    jobs = plan.jobs
-    if stored is not None:
-        stored.check(jobs)
-    elif plan.is_sweep:
-        check_free(plan.directory)
-    _check_surroundings(jobs, plan)
-    if plan.base.sweep.dry_run:
-        list_jobs(plan, jobs, stored, Screen())
-        return
-    if not plan.is_sweep:
-        handed_over[:] = [_prepare(jobs)]
-        _call_hydra(flags, words)
-        return
-    begun = stored.words if stored else words
-    conductor = Conductor(plan, begun, multirun=multirun, config_dir=config_dir, screen=Screen(), stored=stored)
-    missing = conductor.missing(jobs)
+def _train_one(plan: Plan, prepared: Prepared) -> None:
+    from locexp.run.execute import run_alone
+
+    run_alone(prepared, plan.base_job.hydra(plan.directory.absolute()), Screen())
+
+
+def _sweep(plan: Plan, command: SweepCommand, stored: StoredSweep | None) -> None:
+    conductor = Conductor(plan, command, screen=Screen(), compare=_compare, stored=stored)
+    missing = conductor.missing(plan.jobs)
     if stored is not None and (missing or plan.more):
-        mixed = stored.check_code(provenance(plan.base, words), allowed=plan.base.sweep.allow_mixed)
+        mixed = stored.check_code(provenance(plan.base, command.overrides), allowed=plan.base.sweep.allow_mixed)
         conductor.notes += [f"mixed code, as sweep.allow_mixed asks: {what}" for what in mixed]
     if missing:
         if stored is not None:
-            stored.check_data(jobs, _digests)
+            stored.check_data(plan.jobs, _digests)
         _prepare(missing, stacked=is_stacked(plan.launcher))
-    flags = [flag for flag in flags if flag not in ("-m", "--multirun")]
-    _call_hydra([*flags, "--multirun"], [*words, conductor.fixed_directory])
+    conductor.conduct()
 
 
-def _call_hydra(flags: Sequence[str], words: Sequence[str]) -> None:
-    # Hydra's own parser takes no overrides on both sides of a flag.
-    program, sys.argv = sys.argv, ["locexp.train", *flags, *opened(words)]
+def _compare(location: Location, sweep_id: str, allow_mixed: bool) -> list[str]:
+    """Compare what has finished; a sweep that cannot be compared is still a sweep."""
+    from locexp.analysis.compare import try_to_compare
+    from locexp.tracking.store import MlflowStore
+
     try:
-        hydra.main(config_path=str(config_directory()), config_name="config", version_base="1.3")(run_job)()
-    finally:
-        sys.argv = program
-    if failures:
-        raise failures.pop()
+        store = MlflowStore(location)
+        return try_to_compare(store, store.sweep(sweep_id), allow_mixed=allow_mixed)
+    except Exception as error:  # the server was lost
+        logger.info("the comparison failed", exc_info=True)
+        return [f"note     not compared: {first_line(error, 200)}"]
 
 
 def _check_surroundings(jobs: Sequence[SweepJob], plan: Plan) -> None:

@@ -5,28 +5,33 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from locexp.configuration.targets import resolve
+from locexp.configuration.schema import plain
+from locexp.configuration.targets import import_target
 from locexp.errors import UserError, first_line
 
 
-def make(node: DictConfig, key: str, skip: tuple[str, ...] = (), **given: Any) -> Any:
+def instantiate(node: DictConfig, key: str, skip: tuple[str, ...] = (), **given: Any) -> Any:
     """Call the ``_target_`` of a configuration node with its other keys and what the caller gives.
 
     Arguments that have a ``_target_`` themselves are made first; ``_partial_: true`` makes a function that waits for
     its further arguments, instead of calling it.
 
+    Args:
+        node: of the configuration.
+        key: under which it lies, for the message.
+        skip: keys that are no arguments.
+        given: further arguments.
+
     Raises:
         UserError: the target does not take these arguments, or fails with them.
     """
-    container = OmegaConf.to_container(node, resolve=True)
-    assert isinstance(container, dict)
-    return _made({str(name): value for name, value in container.items() if name not in skip}, key, given)
+    return _made({name: value for name, value in plain(node).items() if name not in skip}, key, given)
 
 
 def _made(node: dict[str, Any], key: str, given: dict[str, Any]) -> Any:
-    target = resolve(str(node["_target_"]), f"{key}._target_")
+    target = import_target(str(node["_target_"]), f"{key}._target_")
     arguments = {name: value for name, value in node.items() if name not in ("_target_", "_partial_")}
     for name, value in arguments.items():
         if isinstance(value, dict) and "_target_" in value:

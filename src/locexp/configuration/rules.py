@@ -3,53 +3,37 @@
 from __future__ import annotations
 
 import inspect
-import math
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
+from typing import Any, Literal, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 
+from locexp.bounds import check_value
+from locexp.configuration.renamed import check_configuration
 from locexp.configuration.schema import (
     GROUPS,
-    PRECISIONS,
-    RESUME_KEYS,
-    SCHEDULES,
-    SOURCES,
     SWEEP_KEYS,
     Config,
-    arguments_of,
+    OptimizerParams,
+    Seed,
+    SweepKeys,
+    plain,
     sweep_arguments,
+    target_arguments,
 )
-from locexp.configuration.targets import check_arguments, find_loss, resolve
+from locexp.configuration.targets import check_arguments, find_loss, import_target
 from locexp.errors import UserError, listed, nearest
 from locexp.evaluation.metrics import HEADLINES
 from locexp.losses.weighting.base import Weighting
 
-MOST_SEEDS = 1000
-"""More replicates tell nothing more; every job is composed and listed before the first begins."""
-_SHARE = (lambda value: 0 <= value < 1, "a number in [0, 1)")
-_POSITIVE = (lambda value: value > 0, "a finite number > 0, or null")
-OPTIMIZER_RANGES: dict[str, tuple[Callable[[float], bool], str]] = {
-    **dict.fromkeys(("beta_1", "beta_2", "momentum"), _SHARE),
-    **dict.fromkeys(("clipnorm", "clipvalue", "global_clipnorm"), _POSITIVE),
-    "weight_decay": (lambda value: value >= 0, "a finite number >= 0, or null"),
-}
-"""What Keras takes without a word for these arguments of an optimizer, and then trains nonsense with."""
+MONITORS: Any = Literal[tuple(f"val/{name}" for name in HEADLINES)]
 
 
 def _require(ok: bool, key: str, given: object, allowed: str) -> None:
     if not ok:
         raise UserError(f"{key}={given}: expected {allowed}.")
-
-
-def _choice(key: str, given: str, allowed: tuple[str, ...]) -> None:
-    if given not in allowed:
-        raise UserError(f"{key}={given}: expected one of {listed(allowed)}.{nearest(str(given), allowed)}")
-
-
-def _positive_int(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def validate(cfg: DictConfig) -> None:
@@ -58,28 +42,21 @@ def validate(cfg: DictConfig) -> None:
     Raises:
         UserError: names the key, what was given, what is allowed and the nearest name.
     """
+    check_configuration(cfg)
     _check_names(cfg, Config, "")
     missing = sorted(OmegaConf.missing_keys(cfg))
     if missing:
         raise UserError(f"{missing[0]} is required: give it as {missing[0]}=VALUE.")
-    rules: tuple[Callable[[DictConfig], None], ...] = (
-        _data,
-        _bbox,
-        _model,
-        _loss,
-        _optimizer,
-        _trainer,
-        check_tracking,
-        _sweep,
-    )
     check_seed(cfg.seed)
-    for rule in rules:
+    for group, schema in GROUPS.items():
+        _check_values(plain(cfg[group]), schema, group)
+    for rule in (_data, _bbox, _model, _loss, _optimizer, _trainer, check_tracking, _sweep):
         rule(cfg)
 
 
 def check_seed(seed: int) -> None:
     """Check the range of a seed; raises :class:`UserError`."""
-    _require(0 <= seed < 2**31, "seed", seed, "a whole number from 0 to 2147483647")
+    check_value("seed", seed, Seed)
 
 
 def _check_names(node: DictConfig, schema: type, prefix: str) -> None:
@@ -97,17 +74,17 @@ def _check_names(node: DictConfig, schema: type, prefix: str) -> None:
             _check_names(node[name], GROUPS[name], f"{name}.")
 
 
+def _check_values(values: Mapping[str, Any], schema: type, key: str) -> None:
+    """Check the values that are there against the annotations of a schema."""
+    for name, hint in get_type_hints(schema, include_extras=True).items():
+        if name in values:
+            check_value(f"{key}.{name}", values[name], hint)
+
+
 def _data(cfg: DictConfig) -> None:
     data = cfg.data
-    loader = resolve(data._target_, "data._target_")
-    _choice("data.source", data.source, SOURCES)
-    check_arguments(loader, {"source": data.source, "path": data.path}, "data", given_by_caller=())
-    limit = data.limit
-    _require(limit is None or _positive_int(limit), "data.limit", limit, "a whole number >= 1, or null")
-    validation = data.validation
-    is_fraction = isinstance(validation, int | float) and not isinstance(validation, bool) and 0 < float(validation) < 1
-    _require(is_fraction or validation == "test", "data.validation", validation, "a fraction in (0, 1), or test")
-    _require(0 <= data.split_seed < 2**31, "data.split_seed", data.split_seed, "a whole number from 0 to 2147483647")
+    loader = import_target(data._target_, "data._target_")
+    check_arguments(loader, {"source": data.source, "path": data.path}, "data")
     if data.path is not None:
         _require(
             bool(data.path.strip()) and Path(data.path).exists(),
@@ -118,53 +95,46 @@ def _data(cfg: DictConfig) -> None:
 
 
 def _bbox(cfg: DictConfig) -> None:
-    arguments = arguments_of(cfg.bbox, "bbox")
-    scene_seed = arguments.pop("scene_seed", 0)
-    _require(
-        isinstance(scene_seed, int) and 0 <= scene_seed < 2**31, "bbox.scene_seed", scene_seed, "a whole number >= 0"
-    )
-    strategy = resolve(str(cfg.bbox["_target_"]), "bbox._target_")
+    arguments = target_arguments(cfg.bbox, "bbox")
+    check_value("bbox.scene_seed", arguments.pop("scene_seed", 0), Seed)
+    strategy = import_target(str(cfg.bbox["_target_"]), "bbox._target_")
     if arguments.pop("_partial_", False):  # a function is the strategy
         check_arguments(strategy, arguments, "bbox", given_by_caller=("images", "split", "scene_seed"))
         return
-    check_arguments(strategy, arguments, "bbox", given_by_caller=())
-    strategy(**arguments)  # a strategy checks its own ranges
+    check_arguments(strategy, arguments, "bbox")
+    strategy(**arguments)  # a strategy checks what holds across its arguments
 
 
 def _model(cfg: DictConfig) -> None:
-    arguments = arguments_of(cfg.model, "model")
+    arguments = target_arguments(cfg.model, "model")
     target = str(cfg.model["_target_"])
     if target.startswith("keras."):
         return  # checked when it is built: keras must not be imported here
-    build = resolve(target, "model._target_")
+    build = import_target(target, "model._target_")
     check_arguments(build, arguments, "model", given_by_caller=("input_shape", "num_classes"))
 
 
 def _loss(cfg: DictConfig) -> None:
     loss = cfg.loss
-    for key in ("classification_weight", "bbox_weight"):
-        weight = loss[key]
-        _require(math.isfinite(weight) and weight >= 0, f"loss.{key}", weight, "a finite number >= 0")
     if loss.classification_weight == 0 and loss.bbox_weight == 0:
         raise UserError(
             "loss.classification_weight=0.0 and loss.bbox_weight=0.0: expected at least one weight above 0."
         )
     function = find_loss(loss.bbox_loss)
-    params = arguments_of(loss.bbox_loss_params, "loss.bbox_loss_params", needs_target=False)
     boxes = list(inspect.signature(function).parameters)[:2]  # given by place, so their names are free
-    check_arguments(function, params, "loss.bbox_loss_params", given_by_caller=(*boxes, "canvas"))
+    check_arguments(function, plain(loss.bbox_loss_params), "loss.bbox_loss_params", given_by_caller=(*boxes, "canvas"))
     _weighting(cfg)
 
 
 def _weighting(cfg: DictConfig) -> None:
     loss = cfg.loss
-    arguments = arguments_of(loss.weighting, "loss.weighting")
+    arguments = target_arguments(loss.weighting, "loss.weighting")
     target = str(loss.weighting["_target_"])
-    method = resolve(target, "loss.weighting._target_")
+    method = import_target(target, "loss.weighting._target_")
     if not (isinstance(method, type) and issubclass(method, Weighting)):
         raise UserError(f"loss.weighting._target_={target}: expected a class derived from {Weighting.__module__}.")
-    check_arguments(method, arguments, "loss.weighting", given_by_caller=())
-    method(**arguments)  # a method checks its own ranges
+    check_arguments(method, arguments, "loss.weighting")
+    method(**arguments)  # a method checks what holds across its arguments
     if not method.one_task:
         for key in ("classification_weight", "bbox_weight"):
             if loss[key] == 0:
@@ -176,41 +146,20 @@ def _weighting(cfg: DictConfig) -> None:
 
 def _optimizer(cfg: DictConfig) -> None:
     optimizer = cfg.optimizer
-    rate = optimizer.learning_rate
-    _require(math.isfinite(rate) and rate > 0, "optimizer.learning_rate", rate, "a finite number > 0")
-    _choice("optimizer.schedule", optimizer.schedule, SCHEDULES)
-    for name, (ok, allowed) in OPTIMIZER_RANGES.items():
-        value = optimizer.params.get(name)
-        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        _require(value is None or (number and ok(value)), f"optimizer.params.{name}", value, allowed)
+    _check_values(plain(optimizer.params), OptimizerParams, "optimizer.params")
     if not str(optimizer._target_).startswith("keras."):
-        resolve(optimizer._target_, "optimizer._target_")
+        import_target(optimizer._target_, "optimizer._target_")
 
 
 def _trainer(cfg: DictConfig) -> None:
     trainer = cfg.trainer
-    for key in ("epochs", "batch_size", "steps_per_call", "evaluation_batch_size"):
-        _require(_positive_int(trainer[key]), f"trainer.{key}", trainer[key], "a whole number >= 1")
-    batches = trainer.diagnostic_batches
-    _require(batches >= 0, "trainer.diagnostic_batches", batches, "a whole number >= 0")
-    _choice("trainer.precision", trainer.precision, PRECISIONS)
-    _choice("trainer.keep", trainer.keep, ("best", "last"))
-    _choice("trainer.monitor", trainer.monitor, tuple(f"val/{name}" for name in HEADLINES))
-    threads = trainer.threads
-    _require(threads == "auto" or _positive_int(threads), "trainer.threads", threads, "auto, or a whole number >= 1")
-    patience = trainer.early_stopping
-    _require(
-        patience is None or _positive_int(patience), "trainer.early_stopping", patience, "a whole number >= 1, or null"
-    )
+    check_value("trainer.monitor", trainer.monitor, MONITORS)
     _require(trainer.resume is None, "trainer.resume", trainer.resume, "it on the command line, for one run")
-    file_name = trainer.save_h5
-    ok = file_name is None or (file_name.endswith(".h5") and Path(file_name).name == file_name)
-    _require(ok, "trainer.save_h5", file_name, "a file name that ends in .h5, or null")
     for name, node in trainer.callbacks.items():
         key = f"trainer.callbacks.{name}"
         _require(isinstance(node, DictConfig) and "_target_" in node, key, node, "a _target_ and its arguments")
         if not str(node._target_).startswith("keras."):
-            resolve(node._target_, f"{key}._target_")
+            import_target(node._target_, f"{key}._target_")
 
 
 def check_tracking(cfg: DictConfig) -> None:
@@ -234,20 +183,7 @@ def _sweep(cfg: DictConfig) -> None:
     for key in SWEEP_KEYS:
         if key not in sweep:
             raise UserError(f"sweep.{key} is required: give it as sweep.{key}=VALUE.")
-    seeds = OmegaConf.to_container(sweep, resolve=True)["seeds"]  # type: ignore[index, call-overload]
-    is_list = isinstance(seeds, list) and len(seeds) > 0
-    whole = is_list and all(isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in seeds)
-    _require(
-        seeds is None
-        or (_positive_int(seeds) and int(seeds) <= MOST_SEEDS)
-        or (whole and len(set(seeds)) == len(seeds)),
-        "sweep.seeds",
-        seeds,
-        f"a whole number from 1 to {MOST_SEEDS}, a list of different seeds, or null",
-    )
-    _choice("sweep.on_error", str(sweep.on_error), ("continue", "stop"))
-    for key in RESUME_KEYS[1:]:
-        _require(isinstance(sweep[key], bool), f"sweep.{key}", sweep[key], "true or false")
+    _check_values(plain(sweep), SweepKeys, "sweep")
     _require(sweep.resume is None, "sweep.resume", sweep.resume, "it on the command line, not in a file")
     arguments = sweep_arguments(cfg)
     if sweep._target_ is None:
@@ -258,5 +194,5 @@ def _sweep(cfg: DictConfig) -> None:
                 f"{nearest(name, SWEEP_KEYS)}"
             )
         return
-    plan = resolve(str(sweep._target_), "sweep._target_")
+    plan = import_target(str(sweep._target_), "sweep._target_")
     check_arguments(plan, arguments, "sweep", given_by_caller=("base",))

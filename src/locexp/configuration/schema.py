@@ -1,38 +1,49 @@
 """The typed configuration of a run.
 
 Imports neither TensorFlow nor MLflow, so a configuration error is answered at once. The dataclasses reject unknown
-keys and wrong types when Hydra composes; :mod:`locexp.configuration.rules` holds ranges and the rules across fields.
+keys and wrong types when Hydra composes. OmegaConf sees the bare types alone: what their annotations say beyond these
+(:mod:`locexp.bounds`) is checked by :mod:`locexp.configuration.rules`, which holds the rules across fields, too.
 """
 
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypedDict
 
-from hydra.core.config_store import ConfigStore
+from annotated_types import Ge, Gt, Interval, MinLen, Predicate, doc
 from omegaconf import MISSING, DictConfig, OmegaConf
 
+from locexp.bounds import different
+from locexp.configuration.hydra_internals import register_resolver, store_once
 from locexp.errors import UserError
 
-PRECISIONS = ("float32", "mixed_bfloat16", "float64")
-SCHEDULES = ("constant", "cosine", "one_cycle")
-SOURCES = ("auto", "cache", "download", "bundled")
+Seed = Annotated[int, Interval(ge=0, le=2**31 - 1)]
+Count = Annotated[int, Ge(1)]
+Weight = Annotated[float, Ge(0)]
+Fraction = Annotated[float, Interval(gt=0, lt=1)]
+Share = Annotated[float, Interval(ge=0, lt=1)]
 CLASSIFICATION, BBOX, METHOD = "loss.classification_weight", "loss.bbox_weight", "loss/weighting"
 """The keys that say how the losses are weighted, as sweeps vary them."""
 RESUME_KEYS = ("on_error", "dry_run", "presume_dead", "allow_mixed")
 """The keys of ``sweep`` that say how it is run, and may stand beside ``sweep.resume``."""
-SWEEP_KEYS = ("_target_", "seeds", "resume", *RESUME_KEYS)
-"""The keys that every sweep has; the others are arguments of its ``_target_``."""
+MOST_SEEDS = 1000
+"""More replicates tell nothing more; every job is composed and listed before the first begins."""
 OPEN = ("loss.bbox_loss_params", "optimizer.params", "trainer.callbacks")
 """The keys below which any name may be given; what they are for says which it takes."""
 WITHOUT_EFFECT = ("threads", "checkpoint", "diagnostic_batches", "resume")
 """The keys of ``trainer`` that change nothing about what is trained."""
+
+
+def _is_h5_name(name: str) -> bool:
+    return name.endswith(".h5") and Path(name).name == name
+
+
+H5Name = Annotated[str, Predicate(_is_h5_name), doc("a file name that ends in .h5")]
 
 
 @dataclass
@@ -40,19 +51,19 @@ class DataConfig:
     """Where the images come from and how they are split."""
 
     _target_: str = MISSING
-    source: str = "auto"
+    source: Annotated[str, Literal["auto", "cache", "download", "bundled"]] = "auto"
     path: str | None = None
-    limit: int | None = None
-    validation: Any = 0.1
-    split_seed: int = 0
+    limit: Count | None = None
+    validation: Annotated[Any, Fraction | Literal["test"], doc("a fraction in (0, 1), or test")] = 0.1
+    split_seed: Seed = 0
 
 
 @dataclass
 class LossConfig:
     """The two losses and their weights; ``weighting`` holds a ``_target_`` and its arguments."""
 
-    classification_weight: float = 1.0
-    bbox_weight: float = 0.5
+    classification_weight: Weight = 1.0
+    bbox_weight: Weight = 0.5
     bbox_loss: str = "mse"
     bbox_loss_params: dict[str, Any] = field(default_factory=dict)
     weighting: dict[str, Any] = field(default_factory=dict)
@@ -63,8 +74,8 @@ class OptimizerConfig:
     """A Keras optimizer and its learning-rate schedule."""
 
     _target_: str = MISSING
-    learning_rate: float = 0.001
-    schedule: str = "constant"
+    learning_rate: Annotated[float, Gt(0)] = 0.001
+    schedule: Annotated[str, Literal["constant", "cosine", "one_cycle"]] = "constant"
     params: dict[str, Any] = field(default_factory=dict)
 
 
@@ -72,19 +83,19 @@ class OptimizerConfig:
 class TrainerConfig:
     """How long and how the network is trained."""
 
-    epochs: int = 5
-    batch_size: int = 32
-    precision: str = "float32"
-    threads: Any = "auto"
-    steps_per_call: int = 200
-    evaluation_batch_size: int = 200
+    epochs: Count = 5
+    batch_size: Count = 32
+    precision: Annotated[str, Literal["float32", "mixed_bfloat16", "float64"]] = "float32"
+    threads: Annotated[Any, Literal["auto"] | Count] = "auto"
+    steps_per_call: Count = 200
+    evaluation_batch_size: Count = 200
     monitor: str = "val/loc_acc_50"
-    keep: str = "best"
-    save_h5: str | None = None
-    early_stopping: int | None = None
+    keep: Annotated[str, Literal["best", "last"]] = "best"
+    save_h5: H5Name | None = None
+    early_stopping: Count | None = None
     deterministic: bool = False
     checkpoint: bool = True
-    diagnostic_batches: int = 0
+    diagnostic_batches: Annotated[int, Ge(0)] = 0
     resume: str | None = None
     callbacks: dict[str, Any] = field(default_factory=dict)
 
@@ -111,10 +122,40 @@ class Config:
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     sweep: dict[str, Any] = field(default_factory=dict)
-    seed: int = 0
+    seed: Seed = 0
     name: str | None = None
 
 
+class SweepKeys(TypedDict):
+    """The keys that every sweep has; the others are arguments of its ``_target_``."""
+
+    _target_: str | None
+    seeds: Annotated[
+        Annotated[int, Interval(ge=1, le=MOST_SEEDS)]
+        | Annotated[Sequence[Seed], MinLen(1), Predicate(different)]
+        | None,
+        doc(f"a whole number from 1 to {MOST_SEEDS}, a list of different seeds, or null"),
+    ]
+    resume: str | None
+    on_error: Literal["continue", "stop"]
+    dry_run: bool
+    presume_dead: bool
+    allow_mixed: bool
+
+
+class OptimizerParams(TypedDict, total=False):
+    """Arguments of an optimizer for which Keras takes any number without a word, and then trains nonsense."""
+
+    beta_1: Share | None
+    beta_2: Share | None
+    momentum: Share | None
+    clipnorm: Annotated[float, Gt(0)] | None
+    clipvalue: Annotated[float, Gt(0)] | None
+    global_clipnorm: Annotated[float, Gt(0)] | None
+    weight_decay: Weight | None
+
+
+SWEEP_KEYS = tuple(SweepKeys.__annotations__)
 GROUPS = {
     "data": DataConfig,
     "loss": LossConfig,
@@ -127,14 +168,8 @@ GROUPS = {
 
 def register() -> None:
     """Register the schema and the resolvers with Hydra; calling it again changes nothing."""
-    store = ConfigStore.instance()
-    if "locexp_schema.yaml" not in store.list(""):  # Hydra 1.4 warns of a second one
-        store.store(name="locexp_schema", node=Config)
-    # OmegaConf 2.4 warns of `register_new_resolver`; 2.3 has an older function of the new name, without a cache.
-    add: Callable[..., None] = OmegaConf.register_resolver
-    if "use_cache" not in inspect.signature(add).parameters:
-        add = OmegaConf.register_new_resolver
-    add("locexp.unique", lambda: uuid.uuid4().hex[:6], use_cache=True, replace=True)
+    store_once("locexp_schema", Config)
+    register_resolver("locexp.unique", lambda: uuid.uuid4().hex[:6])
 
 
 def config_directory() -> Path:
@@ -146,22 +181,30 @@ def config_directory() -> Path:
 
 def sweep_arguments(cfg: DictConfig) -> dict[str, Any]:
     """Return the keys of ``sweep`` that are arguments of its ``_target_``."""
-    return {name: value for name, value in arguments_of(cfg.sweep, "sweep").items() if name not in SWEEP_KEYS}
+    return {name: value for name, value in target_arguments(cfg.sweep, "sweep").items() if name not in SWEEP_KEYS}
 
 
-def arguments_of(node: DictConfig, key: str, needs_target: bool = True) -> dict[str, Any]:
-    arguments = OmegaConf.to_container(node, resolve=True)
-    assert isinstance(arguments, dict)
-    if needs_target and "_target_" not in arguments:
+def target_arguments(node: DictConfig, key: str) -> dict[str, Any]:
+    """Return the keys of a node that are arguments of its ``_target_``.
+
+    Raises:
+        UserError: it has no ``_target_``.
+    """
+    if "_target_" not in node:
         raise UserError(f"{key}._target_ is required: the dotted path of what to use.")
-    arguments.pop("_target_", None)
-    return {str(name): value for name, value in arguments.items()}
+    return {name: value for name, value in plain(node).items() if name != "_target_"}
+
+
+def plain(node: DictConfig) -> dict[str, Any]:
+    """Return a node as a dictionary of plain values, interpolations resolved."""
+    container = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(container, dict)
+    return {str(name): value for name, value in container.items()}
 
 
 def config_hash(cfg: DictConfig) -> str:
     """Return 16 hex digits that name a setting: equal for runs that differ only in seed, threads or bookkeeping."""
-    container = OmegaConf.to_container(cfg, resolve=True)
-    assert isinstance(container, dict)
+    container = plain(cfg)
     kept = {name: container[name] for name in ("data", "bbox", "model", "loss", "optimizer", "trainer")}
     kept["trainer"] = {name: value for name, value in kept["trainer"].items() if name not in WITHOUT_EFFECT}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]

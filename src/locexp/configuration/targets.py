@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import math
 import pkgutil
-import types
 import typing
 from collections.abc import Callable
 from typing import Any
 
+from locexp.bounds import check_rules, check_value
 from locexp.errors import UserError, listed, nearest
 
 
-def resolve(path: str, key: str) -> Callable[..., Any]:
+def import_target(path: str, key: str) -> Callable[..., Any]:
     """Import the callable that a dotted path names.
 
     Args:
@@ -45,13 +44,13 @@ def find_loss(name: str) -> Callable[..., Any]:
         UserError: there is no such loss.
     """
     if "." in name:
-        return resolve(name, "loss.bbox_loss")
+        return import_target(name, "loss.bbox_loss")
     names = loss_names()
     if name not in names:
         raise UserError(
             f"loss.bbox_loss={name}: expected one of {listed(names)}, or a dotted path.{nearest(name, names)}"
         )
-    return resolve(f"locexp.losses.{name}.{name}", "loss.bbox_loss")
+    return import_target(f"locexp.losses.{name}.{name}", "loss.bbox_loss")
 
 
 def loss_names() -> list[str]:
@@ -62,12 +61,18 @@ def loss_names() -> list[str]:
 
 
 def check_arguments(
-    function: Callable[..., Any], arguments: dict[str, Any], key: str, given_by_caller: tuple[str, ...]
+    function: Callable[..., Any], arguments: dict[str, Any], key: str, given_by_caller: tuple[str, ...] = ()
 ) -> None:
-    """Check names and types of ``arguments`` against the signature of ``function``.
+    """Check names and values of ``arguments`` against the signature of ``function`` and its annotations.
 
-    Where the module of ``function`` has a ``check_ranges``, it is called with those arguments that it takes; one that
-    is not given is what it is by default in ``function``.
+    An argument that is not given is what it is by default in ``function``, for the rules of
+    :func:`locexp.bounds.checked`.
+
+    Args:
+        function: a function or a class.
+        arguments: by name.
+        key: under which they lie in the configuration, for the message.
+        given_by_caller: parameters that are no keys.
 
     Raises:
         UserError: an unknown name, a missing one, or a value that does not fit its annotation or is out of range.
@@ -80,81 +85,15 @@ def check_arguments(
         if parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD) and name not in given_by_caller
     ]
     try:
-        owner = function.__init__ if inspect.isclass(function) else function
-        hints = typing.get_type_hints(owner)
+        hints = typing.get_type_hints(function.__init__ if inspect.isclass(function) else function, include_extras=True)
     except (NameError, TypeError):
         hints = {}
     for name, value in arguments.items():
         if name not in names and not takes_any:
             allowed = listed(names) if names else "nothing"
             raise UserError(f"{key}.{name}={value}: unknown key; allowed: {allowed}.{nearest(name, names)}")
-        if name in hints and not _fits(value, hints[name]):
-            raise UserError(
-                f"{key}.{name}={value}: expected {spelled(hints[name])}{_misfit(value, hints[name])}."
-                f"{nearest(str(value), _names(hints[name]))}"
-            )
+        check_value(f"{key}.{name}", value, hints.get(name, Any))
     for name in names:
         if name not in arguments and parameters[name].default is inspect.Parameter.empty:
             raise UserError(f"{key}.{name} is required: give it as {key}.{name}=VALUE.")
-    check_ranges = getattr(inspect.getmodule(function), "check_ranges", None)
-    if check_ranges is not None:
-        values = {name: parameters[name].default for name in names} | arguments
-        wanted = inspect.signature(check_ranges).parameters
-        check_ranges(**{name: value for name, value in values.items() if name in wanted})
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    origin = typing.get_origin(hint)
-    if hint is Any:
-        return True
-    if origin in (typing.Union, types.UnionType):
-        return any(_fits(value, part) for part in typing.get_args(hint))
-    if origin is typing.Literal:
-        return value in typing.get_args(hint)
-    if origin is not None and isinstance(origin, type) and issubclass(origin, typing.Sequence):
-        inner = typing.get_args(hint)
-        return isinstance(value, list | tuple) and all(_fits(item, inner[0]) for item in value if inner)
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    if hint is type(None):
-        return value is None
-    if isinstance(hint, type):
-        return isinstance(value, hint)
-    return True
-
-
-def _misfit(value: Any, hint: Any) -> str:
-    """Say what does not fit: the item of a list, or the type of the whole; nothing of a text among others by name."""
-    if isinstance(value, list) and _is_list(hint):
-        wrong = [(place, item) for place, item in enumerate(value, 1) if not _fits(item, typing.get_args(hint)[0])]
-        return f", but item {wrong[0][0]} is {wrong[0][1]}"
-    return "" if isinstance(value, str) and _names(hint) else f", got {type(value).__name__}"
-
-
-def _names(hint: Any) -> list[str]:
-    """Return the texts that a hint allows by name."""
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        return [name for part in typing.get_args(hint) for name in _names(part)]
-    return [str(name) for name in typing.get_args(hint)] if typing.get_origin(hint) is typing.Literal else []
-
-
-def _is_list(hint: Any) -> bool:
-    origin = typing.get_origin(hint)
-    return isinstance(origin, type) and issubclass(origin, typing.Sequence) and bool(typing.get_args(hint))
-
-
-def spelled(hint: Any) -> str:
-    """Return in words what fits a type hint."""
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        return " or ".join(spelled(part) for part in typing.get_args(hint))
-    if typing.get_origin(hint) is typing.Literal:
-        allowed = typing.get_args(hint)
-        return f"one of {listed(allowed)}" if len(allowed) > 1 else str(allowed[0])
-    if _is_list(hint):
-        return f"a list, each item {spelled(typing.get_args(hint)[0])}"
-    if isinstance(hint, type) and typing.get_origin(hint) is None:
-        names = {"int": "a whole number", "float": "a finite number", "str": "a text", "bool": "true or false"}
-        return {**names, "NoneType": "null"}.get(hint.__name__, hint.__name__)
-    return str(hint).replace("collections.abc.", "")
+    check_rules(function, {name: parameters[name].default for name in names} | arguments)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
+from annotated_types import doc
+
+from locexp.bounds import checked
 from locexp.data.arrays import RawData
 from locexp.data.files import read_idx_folder
 from locexp.data.sources import OfflineError, RemoteFile, keras_cache, locate
@@ -37,13 +42,16 @@ FILES = tuple(
 bb300cfd…)."""
 
 
-def load(source: str = "auto", path: str | None = None) -> RawData:
+@checked("data")
+def load(
+    source: Literal["auto", "cache", "download"] = "auto",
+    path: Annotated[Literal[None], doc("null (data=fashion_mnist reads no path; data=file does)")] = None,
+) -> RawData:
     """Load Fashion-MNIST from the Keras cache or the network.
 
     Raises:
         UserError: neither has it, or ``source=bundled`` (nothing is bundled).
     """
-    check_ranges(source, path)
     try:
         found, _ = locate(FILES, source, "fashion_mnist")
     except OfflineError as error:
@@ -52,11 +60,3 @@ def load(source: str = "auto", path: str | None = None) -> RawData:
             "folder of its IDX files."
         ) from error
     return RawData("fashion_mnist", found, *read_idx_folder(keras_cache() / "fashion-mnist", "data (the Keras cache)"))
-
-
-def check_ranges(source: str, path: str | None) -> None:
-    """Check the keys without reading anything; raises :class:`UserError`."""
-    if path is not None:
-        raise UserError(f"data.path={path}: data=fashion_mnist reads no path; use data=file data.path={path}.")
-    if source == "bundled":
-        raise UserError("data.source=bundled: Fashion-MNIST is not bundled; expected auto, cache or download.")

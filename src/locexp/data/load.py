@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from omegaconf import DictConfig
 
-from locexp.configuration.targets import resolve
+from locexp.configuration.targets import import_target
 from locexp.data.arrays import Dataset
 from locexp.data.split import split
 from locexp.errors import UserError
@@ -19,7 +19,7 @@ def load_dataset(config: DictConfig) -> Dataset:
     Raises:
         UserError: it cannot be had, read or split.
     """
-    loader = resolve(config._target_, "data._target_")
+    loader = import_target(config._target_, "data._target_")
     raw = loader(source=config.source, path=config.path)
     validation = config.validation
     with naming(config.path):

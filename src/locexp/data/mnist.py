@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
+from annotated_types import doc
+
+from locexp.bounds import checked
 from locexp.data import mnist_5k
 from locexp.data.arrays import RawData
 from locexp.data.files import read_npz
 from locexp.data.sources import OfflineError, RemoteFile, locate
-from locexp.errors import UserError
 
 FILES = (
     RemoteFile(
@@ -17,13 +21,16 @@ FILES = (
 )
 
 
-def load(source: str = "auto", path: str | None = None) -> RawData:
+@checked("data")
+def load(
+    source: Literal["auto", "cache", "download", "bundled"] = "auto",
+    path: Annotated[Literal[None], doc("null (data=mnist reads no path; data=file does)")] = None,
+) -> RawData:
     """Load MNIST from ``source`` (auto, cache, download or bundled).
 
     Raises:
         UserError: the source that was asked for does not have it.
     """
-    check_ranges(source, path)
     if source == "bundled":
         return mnist_5k.load()
     try:
@@ -35,9 +42,3 @@ def load(source: str = "auto", path: str | None = None) -> RawData:
         )
         return mnist_5k.load(notes=(note,))
     return RawData("mnist", found, *read_npz(paths[0], "data (the Keras cache)"))
-
-
-def check_ranges(source: str, path: str | None) -> None:
-    """Check the keys without reading anything; raises :class:`UserError`."""
-    if path is not None:
-        raise UserError(f"data.path={path}: data=mnist reads no path; use data=file data.path={path}.")

@@ -1,6 +1,6 @@
 """Box losses: one module and one function of the same name each; ``loss.bbox_loss`` names it.
 
 A box loss takes ``ground_truth`` and ``prediction`` (tensors (n, 4), normalised xyxy) and returns one value an
-example (n,). It may also take ``canvas`` = (width, height) in pixels, and parameters of its own; a module's
-``check_ranges(**parameters)``, if there is one, refuses bad values before a run starts.
+example (n,). It may also take ``canvas`` = (width, height) in pixels, and parameters of its own, whose annotations say
+what they may be, see :mod:`locexp.bounds`: a bad value is refused before a run starts.
 """

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from locexp.errors import UserError
+from annotated_types import Ge
+
+from locexp.bounds import checked
 from locexp.losses._overlap import overlap
 
 
-def alpha_iou(ground_truth: Any, prediction: Any, *, canvas: tuple[int, int], alpha: float = 3.0) -> Any:
+@checked("loss.bbox_loss_params")
+def alpha_iou(
+    ground_truth: Any, prediction: Any, *, canvas: tuple[int, int], alpha: Annotated[float, Ge(1)] = 3.0
+) -> Any:
     """Return 1 - IoU^α + (ρ²/c²)^α: (n,). The larger α, the more do boxes count that are nearly right.
 
     Args:
@@ -21,12 +26,5 @@ def alpha_iou(ground_truth: Any, prediction: Any, *, canvas: tuple[int, int], al
     """
     from keras import ops
 
-    check_ranges(alpha)
     found = overlap(ground_truth, prediction, canvas)
     return found.inversion + 1 - ops.power(found.iou, alpha) + ops.power(found.distance, alpha)
-
-
-def check_ranges(alpha: float) -> None:
-    """Check the parameters; raises :class:`UserError`."""
-    if not alpha >= 1:
-        raise UserError(f"loss.bbox_loss_params.alpha={alpha}: expected a number >= 1.")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
-from locexp.errors import UserError
+from locexp.bounds import checked
 from locexp.losses._overlap import EPSILON, overlap
 
 
-def iou(ground_truth: Any, prediction: Any, *, canvas: tuple[int, int], form: str = "linear") -> Any:
+@checked("loss.bbox_loss_params")
+def iou(
+    ground_truth: Any, prediction: Any, *, canvas: tuple[int, int], form: Literal["linear", "log"] = "linear"
+) -> Any:
     """Return 1 - IoU, or -ln IoU: (n,). Neither has a gradient where the boxes are disjoint.
 
     Args:
@@ -21,14 +24,7 @@ def iou(ground_truth: Any, prediction: Any, *, canvas: tuple[int, int], form: st
     """
     from keras import ops
 
-    check_ranges(form)
     found = overlap(ground_truth, prediction, canvas)
     if form == "log":
         return found.inversion - ops.log(ops.maximum(found.iou, EPSILON))
     return found.inversion + 1 - found.iou
-
-
-def check_ranges(form: str) -> None:
-    """Check the parameters; raises :class:`UserError`."""
-    if form not in ("linear", "log"):
-        raise UserError(f"loss.bbox_loss_params.form={form}: expected linear or log.")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from locexp.errors import UserError
+from annotated_types import Ge
+
+from locexp.bounds import checked
 from locexp.losses._overlap import EPSILON, overlap
 
 
-def siou(ground_truth: Any, prediction: Any, *, canvas: tuple[int, int], theta: float = 4.0) -> Any:
+@checked("loss.bbox_loss_params")
+def siou(ground_truth: Any, prediction: Any, *, canvas: tuple[int, int], theta: Annotated[float, Ge(1)] = 4.0) -> Any:
     """Return 1 - IoU + (Δ + Ω)/2: distance, weighted by the angle between the centres, and shape: (n,).
 
     Δ = Σ 1 - exp(-(2 - Λ) (s/c)²) over both axes, s the centres' offset and c the enclosing side, Λ = sin 2α with α the
@@ -24,7 +27,6 @@ def siou(ground_truth: Any, prediction: Any, *, canvas: tuple[int, int], theta: 
     """
     from keras import ops
 
-    check_ranges(theta)
     found = overlap(ground_truth, prediction, canvas)
     x, y = found.offset
     angle = 2 * ops.abs(x * y) / ops.maximum(x * x + y * y, EPSILON)
@@ -36,9 +38,3 @@ def siou(ground_truth: Any, prediction: Any, *, canvas: tuple[int, int], theta: 
         omega = ops.abs(side - true_side) / ops.maximum(ops.maximum(side, true_side), EPSILON)
         shape = shape + ops.power(1 - ops.exp(-omega), theta)
     return found.inversion + 1 - found.iou + (distance + shape) / 2
-
-
-def check_ranges(theta: float) -> None:
-    """Check the parameters; raises :class:`UserError`."""
-    if not theta >= 1:
-        raise UserError(f"loss.bbox_loss_params.theta={theta}: expected a number >= 1.")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from locexp.errors import UserError
+from annotated_types import Gt, doc
+
+from locexp.bounds import checked
+
+DeltaPx = Annotated[float, Gt(0), doc("a number of pixels > 0")]
 
 
-def smooth_l1(ground_truth: Any, prediction: Any, *, canvas: tuple[int, int], delta_px: float = 1.0) -> Any:
+@checked("loss.bbox_loss_params")
+def smooth_l1(ground_truth: Any, prediction: Any, *, canvas: tuple[int, int], delta_px: DeltaPx = 1.0) -> Any:
     """Return the mean over the coordinates of d²/(2δ) below δ and |d| - δ/2 beyond: (n,).
 
     Args:
@@ -20,7 +25,6 @@ def smooth_l1(ground_truth: Any, prediction: Any, *, canvas: tuple[int, int], de
     """
     from keras import ops
 
-    check_ranges(delta_px=delta_px)
     width, height = canvas
     delta = ops.cast(
         ops.convert_to_tensor([delta_px / width, delta_px / height] * 2, dtype="float64"), prediction.dtype
@@ -28,9 +32,3 @@ def smooth_l1(ground_truth: Any, prediction: Any, *, canvas: tuple[int, int], de
     distance = ops.abs(ground_truth - prediction)
     quadratic = ops.square(distance) / (2 * delta)
     return ops.mean(ops.where(distance < delta, quadratic, distance - delta / 2), axis=-1)
-
-
-def check_ranges(delta_px: float) -> None:
-    """Check the range of the parameter; raises :class:`UserError`."""
-    if delta_px <= 0:
-        raise UserError(f"loss.bbox_loss_params.delta_px={delta_px}: expected a number of pixels > 0.")

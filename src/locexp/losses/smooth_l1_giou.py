@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from locexp.errors import UserError
+from annotated_types import Ge
+
+from locexp.bounds import checked
 from locexp.losses.giou import giou
-from locexp.losses.smooth_l1 import check_ranges as smooth_l1_ranges
-from locexp.losses.smooth_l1 import smooth_l1
+from locexp.losses.smooth_l1 import DeltaPx, smooth_l1
 
 
+@checked("loss.bbox_loss_params")
 def smooth_l1_giou(
-    ground_truth: Any, prediction: Any, *, canvas: tuple[int, int], giou_weight: float = 0.4, delta_px: float = 1.0
+    ground_truth: Any,
+    prediction: Any,
+    *,
+    canvas: tuple[int, int],
+    giou_weight: Annotated[float, Ge(0)] = 0.4,
+    delta_px: DeltaPx = 1.0,
 ) -> Any:
     """Return smooth_l1 + λ·giou: (n,).
 
@@ -24,13 +31,5 @@ def smooth_l1_giou(
     Raises:
         UserError: a parameter is out of range.
     """
-    check_ranges(giou_weight, delta_px)
     smooth = smooth_l1(ground_truth, prediction, canvas=canvas, delta_px=delta_px)
     return smooth + giou_weight * giou(ground_truth, prediction, canvas=canvas)
-
-
-def check_ranges(giou_weight: float, delta_px: float) -> None:
-    """Check the parameters; raises :class:`UserError`."""
-    if not 0 <= giou_weight < float("inf"):
-        raise UserError(f"loss.bbox_loss_params.giou_weight={giou_weight}: expected a finite number >= 0.")
-    smooth_l1_ranges(delta_px=delta_px)

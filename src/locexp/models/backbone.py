@@ -8,24 +8,30 @@ from typing import Any, Literal
 
 import numpy as np
 
+from locexp.bounds import checked
 from locexp.errors import UserError, first_line, nearest
 from locexp.models.blocks import flat_dense
-from locexp.models.checks import check_at_least, check_dropout
-from locexp.models.heads import check_bbox_head, heads
+from locexp.models.heads import BoxHead, heads
+from locexp.models.keys import Dropout, Units
 from locexp.models.trunk import Stage, branches, check_shared
 
 
+def _check_shared(shared: int | str) -> None:
+    check_shared(shared, 2)
+
+
+@checked("model", _check_shared)
 def build(
     input_shape: tuple[int, int, int],
     num_classes: int,
     *,
     architecture: str = "MobileNetV2",
     weights: Literal["imagenet"] | None = None,
-    enlarge: int = 2,
-    squeeze: int = 64,
-    dense_units: int = 128,
-    dropout: float = 0.2,
-    bbox_head: str = "ordered_corners",
+    enlarge: Units = 2,
+    squeeze: Units = 64,
+    dense_units: Units = 128,
+    dropout: Dropout = 0.2,
+    bbox_head: BoxHead = "ordered_corners",
     shared: int | str = "all",
 ) -> Any:
     """Build a backbone without its own head, a 1x1 convolution, a dense layer, and the two heads.
@@ -54,7 +60,6 @@ def build(
     """
     import keras
 
-    check_ranges(architecture, weights, enlarge, squeeze, dense_units, dropout, bbox_head, shared)
     make, preprocess = _find(architecture)
     if input_shape[2] != 1:
         raise UserError(f"model=backbone: expected images with one channel, got {input_shape[2]}.")
@@ -77,25 +82,6 @@ def build(
     stages: list[Stage] = [backbone, top]
     first, second = branches(features, stages, shared)
     return keras.Model(image, heads(first[-1], num_classes, bbox_head, bbox_features=second[-1]), name="backbone")
-
-
-def check_ranges(
-    architecture: str,
-    weights: str | None,
-    enlarge: int,
-    squeeze: int,
-    dense_units: int,
-    dropout: float,
-    bbox_head: str,
-    shared: int | str,
-) -> None:
-    """Check the ranges of the keys, but for the name of the architecture; raises :class:`UserError`."""
-    check_at_least("enlarge", enlarge, 1)
-    check_at_least("squeeze", squeeze, 1)
-    check_at_least("dense_units", dense_units, 1)
-    check_dropout(dropout)
-    check_bbox_head(bbox_head)
-    check_shared(shared, 2)
 
 
 def architectures() -> list[str]:

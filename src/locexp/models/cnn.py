@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
+from locexp.bounds import checked
 from locexp.errors import UserError
-from locexp.models.checks import check_at_least, check_dropout, check_filters
-from locexp.models.heads import check_bbox_head, heads
-from locexp.models.trunk import Stage, branches, check_shared
+from locexp.models.heads import BoxHead, heads
+from locexp.models.keys import Dropout, Filters, Units
+from locexp.models.trunk import Stage, branches, check_shared_with_dense
 
 
+@checked("model", check_shared_with_dense)
 def build(
     input_shape: tuple[int, int, int],
     num_classes: int,
     *,
-    filters: Sequence[int] = (32, 64),
-    dense_units: int = 128,
-    dropout: float = 0.0,
-    bbox_head: str = "corners",
+    filters: Filters = (32, 64),
+    dense_units: Units = 128,
+    dropout: Dropout = 0.0,
+    bbox_head: BoxHead = "corners",
     shared: int | str = "all",
 ) -> Any:
     """Build convolutions with max-pooling, one dense layer, and the two heads.
@@ -41,7 +42,6 @@ def build(
     """
     import keras
 
-    check_ranges(filters=filters, dense_units=dense_units, dropout=dropout, bbox_head=bbox_head, shared=shared)
     side = min(input_shape[:2])
     for _ in filters:
         side = (side - 2) // 2
@@ -78,18 +78,3 @@ def _dense(units: int, dropout: float) -> Stage:
         return keras.layers.Dropout(dropout)(features) if dropout else features
 
     return stage
-
-
-def check_ranges(
-    filters: Sequence[int],
-    dense_units: int,
-    dropout: float,
-    bbox_head: str,
-    shared: int | str,
-) -> None:
-    """Check the ranges of the keys; raises :class:`UserError`."""
-    check_bbox_head(bbox_head)
-    check_filters(filters)
-    check_at_least("dense_units", dense_units, 1)
-    check_dropout(dropout)
-    check_shared(shared, len(filters) + 1)

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
+from locexp.bounds import checked
 from locexp.models.blocks import pooled_dense
-from locexp.models.checks import check_at_least, check_dropout, check_filters, check_normalization
-from locexp.models.coordinates import check_coordinates
-from locexp.models.heads import check_bbox_head, heads
+from locexp.models.heads import BoxHead, heads
+from locexp.models.keys import Coordinates, Dropout, Filters, Normalization, Units
 from locexp.models.pooled import pooled_convolutions
-from locexp.models.trunk import branches, check_shared
+from locexp.models.trunk import branches, check_shared_with_dense
 
 
+@checked("model", check_shared_with_dense)
 def build(
     input_shape: tuple[int, int, int],
     num_classes: int,
     *,
-    filters: Sequence[int] = (32, 64, 96),
-    dense_units: int = 128,
-    normalization: str = "batch",
-    dropout: float = 0.2,
-    coordinates: str = "every",
-    bbox_head: str = "ordered_corners",
+    filters: Filters = (32, 64, 96),
+    dense_units: Units = 128,
+    normalization: Normalization = "batch",
+    dropout: Dropout = 0.2,
+    coordinates: Coordinates = "every",
+    bbox_head: BoxHead = "ordered_corners",
     shared: int | str = "all",
 ) -> Any:
     """Build convolutions on features with coordinates, each max-pooled, global pooling, a dense layer, the two heads.
@@ -49,28 +49,8 @@ def build(
     """
     import keras
 
-    check_ranges(filters, dense_units, normalization, dropout, coordinates, bbox_head, shared)
     image = keras.Input(input_shape, name="image")
     stages = pooled_convolutions(image, filters, normalization=normalization, coordinates=coordinates)
     stages.append(lambda features, prefix: pooled_dense(features, dense_units, prefix, dropout=dropout))
     first, second = branches(image, stages, shared)
     return keras.Model(image, heads(first[-1], num_classes, bbox_head, bbox_features=second[-1]), name="coordconv")
-
-
-def check_ranges(
-    filters: Sequence[int],
-    dense_units: int,
-    normalization: str,
-    dropout: float,
-    coordinates: str,
-    bbox_head: str,
-    shared: int | str,
-) -> None:
-    """Check the ranges of the keys; raises :class:`UserError`."""
-    check_filters(filters)
-    check_at_least("dense_units", dense_units, 1)
-    check_normalization(normalization)
-    check_dropout(dropout)
-    check_coordinates(coordinates)
-    check_bbox_head(bbox_head)
-    check_shared(shared, len(filters) + 1)

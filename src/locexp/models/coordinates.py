@@ -6,11 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from locexp.models.checks import check_choice
 from locexp.models.fixed import fixed
-
-COORDINATES = ("none", "input", "every")
-"""The values of ``model.coordinates``: nowhere, beside the image, or before every convolutional stage."""
 
 
 def with_coordinates(features: Any, image: Any, name: str) -> Any:
@@ -39,8 +35,3 @@ def coordinate_grid(height: int, width: int) -> np.ndarray:
     """Return x and y of each cell, from -1 to 1: float64 (height, width, 2)."""
     x, y = (np.linspace(-1, 1, count) if count > 1 else np.zeros(1) for count in (width, height))
     return np.stack(np.meshgrid(x, y), axis=2)
-
-
-def check_coordinates(coordinates: str) -> None:
-    """Check the key ``model.coordinates``; raises :class:`UserError`."""
-    check_choice("coordinates", coordinates, COORDINATES)

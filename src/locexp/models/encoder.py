@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from locexp.errors import UserError
 from locexp.models.blocks import convolution, residual
-from locexp.models.checks import check_filters, check_halvings, check_normalization
 from locexp.models.coordinates import with_coordinates
-from locexp.models.trunk import Stage
-
-STRIDES = (1, 2, 4)
+from locexp.models.trunk import Stage, check_halvings
 
 
 def encoder(
@@ -47,11 +43,3 @@ def encoder(
         return stage
 
     return [made(place, count) for place, count in enumerate(filters, 1)]
-
-
-def check_encoder(filters: Sequence[int], stride: int, normalization: str) -> None:
-    """Check the keys of :func:`encoder`; raises :class:`UserError`."""
-    check_filters(filters)
-    check_normalization(normalization)
-    if stride not in STRIDES:
-        raise UserError(f"model.stride={stride}: expected 1, 2 or 4 pixels a cell.")

@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 
 from locexp.models.blocks import convolution, global_pools
-from locexp.models.checks import check_dropout
-from locexp.models.coordinates import check_coordinates
-from locexp.models.encoder import check_encoder, encoder
+from locexp.models.encoder import encoder
 from locexp.models.heads import classification_head
-from locexp.models.trunk import branches, check_shared
+from locexp.models.trunk import branches
 
 
 def fully_convolutional(
@@ -81,13 +79,3 @@ def cell_edges(cells: int, stride: int, pixels: int) -> np.ndarray:
         pixels: of the canvas, which the last cell may reach beyond; its border is put on the edge of the canvas.
     """
     return np.minimum(np.arange(cells + 1) * stride / pixels, 1.0)
-
-
-def check_fcn(
-    filters: Sequence[int], stride: int, normalization: str, dropout: float, coordinates: str, shared: int | str
-) -> None:
-    """Check the keys that both networks have; raises :class:`UserError`."""
-    check_encoder(filters, stride, normalization)
-    check_dropout(dropout)
-    check_coordinates(coordinates)
-    check_shared(shared, len(filters))

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import Ge
 
-from locexp.errors import UserError
+from locexp.bounds import checked
 from locexp.models.edges import box_of_edges, pair
-from locexp.models.fcn import cell_edges, check_fcn, fully_convolutional
+from locexp.models.fcn import cell_edges, fully_convolutional
 from locexp.models.fixed import fixed, float_type
+from locexp.models.keys import Coordinates, Dropout, Filters, Normalization, Stride
+from locexp.models.trunk import check_shared_with_filters
 
 
+@checked("model", check_shared_with_filters)
 def build(
     input_shape: tuple[int, int, int],
     num_classes: int,
     *,
-    filters: Sequence[int] = (24, 48, 96),
-    stride: int = 2,
-    bins: int | None = None,
-    normalization: str = "batch",
-    dropout: float = 0.3,
-    coordinates: str = "none",
+    filters: Filters = (24, 48, 96),
+    stride: Stride = 2,
+    bins: Annotated[int, Ge(2)] | None = None,
+    normalization: Normalization = "batch",
+    dropout: Dropout = 0.3,
+    coordinates: Coordinates = "none",
     shared: int | str = "all",
 ) -> Any:
     """Build a residual trunk, a pooled classifier, and distributions of the box's edges.
@@ -36,7 +39,7 @@ def build(
         input_shape: (height, width, channels).
         num_classes: units of the softmax head.
         filters: of each stage, see :func:`locexp.models.encoder.encoder`.
-        stride: pixels a cell of the fine maps: 1, 2 or 4.
+        stride: pixels per cell of the fine maps: 1, 2 or 4.
         bins: positions that an edge's distribution is over, evenly from one end of the canvas to the other, to which
             the logits are interpolated; >= 2, or ``None`` for one each border of the cells.
         normalization: ``batch`` or ``none``.
@@ -50,7 +53,6 @@ def build(
     Raises:
         UserError: out of range, or the image is too small for so many stages.
     """
-    check_ranges(filters, stride, bins, normalization, dropout, coordinates, shared)
     height, width = input_shape[:2]
 
     def box(maps: Any) -> Any:
@@ -101,20 +103,3 @@ def _logits(maps: Any, name: str, borders: np.ndarray, bins: int | None) -> tupl
 def interpolation(given: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Return the matrix (given, wanted) that interpolates linearly from values at given to wanted positions."""
     return np.stack([np.interp(wanted, given, row) for row in np.eye(len(given))])
-
-
-def check_ranges(
-    filters: Sequence[int],
-    stride: int,
-    bins: int | None,
-    normalization: str,
-    dropout: float,
-    coordinates: str,
-    shared: int | str,
-) -> None:
-    """Check the ranges of the keys; raises :class:`UserError`."""
-    check_fcn(filters, stride, normalization, dropout, coordinates, shared)
-    if bins is not None and bins < 2:
-        raise UserError(
-            f"model.bins={bins}: expected a whole number >= 2, or null for one at each border of the cells."
-        )

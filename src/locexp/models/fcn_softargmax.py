@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from locexp.models.checks import check_choice
+from locexp.bounds import checked
 from locexp.models.edges import box_of_edges
-from locexp.models.fcn import cell_edges, check_fcn, fully_convolutional
+from locexp.models.fcn import cell_edges, fully_convolutional
 from locexp.models.fixed import fixed, float_type
 from locexp.models.heads import box_around
+from locexp.models.keys import Coordinates, Dropout, Filters, Normalization, Stride
+from locexp.models.trunk import check_shared_with_filters
 
-BOX_HEADS = ("edges", "center_size")
+BoxHead = Literal["edges", "center_size"]
 
 
+@checked("model", check_shared_with_filters)
 def build(
     input_shape: tuple[int, int, int],
     num_classes: int,
     *,
-    filters: Sequence[int] = (24, 48, 96),
-    stride: int = 2,
-    normalization: str = "batch",
-    dropout: float = 0.3,
-    coordinates: str = "none",
-    bbox_head: str = "edges",
+    filters: Filters = (24, 48, 96),
+    stride: Stride = 2,
+    normalization: Normalization = "batch",
+    dropout: Dropout = 0.3,
+    coordinates: Coordinates = "none",
+    bbox_head: BoxHead = "edges",
     shared: int | str = "all",
 ) -> Any:
     """Build a residual trunk, a pooled classifier, and heat maps for the box.
@@ -34,7 +36,7 @@ def build(
         input_shape: (height, width, channels).
         num_classes: units of the softmax head.
         filters: of each stage, see :func:`locexp.models.encoder.encoder`.
-        stride: pixels a cell of the heat maps: 1, 2 or 4.
+        stride: pixels per cell of the heat maps: 1, 2 or 4.
         normalization: ``batch`` or ``none``.
         dropout: rate before the softmax head, in [0, 1).
         coordinates: see :mod:`locexp.models.coordinates`.
@@ -49,7 +51,6 @@ def build(
     Raises:
         UserError: out of range, or the image is too small for so many stages.
     """
-    check_ranges(filters, stride, normalization, dropout, coordinates, bbox_head, shared)
     height, width = input_shape[:2]
 
     def box(maps: Any) -> Any:
@@ -107,17 +108,3 @@ def _center_size(maps: Any, x: np.ndarray, y: np.ndarray) -> Any:
 def middle(borders: np.ndarray) -> np.ndarray:
     """Return the middle of each cell, from the borders of cells (n + 1,): (n,)."""
     return np.asarray((borders[:-1] + borders[1:]) / 2)
-
-
-def check_ranges(
-    filters: Sequence[int],
-    stride: int,
-    normalization: str,
-    dropout: float,
-    coordinates: str,
-    bbox_head: str,
-    shared: int | str,
-) -> None:
-    """Check the ranges of the keys; raises :class:`UserError`."""
-    check_fcn(filters, stride, normalization, dropout, coordinates, shared)
-    check_choice("bbox_head", bbox_head, BOX_HEADS)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from locexp.models.checks import check_choice
+from locexp.bounds import checked
 from locexp.models.edges import box_of_edges, pair
 from locexp.models.fixed import float_type
 
-BOX_HEADS = ("corners", "ordered_corners", "center_size", "distribution")
+BoxHead = Literal["corners", "ordered_corners", "center_size", "distribution"]
 POSITIONS = 33
 """How many positions ``distribution`` tells apart in each direction, both ends of the canvas among them."""
 
 
+@checked("model")
 def heads(
-    features: Any, num_classes: int, bbox_head: str = "corners", *, bbox_features: Any | None = None
+    features: Any, num_classes: int, bbox_head: BoxHead = "corners", *, bbox_features: Any | None = None
 ) -> dict[str, Any]:
     """Return the outputs ``classification`` (softmax) and ``bbox`` (normalised xyxy) on features (n, units).
 
@@ -33,7 +34,6 @@ def heads(
     Raises:
         UserError: another ``bbox_head``.
     """
-    check_bbox_head(bbox_head)
     classification = classification_head(features, num_classes)
     box = box_head(features if bbox_features is None else bbox_features, bbox_head)
     return {"classification": classification, "bbox": box}
@@ -77,8 +77,3 @@ def box_around(center: Any, size: Any) -> Any:
     half = layers.Rescaling(0.5, dtype=dtype)(size)
     low, high = layers.Subtract(dtype=dtype)([center, half]), layers.Add(dtype=dtype)([center, half])
     return layers.Concatenate(name="bbox", dtype=dtype)([low, high])
-
-
-def check_bbox_head(bbox_head: str) -> None:
-    """Check the key ``model.bbox_head``; raises :class:`UserError`."""
-    check_choice("bbox_head", bbox_head, BOX_HEADS)

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from locexp.models.blocks import convolution
-from locexp.models.checks import check_halvings
 from locexp.models.coordinates import with_coordinates
-from locexp.models.trunk import Stage
+from locexp.models.trunk import Stage, check_halvings
 
 
 def pooled_convolutions(image: Any, filters: Sequence[int], *, normalization: str, coordinates: str) -> list[Stage]:

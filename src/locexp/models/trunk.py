@@ -47,6 +47,27 @@ def check_shared(shared: int | str, stages: int) -> None:
     )
 
 
+def check_shared_with_dense(filters: Sequence[int], shared: int | str) -> None:
+    """Check the key ``model.shared`` where a stage for each number of filters and a dense layer are the trunk."""
+    check_shared(shared, len(filters) + 1)
+
+
+def check_shared_with_filters(filters: Sequence[int], shared: int | str) -> None:
+    """Check the key ``model.shared`` where a stage for each number of filters is the trunk."""
+    check_shared(shared, len(filters))
+
+
+def check_halvings(input_shape: Sequence[int], halvings: int, filters: Sequence[int]) -> None:
+    """Check that an image has two pixels left to tell apart before each halving; raises :class:`UserError`."""
+    height, width = input_shape[:2]
+    if min(height, width) < 2**halvings:
+        fit = min(height, width).bit_length() - 1
+        raise UserError(
+            f"model.filters={list(filters)}: {halvings} halvings leave nothing to tell apart of an image of "
+            f"{width}x{height} pixels; it has room for {fit}. Give fewer filters."
+        )
+
+
 def _chain(features: Any, stages: Sequence[Stage], prefix: str) -> list[Any]:
     made = []
     for stage in stages:

@@ -62,8 +62,8 @@ def show_predictions(mosaic: Mosaic, predictions: Predictions, chosen: np.ndarra
     truth = to_pixels(predictions.truth[chosen], *predictions.canvas)
     boxes = to_pixels(predictions.boxes[chosen], *predictions.canvas)
     for place, index in enumerate(chosen):
-        label, said = predictions.labels[index], predictions.classes[index]
-        text = f"{label} → {said}  p {predictions.confidence[index]:.2f}\nIoU {predictions.iou[index]:.2f}"
-        mosaic.caption(place, text, "black" if said == label else PREDICTION)
+        label, predicted = predictions.labels[index], predictions.classes[index]
+        text = f"{label} → {predicted}  p {predictions.confidence[index]:.2f}\nIoU {predictions.iou[index]:.2f}"
+        mosaic.caption(place, text, "black" if predicted == label else PREDICTION)
         mosaic.outline(place, truth[place], TRUTH, dashed=True)
         mosaic.outline(place, boxes[place], PREDICTION)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import BinaryIO
 
 from matplotlib.figure import Figure
 from PIL import Image
@@ -10,9 +11,9 @@ from PIL import Image
 DPI = 120
 
 
-def save(picture: Figure | Image.Image, path: Path) -> None:
+def save(picture: Figure | Image.Image, file: Path | BinaryIO) -> None:
     """Write a figure of Matplotlib or a page of pixels; quickly rather than as small as can be."""
     if isinstance(picture, Figure):
-        picture.savefig(path, dpi=DPI, pil_kwargs={"compress_level": 1})
+        picture.savefig(file, format="png", dpi=DPI, pil_kwargs={"compress_level": 1})
     else:
-        picture.save(path, compress_level=1)
+        picture.save(file, format="png", compress_level=1)

@@ -37,8 +37,8 @@ def diagrams(cells: Mapping[str, Cells], errors: Mapping[str, CalibrationError],
     for place, (event, name, least, words, short) in enumerate(DIAGRAMS):
         _draw(axes, cells[event], least, place * STEP)
         error = errors.get(name)
-        said = f"\n{short} {error.value:.3f}   (by chance alone {error.if_calibrated:.3f})" if error else ""
-        axes.text(place * STEP + 0.5, 1.06, words + said, ha="center", va="bottom", fontsize=10)
+        measured = f"\n{short} {error.value:.3f}   (by chance alone {error.if_calibrated:.3f})" if error else ""
+        axes.text(place * STEP + 0.5, 1.06, words + measured, ha="center", va="bottom", fontsize=10)
     for color, words in ((OVER, "too sure"), (UNDER, "not sure enough")):
         axes.plot([], [], "o", color=color, markersize=5, label=words)
     if np.any(cells["loc_acc_50"].count < D_ECE_LEAST):

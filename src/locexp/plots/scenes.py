@@ -9,17 +9,17 @@ from matplotlib.lines import Line2D
 from locexp.bbox.geometry import to_pixels
 from locexp.bbox.scenes import Scenes
 from locexp.plots.boxes import TRUTH, outline
+from locexp.plots.files import DPI
 
 CLEAN = "#1f9bff"
 DASHES = (0, (3, 2))
 ENLARGED = 8
 """Pixels of the picture for one of a scene, where that leaves scenes of at most :data:`MOST_INCHES`."""
 LEAST_INCHES, MOST_INCHES = 1.9, 4.3
-DPI = 120
 
 
 def page(scenes: Scenes, labels: np.ndarray, chosen: np.ndarray, title: str, columns: int = 4) -> Figure:
-    """Return a page of scenes with the box that is to be learnt, large enough to count pixels at 120 dpi.
+    """Return a page of scenes with the box that is to be learnt, large enough to count pixels.
 
     Args:
         scenes: n of them; clean boxes, where there are any, are dashed, and a clipped or covered digit is said to be.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -15,6 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 CHOSEN, DEFAULT, PLAIN = "#d62728", "#1f77b4", "#666666"
+PANELS = {"accuracy": "accuracy", "mean_iou": "mean IoU", "loc_acc_75": "loc_acc_75"}
+"""Metrics that have a panel each, with their titles."""
+RGBA = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Dot:
     """A setting in a figure.
 
     Attributes:
-        label: what it is called.
+        label: its name.
         ratio: bbox_weight / classification_weight; 0 or infinite where one task is trained alone, not a number where
             a method sets the weights.
         means: of accuracy, mean_iou and others, by name.
@@ -39,13 +41,13 @@ class Dot:
     role: str = ""
 
 
-def front(dots: Sequence[Dot], attained: Mapping[float, np.ndarray], floor: float) -> Figure:
-    """Draw every run as a point, the means with their intervals, and the attainment surfaces over seeds.
+def front(dots: Sequence[Dot], attained: Mapping[float, np.ndarray], baseline: float) -> Figure:
+    """Draw every run as a point, the mean of each setting with its intervals, and the attainment surfaces over seeds.
 
     Args:
         dots: the settings with both tasks trained.
-        attained: by share of seeds, the corners of the attainment surface, rising in accuracy.
-        floor: mean IoU of a constant box.
+        attained: by share of seeds, the corners of the attainment surface, ascending in accuracy.
+        baseline: mean IoU of a constant box.
     """
     figure = Figure(figsize=(7.5, 5.2), layout="constrained")
     axes = figure.subplots()
@@ -71,10 +73,10 @@ def front(dots: Sequence[Dot], attained: Mapping[float, np.ndarray], floor: floa
         axes.scatter([accuracy], [iou], s=70, color=[color], edgecolors=edge, linewidths=2, zorder=3, label=label)
     if any(math.isnan(dot.ratio) for dot in dots):
         axes.scatter([], [], s=70, color=PLAIN, edgecolors="white", label="grey: weighting methods")
-    if bottom < floor < everything[:, 1].max():
-        axes.axhline(floor, color=PLAIN, lw=0.8, ls=(0, (1, 3)))
+    if bottom < baseline < everything[:, 1].max():
+        axes.axhline(baseline, color=PLAIN, lw=0.8, ls=(0, (1, 3)))
         # At the right end, where the legend is not.
-        axes.annotate("constant box", (right, floor), fontsize=8, color=PLAIN, ha="right", va="bottom")
+        axes.annotate("constant box", (right, baseline), fontsize=8, color=PLAIN, ha="right", va="bottom")
     axes.set(xlabel="accuracy (test)", ylabel="mean IoU (test)", xlim=(left, right), ylim=(bottom, top))
     axes.set_title("Every run, the mean of each setting, and what the seeds reach", fontsize=10)
     axes.legend(fontsize=8, loc="lower left")
@@ -83,7 +85,7 @@ def front(dots: Sequence[Dot], attained: Mapping[float, np.ndarray], floor: floa
     return figure
 
 
-def _color(ratio: float, norm: Normalize) -> Any:
+def _color(ratio: float, norm: Normalize) -> RGBA | str:
     return colormaps["viridis"](norm(ratio)) if 0 < ratio < math.inf else PLAIN
 
 
@@ -104,22 +106,18 @@ def _stairs(corners: np.ndarray, left: float, bottom: float) -> np.ndarray:
     return np.array([*outline, (before, bottom)]) if len(corners) else np.empty((0, 2))
 
 
-def against_weights(dots: Sequence[Dot], alone: Mapping[str, float], floor: float) -> Figure:
+def against_weights(dots: Sequence[Dot], alone: Mapping[str, float], baseline: float) -> Figure:
     """Draw accuracy, mean IoU and loc_acc_75 against the ratio of the weights, with 95 % bands over seeds.
 
     Args:
         dots: the settings with both tasks trained; their ratios differ.
         alone: accuracy and mean_iou of the single-task runs, where there are any.
-        floor: mean IoU of a constant box.
+        baseline: mean IoU of a constant box.
     """
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     ordered = sorted(dots, key=lambda dot: dot.ratio)
     ratios = np.array([dot.ratio for dot in ordered])
-    for axes, (name, title) in zip(
-        figure.subplots(1, 3),
-        {"accuracy": "accuracy", "mean_iou": "mean IoU", "loc_acc_75": "loc_acc_75"}.items(),
-        strict=True,
-    ):
+    for axes, (name, title) in zip(figure.subplots(1, len(PANELS)), PANELS.items(), strict=True):
         means = np.array([dot.means[name] for dot in ordered])
         half = np.nan_to_num(np.array([dot.half_widths[name] for dot in ordered]))
         axes.plot(ratios, means, color="black", lw=1.2, marker="o", ms=3)
@@ -133,25 +131,23 @@ def against_weights(dots: Sequence[Dot], alone: Mapping[str, float], floor: floa
         if name in alone:
             axes.axhline(alone[name], color=PLAIN, lw=0.9, ls="--", label="this task alone")
         if name == "mean_iou":
-            axes.axhline(floor, color=PLAIN, lw=0.9, ls=":", label="constant box")
+            axes.axhline(baseline, color=PLAIN, lw=0.9, ls=":", label="constant box")
         axes.set(xscale="log", xlabel="bbox_weight / classification_weight", title=title)
         axes.legend(fontsize=7)
     return figure
 
 
-def side_by_side(dots: Sequence[Dot], floor: float) -> Figure:
-    """Draw the settings one below the other where they do not lie on an axis of weights: means and 95 % intervals."""
+def side_by_side(dots: Sequence[Dot], baseline: float) -> Figure:
+    """Draw means and 95 % intervals, one row per setting, where the settings do not lie on an axis of weights."""
     figure = Figure(figsize=(9, 1.2 + 0.3 * len(dots)), layout="constrained")
     rows = np.arange(len(dots))[::-1]
-    panels = figure.subplots(1, 3, sharey=True)
-    for axes, (name, title) in zip(
-        panels, {"accuracy": "accuracy", "mean_iou": "mean IoU", "loc_acc_75": "loc_acc_75"}.items(), strict=True
-    ):
+    panels = figure.subplots(1, len(PANELS), sharey=True)
+    for axes, (name, title) in zip(panels, PANELS.items(), strict=True):
         for row, dot in zip(rows, dots, strict=True):
             color = {"chosen": CHOSEN, "default": DEFAULT}.get(dot.role, "black")
             axes.errorbar(dot.means[name], row, xerr=np.nan_to_num(dot.half_widths[name]), fmt="o", ms=4, color=color)
         if name == "mean_iou":
-            axes.axvline(floor, color=PLAIN, lw=0.9, ls=":")
+            axes.axvline(baseline, color=PLAIN, lw=0.9, ls=":")
         axes.set_title(title, fontsize=10)
         axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.grid(axis="y", color=PLAIN, alpha=0.2, lw=0.6)
@@ -168,10 +164,8 @@ def learning_curves(curves: Mapping[str, Mapping[str, np.ndarray]], ratios: Mapp
     """
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     norm = _norm(list(ratios.values()))
-    panels = figure.subplots(1, 3)
-    for axes, (name, title) in zip(
-        panels, {"accuracy": "accuracy", "mean_iou": "mean IoU", "loc_acc_75": "loc_acc_75"}.items(), strict=True
-    ):
+    panels = figure.subplots(1, len(PANELS))
+    for axes, (name, title) in zip(panels, PANELS.items(), strict=True):
         for label, metrics in curves.items():
             values = metrics[name]
             counts = np.isfinite(values).sum(axis=0)

@@ -30,7 +30,8 @@ def page(images: np.ndarray, predictions: Predictions, chosen: Mapping[str, np.n
     Args:
         images: uint8, (n, height, width).
         predictions: of the same n examples.
-        chosen: by quadrant, indices to show, at most :data:`COLUMNS`; see :func:`~locexp.evaluation.breakdown.worst_cases`.
+        chosen: by quadrant, indices to show, at most :data:`COLUMNS`; see
+            :func:`~locexp.evaluation.breakdown.worst_cases`.
         title: of the page.
     """
     counts = {name: int(members.sum()) for name, members in quadrants(predictions).items()}

@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from locexp import __version__
 from locexp.configuration.schema import config_hash
-from locexp.system.process import identity
+from locexp.system.process import process_tags
 
 BOOKKEEPING = ("tracking", "hydra", "name")
 VERSIONS = ("locexp_version", "git_commit", "tensorflow_version", "keras_version")
@@ -64,7 +64,7 @@ def provenance(cfg: DictConfig, overrides: Sequence[str]) -> dict[str, str]:
         "tensorflow_version": _version("tensorflow"),
         "keras_version": _version("keras"),
         "python_version": platform.python_version(),
-        **identity(),
+        **process_tags(),
         "mlflow.source.name": "locexp.train",
         "mlflow.source.type": "LOCAL",
         "mlflow.user": _user(),
@@ -79,7 +79,7 @@ def provenance(cfg: DictConfig, overrides: Sequence[str]) -> dict[str, str]:
 @functools.cache
 def _code_version() -> tuple[str, str]:
     """Return the commit of the checkout and a short hash of its changes, empty where there are none, as they are when
-    the process first asks. A commit made while a sweep runs does not change the code that is in its memory.
+    the process first needs them. A commit made while a sweep runs does not change the code that is in its memory.
     """
     changes = _git("diff", "--no-ext-diff", "HEAD")
     for name in _git("ls-files", "--others", "--exclude-standard", "--", "src").splitlines():
@@ -102,12 +102,12 @@ def _user() -> str:
         return str(os.getuid())
 
 
-def _git(*words: str) -> str:
-    """Ask git about the checkout that this code runs from; empty where it is none."""
+def _git(*arguments: str) -> str:
+    """Return what git answers about the checkout that this code runs from; empty where it is none."""
     if not (ROOT / ".git").exists():
         return ""
     try:
-        done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, timeout=5, check=True)
+        done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, timeout=5, check=True)
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.decode(errors="replace").strip()

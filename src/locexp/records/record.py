@@ -1,34 +1,37 @@
-"""What a run leaves in its directory: a record of plain values (run.json) and a history (history.jsonl)."""
+"""A run as it is kept: ``run.json`` in its directory, and the same from a tracking store."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from locexp.records.format import FORMAT, MalformedError, build, parse_object
+
 RECORD = "run.json"
-HISTORY = "history.jsonl"
 CUT_OFF = "ended without closing its record"
 """The error of a run whose process was killed."""
 
 
 @dataclass
 class RunRecord:
-    """Everything about a run but its arrays; ``run.json`` in its directory.
+    """Everything about a run but its arrays. A sweep's parent is a run, too, with the tag ``kind`` = ``sweep``.
 
     Attributes:
         status: RUNNING, FINISHED, FAILED or KILLED, as MLflow spells them.
         parameters: the flattened configuration, as text.
-        tags: sweep, setting, seed, provenance.
+        tags: sweep, setting, seed, provenance; ``directory`` is where the run wrote its files.
         metrics: the final ones, with prefixes ``test/``, ``val/``, ``best/``, ``floor/``, ``skill/``, ``time/``.
-        dataset: name, source, sizes and digests.
+        dataset: name, source, sizes and digests; empty where the record comes from a tracking store.
         notes: what the user was warned of.
+        start_time, end_time: in seconds since 1970.
         tracking_uri, artifact_root, experiment: where it is tracked.
         run_id, experiment_id: MLflow's; null until the run is there.
         logged: everything has reached the tracking store.
+        directory: where the run's files lie now, which may have been moved or copied; ``None`` where the record was
+            not read from them. Not part of ``run.json``.
     """
 
     name: str
@@ -47,52 +50,47 @@ class RunRecord:
     run_id: str | None = None
     experiment_id: str | None = None
     logged: bool = False
+    directory: Path | None = field(default=None, compare=False)
+
+    @property
+    def is_sweep(self) -> bool:
+        """Whether it is the parent of a sweep's runs."""
+        return self.tags.get("kind") == "sweep"
 
     def write(self, directory: Path) -> None:
         """Write ``run.json``, all at once: a reader never sees half of it."""
+        values = asdict(self)
+        del values["directory"]
         partial = directory / f"{RECORD}.partial"
-        partial.write_text(json.dumps(asdict(self), indent=2, default=str) + "\n")
+        partial.write_text(json.dumps({"format": FORMAT, **values}, indent=2, default=str) + "\n")
         partial.replace(directory / RECORD)
 
     @classmethod
     def read(cls, directory: Path) -> RunRecord:
-        """Read ``run.json``; raises ``FileNotFoundError``, ``ValueError`` or ``TypeError`` where it is not one."""
-        return cls(**json.loads((directory / RECORD).read_text()))
+        """Read ``run.json``.
 
-
-def append_history(directory: Path, row: dict[str, float]) -> None:
-    """Append a row, ``epoch`` and ``timestamp`` (seconds since 1970) and metrics, to ``history.jsonl``."""
-    with (directory / HISTORY).open("a") as file:
-        file.write(json.dumps(row) + "\n")
-
-
-def read_history(directory: Path) -> list[dict[str, float]]:
-    """Return the rows of ``history.jsonl``, one an epoch; empty where there is none.
-
-    A last line that is not whole is left out: it is being written, or its writer was killed.
-
-    Raises:
-        ValueError: another line is not whole.
-    """
-    path = directory / HISTORY
-    lines = path.read_text().splitlines() if path.is_file() else []
-    rows = []
-    for number, line in enumerate(lines, 1):
+        Raises:
+            FileNotFoundError, NotADirectoryError: there is none.
+            MalformedError: it cannot be read as the record of a run.
+            NewerFormatError: a newer locexp wrote it.
+        """
+        path = directory / RECORD
         try:
-            rows.append(json.loads(line))
-        except ValueError:
-            if number < len(lines):
-                raise ValueError(f"{HISTORY}: line {number} cannot be read") from None
-    return rows
+            content = path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            raise
+        except OSError as error:
+            raise MalformedError(f"{path}: cannot be read ({error.strerror or error}).") from None
+        record = build(cls, parse_object(content, path) | {"directory": None}, path)
+        record.directory = directory
+        return record
 
 
-def write_history(directory: Path, rows: Iterable[dict[str, float]]) -> None:
-    """Write ``history.jsonl`` anew, all at once."""
-    partial = directory / f"{HISTORY}.partial"
-    partial.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    partial.replace(directory / HISTORY)
+def milliseconds(seconds: float) -> int:
+    """Return a time as MLflow keeps it."""
+    return int(seconds * 1000)
 
 
-def finite(metrics: dict[str, float]) -> dict[str, float]:
-    """Return the metrics that are finite numbers."""
+def finite_metrics(metrics: dict[str, float]) -> dict[str, float]:
+    """Return the metrics that are finite numbers: a tracking store keeps no others."""
     return {name: float(value) for name, value in metrics.items() if math.isfinite(value)}

@@ -1,22 +1,92 @@
-"""What ties a run to the sweep that it belongs to."""
+"""A sweep's list of jobs, and what ties a run to the sweep that it belongs to."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, open_dict
+from locexp.records.format import FORMAT, build, parse_object
 
 LIST = Path("sweep", "sweep.json")
-LISTED = ("words", "multirun", "config_dir", "jobs")
 """The file in a sweep's folder, and on its parent run, that says which jobs it has."""
+NAMES_OF_FORMAT_1 = {"words": "overrides", "told": "stage_results"}
 
 CONTROL, FINAL = "control", "final"
 """Roles of runs in a sweep, see :class:`SweepLink`."""
+REPLAY = "replay"
+"""The fact, among what varies, that a run of fixed weights has the mean weights of a method, and of which."""
+BUDGET = ("trainer.epochs", "trainer.batch_size", "data.limit", "trainer.early_stopping")
+"""The keys of the training budget, in which runs that are compared must agree."""
+
+
+@dataclass(frozen=True)
+class SweepCommand:
+    """The command that began a sweep, as a resume needs it.
+
+    Attributes:
+        overrides: of the command.
+        multirun: whether comma-separated values were a sweep.
+        config_dir: the further folder of YAML files, absolute, or ``None``.
+    """
+
+    overrides: list[str]
+    multirun: bool
+    config_dir: str | None
+
+
+@dataclass(frozen=True)
+class SweepList:
+    """The jobs of a sweep and the command that began it; ``sweep/sweep.json`` in its folder.
+
+    Attributes:
+        overrides, multirun, config_dir: see :class:`SweepCommand`.
+        jobs: of all stages that have begun, each with ``index``, ``name``, ``seed``, ``config_hash``, ``varied`` and
+            ``role``.
+        stage_results: for each stage but the first, the results that it followed from, by the index of the job.
+        sweep_id: of the sweep.
+        parent_run_id: MLflow's id of the run that holds the sweep; null until the run is there.
+        conductor: the process that runs the sweep, see :func:`locexp.system.process.process_tags`.
+    """
+
+    overrides: list[str]
+    multirun: bool
+    config_dir: str | None
+    jobs: list[dict[str, Any]]
+    stage_results: list[dict[str, dict[str, float] | None]] = field(default_factory=list)
+    sweep_id: str = ""
+    parent_run_id: str | None = None
+    conductor: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def command(self) -> SweepCommand:
+        """The command that began the sweep."""
+        return SweepCommand(self.overrides, self.multirun, self.config_dir)
+
+    def write(self, directory: Path) -> None:
+        """Write the list into the sweep's folder, all at once."""
+        path = directory / LIST
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps({"format": FORMAT, **asdict(self)}, indent=1) + "\n")
+        partial.replace(path)
+
+    @classmethod
+    def parse(cls, content: bytes, place: object) -> SweepList:
+        """Return the list from the content of its file.
+
+        Args:
+            content: of the file.
+            place: what names the file in messages.
+
+        Raises:
+            MalformedError: it is not the list of a sweep.
+            NewerFormatError: a newer locexp wrote it.
+        """
+        stored = parse_object(content, place)
+        return build(cls, {NAMES_OF_FORMAT_1.get(name, name): value for name, value in stored.items()}, place)
 
 
 @dataclass(frozen=True)
@@ -31,7 +101,7 @@ class SweepLink:
         varied: what the sweep varies, key by key.
         role: empty for what the comparison chooses from. ``control``: shown, but never chosen. ``final``: earlier
             stages have chosen it; where a sweep has final runs, the comparison is among these alone.
-        conductor: the process that runs the sweep, see :func:`locexp.system.process.identity`.
+        conductor: the process that runs the sweep, see :func:`locexp.system.process.process_tags`.
     """
 
     sweep_id: str
@@ -54,32 +124,33 @@ class SweepLink:
         } | {f"varied.{key}": value for key, value in self.varied.items()}
 
     @classmethod
-    def taken_from(cls, cfg: DictConfig) -> SweepLink | None:
-        """Take the sweep's own words out of a job's configuration; ``None`` where the run is by itself."""
-        if "job" not in cfg.sweep:
-            return None
-        stored = json.loads(Path(cfg.sweep.list).read_text())
-        job = stored["jobs"][cfg.sweep.job]
-        with open_dict(cfg):
-            del cfg.sweep["job"], cfg.sweep["list"]
+    def read(cls, path: Path, index: int) -> SweepLink:
+        """Read the link of a job from the list of its sweep."""
+        stored = SweepList.parse(path.read_bytes(), path)
+        job = stored.jobs[index]
         return cls(
-            sweep_id=stored["sweep_id"],
-            parent_run_id=stored["parent_run_id"],
+            sweep_id=stored.sweep_id,
+            parent_run_id=stored.parent_run_id or "",
             index=job["index"],
             name=job["name"],
             varied=job["varied"],
             role=job["role"],
-            conductor=stored["conductor"],
+            conductor=stored.conductor,
         )
 
 
-def parse_list(text: str | None) -> dict[str, Any] | None:
-    """Return a sweep's jobs and the command that began it, as :data:`LIST` has them; ``None`` if it has not."""
-    try:
-        stored = json.loads(text or "")
-        return {"told": []} | stored if all(key in stored for key in LISTED) else None
-    except (ValueError, TypeError):
-        return None
+def next_attempt(directory: Path, index: int) -> Path:
+    """Return the folder for the next attempt at a job of the sweep in ``directory``: ``3``, ``3-2`` for a second."""
+    place, attempt = directory / str(index), 1
+    while place.exists():
+        attempt += 1
+        place = directory / f"{index}-{attempt}"
+    return place
+
+
+def index_of(place: Path) -> int:
+    """Return the index of the job whose folder this is."""
+    return int(place.name.partition("-")[0])
 
 
 def setting_name(varied: Mapping[str, str]) -> str:
@@ -88,13 +159,3 @@ def setting_name(varied: Mapping[str, str]) -> str:
     lasts = [re.split("[./]", key)[-1] for key in keys]
     parts = [f"{last if lasts.count(last) == 1 else key}={varied[key]}" for key, last in zip(keys, lasts, strict=True)]
     return " ".join(parts) or "defaults"
-
-
-def link_words(index: int, path: Path) -> list[str]:
-    """Return the overrides that tie a job to the list at ``path``."""
-    return [f"+sweep.job={index}", f"+sweep.list={quoted(str(path))}"]
-
-
-def quoted(text: str) -> str:
-    """Return text as a quoted value of Hydra's grammar."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -1,4 +1,4 @@
-"""Runs that train: one by itself, or several side by side."""
+"""Runs that train: one by itself is a stack of one, and goes the way that every stack goes."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-from locexp.errors import RunFailedError, Terminated, first_line
-from locexp.records.record import RunRecord
-from locexp.records.sweep_list import SweepLink
-from locexp.run.drawing import Draw, draw_here
+from omegaconf import DictConfig
+
+from locexp.configuration.compose import whole
+from locexp.configuration.hydra_internals import Callbacks
+from locexp.errors import Terminated, first_line
+from locexp.run.folder import RunFolder, job_logging
+from locexp.run.pictures import Draw, draw_here
 from locexp.run.prepare import Prepared
-from locexp.run.running import Evaluation, Run
+from locexp.run.resume import Resumed
+from locexp.run.run import Evaluation, Run
 from locexp.system.process import collected_once
 from locexp.system.screen import Screen
 from locexp.training.stack import Stack
@@ -22,44 +25,42 @@ from locexp.training.trainer import Observer, train
 logger = logging.getLogger(__name__)
 
 
-def execute(
-    prepared: Prepared, directory: Path, overrides: Sequence[str], screen: Screen, link: SweepLink | None = None
-) -> RunRecord:
-    """Train what was prepared; its results lie in ``directory`` and in the tracking store.
+def run_alone(prepared: Prepared, hydra: DictConfig, screen: Screen, resumed: Resumed | None = None) -> None:
+    """Train what was prepared, and say on the screen how it goes and where its results are.
 
     Args:
         prepared: by :func:`locexp.run.prepare.prepare`.
-        directory: of this run alone; exists.
-        overrides: the words of the command, which name the run.
+        hydra: Hydra's part of the run's configuration, which names the folder.
         screen: where progress is shown.
-        link: to the sweep that the run belongs to.
+        resumed: the run that this one continues.
 
     Raises:
         RunFailedError: training diverged, or results did not reach the tracking store.
+        Exception: whatever else ended the run.
         KeyboardInterrupt, Terminated: after the run has been closed as KILLED.
     """
-    run = Run(prepared, directory, overrides, screen, link)
-    run.open()
-    try:
-        stack = _train([run])
-        _report(run, _evaluations([run], stack).get(0), draw_here)
-        run.complete()
-    except BaseException as error:
-        run.close(error)
-        raise
-    run.close(None)
+    config = whole(prepared.cfg, hydra)
+    callbacks = Callbacks(config)
+    callbacks.on_run_start(config=config, config_name=hydra.job.config_name)
+    folder = RunFolder(prepared.cfg, hydra, callbacks, lambda cfg: None, alone=True)
+    with screen, job_logging(config.hydra), folder, folder.current():
+        run = Run(prepared, folder.directory, folder.overrides, screen, resumed=resumed, current=folder.current)
+        execute([run])
+        folder.error = run.error
+    callbacks.on_run_end(config=config, config_name=hydra.job.config_name, job_return=folder.job_return)
+    if run.error is not None:
+        raise run.error
     run.conclude()
-    return run.record
 
 
-def execute_together(runs: Sequence[Run], say: Callable[[str], None], draw: Draw = draw_here) -> None:
-    """Train runs of one data set side by side; how each ended is in its record.
+def execute(runs: Sequence[Run], *, note: Callable[[str], None] = logger.warning, draw: Draw = draw_here) -> None:
+    """Train runs of one data set side by side; how each ended is in its record, and in its ``error``.
 
     Where they cannot be trained together, they are trained one by one.
 
     Args:
         runs: not opened yet; equal in data, boxes, network and schedule.
-        say: is told what did not go as planned.
+        note: is told what did not go as planned.
         draw: draws the pictures of a run.
 
     Raises:
@@ -67,20 +68,8 @@ def execute_together(runs: Sequence[Run], say: Callable[[str], None], draw: Draw
     """
     try:
         opened = [run for run in runs if _opened(run, len(runs))]
-        try:
-            stack = _train(opened) if opened else None
-        except Exception as error:
-            if len(opened) == 1:
-                _close(opened[0], error)
-                return
-            logger.warning("%d runs could not be trained together", len(opened), exc_info=True)
-            left = [run for run in opened if run.is_open]
-            say(f"{len(left)} jobs cannot be trained together ({first_line(error)}): they are trained one by one")
-            for run in left:
-                _alone(run, draw)
-            return
-        if stack is not None:
-            _finish(opened, stack, draw)
+        if opened:
+            _train_and_finish(opened, note, draw)
     except (KeyboardInterrupt, Terminated) as stopped:
         for run in runs:
             with contextlib.suppress(KeyboardInterrupt, Terminated):  # of one who cannot wait: the next is closed, too
@@ -89,6 +78,33 @@ def execute_together(runs: Sequence[Run], say: Callable[[str], None], draw: Draw
                 elif run.is_open:
                     _close(run, stopped)
         raise
+
+
+def _train_and_finish(runs: Sequence[Run], note: Callable[[str], None], draw: Draw) -> None:
+    try:
+        stack = _train(runs)
+    except Exception as error:
+        if len(runs) == 1:
+            _close(runs[0], error)
+            return
+        logger.warning("%d runs could not be trained together", len(runs), exc_info=True)
+        left = [run for run in runs if run.is_open]
+        note(f"{len(left)} jobs cannot be trained together ({first_line(error)}): they are trained one by one")
+        for run in left:
+            with run.current():
+                _alone(run, draw)
+        return
+    _finish(runs, stack, draw)
+
+
+def _alone(run: Run, draw: Draw) -> None:
+    try:
+        run.restart()
+        stack = _train([run])
+    except Exception as error:
+        _close(run, error)
+        return
+    _finish([run], stack, draw)
 
 
 def _train(runs: Sequence[Run]) -> Stack:
@@ -117,10 +133,10 @@ class _Watch(Observer):
     def on_epoch(self, member: int, epoch: int, metrics: dict[str, float]) -> None:
         run = self._runs[member]
         try:
-            with run.log.current():
+            with run.current():
                 run.epoch(epoch, metrics)
         except Exception as error:
-            run.problem = error
+            run.error = error
             run.prepared.member.stopped = True
         self._close_failed()
 
@@ -131,44 +147,22 @@ class _Watch(Observer):
 
 
 def _opened(run: Run, beside: int) -> bool:
-    with run.log.current():
+    with run.current():
         try:
             run.open(beside)
-        except Exception:  # a full disk: whoever launched the run sees that it has left no record
-            logger.exception("the run could not be opened")
+        except Exception as error:  # a full disk: whoever launched the run sees that it has left no record
+            logger.info("the run could not be opened", exc_info=True)
+            run.error = error
             return False
     return True
 
 
-def _alone(run: Run, draw: Draw) -> None:
-    with run.log.current():
-        try:
-            run.restart()
-            stack = _train([run])
-        except Exception as error:
-            _close(run, error)
-            return
-    _finish([run], stack, draw)
-
-
-def _evaluations(runs: Sequence[Run], stack: Stack) -> dict[int, Evaluation]:
-    """Begin to evaluate on the test part the runs that can be reported; by their indices."""
-    problem, size = runs[0].prepared.problem, runs[0].prepared.schedule.evaluation_batch_size
-    chosen = [index for index, run in enumerate(runs) if run.is_open and run.failure is None]
-    return stack.evaluations(chosen, *problem.arrays("test"), size)
-
-
-def _report(run: Run, evaluation: Evaluation | None, draw: Draw) -> None:
-    if run.failure is not None:
-        raise run.failure
-    assert evaluation is not None
-    run.report(evaluation, draw)
-
-
 def _finish(runs: Sequence[Run], stack: Stack, draw: Draw) -> None:
     """Report and close runs that were trained; the pictures of one are drawn while others are saved and logged."""
+    problem, size = runs[0].prepared.problem, runs[0].prepared.schedule.evaluation_batch_size
+    trained = [index for index, run in enumerate(runs) if run.is_open and run.failure is None]
     try:
-        evaluations = _evaluations(runs, stack)
+        evaluations = stack.evaluations(trained, *problem.arrays("test"), size)
     except Exception as error:
         for run in runs:
             if run.is_open:
@@ -176,7 +170,8 @@ def _finish(runs: Sequence[Run], stack: Stack, draw: Draw) -> None:
         return
     waiting: deque[Run] = deque()
     for index, run in enumerate(runs):
-        _reported(run, evaluations.get(index), draw)
+        if run.is_open:
+            _report(run, evaluations.get(index), draw)
         waiting.append(run)
         while waiting and waiting[0].is_drawn:
             _complete(waiting.popleft())
@@ -184,29 +179,33 @@ def _finish(runs: Sequence[Run], stack: Stack, draw: Draw) -> None:
         _complete(run)
 
 
-def _reported(run: Run, evaluation: Evaluation | None, draw: Draw) -> None:
-    if run.is_open:
-        with collected_once(), run.log.current():
-            try:
-                _report(run, evaluation, draw)
-            except Exception as error:
-                _close(run, error)
+def _report(run: Run, evaluation: Evaluation | None, draw: Draw) -> None:
+    with collected_once(), run.current():
+        try:
+            if run.failure is not None:
+                raise run.failure
+            assert evaluation is not None
+            run.report(evaluation, draw)
+        except Exception as error:
+            _close(run, error)
 
 
 def _complete(run: Run) -> None:
-    if run.is_open:
-        with collected_once(), run.log.current():
-            try:
-                run.complete()
-            except Exception as error:
-                _close(run, error)
-            else:
-                _close(run, None)
+    if not run.is_open:
+        return
+    with collected_once(), run.current():
+        try:
+            run.complete()
+        except Exception as error:
+            _close(run, error)
+        else:
+            _close(run, None)
 
 
 def _close(run: Run, error: BaseException | None) -> None:
-    with run.log.current():
+    with run.current():
         try:
             run.close(error)
-        except RunFailedError:  # the record says it
+        except Exception as failed:  # a full disk: the others are closed all the same
             logger.info("the run was not closed well", exc_info=True)
+            run.error = run.error or failed

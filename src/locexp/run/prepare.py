@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
-from locexp.configuration.instantiate import make
+from locexp.configuration.instantiate import instantiate
 from locexp.configuration.targets import find_loss
 from locexp.errors import UserError, first_line
+from locexp.models.saving import check_round_trip
 from locexp.models.strides import check_smallest_batch
 from locexp.run.problem import Problem, load_problem
-from locexp.run.saving import check_round_trip
 from locexp.training.runtime import start_tensorflow
 
 if TYPE_CHECKING:
-    from locexp.run.resume import Resumed
     from locexp.training.member import Member
     from locexp.training.trainer import Schedule
 
@@ -36,7 +35,6 @@ class Prepared:
     Attributes:
         member: not trained yet.
         dtype: of images, targets and losses.
-        resumed: the run that this continues, if it does.
     """
 
     cfg: DictConfig
@@ -44,7 +42,6 @@ class Prepared:
     member: Member
     schedule: Schedule
     dtype: str
-    resumed: Resumed | None = None
 
 
 _round_trips: set[str] = set()
@@ -84,7 +81,7 @@ def prepare(cfg: DictConfig, *, stacked: bool = False) -> Prepared:
         bbox_weight=cfg.loss.bbox_weight,
         box_loss=loss,
         build_callbacks=callbacks_builder(cfg),
-        build_weighting=functools.partial(make, cfg.loss.weighting, "loss.weighting"),
+        build_weighting=functools.partial(instantiate, cfg.loss.weighting, "loss.weighting"),
         diagnostics=trainer.diagnostic_batches > 0,
         monitor=monitor(cfg),
         kind=kind(cfg, problem, steps),
@@ -148,7 +145,7 @@ def model_builder(cfg: DictConfig, problem: Problem) -> Callable[[], Any]:
     """Return a function that makes a fresh network for the problem."""
     width, height = problem.canvas
     return functools.partial(
-        make, cfg.model, "model", input_shape=(height, width, 1), num_classes=problem.dataset.num_classes
+        instantiate, cfg.model, "model", input_shape=(height, width, 1), num_classes=problem.dataset.num_classes
     )
 
 
@@ -167,7 +164,7 @@ def optimizer_builder(cfg: DictConfig) -> Callable[[int], Any]:
         else:
             rate = peak
         node = OmegaConf.create({"_target_": cfg.optimizer._target_, **cfg.optimizer.params})
-        optimizer = make(node, "optimizer.params", learning_rate=rate)
+        optimizer = instantiate(node, "optimizer.params", learning_rate=rate)
         if not isinstance(optimizer, keras.optimizers.Optimizer):
             raise UserError(f"optimizer._target_={cfg.optimizer._target_}: is not a keras.optimizers.Optimizer.")
         return optimizer
@@ -177,7 +174,7 @@ def optimizer_builder(cfg: DictConfig) -> Callable[[int], Any]:
 
 def callbacks_builder(cfg: DictConfig) -> Callable[[], Sequence[Any]]:
     """Return a function that makes fresh Keras callbacks."""
-    return lambda: [make(node, f"trainer.callbacks.{name}") for name, node in cfg.trainer.callbacks.items()]
+    return lambda: [instantiate(node, f"trainer.callbacks.{name}") for name, node in cfg.trainer.callbacks.items()]
 
 
 def box_loss(cfg: DictConfig, canvas: tuple[int, int]) -> Callable[[Any, Any], Any]:

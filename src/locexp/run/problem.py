@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from locexp.bbox.given import checked, strategy_of
 from locexp.bbox.scenes import Composer, Scenes
-from locexp.configuration.instantiate import make
+from locexp.configuration.instantiate import instantiate
 from locexp.data.arrays import Dataset, Split, sha256
 from locexp.data.load import load_dataset, naming
 from locexp.evaluation.metrics import floors
@@ -49,7 +49,7 @@ class Problem:
     @functools.cached_property
     def page(self) -> bytes:
         """A PNG of some training scenes, drawn once for all runs on them."""
-        from locexp.run.report import scenes_page
+        from locexp.run.pictures import scenes_page
 
         return scenes_page(self.scenes["train"], self.dataset.train.labels)
 
@@ -74,7 +74,7 @@ def _load_problem(yaml: str) -> Problem:
     cfg = OmegaConf.create(yaml)
     assert isinstance(cfg, DictConfig)
     dataset = load_dataset(cfg.data)
-    strategy = strategy_of(make(cfg.bbox, "bbox", skip=("scene_seed",)))
+    strategy = strategy_of(instantiate(cfg.bbox, "bbox", skip=("scene_seed",)))
     seed = int(cfg.bbox.get("scene_seed", 0))
     parts = ("train", "test") if dataset.validation_is_test else ("train", "validation", "test")
     with naming(cfg.data.path):

@@ -12,16 +12,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from locexp.configuration.compose import composing
-from locexp.configuration.schema import config_hash
+from locexp.configuration.overrides import key_of
+from locexp.configuration.renamed import rename_keys
+from locexp.configuration.rules import validate
+from locexp.configuration.schema import Config, config_hash, register
 from locexp.errors import UserError, listed
-from locexp.records.provenance import VERSIONS, provenance
-from locexp.records.record import RunRecord, write_history
-from locexp.run.saving import MODEL
-from locexp.run.stopped import KEY, configuration, find, stopped, whole_epochs
+from locexp.models.saving import MODEL
+from locexp.records.history import HISTORY, read_history, write_history
+from locexp.records.provenance import VERSIONS, flattened, provenance
+from locexp.records.record import RECORD, RunRecord
 from locexp.system.folders import check_writable
+from locexp.system.process import is_alive
 from locexp.tracking.location import check, location_of
 
 if TYPE_CHECKING:
@@ -29,6 +33,9 @@ if TYPE_CHECKING:
     from locexp.run.problem import Problem
     from locexp.training.checkpoint import Checkpoint
 
+KEY = "trainer.resume"
+CONFIG = Path("config") / "resolved.yaml"
+RUN_ID = re.compile("[0-9a-f]{32}")
 ENDED_EARLY = "The run ended early"
 """How the note starts that a run is left with when it is stopped; it goes when the run goes on."""
 
@@ -40,11 +47,13 @@ class Resumed:
     """A run that goes on: found, checked and restored, with nothing changed on disk yet.
 
     Attributes:
+        directory: its folder.
         record: as it is from now on.
         history: its whole epochs, up to the checkpoint's.
         spent: seconds that the run has taken before.
     """
 
+    directory: Path
     record: RunRecord
     history: list[Row]
     spent: float
@@ -56,31 +65,7 @@ class Resumed:
         return self.record
 
 
-def resumed_run(words: Sequence[str]) -> tuple[str, list[str]] | None:
-    """Return which run a command continues, and its other words; ``None`` where it continues none.
-
-    Raises:
-        UserError: what stands beside ``trainer.resume`` would make it another run.
-    """
-    named = [word for word in words if _key(word) == KEY]
-    if not named or _value(named[-1]) in ("", "null"):
-        return None
-    beside = [word for word in words if word not in named]
-    if len(named) > 1:
-        raise UserError(f"{KEY}: given {len(named)} times; a command continues one run.")
-    for word in beside:
-        key = _key(word)
-        if key == "hydra.run.dir":
-            raise UserError(f"{word}: cannot stand beside {KEY}: the run goes on in its own folder.")
-        if re.split("[./]", key)[0] not in ("tracking", "hydra"):
-            raise UserError(
-                f"{word}: cannot stand beside {KEY}, which continues a run with its own configuration; allowed beside "
-                "it: tracking.*, hydra.*."
-            )
-    return _value(named[0]), beside
-
-
-def identity(cfg: DictConfig) -> str:
+def training_id(cfg: DictConfig) -> str:
     """Return what a checkpoint is known by: the setting and the seed."""
     return f"{config_hash(cfg)} seed={cfg.seed}"
 
@@ -93,30 +78,26 @@ def resume_command(directory: Path) -> str:
     return f"python -m locexp.train {shlex.quote(word)}"
 
 
-def resume(given: str, beside: Sequence[str]) -> tuple[Prepared, list[str]]:
+def resume(given: str, wanted: DictConfig, overrides: Sequence[str]) -> tuple[Prepared, Resumed]:
     """Find, check, rebuild and restore the run that a command continues; nothing is written.
 
     Args:
         given: the run's folder, or its MLflow id.
-        beside: the other words of the command, see :func:`resumed_run`.
-
-    Returns:
-        What to train, and the overrides with which Hydra runs it in the run's own folder.
+        wanted: what the command's other overrides compose to: its ``tracking`` part is taken where it was given.
+        overrides: these others.
 
     Raises:
         UserError: the run cannot be continued, or not as it was; one line says why.
     """
-    with composing() as composer:
-        wanted = composer.compose(beside).cfg
-    directory = find(given, wanted)
-    record = stopped(directory)
-    cfg = configuration(directory, record)
-    _set_tracking(cfg, record, wanted, beside)
+    directory = _find(given, wanted)
+    record = _stopped(directory)
+    cfg = _configuration(directory, record)
+    _set_tracking(cfg, record, wanted, overrides)
 
     from locexp.training.checkpoint import CHECKPOINT, read_checkpoint, restore
 
     checkpoint = read_checkpoint(directory / CHECKPOINT)
-    rows, lost = whole_epochs(directory, checkpoint)
+    rows, lost = _whole_epochs(directory, checkpoint)
     check_writable(directory, KEY)
     check(location_of(cfg.tracking))
 
@@ -126,8 +107,9 @@ def resume(given: str, beside: Sequence[str]) -> tuple[Prepared, list[str]]:
     _check_data(record, load_problem(cfg))
     prepared = prepare(cfg)
     bare = [{name: value for name, value in row.items() if name != "timestamp"} for row in rows]
-    restore(prepared.member, checkpoint, identity(cfg), bare)
+    restore(prepared.member, checkpoint, training_id(cfg), bare)
     resumed = Resumed(
+        directory=directory,
         record=_renewed(record, cfg, directory, _notes(record, cfg, checkpoint, lost)),
         history=rows,
         spent=max(
@@ -135,24 +117,13 @@ def resume(given: str, beside: Sequence[str]) -> tuple[Prepared, list[str]]:
             sum(row["time/epoch_seconds"] + row["time/evaluation_seconds"] for row in rows),
         ),
     )
-    quoted = str(directory.absolute()).replace("'", "\\'")
-    return replace(prepared, resumed=resumed), [*beside, f"hydra.run.dir='{quoted}'", "hydra.output_subdir=null"]
+    return prepared, resumed
 
 
-def _key(word: str) -> str:
-    return word.lstrip("+").partition("=")[0]
-
-
-def _value(word: str) -> str:
-    """Return what is given, as it stands: an id of digits must not be read as a number."""
-    value = word.partition("=")[2].strip()
-    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
-    return value[1:-1] if quoted else value
-
-
-def _set_tracking(cfg: DictConfig, record: RunRecord, wanted: DictConfig, beside: Sequence[str]) -> None:
+def _set_tracking(cfg: DictConfig, record: RunRecord, wanted: DictConfig, overrides: Sequence[str]) -> None:
     """Track where the run is tracked (its own keys may be relative to another directory), or where it is asked for."""
-    keys = [_key(word).removeprefix("tracking.") for word in beside if _key(word).split(".")[0] == "tracking"]
+    given = [key_of(override) for override in overrides]
+    keys = [key.removeprefix("tracking.") for key in given if key.split(".")[0] == "tracking"]
     names = [str(name) for name in wanted.tracking] if "tracking" in keys else keys
     if "uri" not in names:
         cfg.tracking.uri, cfg.tracking.artifact_root = record.tracking_uri, record.artifact_root
@@ -217,3 +188,112 @@ def _renewed(record: RunRecord, cfg: DictConfig, directory: Path, notes: list[st
         experiment_id=record.experiment_id if same_store else None,
         logged=False,
     )
+
+
+def _find(given: str, wanted: DictConfig) -> Path:
+    """Return the folder of a run that is named by it, or by its id in the store of ``wanted``.
+
+    Raises:
+        UserError: there is none.
+    """
+    folder = Path(given).expanduser()
+    if folder.is_dir():
+        return folder.absolute()
+    if not RUN_ID.fullmatch(given):
+        raise UserError(f"{KEY}={given}: there is no such folder; expected the folder of a run, or an MLflow run id.")
+    location = location_of(wanted.tracking)
+    check(location)
+    from locexp.tracking.store import MlflowStore
+
+    run = MlflowStore(location).run(given)
+    if "directory" not in run.tags:
+        raise UserError(f"run {given} in {location.uri} names no directory, so it is none of locexp's.")
+    return Path(run.tags["directory"])
+
+
+def _stopped(directory: Path) -> RunRecord:
+    """Return the record of a run that was stopped.
+
+    Raises:
+        UserError: it is none, it has finished, or it still goes on.
+    """
+    try:
+        record = RunRecord.read(directory)
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(f"{directory}: holds no {RECORD}; expected the folder of a run.") from None
+    if record.is_sweep:
+        raise UserError(
+            f"{directory}: is a sweep; continue it with python -m locexp.train sweep.resume={record.tags['sweep_id']}"
+        )
+    if record.status == "FINISHED":
+        later = "" if record.logged else f" Log its results with python -m locexp.log {directory}"
+        raise UserError(f"{directory}: this run has finished, so there is nothing to continue.{later}")
+    if record.status == "RUNNING" and is_alive(record.tags):
+        raise UserError(f"{directory}: this run is still going on (process {record.tags['pid']}).")
+    return record
+
+
+def _configuration(directory: Path, record: RunRecord) -> DictConfig:
+    """Read the configuration that the run resolved, which YAML files that have changed since do not change.
+
+    Raises:
+        UserError: it is not there, or not what the record says.
+    """
+    register()
+    path = directory / CONFIG
+    try:
+        cfg = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.load(path))
+        assert isinstance(cfg, DictConfig)
+        now = flattened(cfg)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from None
+    except Exception as error:  # YAML and OmegaConf have many, and no common one
+        raise UserError(f"{path}: is not a configuration ({str(error).splitlines()[0]}).") from None
+    then = record.parameters
+    differ = [
+        f"{key} was {then.get(key, 'not there')}, is {now.get(key, 'not there')}"
+        for key in sorted({*now, *then})
+        if not key.startswith("tracking.") and now.get(key) != then.get(key)
+    ]
+    if differ or config_hash(cfg) != record.tags.get("config_hash"):
+        what = "; ".join(differ) or f"its hash is not {record.tags.get('config_hash')}"
+        raise UserError(f"{path}: is not the configuration that the run was started with: {what}.")
+    _check_relative_path(directory, cfg)
+    rename_keys(cfg)
+    try:
+        validate(cfg)
+    except OmegaConfBaseException as error:
+        raise UserError(f"{path}: {str(error).splitlines()[0]}") from None
+    return cfg
+
+
+def _check_relative_path(directory: Path, cfg: DictConfig) -> None:
+    """Say from where to continue a run whose own data lie at a relative path."""
+    path = cfg.data.path
+    if path is None or Path(path).exists():
+        return
+    try:
+        began = Path(OmegaConf.load(directory / CONFIG.with_name("hydra.yaml")).hydra.runtime.cwd)
+    except Exception:  # it only serves the message
+        return
+    if (began / path).exists():
+        raise UserError(f"data.path={path}: not found from here; continue the run from {began}, where it was started.")
+
+
+def _whole_epochs(directory: Path, checkpoint: Checkpoint) -> tuple[list[dict[str, float]], list[str]]:
+    """Return the rows up to the checkpoint, and in words what was left out.
+
+    Raises:
+        UserError: they are not those of a run.
+    """
+    path = directory / HISTORY
+    try:
+        rows = read_history(directory)
+        epochs = [int(row["epoch"]) for row in rows]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: is not the history of a run ({error}).") from None
+    kept = checkpoint.epoch
+    if epochs != list(range(1, len(rows) + 1)) or len(rows) < kept:
+        raise UserError(f"{path}: holds epochs {listed(epochs) or 'none'}; expected all from 1 to {kept} at least.")
+    lost = [f"{HISTORY} goes beyond the checkpoint: what follows epoch {kept} is trained again."]
+    return rows[:kept], lost if len(rows) > kept else []

@@ -5,34 +5,35 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from hydra.plugins.launcher import Launcher
-
-from locexp.configuration.compose import key_of
+from locexp.configuration.compose import whole
+from locexp.configuration.hydra_internals import Callbacks, configure_log
+from locexp.configuration.overrides import key_of
 from locexp.errors import RunFailedError, Terminated, first_line
-from locexp.records.sweep_list import LIST, link_words, quoted
-from locexp.sweep.ending import compare, conclude
-from locexp.sweep.guard import check_free, held, new_identity
-from locexp.sweep.launching import end_workers, launch_plan
+from locexp.records.sweep_list import SweepCommand, next_attempt
+from locexp.sweep.ending import conclude
+from locexp.sweep.foreign import ForeignLauncher
+from locexp.sweep.guard import check_free, held, new_sweep_id
+from locexp.sweep.launching import end_workers, is_stacked, launch_plan
 from locexp.sweep.mending import close_dead, mend, was_cut_off
 from locexp.sweep.outcomes import Outcomes
 from locexp.sweep.parent import Parent
 from locexp.sweep.plan import Plan, SweepJob
 from locexp.sweep.progress import Progress
+from locexp.sweep.stacks import Stacks
 from locexp.sweep.stored import StoredSweep
 from locexp.system.screen import Screen
-from locexp.tracking.location import location_of
+from locexp.tracking.location import Location, location_of
 
 logger = logging.getLogger(__name__)
 
-_planned: list[Conductor] = []
-
-
-def planned() -> Conductor:
-    """Return what the command has planned; the sweeper, which Hydra makes, asks for it."""
-    return _planned[-1]
+Launch = Callable[[Sequence[tuple[SweepJob, Path]]], None]
+"""Runs jobs, each in its folder; how each ended is in its record."""
+Compare = Callable[[Location, str, bool], Sequence[str]]
+"""Compares the sweep of an id in a store, mixed runs too where that is allowed; returns what is shown of it."""
 
 
 class Conductor:
@@ -40,8 +41,9 @@ class Conductor:
 
     Args:
         plan: of which the first stage is known.
-        words, multirun, config_dir: of the command, as they are stored for a resume.
+        command: that began the sweep, as it is stored for a resume.
         screen: where the sweep is shown.
+        compare: compares the sweep when its jobs have ended.
         stored: what an earlier command left of this sweep.
 
     Attributes:
@@ -54,33 +56,26 @@ class Conductor:
     def __init__(
         self,
         plan: Plan,
-        words: Sequence[str],
+        command: SweepCommand,
         *,
-        multirun: bool,
-        config_dir: str | None,
         screen: Screen,
+        compare: Compare,
         stored: StoredSweep | None = None,
     ) -> None:
-        self.plan, self.stored, self._screen = plan, stored, screen
-        self._words, self._multirun = list(words), multirun
-        self._config_dir = None if config_dir is None else str(Path(config_dir).absolute())
+        self.plan, self.stored, self._screen, self._compare = plan, stored, screen, compare
+        folder = command.config_dir
+        self._command = replace(command, config_dir=folder and str(Path(folder).absolute()))
         self._began = time.time()
         self._how = launch_plan(plan.launcher)
         self.location = location_of(plan.base.tracking)
         self.directory = (stored.directory if stored and stored.directory.is_dir() else plan.directory).absolute()
-        named = any(key_of(word) == "hydra.sweep.dir" for word in words)
-        self.sweep_id = stored.sweep_id if stored else new_identity(self.directory, is_default=not named)
+        named = any(key_of(override) == "hydra.sweep.dir" for override in command.overrides)
+        self.sweep_id = stored.sweep_id if stored else new_sweep_id(self.directory, is_default=not named)
         self.notes: list[str] = []
         self._said: set[str] = set()
         self._outcomes = Outcomes()
         if stored:
             self._outcomes.take(stored)
-        _planned[:] = [self]
-
-    @property
-    def fixed_directory(self) -> str:
-        """The override by which Hydra writes to this sweep's folder."""
-        return f"hydra.sweep.dir={quoted(str(self.directory))}"
 
     def say(self, text: str) -> None:
         """Show a note while the jobs run; the same one once."""
@@ -92,7 +87,7 @@ class Conductor:
         """Return the jobs that have not finished."""
         return self._outcomes.missing(jobs)
 
-    def conduct(self, launcher: Launcher) -> None:
+    def conduct(self) -> None:
         """Run what is missing.
 
         Raises:
@@ -101,28 +96,49 @@ class Conductor:
             KeyboardInterrupt, Terminated: the sweep was stopped; it can be resumed.
         """
         with contextlib.ExitStack() as stack:
+            stack.enter_context(self._screen)
             if self.stored is None or self.directory != self.stored.directory:
                 stack.enter_context(held(self.directory, f"hydra.sweep.dir={self.directory}"))
                 check_free(self.directory)
-            self._conduct(launcher)
+            self._parent = Parent(
+                self.plan,
+                self.sweep_id,
+                self.directory,
+                command=self._command,
+                stored=self.stored,
+            )
+            launch = stack.enter_context(self._launcher())
+            self._conduct(launch)
 
-    def _conduct(self, launcher: Launcher) -> None:
-        self._parent = Parent(
-            self.plan,
-            self.sweep_id,
-            self.directory,
-            words=self._words,
-            multirun=self._multirun,
-            config_dir=self._config_dir,
-            stored=self.stored,
-        )
+    @contextlib.contextmanager
+    def _launcher(self) -> Iterator[Launch]:
+        """Make what runs the jobs; Hydra's callbacks are told of the whole sweep meanwhile."""
+        base, place = self.plan.base_job, self.directory / "0"
+        config = whole(base.cfg, base.hydra(place, index=0))
+        configure_log(config.hydra.hydra_logging, config.hydra.verbose)
+        callbacks = Callbacks(config)
+        callbacks.on_multirun_start(config=config, config_name=config.hydra.job.config_name)
+        if is_stacked(self.plan.launcher):
+            yield Stacks(
+                callbacks=callbacks,
+                link=self._parent.link,
+                note=self.say,
+                max_members=self.plan.launcher.get("max_members"),
+            )
+        else:
+            yield ForeignLauncher(base, self.directory, self._how.threads, callbacks)
+        callbacks.on_multirun_end(config=config, config_name=config.hydra.job.config_name)
+
+    def _conduct(self, launch: Launch) -> None:
         status = "FAILED"
         try:
             self._open()
             self._introduce()
-            self._run_stages(launcher)
+            self._run_stages(launch)
             if self._outcomes.done:
-                compare(self.location, self.sweep_id, self._screen, bool(self.plan.base.sweep.allow_mixed))
+                mixed = bool(self.plan.base.sweep.allow_mixed)
+                for line in self._compare(self.location, self.sweep_id, mixed):
+                    self._screen.line(line)
             status = "FAILED" if self._outcomes.failures else "FINISHED"
         except (KeyboardInterrupt, Terminated):
             status = "KILLED"
@@ -139,9 +155,9 @@ class Conductor:
         """Open the parent run and mend what an earlier command left."""
         self._parent.open()
         if self.stored:
-            from locexp.tracking.reading import Reader
+            from locexp.tracking.store import MlflowStore
 
-            for line in mend(Reader(self.location), self.stored):
+            for line in mend(MlflowStore(self.location), self.stored):
                 self._screen.line(f"note     {line}")
             self._outcomes.take(self.stored)
 
@@ -155,11 +171,11 @@ class Conductor:
         for note in [*self.notes, *self.plan.unlike(), *([self._how.note] if self._how.note and missing else [])]:
             self._screen.line(f"note     {note}")
 
-    def _run_stages(self, launcher: Launcher) -> None:
+    def _run_stages(self, launch: Launch) -> None:
         jobs = self.plan.jobs
         progress = Progress(self._screen, len(jobs), len(jobs) - len(self.missing(jobs)))
         while jobs:
-            left = self._launch(launcher, self.missing(jobs), progress)
+            left = self._run_jobs(launch, self.missing(jobs), progress)
             if self._stops and (left or self.plan.more):
                 later = ", and no later stage" if self.plan.more else ""
                 self._screen.line(f"note     sweep.on_error=stop: {left} jobs were not started{later}")
@@ -176,7 +192,7 @@ class Conductor:
         """Whether a job has failed that ends the sweep."""
         return bool(self._outcomes.failures) and self.plan.base.sweep.on_error == "stop"
 
-    def _launch(self, launcher: Launcher, jobs: list[SweepJob], progress: Progress) -> int:
+    def _run_jobs(self, launch: Launch, jobs: list[SweepJob], progress: Progress) -> int:
         """Run jobs; returns how many were left after a failure that ends the sweep."""
         waiting = list(jobs)
         alone: list[SweepJob] = []
@@ -186,24 +202,24 @@ class Conductor:
                 batch, alone = alone[:1], alone[1:]
             else:
                 batch, waiting = waiting[:size], waiting[size:] if size else []
-            places = [(job, self._place(job)) for job in batch]
+            places = [(job, next_attempt(self.directory, job.index)) for job in batch]
             progress.watch(places)
-            problem: Exception | None = None
+            error: Exception | None = None
             stopped = False
             unstarted = cut_off = []
             try:
-                launcher.launch([self._words_of(job, place) for job, place in places], batch[0].index)
-            except Exception as error:  # a worker was killed, or the launcher itself failed
+                launch(places)
+            except Exception as failed:  # a worker was killed, or the launcher itself failed
                 logger.info("the launcher failed", exc_info=True)
-                problem = error
+                error = failed
             except (KeyboardInterrupt, Terminated):
                 stopped = True
                 end_workers()
                 raise
             finally:
-                close_dead([place for _, place in places], stopped=stopped, failed=problem is not None)
+                close_dead([place for _, place in places], stopped=stopped, failed=error is not None)
                 progress.end()
-                if problem is not None and len(batch) > 1:
+                if error is not None and len(batch) > 1:
                     # Which of them took the others with it is not known: each is tried again by itself.
                     cut_off = [job for job, place in places if was_cut_off(place)]
                 settled = [(job, place) for job, place in places if job not in cut_off]
@@ -212,8 +228,8 @@ class Conductor:
                 names = ", ".join(job.name for job in cut_off)
                 self.say(f"a worker was killed; what was at work is tried again, one by one: {names}")
                 alone += cut_off
-            reason = first_line(problem) if problem else "no reason known"
-            if unstarted and problem is not None and self._how.queued:
+            reason = first_line(error) if error else "no reason known"
+            if unstarted and error is not None and self._how.queued:
                 self._give_up(places, unstarted, f"had not begun, and may still wait in the queue: {reason}")
             elif unstarted and len(unstarted) == len(batch):
                 self._give_up(places, unstarted, f"the launcher did not start it: {reason}")
@@ -225,22 +241,6 @@ class Conductor:
         for job, place in places:
             if job in unstarted:
                 self._outcomes.fail(job, place, reason)
-
-    def _place(self, job: SweepJob) -> Path:
-        """Return the folder for the next attempt at a job: ``3``, or ``3-2`` for a second one."""
-        place, attempt = self.directory / str(job.index), 1
-        while place.exists():
-            attempt += 1
-            place = self.directory / f"{job.index}-{attempt}"
-        return place
-
-    def _words_of(self, job: SweepJob, place: Path) -> list[str]:
-        # Hydra adds its own words of the command to each job by itself; twice, a +hydra.… is refused.
-        own = [word for word in job.words if not key_of(word).startswith(("hydra.", "hydra/"))]
-        words = [*own, *link_words(job.index, self.directory / LIST), f"hydra.sweep.subdir={quoted(place.name)}"]
-        if self._how.threads is not None and job.cfg.trainer.threads == "auto":
-            words.append(f"trainer.threads={self._how.threads}")
-        return words
 
     def _end(self, status: str) -> None:
         try:

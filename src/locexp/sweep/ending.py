@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import shlex
 from collections.abc import Sequence
@@ -10,14 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from locexp.configuration.overrides import quoted
 from locexp.configuration.schema import TrackingConfig
 from locexp.errors import first_line
 from locexp.records.record import RunRecord
-from locexp.records.sweep_list import quoted
 from locexp.system.screen import Screen, duration
 from locexp.tracking.location import Location, sweep_links, ui_command
-
-logger = logging.getLogger(__name__)
 
 REPORT = Path("comparison", "report.html")
 PLAIN = re.compile(r"[\w/.+%@?|:-]+")
@@ -44,21 +41,6 @@ class End:
     run_id: str | None
     directory: Path | None
     reason: str | None
-
-
-def compare(location: Location, sweep_id: str, screen: Screen, allow_mixed: bool) -> None:
-    """Compare what has finished; a sweep that cannot be compared is still a sweep."""
-    from locexp.analysis.compare import try_to_compare
-    from locexp.tracking.reading import Reader
-
-    try:
-        reader = Reader(location)
-        lines = try_to_compare(reader, reader.sweep(sweep_id), allow_mixed=allow_mixed)
-    except Exception as error:  # the server was lost
-        logger.info("the comparison failed", exc_info=True)
-        lines = [f"note     not compared: {first_line(error, 200)}"]
-    for line in lines:
-        screen.line(line)
 
 
 def conclude(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import time
 import uuid
@@ -13,14 +12,14 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from locexp.errors import UserError
-from locexp.records.sweep_list import LIST
+from locexp.records.sweep_list import LIST, SweepList
 
 LOCK = LIST.with_name("lock")
 """The file in a sweep's folder that the command at work holds; the system lets go of it if the command is killed."""
 DEFAULT_FOLDER = re.compile(r"\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d-[0-9a-f]{6}")
 
 
-def new_identity(directory: Path, *, is_default: bool) -> str:
+def new_sweep_id(directory: Path, *, is_default: bool) -> str:
     """Return an id for a new sweep: date, time and six random digits, those of its folder where that has them.
 
     Args:
@@ -39,8 +38,8 @@ def check_free(directory: Path) -> None:
     if not path.exists():
         return
     try:
-        known = f" ({json.loads(path.read_text())['sweep_id']})"
-    except (OSError, ValueError, KeyError, TypeError):
+        known = f" ({SweepList.parse(path.read_bytes(), path).sweep_id})"
+    except (OSError, UserError):
         known = ""
     raise UserError(
         f"hydra.sweep.dir={directory}: holds a sweep already{known}; continue that one with sweep.resume, or give "

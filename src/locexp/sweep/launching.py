@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-import psutil
 from omegaconf import DictConfig, OmegaConf
 
 from locexp.errors import UserError
 from locexp.system.process import core_count
-
-if TYPE_CHECKING:
-    from locexp.run.prepare import Prepared
-
-MEMORY_SHARE = 0.5
-"""How much of the memory that is free a stack may take."""
 
 
 @dataclass(frozen=True)
@@ -85,30 +76,12 @@ def launch_plan(launcher: DictConfig) -> LaunchPlan:
 
 def is_stacked(launcher: DictConfig) -> bool:
     """Whether the launcher is the one that trains jobs side by side in this process."""
-    return str(launcher.get("_target_", "")).endswith(".StackedLauncher")
+    return str(launcher.get("_target_", "")).endswith(".Stacks")
 
 
 def usual_members(cores: int) -> int:
     """Return how many members a stack has where memory allows: see docs/speed.md for the measurements."""
     return max(8, 2 * cores)
-
-
-def most_members(asked: int | None, prepared: Prepared, say: Callable[[str], None]) -> int:
-    """Return how many members like this one a stack can have.
-
-    Args:
-        asked: ``hydra.launcher.max_members``.
-        prepared: the first of them.
-        say: is told if memory allows fewer than are asked for.
-    """
-    from locexp.training.memory import member_bytes
-
-    wanted = asked or usual_members(core_count())
-    need = member_bytes(prepared.member.model, prepared.schedule.batch_size, len(prepared.problem.dataset.train))
-    fit = max(1, int(MEMORY_SHARE * psutil.virtual_memory().available / need))
-    if fit < wanted:
-        say(f"a stack has {fit} members, not {wanted}: each takes about {need / 2**20:,.0f} MiB of memory")
-    return min(fit, wanted)
 
 
 def end_workers() -> None:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from locexp.errors import UserError
-from locexp.sweep.plan import Key, Plan, SweepJob
+from locexp.records.record import RunRecord
+from locexp.sweep.plan import Plan, RunKey, SweepJob
 from locexp.sweep.stored import StoredSweep
 from locexp.system.screen import Screen, duration
 from locexp.tracking.location import location_of
-
-if TYPE_CHECKING:
-    from locexp.tracking.reading import StoredRun
 
 SAME = ("data._target_", "data.limit", "trainer.epochs", "trainer.batch_size", "trainer.precision", "model._target_")
 """The parameters that runs must share for one to tell how long the other takes."""
@@ -28,7 +25,7 @@ def list_jobs(plan: Plan, jobs: Sequence[SweepJob], stored: StoredSweep | None, 
     if stored is not None:
         screen.line(f"sweep    {stored.sweep_id}")
     runs = _finished_runs(plan)
-    elsewhere: dict[Key, StoredRun] = {}
+    elsewhere: dict[RunKey, RunRecord] = {}
     for run in runs:
         if "config_hash" in run.tags:
             elsewhere.setdefault((run.tags["config_hash"], int(run.tags["seed"])), run)
@@ -48,16 +45,16 @@ def list_jobs(plan: Plan, jobs: Sequence[SweepJob], stored: StoredSweep | None, 
         screen.line(_estimate(missing, runs))
 
 
-def _finished_runs(plan: Plan) -> list[StoredRun]:
-    from locexp.tracking.reading import Reader
+def _finished_runs(plan: Plan) -> list[RunRecord]:
+    from locexp.tracking.store import MlflowStore
 
     try:
-        return Reader(location_of(plan.base.tracking)).finished()
+        return MlflowStore(location_of(plan.base.tracking)).finished()
     except UserError:  # there is no store yet
         return []
 
 
-def _estimate(jobs: Sequence[SweepJob], runs: Sequence[StoredRun]) -> str:
+def _estimate(jobs: Sequence[SweepJob], runs: Sequence[RunRecord]) -> str:
     from locexp.records.provenance import flattened
 
     wanted = flattened(jobs[0].cfg)

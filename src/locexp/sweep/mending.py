@@ -18,7 +18,7 @@ from locexp.sweep.stored import StoredSweep, finished_runs
 from locexp.system.process import is_alive
 
 if TYPE_CHECKING:
-    from locexp.tracking.reading import Reader
+    from locexp.tracking.store import MlflowStore
 
 logger = logging.getLogger(__name__)
 
@@ -26,9 +26,9 @@ PATIENCE_SECONDS = 10.0
 """How long a process that is told to end may take."""
 
 
-def mend(reader: Reader, sweep: StoredSweep) -> list[str]:
+def mend(store: MlflowStore, sweep: StoredSweep) -> list[str]:
     """Close the runs whose process died and log what has ended in folders alone; returns what was done, in words."""
-    from locexp.run.relog import relog
+    from locexp.tracking.relog import relog
 
     done = []
     for run in sweep.dead:
@@ -36,14 +36,14 @@ def mend(reader: Reader, sweep: StoredSweep) -> list[str]:
         try:
             done.append(relog(str(directory), None))
         except (UserError, RunFailedError):
-            reader.client.set_terminated(run.run_id, "KILLED")
+            store.client.set_terminated(run.run_id, "KILLED")
             done.append(f"{run.name}: its process has gone; it is KILLED now.")
     for path in sorted(sweep.directory.glob(f"*/{RECORD}")):
         record = read_record(path.parent)
         if record is not None and record.status != "RUNNING" and not record.logged:
             done.append(relog(str(path.parent), None))
     if done:
-        sweep.finished = finished_runs(reader.children(sweep.sweep_id))
+        sweep.finished = finished_runs(store.children(sweep.sweep_id))
     sweep.dead = []
     return done
 
@@ -118,7 +118,7 @@ def _stop(records: Sequence[RunRecord]) -> None:
 
 
 def _log(place: Path) -> None:
-    from locexp.run.relog import relog
+    from locexp.tracking.relog import relog
 
     try:
         relog(str(place), None, ended=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from locexp.sweep.ending import End
 from locexp.sweep.mending import goes_on, has_begun
-from locexp.sweep.plan import Key, SweepJob
+from locexp.sweep.plan import RunKey, SweepJob
 from locexp.sweep.progress import read_record
 from locexp.sweep.stored import StoredSweep, validation
 
@@ -25,16 +25,16 @@ class Outcomes:
         unlogged: how many finished runs have not reached the store.
     """
 
-    results: dict[Key, dict[str, float] | None] = field(default_factory=dict)
-    done: dict[Key, str] = field(default_factory=dict)
-    failures: dict[Key, tuple[Path, str]] = field(default_factory=dict)
-    stopped: dict[Key, Path] = field(default_factory=dict)
+    results: dict[RunKey, dict[str, float] | None] = field(default_factory=dict)
+    done: dict[RunKey, str] = field(default_factory=dict)
+    failures: dict[RunKey, tuple[Path, str]] = field(default_factory=dict)
+    stopped: dict[RunKey, Path] = field(default_factory=dict)
     unlogged: int = 0
 
     def take(self, stored: StoredSweep) -> None:
         """Take in what has finished before."""
         for key, run in stored.finished.items():
-            self.done[key] = run.run_id
+            self.done[key] = run.run_id or ""
             self.results[key] = validation(run.metrics)
 
     def missing(self, jobs: Sequence[SweepJob]) -> list[SweepJob]:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locexp.errors import UserError, first_line
 from locexp.records.provenance import flattened, provenance
 from locexp.records.record import RunRecord
-from locexp.records.sweep_list import LIST
-from locexp.sweep.plan import Plan
+from locexp.records.sweep_list import LIST, SweepCommand, SweepLink, SweepList
+from locexp.sweep.plan import Plan, SweepJob
 from locexp.sweep.stored import StoredSweep
-from locexp.system.process import identity
+from locexp.system.process import process_tags
 from locexp.tracking.location import check, location_of
 
 if TYPE_CHECKING:
@@ -30,7 +28,7 @@ class Parent:
     Args:
         plan: of which the first stage is known.
         sweep_id, directory: of the sweep.
-        words, multirun, config_dir: of the command that began it, as they are stored for a resume.
+        command: that began it, as it is stored for a resume.
         stored: what an earlier command left of this sweep.
     """
 
@@ -40,13 +38,11 @@ class Parent:
         sweep_id: str,
         directory: Path,
         *,
-        words: Sequence[str],
-        multirun: bool,
-        config_dir: str | None,
+        command: SweepCommand,
         stored: StoredSweep | None,
     ) -> None:
         self._plan, self._stored = plan, stored
-        self._words, self._multirun, self._config_dir = list(words), multirun, config_dir
+        self._command = command
         self.sweep_id, self.directory = sweep_id, directory
         self.location = location_of(plan.base.tracking)
         self._session: Session | None = None
@@ -55,7 +51,7 @@ class Parent:
     def _new_record(self) -> RunRecord:
         plan = self._plan
         varied = dict.fromkeys(key for job in plan.jobs for key in job.varied)
-        tags = provenance(plan.base, self._words) | {
+        tags = provenance(plan.base, self._command.overrides) | {
             "kind": "sweep",
             "sweep_id": self.sweep_id,
             "varied": ",".join(varied),
@@ -79,6 +75,18 @@ class Parent:
     def is_open(self) -> bool:
         """Whether the store has the run, so that it must be closed."""
         return self._session is not None and bool(self._session.run_id)
+
+    def link(self, job: SweepJob) -> SweepLink:
+        """Return what ties a job to this sweep."""
+        return SweepLink(
+            sweep_id=self.sweep_id,
+            parent_run_id=str(self.record.run_id),
+            index=job.index,
+            name=job.name,
+            varied=job.varied,
+            role=job.role,
+            conductor=process_tags(),
+        )
 
     def open(self) -> None:
         """Make the folder, the list and the run, in this order.
@@ -115,20 +123,14 @@ class Parent:
             logger.warning("the list of jobs is not in the store yet (%s)", first_line(error, 200))
 
     def _write_list(self) -> None:
-        content = {
-            "sweep_id": self.sweep_id,
-            "parent_run_id": self.record.run_id,
-            "conductor": identity(),
-            "words": self._words,
-            "multirun": self._multirun,
-            "config_dir": self._config_dir,
-            "jobs": [job.stored() for job in self._plan.jobs],
-            "told": self._plan.told,
-        }
-        path = self.directory / LIST
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(content, indent=1) + "\n")
-        partial.replace(path)
+        SweepList(
+            **vars(self._command),
+            jobs=[job.stored() for job in self._plan.jobs],
+            stage_results=self._plan.past_results,
+            sweep_id=self.sweep_id,
+            parent_run_id=self.record.run_id,
+            conductor=process_tags(),
+        ).write(self.directory)
 
     def close(self, status: str, metrics: dict[str, float]) -> None:
         """Close the record and the run; ``record.logged`` says whether the store has it."""

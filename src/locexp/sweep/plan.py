@@ -1,4 +1,4 @@
-"""The list of jobs of a sweep: from the words of a command to composed, validated jobs, stage by stage."""
+"""The list of jobs of a sweep: from the overrides of a command to composed, validated jobs, stage by stage."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from locexp.configuration.compose import Composer, Job, combinations, key_of
+from locexp.configuration.compose import Composer, Job
+from locexp.configuration.overrides import combinations, key_of
 from locexp.configuration.schema import sweep_arguments
-from locexp.configuration.targets import resolve
+from locexp.configuration.targets import import_target
 from locexp.errors import UserError, listed
-from locexp.records.sweep_list import setting_name
-from locexp.sweep.setting import BUDGET, Setting, Stage, Stages
+from locexp.records.sweep_list import BUDGET, setting_name
+from locexp.sweep.setting import Setting, Stage, Stages
 
-Key = tuple[str, int]
-"""What names a job: its config hash and its seed."""
-Told = dict[str, dict[str, float] | None]
-"""The results that a plan was told, by the index of the job."""
+RunKey = tuple[str, int]
+"""What names a run of a sweep: its config hash and its seed."""
+StageResults = dict[str, dict[str, float] | None]
+"""The results that a stage of a plan followed from, by the index of the job."""
 
 
 SAME_SCENES = ("bbox.fresh", "bbox.augment")
@@ -44,8 +45,8 @@ class SweepJob:
     role: str = ""
 
     @property
-    def words(self) -> tuple[str, ...]:
-        """The overrides that compose it."""
+    def overrides(self) -> tuple[str, ...]:
+        """That compose it."""
         return self.job.overrides
 
     @property
@@ -64,7 +65,7 @@ class SweepJob:
         return self.job.seed
 
     @property
-    def key(self) -> Key:
+    def key(self) -> RunKey:
         """What finds it among finished runs."""
         return self.config_hash, self.seed
 
@@ -79,7 +80,7 @@ class SweepJob:
             "index": self.index,
             "stage": self.stage,
             "name": self.name,
-            "words": list(self.words),
+            "overrides": list(self.overrides),
             "config_hash": self.config_hash,
             "seed": self.seed,
             "varied": self.varied,
@@ -92,52 +93,66 @@ class Plan:
 
     Args:
         composer: composes and validates.
-        words: the overrides of the command.
+        overrides: of the command.
         multirun: whether comma-separated values are a sweep.
 
     Attributes:
-        base: the configuration that is varied.
-        launcher: the configuration of Hydra's launcher.
+        base_job: what is varied; it says which launcher runs the jobs.
         is_sweep: whether it is one run, or several that belong together.
         directory: of the run or the sweep.
         jobs: all that are known so far.
         default_hash: the config hash of what the command would run without a sweep, where that is a run at all.
         more: whether another stage may follow from the results of those so far.
-        told: for each stage but the first, the results that it followed from, by the index of the job.
+        past_results: for each stage but the first, the results that it followed from.
 
     Raises:
         UserError: a configuration is wrong, a value is given twice, or what rules a sweep is swept itself.
     """
 
-    def __init__(self, composer: Composer, words: Sequence[str], *, multirun: bool) -> None:
+    def __init__(self, composer: Composer, overrides: Sequence[str], *, multirun: bool) -> None:
         self._composer = composer
-        self._swept, cells = combinations(words)
-        first = composer.compose(cells[0])
-        self.base, self.launcher = first.cfg, first.launcher
+        self._swept, cells = combinations(overrides)
+        self.base_job = composer.compose(cells[0])
         sweep = self.base.sweep
         self.is_sweep = multirun or sweep._target_ is not None or sweep.seeds is not None
         if self._swept and not self.is_sweep:
-            composer.compose(words)  # raises: several values are a sweep
-        self.directory = composer.compose(cells[0], sweeps=True).directory if self.is_sweep else first.directory
+            composer.compose(overrides)  # raises: several values are a sweep
+        shared = self.base_job.composition
+        self.directory = shared.sweep_directory if self.is_sweep else shared.run_directory
         _check_swept(self._swept, cells)
-        self.default_hash = self._default_hash(words)
-        self._fixed = {key_of(word): word for word in words}
+        self.default_hash = self._default_hash(overrides)
+        self._fixed = {key_of(override): override for override in overrides}
         self._seeds = self._all_seeds(cells)
-        self._cells = list(dict.fromkeys(tuple(word for word in cell if not _is_seed(word)) for cell in cells))
+        self._cells = list(
+            dict.fromkeys(tuple(override for override in cell if not _is_seed(override)) for cell in cells)
+        )
         self._plans = [self._start(cell) for cell in self._cells]
         self.more = False
         self._asked: list[list[list[SweepJob]]] = []
-        self._by_key: dict[Key, SweepJob] = {}
+        self._by_key: dict[RunKey, SweepJob] = {}
         self.jobs: list[SweepJob] = []
-        self.told: list[Told] = []
+        self.past_results: list[StageResults] = []
 
-    def _default_hash(self, words: Sequence[str]) -> str | None:
+    @property
+    def base(self) -> DictConfig:
+        """The configuration that is varied."""
+        return self.base_job.cfg
+
+    @property
+    def launcher(self) -> DictConfig:
+        """The configuration of Hydra's launcher."""
+        launcher = OmegaConf.create(self.base_job.composition.hydra["launcher"])
+        assert isinstance(launcher, DictConfig)
+        return launcher
+
+    def _default_hash(self, overrides: Sequence[str]) -> str | None:
+        fixed = [override for override in overrides if key_of(override) not in self._swept]
         try:
-            return self._composer.compose([word for word in words if key_of(word) not in self._swept]).config_hash
+            return self._composer.compose(fixed).config_hash
         except UserError:  # something is required that the sweep gives
             return None
 
-    def next_stage(self, results: Mapping[Key, dict[str, float] | None]) -> list[SweepJob]:
+    def next_stage(self, results: Mapping[RunKey, dict[str, float] | None]) -> list[SweepJob]:
         """Return the jobs of the next stage that no earlier stage had; a plan that has ended gives none.
 
         Args:
@@ -165,13 +180,13 @@ class Plan:
                 self._by_key[job.key] = job
                 new.append(job)
             elif self._plans[cell] is None and not settings[cell][place].values:
-                swept = " ".join(word for word in self._cells[cell] if key_of(word) in self._swept)
+                swept = " ".join(override for override in self._cells[cell] if key_of(override) in self._swept)
                 raise UserError(
                     f"{swept}: is the same run as {self._by_key[job.key].name}; what is swept makes no difference."
                 )
             self._asked[cell][place].append(self._by_key[job.key])
         if self.jobs and new:
-            self.told.append({str(index): results.get(key) for index, key in sorted(asked.items())})
+            self.past_results.append({str(index): results.get(key) for index, key in sorted(asked.items())})
         self.jobs += new
         return new
 
@@ -193,17 +208,17 @@ class Plan:
             "more than a setting differs; sweep.allow_mixed=true compares them all the same"
         ]
 
-    def replay(self, told: Sequence[Told]) -> None:
+    def take_stages(self, past_results: Sequence[StageResults]) -> None:
         """Take in the first stage and those that followed from these results, whatever the jobs would yield now.
 
         Raises:
             UserError: see :meth:`next_stage`.
         """
         self.next_stage({})
-        for results in told:
+        for results in past_results:
             self.next_stage({job.key: results.get(str(job.index)) for job in self.jobs})
 
-    def _stage(self, number: int, results: Mapping[Key, dict[str, float] | None]) -> Stage:
+    def _stage(self, number: int, results: Mapping[RunKey, dict[str, float] | None]) -> Stage:
         plan = self._plans[number]
         if plan is None:
             return Stage([] if self._asked else [Setting()])
@@ -219,7 +234,7 @@ class Plan:
         cfg = self._composer.compose(cell).cfg
         if cfg.sweep._target_ is None:
             return None
-        target = resolve(str(cfg.sweep._target_), "sweep._target_")
+        target = import_target(str(cfg.sweep._target_), "sweep._target_")
         return target(cfg, **sweep_arguments(cfg))
 
     def _job(self, index: int, stage: int, cell: tuple[str, ...], setting: Setting, seed: int) -> SweepJob:
@@ -229,9 +244,10 @@ class Plan:
                     f"{self._fixed[key]}: the sweep varies {key} itself; leave it out, or sweep it by hand with "
                     "--multirun and without a sweep."
                 )
-        words = (*cell, *(f"{key}={value}" for key, value in setting.values.items()), f"seed={seed}")
-        job = self._composer.compose(words, sweeps=True)
-        varied = {word.partition("=")[0]: word.partition("=")[2] for word in cell if key_of(word) in self._swept}
+        overrides = (*cell, *(f"{key}={value}" for key, value in setting.values.items()), f"seed={seed}")
+        job = self._composer.compose(overrides)
+        swept = [override.partition("=") for override in cell if key_of(override) in self._swept]
+        varied = {key: value for key, _, value in swept}
         varied |= {
             key: f"{value:g}" if isinstance(value, float) else str(value) for key, value in setting.values.items()
         }
@@ -254,8 +270,8 @@ class Plan:
         return list(range(first, first + (asked or 1)))
 
 
-def _is_seed(word: str) -> bool:
-    return key_of(word) == "seed"
+def _is_seed(override: str) -> bool:
+    return key_of(override) == "seed"
 
 
 def _check_swept(keys: Sequence[str], cells: Sequence[tuple[str, ...]]) -> None:
@@ -269,7 +285,9 @@ def _check_swept(keys: Sequence[str], cells: Sequence[tuple[str, ...]]) -> None:
             )
     if len(set(cells)) < len(cells):
         twice = next(cell for cell in cells if cells.count(cell) > 1)
-        raise UserError(f"{listed(word for word in twice if key_of(word) in keys)}: is given twice in the sweep.")
+        raise UserError(
+            f"{listed(override for override in twice if key_of(override) in keys)}: is given twice in the sweep."
+        )
 
 
 def _must_agree(cfg: DictConfig) -> dict[str, str]:

@@ -7,16 +7,20 @@ import time
 from pathlib import Path
 
 from locexp.errors import first_line
-from locexp.records.record import HISTORY, RunRecord
+from locexp.records.format import MalformedError
+from locexp.records.history import HISTORY
+from locexp.records.record import RunRecord
 from locexp.sweep.plan import SweepJob
 from locexp.system.screen import Screen, duration
 
 POLL_SECONDS = 0.5
+MOST_AT_WORK = 4
+"""How many of the runs that are at work are named."""
 SHOWN = {"accuracy": "accuracy", "mean_iou": "mean IoU", "loc_acc_75": "loc_acc_75"}
 
 
 class Progress:
-    """Shows a line for each run that ends, and one passing line with the time that is left.
+    """Shows a line for each run that ends, and below them how far the sweep is: the time left, the runs at work.
 
     Args:
         screen: where.
@@ -58,7 +62,7 @@ class Progress:
             self._look()
 
     def _look(self) -> None:
-        underway, names = 0.0, []
+        underway, at_work = 0.0, []
         for index, (job, directory) in list(self._active.items()):
             record = read_record(directory)
             if record is None:
@@ -66,15 +70,21 @@ class Progress:
             for note in record.notes:
                 self._say_once(note)
             if record.status == "RUNNING":
-                epochs = _lines(directory / HISTORY)
-                underway += min(0.99, epochs / int(job.cfg.trainer.epochs))
-                names.append(f"{job.name} epoch {min(epochs + 1, job.cfg.trainer.epochs)}/{job.cfg.trainer.epochs}")
+                done, epochs = _lines(directory / HISTORY), int(job.cfg.trainer.epochs)
+                underway += min(0.99, done / epochs)
+                at_work.append(f"  epoch {min(done + 1, epochs)}/{epochs}  {job.name}")
                 continue
             del self._active[index]
             self._ended += 1
             self._screen.line(f"{self._count()} {job.name:44} {_outcome(record)}   {self._left(0.0)}")
-        if names:
-            self._screen.progress(f"{self._count()} {self._left(underway)}  |  {', '.join(names)}"[:160])
+        if self._active:
+            left = self._left(underway)
+            more = len(at_work) - MOST_AT_WORK
+            self._screen.progress(
+                f"{self._count()}  {left}".rstrip(),
+                share=(self._before + self._ended + underway) / self._total,
+                details=[*at_work[:MOST_AT_WORK], *([f"  and {more} more"] if more > 0 else [])],
+            )
 
     def _say_once(self, note: str) -> None:
         if note not in self._notes:
@@ -95,10 +105,14 @@ class Progress:
 
 
 def read_record(directory: Path) -> RunRecord | None:
-    """Return the record of a run's folder; ``None`` where there is none yet, or none that can be read."""
+    """Return the record of a run's folder; ``None`` where there is none yet, or none that can be read.
+
+    Raises:
+        NewerFormatError: a newer locexp wrote it.
+    """
     try:
         return RunRecord.read(directory)
-    except (OSError, ValueError, TypeError):
+    except (FileNotFoundError, NotADirectoryError, MalformedError):
         return None
 
 

@@ -18,10 +18,6 @@ import numpy as np
 from locexp.evaluation.choice import choose
 from locexp.evaluation.metrics import SELECTION_METRIC
 
-BUDGET = ("trainer.epochs", "trainer.batch_size", "data.limit", "trainer.early_stopping")
-"""The keys of the training budget, in which runs that are compared must agree."""
-REPLAY = "replay"
-"""The fact of a fixed run that it has the mean weights of a method, and of which."""
 Outcomes = list[list[dict[str, float] | None]]
 
 

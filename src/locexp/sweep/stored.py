@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from locexp.configuration.compose import key_of
-from locexp.configuration.schema import RESUME_KEYS
+from locexp.configuration.renamed import renamed_overrides
 from locexp.errors import UserError, listed
 from locexp.records.provenance import VERSIONS
-from locexp.records.sweep_list import LIST, parse_list
-from locexp.sweep.plan import Key, SweepJob, Told
+from locexp.records.record import RunRecord
+from locexp.records.sweep_list import LIST, SweepList
+from locexp.sweep.plan import RunKey, SweepJob
 from locexp.system.process import is_alive
 
 if TYPE_CHECKING:
-    from locexp.tracking.reading import Reader, StoredRun
-
-KEY = "sweep.resume"
-BESIDE = ("tracking", "hydra/launcher", "hydra.launcher", *(f"sweep.{name}" for name in RESUME_KEYS))
-"""What may stand beside ``sweep.resume``: where the sweep is, and how the rest of it is run."""
+    from locexp.records.store import Store
 
 
 @dataclass
@@ -29,21 +25,15 @@ class StoredSweep:
 
     Attributes:
         parent: its parent run.
-        words, multirun, config_dir: of the command that began it.
-        jobs: the stored list, of all stages that had begun.
-        told: see :class:`~locexp.sweep.plan.Plan`.
+        listed: its stored list, of all stages that had begun.
         finished: the runs that have finished, by what names a job.
         dead: runs that are RUNNING in the store though their process has gone.
     """
 
-    parent: StoredRun
-    words: list[str]
-    multirun: bool
-    config_dir: str | None
-    jobs: list[dict[str, Any]]
-    told: list[Told]
-    finished: dict[Key, StoredRun] = field(default_factory=dict)
-    dead: list[StoredRun] = field(default_factory=list)
+    parent: RunRecord
+    listed: SweepList
+    finished: dict[RunKey, RunRecord] = field(default_factory=dict)
+    dead: list[RunRecord] = field(default_factory=list)
 
     @property
     def sweep_id(self) -> str:
@@ -61,12 +51,12 @@ class StoredSweep:
         Raises:
             UserError: the configuration files have changed since.
         """
-        if len(jobs) < len(self.jobs):
+        if len(jobs) < len(self.listed.jobs):
             raise UserError(
-                f"sweep.resume={self.sweep_id}: has {len(self.jobs)} jobs in its list, now there would be {len(jobs)}: "
-                "the configuration files have changed. Restore them, or begin a new sweep."
+                f"sweep.resume={self.sweep_id}: has {len(self.listed.jobs)} jobs in its list, now there would be "
+                f"{len(jobs)}: the configuration files have changed. Restore them, or begin a new sweep."
             )
-        for job, stored in zip(jobs, self.jobs, strict=False):
+        for job, stored in zip(jobs, self.listed.jobs, strict=False):
             if (job.config_hash, job.seed) != (stored["config_hash"], stored["seed"]):
                 raise UserError(
                     f"sweep.resume={self.sweep_id}: job {stored['index']} ({stored['name']}) is another run now than "
@@ -109,7 +99,7 @@ class StoredSweep:
         Raises:
             UserError: they are not.
         """
-        problems: dict[str, tuple[SweepJob, StoredRun]] = {}
+        problems: dict[str, tuple[SweepJob, RunRecord]] = {}
         checked: set[str] = set()
         for job in jobs:
             run = self.finished.get(job.key)
@@ -127,57 +117,32 @@ class StoredSweep:
                 )
 
 
-def resumed_words(words: Sequence[str]) -> tuple[str, list[str]] | None:
-    """Return which sweep a command resumes, and its other words; ``None`` where it resumes none.
-
-    Raises:
-        UserError: what stands beside ``sweep.resume`` would make it another sweep.
-    """
-    asked = [word for word in words if key_of(word) == KEY and not word.startswith("~")]
-    identities = {word.partition("=")[2].strip().strip("'\"") for word in asked} - {"null"}
-    if not identities:
-        return None
-    if "" in identities:
-        raise UserError(f"{asked[-1]}: expected the id of a sweep, or last.")
-    if len(identities) > 1:
-        raise UserError(f"{listed(asked)}: a command resumes one sweep.")
-    others = [word for word in words if word not in asked]
-    for word in others:
-        if not any(key_of(word) == name or key_of(word).startswith(f"{name}.") for name in BESIDE):
-            raise UserError(
-                f"{word}: cannot stand beside {asked[-1]}, which replays the stored list alone; allowed beside it: "
-                f"{listed(BESIDE)}."
-            )
-    return identities.pop(), others
-
-
-def known_sweep(reader: Reader, identity: str) -> tuple[str, Path]:
+def known_sweep(store: Store, which: str) -> tuple[str, Path]:
     """Return the id and the folder of a sweep that is named by its id, or by ``last``; raises :class:`UserError`."""
-    tags = reader.sweep(identity).tags
+    tags = store.sweep(which).tags
     return tags["sweep_id"], Path(tags["directory"])
 
 
-def load(reader: Reader, identity: str, *, presume_dead: bool) -> StoredSweep:
+def load(store: Store, sweep_id: str, *, presume_dead: bool) -> StoredSweep:
     """Read a sweep and sort its runs; nothing is changed.
 
     Args:
-        reader: of the store.
-        identity: a sweep id.
+        store: that has it.
+        sweep_id: of the sweep.
         presume_dead: take runs of other machines, whose process cannot be asked for, as dead.
 
     Raises:
         UserError: there is no such sweep, it is still running, or it cannot be known whether it is.
     """
-    parent = reader.sweep(identity)
-    stored = parse_list(reader.text(parent, str(LIST)))
-    if stored is None:
+    parent = store.sweep(sweep_id)
+    content = store.content(parent, str(LIST))
+    if content is None:
         raise UserError(
             f"sweep {parent.tags['sweep_id']}: its parent run {parent.run_id} holds no list of jobs ({LIST})."
         )
-    sweep = StoredSweep(
-        parent, stored["words"], stored["multirun"], stored["config_dir"], stored["jobs"], stored["told"]
-    )
-    children = reader.children(sweep.sweep_id)
+    listed = SweepList.parse(content, f"{LIST} of run {parent.run_id}")
+    sweep = StoredSweep(parent, replace(listed, overrides=renamed_overrides(listed.overrides)))
+    children = store.children(sweep.sweep_id)
     for run in [parent, *children]:
         if run.status != "RUNNING":
             continue
@@ -197,9 +162,9 @@ def load(reader: Reader, identity: str, *, presume_dead: bool) -> StoredSweep:
     return sweep
 
 
-def finished_runs(children: Sequence[StoredRun]) -> dict[Key, StoredRun]:
+def finished_runs(children: Sequence[RunRecord]) -> dict[RunKey, RunRecord]:
     """Return the runs that have finished, by what names their jobs; the latest where there are several."""
-    found: dict[Key, StoredRun] = {}
+    found: dict[RunKey, RunRecord] = {}
     for run in children:
         if run.status == "FINISHED":
             found.setdefault((run.tags["config_hash"], int(run.tags["seed"])), run)

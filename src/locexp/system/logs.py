@@ -11,17 +11,19 @@ _current: contextvars.ContextVar[RunLog | None] = contextvars.ContextVar("run_lo
 
 
 class RunLog:
-    """A handler that takes only what is logged while its run is the current one, in this thread or one started for it.
+    """Lets a handler take what is logged on behalf of a run.
 
     Args:
-        handler: of the run's own file; ``None`` where everything in the process is the run's.
+        handler: of the run's own file.
+        alone: whether everything in the process is logged on this run's behalf; else it is what is logged while the
+            run is the current one, in this thread or in one started for it.
     """
 
-    def __init__(self, handler: logging.Handler | None) -> None:
+    def __init__(self, handler: logging.Handler, *, alone: bool) -> None:
         self._handler = handler
-        if handler is not None:
+        if not alone:
             handler.addFilter(lambda record: _current.get() is self)
-            logging.getLogger().addHandler(handler)
+        logging.getLogger().addHandler(handler)
 
     @contextlib.contextmanager
     def current(self) -> Iterator[None]:
@@ -34,6 +36,5 @@ class RunLog:
 
     def close(self) -> None:
         """Take no more."""
-        if self._handler is not None:
-            logging.getLogger().removeHandler(self._handler)
-            self._handler.close()
+        logging.getLogger().removeHandler(self._handler)
+        self._handler.close()

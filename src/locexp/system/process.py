@@ -67,7 +67,7 @@ def core_count() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def identity() -> dict[str, str]:
+def process_tags() -> dict[str, str]:
     """Return tags by which another process can tell later whether this one still runs."""
     process = psutil.Process()
     return {
@@ -78,7 +78,7 @@ def identity() -> dict[str, str]:
 
 
 def is_alive(tags: Mapping[str, str]) -> bool | None:
-    """Whether the process of these :func:`identity` tags still runs; ``None`` where it ran on another machine."""
+    """Whether the process of these :func:`process_tags` tags still runs; ``None`` where it ran on another machine."""
     if tags.get("host") != socket.gethostname():
         return None
     try:
@@ -92,7 +92,7 @@ def is_alive(tags: Mapping[str, str]) -> bool | None:
 
 
 def end_with(tags: Mapping[str, str]) -> None:
-    """End this process as soon as that of these :func:`identity` tags has ended: one that is killed tells nobody.
+    """End this process as soon as that of these :func:`process_tags` tags has ended: one that is killed tells nobody.
 
     Nothing is done where they are those of this process, or of one that cannot be seen from here.
     """
@@ -120,3 +120,11 @@ def leave(status: int) -> NoReturn:
         with contextlib.suppress(OSError, ValueError):  # whoever read it has gone
             stream.flush()
     os._exit(status)
+
+
+def forget_networks() -> None:
+    """Free the last networks: a process that trains hundreds would grow otherwise."""
+    keras = sys.modules.get("keras")
+    if keras is not None:
+        keras.backend.clear_session()
+    gc.collect()

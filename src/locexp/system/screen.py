@@ -1,83 +1,119 @@
-"""What a run shows: lines, one progress line where the screen is a terminal, and the words of its begin and end."""
+"""The screen of a command: whole lines and, on a terminal, a display of how far it is below them."""
 
 from __future__ import annotations
 
+import errno
+import io
+import shutil
 import sys
-from pathlib import Path
-from typing import TextIO
+import threading
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TextIO
 
-from locexp.evaluation.metrics import HEADLINES
-from locexp.records.record import RunRecord
-from locexp.run.saving import MODEL
-from locexp.tracking.location import Location, run_link, ui_command
+if TYPE_CHECKING:
+    from rich.console import Console, OverflowMethod, RenderableType
 
 
 class Screen:
-    """Writes to a stream; a progress line is overwritten by what comes next."""
+    """Writes lines to a stream, each at once and whole, whichever thread they come from.
+
+    A terminal also shows how far the command is, below the last line and no wider than the terminal; the next line
+    takes the place of this display. Any other stream, and a terminal that cannot move its cursor, gets lines alone. A
+    reader that goes away, as ``head`` does, ends the output and not the command; characters that the stream's encoding
+    lacks become question marks.
+
+    Args:
+        stream: standard output by default.
+    """
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stdout
-        self._width = 0
+        self._stream = stream or sys.stdout or io.StringIO()  # the last where the command has no standard output
+        self._lock = threading.Lock()
+        self._console = _console(self._stream) if self._stream.isatty() else None
+        self._height = 0
         self._is_read = True
 
     def line(self, text: str = "") -> None:
-        """Write a whole line."""
-        self._clear()
-        self._write(text + "\n")
+        """Write a whole line, as it is; a terminal wraps what is too long, so that addresses can be copied."""
+        with self._lock:
+            self._write(f"{self._erased()}{text}\n")
 
-    def progress(self, text: str) -> None:
-        """Show a passing state; only on a terminal."""
-        if self._stream.isatty():
-            self._clear()
-            self._write(text)
-            self._width = len(text)
+    def progress(self, text: str, *, share: float | None = None, details: Sequence[str] = ()) -> None:
+        """Show a passing state until the next line; only on a terminal.
 
-    def _clear(self) -> None:
-        if self._width:
-            self._write("\r" + " " * self._width + "\r")
-            self._width = 0
+        Args:
+            text: the state, folded where it is too long.
+            share: how much is done, in [0, 1]; shown as a bar before the text.
+            details: lines below, each cut off where it is too long.
+        """
+        if self._console is None or not self._is_read:
+            return
+        with self._lock:
+            with self._console.capture() as display:
+                self._console.print(_display(self._console, text, share, details))
+            lines = display.get().splitlines()[: self._console.height]  # more would scroll
+            erased, self._height = self._erased(), len(lines)
+            self._write(erased + "\n".join(lines))
+
+    def close(self) -> None:
+        """Take the progress display away."""
+        with self._lock:
+            self._write(self._erased())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _erased(self) -> str:
+        """Return what erases the progress display and leaves the cursor where it began."""
+        height, self._height = self._height, 0
+        return "\r\x1b[2K" + "\x1b[A\x1b[2K" * (height - 1) if height else ""
 
     def _write(self, text: str) -> None:
-        if self._is_read:
+        if not (text and self._is_read):
+            return
+        try:
             try:
                 self._stream.write(text)
-                self._stream.flush()
-            except BrokenPipeError:  # whoever read it has gone, as `head` does: the run goes on
-                self._is_read = False
+            except UnicodeEncodeError as error:  # nothing of the text has been written then
+                self._stream.write(text.encode(error.encoding, "replace").decode(error.encoding))
+            self._stream.flush()
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO):  # the latter: a terminal that was closed
+                raise
+            self._is_read = False
 
 
-def introduction(record: RunRecord, *, validation_is_test: bool) -> list[str]:
-    """Return the lines that say what is about to be trained."""
-    data = record.dataset
-    validation = "the test set" if validation_is_test else f"{data['validation']:,}"
-    return [
-        f"locexp   {record.name}",
-        f"data     {data['name']} ({data['source']}), {data['canvas']} pixels: {data['train']:,} to train, "
-        f"{validation} to validate, {data['test']:,} to test",
-    ]
+def _console(stream: TextIO) -> Console | None:
+    """Return what draws on a terminal; ``None`` for one that cannot move its cursor."""
+    from rich.console import Console  # 0.2 s, which output to a file or a pipe need not wait for
+
+    console = Console(file=stream, highlight=False)
+    return console if console.is_interactive else None
 
 
-def final_table(record: RunRecord) -> list[str]:
-    """Return the lines that sum a finished run up: test metrics, with the floor of those that have one."""
-    metrics = record.metrics
-    lines = [f"{'':22}{'test':>8}{'floor':>9}{'skill':>9}"]
-    for name in HEADLINES:
-        floor, skill = metrics.get(f"floor/{name}"), metrics.get(f"skill/{name}")
-        cells = "".join("" if value is None else f"{value:9.3f}" for value in (floor, skill))
-        lines.append(f"{name:22}{metrics[f'test/{name}']:8.4f}{cells}")
-    return lines
+def _display(console: Console, text: str, share: float | None, details: Sequence[str]) -> RenderableType:
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    state: RenderableType = Text(text, overflow="fold")
+    if share is not None:
+        bar = ProgressBar(total=1.0, completed=share, width=console.width // 4)
+        row = Table.grid(padding=(0, 1))
+        row.add_row(bar, state)
+        state = row
+    mark: OverflowMethod = "crop" if console.options.ascii_only else "ellipsis"
+    return Group(state, *(Text(detail, no_wrap=True, overflow=mark) for detail in details))
 
 
-def conclusion(record: RunRecord, directory: Path, location: Location) -> list[str]:
-    """Return the lines that say where the results of a finished and logged run are."""
-    assert record.experiment_id is not None
-    assert record.run_id is not None
-    base = location.uri if location.is_server else "http://127.0.0.1:5000"
-    command = "" if location.is_server else f"{ui_command(location)}  then open "
-    return [
-        f"Files    {directory}  (pictures/, tables/, {MODEL}, run.json)",
-        f"MLflow   {command}{run_link(base, record.experiment_id, record.run_id)}",
-    ]
+def terminal_width() -> int | None:
+    """Return how many columns the terminal has that standard output is; ``None`` where it is none."""
+    return shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else None
 
 
 def duration(seconds: float) -> str:

@@ -5,8 +5,8 @@
 
 import os
 
-# A server that is gone must be noticed in seconds (MLflow by itself retries for minutes), and MLflow must not talk
-# where the command does.
+# A server that is gone must be noticed in seconds (MLflow by itself retries for minutes), and MLflow must not write
+# to the screen, where the command does.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

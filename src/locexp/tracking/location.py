@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import json
 import os
@@ -20,6 +19,7 @@ from omegaconf import DictConfig
 
 from locexp.errors import UserError
 from locexp.system.folders import check_writable
+from locexp.tracking.mlflow_internals import experiment_link, parallel_link, run_link, stored_experiment
 
 PROBE_SECONDS = 3.0
 """How long a tracking server may take to answer before the run is refused."""
@@ -45,7 +45,7 @@ class Location:
 
     @property
     def is_server(self) -> bool:
-        """Whether an MLflow server is spoken to over HTTP."""
+        """Whether it is an MLflow server, reached over HTTP."""
         return self.uri.startswith(("http://", "https://"))
 
 
@@ -131,19 +131,16 @@ def _check_database(location: Location) -> None:
         return
     key = f"tracking.uri: {database}"
     try:
-        with contextlib.closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=PROBE_SECONDS)) as db:
-            row = db.execute(
-                "SELECT artifact_location, lifecycle_stage FROM experiments WHERE name = ?", (location.experiment,)
-            ).fetchone()
+        experiment = stored_experiment(database, location.experiment, PROBE_SECONDS)
     except sqlite3.OperationalError as error:
         if "no such table" not in str(error):
             return  # busy or locked: MLflow waits for it
         raise UserError(f"{key} is a database, but not MLflow's; expected a folder of its own.") from None
     except sqlite3.DatabaseError as error:
         raise UserError(f"{key} is not a database ({error}); expected MLflow's, or a folder without one.") from None
-    if row is None:
+    if experiment is None:
         return
-    artifacts, stage = row
+    artifacts, stage = experiment
     if stage != "active":
         raise UserError(
             f"tracking.experiment={location.experiment}: was deleted in this store; restore it with "
@@ -161,7 +158,7 @@ def _check_database(location: Location) -> None:
 def _probe(uri: str) -> None:
     """Ask an MLflow server for an experiment; raises :class:`UserError` unless it answers."""
 
-    def ask() -> str:
+    def failure() -> str:
         request = f"{uri}/api/2.0/mlflow/experiments/search?max_results=1"
         try:
             with urllib.request.urlopen(request, timeout=PROBE_SECONDS) as answer:
@@ -179,7 +176,7 @@ def _probe(uri: str) -> None:
             return str(error)
         return ""
 
-    _require_answer(uri, ask)
+    _require_answer(uri, failure)
 
 
 def _connect(uri: str) -> None:
@@ -190,26 +187,34 @@ def _connect(uri: str) -> None:
         return
     address = parts.hostname, port
 
-    def ask() -> str:
+    def failure() -> str:
         try:
             socket.create_connection(address, PROBE_SECONDS).close()
         except OSError as error:
             return str(error)
         return ""
 
-    _require_answer(uri.replace(parts.netloc, parts.netloc.rpartition("@")[2]), ask)
+    _require_answer(uri.replace(parts.netloc, parts.netloc.rpartition("@")[2]), failure)
 
 
-def _require_answer(uri: str, ask: Callable[[], str]) -> None:
-    """Ask within the time limit; raises :class:`UserError` if ``ask`` says what is wrong, or nothing in time."""
-    problem = [f"no answer within {PROBE_SECONDS:g} s"]
+def _require_answer(uri: str, failure: Callable[[], str]) -> None:
+    """Wait for an answer within the time limit.
+
+    Args:
+        uri: of the store, for the message.
+        failure: probes the store; returns what is wrong, empty where nothing is.
+
+    Raises:
+        UserError: something is wrong, or there was no answer in time.
+    """
+    result = [f"no answer within {PROBE_SECONDS:g} s"]
     # In a thread: looking up a host name cannot be given a time limit.
-    thread = threading.Thread(target=lambda: problem.__setitem__(0, ask()), daemon=True)
+    thread = threading.Thread(target=lambda: result.__setitem__(0, failure()), daemon=True)
     thread.start()
     thread.join(PROBE_SECONDS)
-    if problem[0]:
+    if result[0]:
         raise UserError(
-            f"tracking.uri={uri}: {problem[0]}. Start the server, or leave tracking.uri out to use ./mlruns."
+            f"tracking.uri={uri}: {result[0]}. Start the server, or leave tracking.uri out to use ./mlruns."
         )
 
 
@@ -220,27 +225,6 @@ def answers(location: Location) -> bool:
     except UserError:
         return False
     return True
-
-
-def run_link(base: str, experiment_id: str, run_id: str) -> str:
-    """Return the address of a run in the MLflow UI served at ``base``."""
-    return f"{base}/#/experiments/{experiment_id}/runs/{run_id}"
-
-
-def experiment_link(
-    base: str, experiment_id: str, *, view: str = "TABLE", order_by: str = "test/loc_acc_50", condition: str = ""
-) -> str:
-    """Return the address of an experiment's runs: flat, sorted by a metric (TABLE) or as charts (CHART).
-
-    MLflow 3 opens experiments in its GenAI mode unless the workflow type is given; sorting by a metric shows nested
-    runs, which it folds away otherwise. ``condition`` is a search filter.
-    """
-    search = f"&searchFilter={urllib.parse.quote(condition, safe='')}" if condition else ""
-    metric = urllib.parse.quote(f"metrics.`{order_by}`", safe="")
-    return (
-        f"{base}/#/experiments/{experiment_id}/runs?workflowType=machine_learning&compareRunsMode={view}"
-        f"&orderByKey={metric}&orderByAsc=false{search}"
-    )
 
 
 def sweep_links(
@@ -257,17 +241,15 @@ def sweep_links(
         ``report`` (in the artifact viewer of the parent run), ``charts`` (of the sweep's runs) and ``parallel``.
     """
     own = f"tags.sweep_id = '{sweep_id}' and tags.kind = 'run'"
-    runs = urllib.parse.quote(json.dumps(list(run_ids), separators=(",", ":")), safe="")
-    experiments = urllib.parse.quote(json.dumps([experiment_id]), safe="")
     return {
         "report": f"{run_link(base, experiment_id, parent_run_id)}/artifacts/comparison/report.html",
         "charts": experiment_link(base, experiment_id, view="CHART", condition=own),
-        "parallel": f"{base}/#/compare-runs?runs={runs}&experiments={experiments}",
+        "parallel": parallel_link(base, experiment_id, run_ids),
     }
 
 
 def ui_command(location: Location) -> str:
-    """Return the command that shows a store, as short as it can be said from the current directory."""
+    """Return the command that shows a store, as short as it can be from the current directory."""
     default = locate(None, None, location.experiment)
     if location.uri == default.uri:
         return "python -m locexp.ui"

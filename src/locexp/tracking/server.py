@@ -16,22 +16,18 @@ import urllib.request
 from collections.abc import Callable, Iterator
 
 from locexp.errors import RunFailedError, UserError
-from locexp.tracking.location import Location, check, experiment_link
+from locexp.tracking.location import Location, check
+from locexp.tracking.mlflow_internals import LEAN_SERVER, experiment_link
 
 HOST = "127.0.0.1"
 START_SECONDS = 90.0
-LEAN = {
-    # Without these, ten processes and 2.3 GB; with them, two processes and .5 GB.
-    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-}
 
 
 def free_port(port: int | None, first: int = 5000) -> int:
-    """Return ``port`` if it is free, or the first free one from ``first`` where none is asked for.
+    """Return ``port`` if it is free, or the first free one from ``first`` where none is given.
 
     Raises:
-        UserError: the port that was asked for is taken.
+        UserError: the given port is taken.
     """
     for candidate in [port] if port is not None else range(first, first + 100):
         with contextlib.closing(socket.socket()) as probe:
@@ -44,19 +40,19 @@ def free_port(port: int | None, first: int = 5000) -> int:
 
 def command(location: Location, port: int) -> list[str]:
     """Return the command line that serves a store."""
-    words = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", location.uri]
+    arguments = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", location.uri]
     if location.artifact_root is not None:
-        words += ["--no-serve-artifacts", "--default-artifact-root", location.artifact_root]
-    return [*words, "--host", HOST, "--port", str(port), "--workers", "1"]
+        arguments += ["--no-serve-artifacts", "--default-artifact-root", location.artifact_root]
+    return [*arguments, "--host", HOST, "--port", str(port), "--workers", "1"]
 
 
 def serve(location: Location, port: int | None, say: Callable[[str], None]) -> int:
     """Serve a store until Ctrl-C or SIGTERM; returns the exit status.
 
     Args:
-        location: of a store that exists; where it is itself a server, only its links are said.
+        location: of a store that exists; where it is itself a server, only its links are shown.
         port: to listen on, or ``None`` for the first free one from 5000.
-        say: told the links, once they work.
+        say: shows a line, such as the links once they work.
 
     Raises:
         UserError: there is no store, or the port is taken.
@@ -76,7 +72,7 @@ def serve(location: Location, port: int | None, say: Callable[[str], None]) -> i
     # The server's own screen output goes nowhere: its errors are what counts, and they are shown if it ends.
     process = subprocess.Popen(
         command(location, chosen),
-        env={**os.environ, **LEAN},
+        env={**os.environ, **LEAN_SERVER},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         start_new_session=True,
@@ -100,16 +96,16 @@ def serve(location: Location, port: int | None, say: Callable[[str], None]) -> i
 
 def links(location: Location, base: str) -> Iterator[str]:
     """Yield lines with the addresses that open an experiment's runs as a table and as charts."""
-    identity = experiment_id(location, base)
-    if identity is None:
+    found = experiment_id(location, base)
+    if found is None:
         yield f"{base}/  (there is no experiment {location.experiment!r} yet)"
         return
-    yield f"runs    {experiment_link(base, identity)}"
-    yield f"charts  {experiment_link(base, identity, view='CHART')}"
+    yield f"runs    {experiment_link(base, found)}"
+    yield f"charts  {experiment_link(base, found, view='CHART')}"
 
 
 def experiment_id(location: Location, base: str) -> str | None:
-    """Ask a running server for the id of the experiment; ``None`` where it has none."""
+    """Return the id that a running server has of the experiment; ``None`` where it has none."""
     name = urllib.parse.quote(location.experiment)
     try:
         with urllib.request.urlopen(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -15,18 +14,20 @@ from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
 from locexp.errors import UserError
-from locexp.records.record import HISTORY, RECORD, RunRecord, finite
+from locexp.records.history import HISTORY
+from locexp.records.record import RECORD, RunRecord, finite_metrics, milliseconds
 from locexp.tracking.location import Location
+from locexp.tracking.mlflow_internals import SystemMetrics, silence_loggers, use_store
 from locexp.tracking.models import log_model
 
 PARAMS_PER_CALL = 100
 SIGNIFICANT_DIGEST = 36
 """MLflow keeps at most this many characters of a data set's digest; the whole one is a tag and in its profile."""
 
-for _name in ("absl", "mlflow", "mlflow.system_metrics.system_metrics_monitor", "urllib3"):
+silence_loggers()
+for _name in ("absl", "urllib3"):
     logging.getLogger(_name).setLevel(logging.ERROR)
 
 
@@ -43,7 +44,7 @@ class Session:
 
     def __init__(self, location: Location) -> None:
         self.location = location
-        _use_store(location.uri)
+        use_store(location.uri)
         if location.database is None:
             self.client = MlflowClient(location.uri)
             self.experiment_id = self._experiment()
@@ -55,7 +56,7 @@ class Session:
                 self.experiment_id = self._experiment()
         self.run_id = ""
         self._active = False
-        self._monitor: SystemMetricsMonitor | None = None
+        self._system_metrics: SystemMetrics | None = None
 
     def _experiment(self) -> str:
         name = self.location.experiment
@@ -79,8 +80,8 @@ class Session:
         pid, start = record.tags.get("pid", ""), record.tags.get("process_start", "")
         if not (pid.isdigit() and start.replace(".", "", 1).isdigit()):
             return None
-        words = f"tags.pid = '{pid}' and tags.process_start = '{start}'"
-        for run in self.client.search_runs([self.experiment_id], words):
+        condition = f"tags.pid = '{pid}' and tags.process_start = '{start}'"
+        for run in self.client.search_runs([self.experiment_id], condition):
             if run.data.tags.get("directory") == record.tags.get("directory"):
                 return str(run.info.run_id)
         return None
@@ -99,7 +100,7 @@ class Session:
                 known = self.client.get_run(record.run_id)
         if known is None:
             known = self.client.create_run(
-                self.experiment_id, start_time=_milliseconds(record.start_time), tags=record.tags, run_name=record.name
+                self.experiment_id, start_time=milliseconds(record.start_time), tags=record.tags, run_name=record.name
             )
         self.run_id = str(known.info.run_id)
         self.experiment_id = str(known.info.experiment_id)
@@ -115,10 +116,7 @@ class Session:
         if active:
             mlflow.start_run(run_id=self.run_id, log_system_metrics=False)
             if sampling_seconds is not None:
-                self._monitor = SystemMetricsMonitor(
-                    self.run_id, sampling_interval=sampling_seconds, resume_logging=known.data.metrics != {}
-                )
-                self._monitor.start()
+                self._system_metrics = SystemMetrics(self.run_id, sampling_seconds, resume=known.data.metrics != {})
         else:
             self.client.update_run(self.run_id, status="RUNNING")
 
@@ -133,8 +131,8 @@ class Session:
 
     def _log(self, metrics: dict[str, float], step: int, timestamp: float, model_id: str | None = None) -> None:
         values = [
-            Metric(name, value, _milliseconds(timestamp), step, model_id=model_id)
-            for name, value in finite(metrics).items()
+            Metric(name, value, milliseconds(timestamp), step, model_id=model_id)
+            for name, value in finite_metrics(metrics).items()
             if name not in ("epoch", "timestamp")
         ]
         self.client.log_batch(self.run_id, metrics=values)
@@ -166,7 +164,7 @@ class Session:
         self._stop_sampling()
         if self._active:
             mlflow.end_run(record.status)
-        self.client.set_terminated(self.run_id, record.status, _milliseconds(end))
+        self.client.set_terminated(self.run_id, record.status, milliseconds(end))
 
     def abandon(self) -> None:
         """Stop sampling and forget the run, whose server is gone."""
@@ -178,22 +176,9 @@ class Session:
 
     def _stop_sampling(self) -> None:
         """End the samples of CPU and memory use, and log a last one: a short run has no other."""
-        if self._monitor is not None:
-            monitor, self._monitor = self._monitor, None
-            monitor.finish()
-            monitor.collect_metrics()
-            monitor.publish_metrics(monitor.aggregate_metrics())
-            monitor.mlflow_logger.flush()
-
-
-def _use_store(uri: str) -> None:
-    """Point MLflow at a store, but leave the variable by which a user speaks, and which MLflow would overwrite."""
-    given = os.environ.get("MLFLOW_TRACKING_URI")
-    mlflow.set_tracking_uri(uri)
-    if given is not None:
-        os.environ["MLFLOW_TRACKING_URI"] = given
-    else:
-        os.environ.pop("MLFLOW_TRACKING_URI", None)
+        if self._system_metrics is not None:
+            sampling, self._system_metrics = self._system_metrics, None
+            sampling.finish()
 
 
 def _dataset(record: RunRecord) -> DatasetInput:
@@ -208,7 +193,3 @@ def _dataset(record: RunRecord) -> DatasetInput:
         ),
         tags=[InputTag("mlflow.data.context", "training")],
     )
-
-
-def _milliseconds(seconds: float) -> int:
-    return int(seconds * 1000)

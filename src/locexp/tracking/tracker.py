@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from locexp.errors import RunFailedError, first_line
-from locexp.records.record import RunRecord, read_history
+from locexp.records.history import read_history
+from locexp.records.record import RunRecord
 from locexp.system.process import importing
 from locexp.tracking.location import Location, answers
 from locexp.tracking.location import check as check_location
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 10.0
-"""How long the end of a run waits for its store before the user is told."""
+"""How long the end of a run waits for its store before the user hears of it."""
 
 _one_at_a_time = threading.Lock()
 """Runs that train side by side have a tracking thread each, but one database, which has one writer at a time."""
@@ -56,13 +57,13 @@ class Tracker:
         self._must_open = must_open
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="tracking")
         self._last_epoch = 0
-        self.problem: Exception | None = None
+        self.error: Exception | None = None
         self._submit(self._start, sampling_seconds, earlier)
 
     def check(self) -> None:
         """Raise if the store could not even be opened: better known in the first seconds than in the last."""
-        if self._must_open and self._session is None and self.problem is not None:
-            raise RunFailedError(f"tracking.uri={self._location.uri}: cannot be opened ({_reason(self.problem)}).")
+        if self._must_open and self._session is None and self.error is not None:
+            raise RunFailedError(f"tracking.uri={self._location.uri}: cannot be opened ({_reason(self.error)}).")
 
     def epoch(self, row: dict[str, float]) -> None:
         """Log a row of the history."""
@@ -71,10 +72,10 @@ class Tracker:
     @property
     def reason(self) -> str:
         """Why tracking stopped, in one line."""
-        return _reason(self.problem) if self.problem is not None else ""
+        return _reason(self.error) if self.error is not None else ""
 
     def wait(self, say: Callable[[str], None] = logger.info) -> None:
-        """Wait until everything handed over so far is logged, or known not to be; ``say`` is told if it takes long."""
+        """Wait until everything handed over so far is logged, or known not to be; ``say`` a line if it takes long."""
         handled = self._pool.submit(lambda: None)
         try:
             handled.result(PATIENCE_SECONDS)
@@ -89,13 +90,13 @@ class Tracker:
         """
         self._submit(self._finish, model)
         self.wait(say)
-        if self.problem is not None and answers(self._location):
+        if self.error is not None and answers(self._location):
             logger.info("the tracking store answers again: logging the whole run")
-            self.problem = None
+            self.error = None
             self._submit(lambda: log_directory(self._location, self._directory, self._record, model))
             self.wait(say)
         self._pool.shutdown()
-        return self.problem is None
+        return self.error is None
 
     def _start(self, sampling_seconds: int | None, earlier: Sequence[dict[str, float]]) -> None:
         if not self._must_open:  # better known at once: MLflow would try again and again
@@ -132,13 +133,13 @@ class Tracker:
         return self._pool.submit(context.run, self._guarded, call, *arguments)
 
     def _guarded(self, call: Callable[..., None], *arguments: Any) -> None:
-        if self.problem is not None:
+        if self.error is not None:
             return
         try:
             with _one_at_a_time:
                 call(*arguments)
         except Exception as error:
-            self.problem = error
+            self.error = error
             logger.info("tracking failed", exc_info=True)
             if self._session is not None or not self._must_open:
                 logger.warning(
@@ -166,7 +167,7 @@ def log_directory(location: Location, directory: Path, record: RunRecord, model:
 
 
 def _reason(error: Exception) -> str:
-    """Return what a store's error says, in one line; of one on the way to a server, its innermost cause."""
+    """Return a store's error in one line; for one on the way to a server, its innermost cause."""
     request, failed, cause = first_line(error).partition(" failed with exception ")
     if failed:
         cause = re.sub(r"['\")]+$", "", cause.rpartition(": ")[2])

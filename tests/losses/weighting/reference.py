@@ -63,7 +63,9 @@ class Adam:
     """As in torch.optim."""
 
     def __init__(self, rate: float, decay: float = 0.0) -> None:
-        self.rate, self.decay, self.m, self.v, self.t = rate, decay, 0.0, 0.0, 0
+        self.rate, self.decay, self.t = rate, decay, 0
+        self.m: Vector = np.zeros(())
+        self.v: Vector = np.zeros(())
 
     def step(self, value: Vector, slope: Vector) -> Vector:
         slope = slope + self.decay * value
@@ -223,7 +225,7 @@ def cagrad(g1: Vector, g2: Vector, kappa: float = 0.5) -> tuple[float, float]:
         share = 1.0
     else:
         share = brentq(slope, 0, 1, xtol=1e-15)
-    factor = radius / np.linalg.norm(share * g1 + (1 - share) * g2)
+    factor = float(radius / np.linalg.norm(share * g1 + (1 - share) * g2))
     return 0.5 + factor * share, 0.5 + factor * (1 - share)
 
 

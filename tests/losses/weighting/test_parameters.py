@@ -34,7 +34,7 @@ NAN, INFINITE = float("nan"), float("inf")
         ("famo", {"decay": NAN}, "decay=nan"),
         ("gradnorm", {"alpha": -1.0}, "alpha=-1.0"),
         ("gradnorm", {"learning_rate": INFINITE}, "learning_rate=inf"),
-        ("nash", {"max_norm": 0.0}, "max_norm=0.0: expected a number > 0, or null"),
+        ("nash", {"max_norm": 0.0}, "max_norm=0.0: expected a finite number > 0, or null"),
         ("nash", {"max_norm": NAN}, "max_norm=nan"),
         ("stch", {"mu": 0.0}, "mu=0.0: expected a finite number > 0"),
     ],
@@ -46,7 +46,7 @@ def test_values_out_of_range_are_refused(name: str, parameters: dict[str, Any], 
 
 @pytest.mark.parametrize("name", GRADIENT)
 def test_heads_and_trunk_are_checked_by_every_method_on_gradients(name: str) -> None:
-    with pytest.raises(UserError, match=r"loss\.weighting\.heads=both: expected own or weighted"):
+    with pytest.raises(UserError, match=r"loss\.weighting\.heads=both: expected one of own, weighted"):
         find(name)(heads="both")
     with pytest.raises(UserError, match=r"loss\.weighting\.trunk=\[\]"):
         find(name)(trunk=[])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ LENGTH = np.linalg.norm(PAIRS, axis=2)
 PROPER = (LENGTH > 0).all(axis=1)
 
 
-def gains(name: str, pairs: np.ndarray, **parameters: float) -> np.ndarray:
+def gains(name: str, pairs: np.ndarray, **parameters: Any) -> np.ndarray:
     """Return d·g_k over |g_k| and the longer: how fast each loss falls, (n, 2)."""
     length = np.where(np.linalg.norm(pairs, axis=2) > 0, np.linalg.norm(pairs, axis=2), 1)
     direction = combined(weights(name, pairs, **parameters), pairs)

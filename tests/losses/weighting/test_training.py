@@ -9,7 +9,7 @@ import pytest
 
 from locexp.errors import UserError
 from tests.losses.weighting.conftest import STATIC, batches, network, stack, train_epoch
-from tests.losses.weighting.methods import GRADIENT, LOSS, METHODS, NAMES, find
+from tests.losses.weighting.methods import GRADIENT, LOSS, NAMES, find
 
 ORDER = batches(4)
 SEEDS = [index % 3 for index in range(len(NAMES))]
@@ -57,7 +57,13 @@ def together() -> tuple[Any, list[list[np.ndarray]], list[list[np.ndarray]], np.
     return made, middle, [state(member) for member in made.members], np.concatenate(rows, axis=1)
 
 
-@pytest.mark.parametrize("name", NAMES)
+QUICK = ("db_mtl", "famo", "gradnorm", "rlw")
+"""On gradients and on losses, learning and at random: each of the others takes seconds to trace by itself, too."""
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
+)
 def test_a_method_does_not_notice_the_others_in_a_stack(name: str, together: Any) -> None:
     index = NAMES.index(name)
     alone = stack([find(name)], seeds=[SEEDS[index]], build_model=with_dropout, optimizer=adam)
@@ -86,9 +92,9 @@ def test_state_is_what_changes_and_all_of_it_is_in_the_variables(name: str, toge
     index = NAMES.index(name)
     method = made.members[index].weighting
     assert bool(method.variables) == (name in STATEFUL)
-    first = find(name)()
+    first: Any = find(name)()
     first.build(0, "float32")
-    if isinstance(first, tuple(METHODS[gradient] for gradient in GRADIENT)):
+    if name in GRADIENT:
         first.build_for(made.members[index].model.trainable_variables[:4])
     if method.variables:
         kept = middle[index][-len(method.variables) :]
@@ -145,8 +151,8 @@ FROZEN = {
 def test_a_frozen_state_is_a_fixed_run_bit_for_bit(name: str) -> None:
     build, weights = FROZEN[name]
     frozen = stack([build], build_model=with_dropout)
-    effective = tuple(rounded(own, static) for own, static in zip(weights(), STATIC, strict=True))
-    fixed = stack([find("fixed")], build_model=with_dropout, static=effective)
+    first, second = (rounded(own, static) for own, static in zip(weights(), STATIC, strict=True))
+    fixed = stack([find("fixed")], build_model=with_dropout, static=(first, second))
     for order in ORDER:
         rows, expected = train_epoch(frozen, order), train_epoch(fixed, order)
         np.testing.assert_array_equal(rows[..., :2], expected[..., :2])
@@ -158,7 +164,7 @@ def test_dwa_is_a_fixed_run_for_two_epochs() -> None:
     for epoch, order in enumerate(ORDER, 1):
         train_epoch(both, order)
         weights = [np.concatenate([w.ravel() for w in member.model.get_weights()]) for member in both.members]
-        assert np.array_equal(*weights) == (epoch <= 2)
+        assert np.array_equal(weights[0], weights[1]) == (epoch <= 2)
 
 
 def test_a_sum_of_weighted_gradients_is_the_gradient_of_the_weighted_sum() -> None:

@@ -38,7 +38,7 @@ class Trained:
 
 def named(member: Any) -> dict[str, np.ndarray]:
     layers = {"1": "trunk1", "2": "trunk2", "c": "classification", "b": "bbox"}
-    made = {}
+    made: dict[str, np.ndarray] = {}
     for key, layer in layers.items():
         kernel, bias = member.model.get_layer(layer).get_weights()
         made |= {f"W{key}": kernel, f"b{key}": bias}

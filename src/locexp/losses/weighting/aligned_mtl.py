@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import Ge, Len, Predicate, doc
 
-from locexp.errors import UserError
-from locexp.losses.weighting.base import GradientWeighting, scaled
+from locexp.bounds import checked
+from locexp.losses.weighting.base import GradientWeighting, Heads, Trunk, scaled
+
+Preference = Annotated[
+    Sequence[Annotated[float, Ge(0)]], Len(2, 2), Predicate(any), doc("two finite numbers >= 0, not both 0")
+]
 
 
 class AlignedMtl(GradientWeighting):
@@ -25,14 +30,9 @@ class AlignedMtl(GradientWeighting):
         UserError: a value out of range.
     """
 
-    def __init__(
-        self, preference: tuple[float, float] = (0.5, 0.5), heads: str = "own", trunk: list[str] | None = None
-    ) -> None:
+    @checked("loss.weighting")
+    def __init__(self, preference: Preference = (0.5, 0.5), heads: Heads = "own", trunk: Trunk = None) -> None:
         super().__init__(heads, trunk)
-        if len(preference) != 2 or not all(0 <= part < math.inf for part in preference) or not any(preference):
-            raise UserError(
-                f"loss.weighting.preference={list(preference)}: expected two finite numbers >= 0, not both 0."
-            )
         self.preference = tuple(float(part) for part in preference)
 
     def trunk_weights(self, a: Any, b: Any, c: Any) -> tuple[Any, Any]:

@@ -5,9 +5,15 @@ from __future__ import annotations
 import fnmatch
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
+from annotated_types import MinLen, doc
+
+from locexp.bounds import checked
 from locexp.errors import UserError, listed
+
+Heads = Literal["own", "weighted"]
+Trunk = Annotated[Annotated[list[str], MinLen(1)] | None, doc("patterns such as [conv2d*], or null")]
 
 
 class Weighting:
@@ -89,12 +95,9 @@ class GradientWeighting(Weighting, ABC):
         UserError: another value.
     """
 
-    def __init__(self, heads: str = "own", trunk: list[str] | None = None) -> None:
+    @checked("loss.weighting")
+    def __init__(self, heads: Heads = "own", trunk: Trunk = None) -> None:
         super().__init__()
-        if heads not in ("own", "weighted"):
-            raise UserError(f"loss.weighting.heads={heads}: expected own or weighted.")
-        if trunk is not None and (not trunk or not all(isinstance(pattern, str) for pattern in trunk)):
-            raise UserError(f"loss.weighting.trunk={trunk}: expected patterns such as [conv2d*], or null.")
         self.heads, self.patterns = heads, trunk
 
     def chosen(self, paths: Sequence[str]) -> list[bool]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from typing import Annotated, Any
 
-from locexp.errors import UserError
-from locexp.losses.weighting.base import GradientWeighting, scaled
+from annotated_types import Ge
+
+from locexp.bounds import checked
+from locexp.losses.weighting.base import GradientWeighting, Heads, Trunk, scaled
 
 
 class Cagrad(GradientWeighting):
@@ -22,10 +23,9 @@ class Cagrad(GradientWeighting):
         UserError: a value out of range.
     """
 
-    def __init__(self, kappa: float = 0.5, heads: str = "own", trunk: list[str] | None = None) -> None:
+    @checked("loss.weighting")
+    def __init__(self, kappa: Annotated[float, Ge(0)] = 0.5, heads: Heads = "own", trunk: Trunk = None) -> None:
         super().__init__(heads, trunk)
-        if not 0 <= kappa < math.inf:
-            raise UserError(f"loss.weighting.kappa={kappa}: expected a finite number >= 0.")
         self.kappa = kappa
 
     def trunk_weights(self, a: Any, b: Any, c: Any) -> tuple[Any, Any]:

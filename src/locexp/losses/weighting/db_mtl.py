@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from locexp.errors import UserError
-from locexp.losses.weighting.base import GradientWeighting, lengths
+from annotated_types import Interval
+
+from locexp.bounds import checked
+from locexp.losses.weighting.base import GradientWeighting, Heads, Trunk, lengths
 from locexp.losses.weighting.geometric import TINY
 
 
@@ -23,10 +25,11 @@ class DbMtl(GradientWeighting):
         UserError: a value out of range.
     """
 
-    def __init__(self, beta: float = 0.9, heads: str = "own", trunk: list[str] | None = None) -> None:
+    @checked("loss.weighting")
+    def __init__(
+        self, beta: Annotated[float, Interval(ge=0, lt=1)] = 0.9, heads: Heads = "own", trunk: Trunk = None
+    ) -> None:
         super().__init__(heads, trunk)
-        if not 0 <= beta < 1:
-            raise UserError(f"loss.weighting.beta={beta}: expected a number in [0, 1).")
         self.beta = beta
 
     def build_for(self, trunk: Sequence[Any]) -> None:

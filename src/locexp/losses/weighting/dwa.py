@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from locexp.errors import UserError
+from annotated_types import Gt
+
+from locexp.bounds import checked
 from locexp.losses.weighting.base import Weighting
 
 
@@ -22,10 +24,9 @@ class Dwa(Weighting):
         UserError: ``temperature`` is not above 0.
     """
 
-    def __init__(self, temperature: float = 2.0) -> None:
+    @checked("loss.weighting")
+    def __init__(self, temperature: Annotated[float, Gt(0)] = 2.0) -> None:
         super().__init__()
-        if not 0 < temperature < math.inf:
-            raise UserError(f"loss.weighting.temperature={temperature}: expected a finite number > 0.")
         self.temperature = temperature
 
     def build(self, seed: int, dtype: str) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from locexp.errors import UserError
+from annotated_types import Ge, Gt
+
+from locexp.bounds import checked
 from locexp.losses.weighting._adam import SmallAdam
 from locexp.losses.weighting.base import Weighting
 
@@ -30,13 +31,9 @@ class Famo(Weighting):
 
     after: ClassVar[bool] = True
 
-    def __init__(self, learning_rate: float = 0.025, decay: float = 0.001) -> None:
+    @checked("loss.weighting")
+    def __init__(self, learning_rate: Annotated[float, Gt(0)] = 0.025, decay: Annotated[float, Ge(0)] = 0.001) -> None:
         super().__init__()
-        if not (0 < learning_rate < math.inf and 0 <= decay < math.inf):
-            raise UserError(
-                f"loss.weighting.learning_rate={learning_rate} and decay={decay}: expected finite numbers, the first "
-                "> 0, the other >= 0."
-            )
         self.learning_rate, self.decay = learning_rate, decay
 
     def build(self, seed: int, dtype: str) -> None:

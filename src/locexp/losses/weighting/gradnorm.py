@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from locexp.errors import UserError
+from annotated_types import Ge, Gt
+
+from locexp.bounds import checked
 from locexp.losses.weighting._adam import SmallAdam
 from locexp.losses.weighting.base import Weighting
 
@@ -30,13 +31,9 @@ class Gradnorm(Weighting):
 
     norms: ClassVar[bool] = True
 
-    def __init__(self, alpha: float = 1.5, learning_rate: float = 0.025) -> None:
+    @checked("loss.weighting")
+    def __init__(self, alpha: Annotated[float, Ge(0)] = 1.5, learning_rate: Annotated[float, Gt(0)] = 0.025) -> None:
         super().__init__()
-        if not (0 <= alpha < math.inf and 0 < learning_rate < math.inf):
-            raise UserError(
-                f"loss.weighting.alpha={alpha} and learning_rate={learning_rate}: expected finite numbers, the first "
-                ">= 0, the other > 0."
-            )
         self.alpha, self.learning_rate = alpha, learning_rate
 
     def build(self, seed: int, dtype: str) -> None:

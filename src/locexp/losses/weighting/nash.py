@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from locexp.errors import UserError
-from locexp.losses.weighting.base import GradientWeighting, lengths
+from annotated_types import Gt
+
+from locexp.bounds import checked
+from locexp.losses.weighting.base import GradientWeighting, Heads, Trunk, lengths
 
 LEAST = 1e-6
 """The least 1 + cos θ that is divided by: opposite gradients have no bargain, and their step is 0."""
@@ -26,10 +28,11 @@ class Nash(GradientWeighting):
 
     equivalent: ClassVar[tuple[str, str] | None] = ("imtl_g", "its step has length √2, whatever the gradients")
 
-    def __init__(self, max_norm: float | None = None, heads: str = "own", trunk: list[str] | None = None) -> None:
+    @checked("loss.weighting")
+    def __init__(
+        self, max_norm: Annotated[float, Gt(0)] | None = None, heads: Heads = "own", trunk: Trunk = None
+    ) -> None:
         super().__init__(heads, trunk)
-        if max_norm is not None and not max_norm > 0:
-            raise UserError(f"loss.weighting.max_norm={max_norm}: expected a number > 0, or null.")
         self.max_norm = max_norm
 
     def trunk_weights(self, a: Any, b: Any, c: Any) -> tuple[Any, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from locexp.errors import UserError
+from annotated_types import Gt
+
+from locexp.bounds import checked
 from locexp.losses.weighting.base import Weighting
 from locexp.losses.weighting.geometric import TINY
 
@@ -23,10 +24,9 @@ class Stch(Weighting):
         UserError: ``mu`` is not above 0.
     """
 
-    def __init__(self, mu: float = 1.0) -> None:
+    @checked("loss.weighting")
+    def __init__(self, mu: Annotated[float, Gt(0)] = 1.0) -> None:
         super().__init__()
-        if not 0 < mu < math.inf:
-            raise UserError(f"loss.weighting.mu={mu}: expected a finite number > 0.")
         self.mu = mu
 
     def build(self, seed: int, dtype: str) -> None:

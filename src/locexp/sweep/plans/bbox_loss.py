@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
+from annotated_types import Ge, Gt, MinLen, Predicate, doc
 from omegaconf import DictConfig
 
+from locexp.bounds import checked, different
 from locexp.configuration.schema import BBOX
 from locexp.configuration.targets import find_loss, loss_names
-from locexp.errors import UserError
 from locexp.records.sweep_list import FINAL
 from locexp.sweep.setting import Setting, Stage, Stages, best_of
 
 LOSS = "loss.bbox_loss"
 
 
-def check_ranges(losses: Sequence[str] | None, weights: Sequence[float], final_seeds: int) -> None:
-    """Check the arguments of :func:`bbox_loss`; raises :class:`UserError`."""
+def check_names(losses: Sequence[str] | None) -> None:
+    """Check that each is a box loss; raises :class:`UserError`."""
     for name in losses or ():
         find_loss(name)
-    if losses is not None and (not losses or len(set(losses)) < len(losses)):
-        raise UserError(f"sweep.losses={list(losses)}: expected different box losses, or null for all.")
-    if not weights or len(set(weights)) < len(weights) or not all(weight > 0 for weight in weights):
-        raise UserError(f"sweep.weights={list(weights)}: expected different numbers > 0.")
-    if final_seeds < 1:
-        raise UserError(f"sweep.final_seeds={final_seeds}: expected a whole number >= 1.")
 
 
-def bbox_loss(base: DictConfig, *, losses: Sequence[str] | None, weights: Sequence[float], final_seeds: int) -> Stages:
+@checked("sweep", check_names)
+def bbox_loss(
+    base: DictConfig,
+    *,
+    losses: Annotated[
+        Annotated[Sequence[str], MinLen(1), Predicate(different)] | None, doc("different box losses, or null for all")
+    ],
+    weights: Annotated[
+        Sequence[Annotated[float, Gt(0)]], MinLen(1), Predicate(different), doc("different numbers > 0")
+    ],
+    final_seeds: Annotated[int, Ge(1)],
+) -> Stages:
     """Yield every loss with every weight; then each loss with its best weight, on fresh seeds.
 
     The best weight is that on validation (:func:`~locexp.sweep.setting.best_of`). The configured loss and

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
+from annotated_types import Ge
 from omegaconf import DictConfig
 
+from locexp.bounds import checked
 from locexp.configuration.schema import BBOX, CLASSIFICATION
 from locexp.errors import UserError
 from locexp.records.sweep_list import FINAL
 from locexp.sweep.setting import Setting, Stage, Stages, best_of
-
-
-def check_ranges(
-    low: float, high: float, points: int, constant_sum: bool, single_task: bool, replay_seeds: int
-) -> None:
-    """Check the arguments of :func:`bbox_weight`; raises :class:`UserError`."""
-    check_axis(low, high)
-    if points < 2:
-        raise UserError(f"sweep.points={points}: expected a whole number >= 2.")
-    if replay_seeds < 0:
-        raise UserError(f"sweep.replay_seeds={replay_seeds}: expected a whole number >= 0.")
 
 
 def check_axis(low: float, high: float) -> None:
@@ -29,15 +21,16 @@ def check_axis(low: float, high: float) -> None:
         raise UserError(f"sweep.low={low} and sweep.high={high}: expected 0 < low < high.")
 
 
+@checked("sweep", check_axis)
 def bbox_weight(
     base: DictConfig,
     *,
     low: float,
     high: float,
-    points: int,
+    points: Annotated[int, Ge(2)],
     constant_sum: bool,
     single_task: bool,
-    replay_seeds: int,
+    final_seeds: Annotated[int, Ge(0)],
 ) -> Stages:
     """Yield the settings of the sweep, and then, where asked for, the replay of the best and the configured one.
 
@@ -47,7 +40,7 @@ def bbox_weight(
         points: how many ratios, evenly spaced in the logarithm.
         constant_sum: make the weights sum to 1; else ``classification_weight`` stays as configured (1 where it is 0).
         single_task: add (1, 0) and (0, 1).
-        replay_seeds: run the setting that is best on validation (:func:`~locexp.sweep.setting.best_of`) and the
+        final_seeds: run the setting that is best on validation (:func:`~locexp.sweep.setting.best_of`) and the
             configured one again on this many fresh seeds, which had no part in the choice.
     """
     ratios = spaced(low, high, points)
@@ -58,14 +51,14 @@ def bbox_weight(
         settings.append(configured)
     if single_task:
         settings += [alone for alone in (pair(base, unit, 0.0), pair(base, 0.0, 1.0)) if alone not in settings]
-    outcomes = yield Stage(settings, more=replay_seeds > 0)
-    if replay_seeds == 0:
+    outcomes = yield Stage(settings, more=final_seeds > 0)
+    if final_seeds == 0:
         return
     best = best_of(outcomes, range(len(settings)))
     if best is None:
         return
     chosen = [settings[best]] if settings[best] == configured else [settings[best], configured]
-    yield Stage([Setting(setting.values, fresh_seeds=replay_seeds, role=FINAL) for setting in chosen])
+    yield Stage([Setting(setting.values, fresh_seeds=final_seeds, role=FINAL) for setting in chosen])
 
 
 def spaced(low: float, high: float, points: int) -> list[float]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from annotated_types import Ge, Interval
 from omegaconf import DictConfig
 
+from locexp.bounds import checked
 from locexp.errors import UserError
 from locexp.sweep.plans.bbox_weight import check_axis, pair
 from locexp.sweep.setting import Stage, Stages, mean_outcome
@@ -11,30 +15,23 @@ from locexp.sweep.setting import Stage, Stages, mean_outcome
 OBJECTIVES = ("accuracy", "mean_iou")
 
 
-def check_ranges(
-    trials: int, batch: int, low: float, high: float, search_seed: int, configured: bool, single_task: bool
-) -> None:
-    """Check the arguments of :func:`pareto`; raises :class:`UserError`."""
-    check_axis(low, high)
-    for name, value in (("trials", trials), ("batch", batch)):
-        if value < 1:
-            raise UserError(f"sweep.{name}={value}: expected a whole number >= 1.")
-    if not 0 <= search_seed < 2**32:
-        raise UserError(f"sweep.search_seed={search_seed}: expected a whole number from 0 to 4294967295.")
+def check_optuna() -> None:
+    """Check that Optuna is installed; raises :class:`UserError`."""
     try:
         import optuna  # noqa: F401
     except ImportError:
         raise UserError("sweep=pareto needs Optuna: pip install 'locexp[optuna]'.") from None
 
 
+@checked("sweep", check_axis, check_optuna)
 def pareto(
     base: DictConfig,
     *,
-    trials: int,
-    batch: int,
+    trials: Annotated[int, Ge(1)],
+    batch: Annotated[int, Ge(1)],
     low: float,
     high: float,
-    search_seed: int,
+    search_seed: Annotated[int, Interval(ge=0, le=2**32 - 1)],
     configured: bool,
     single_task: bool,
 ) -> Stages:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from annotated_types import Ge
 from omegaconf import DictConfig
 
-from locexp.errors import UserError
+from locexp.bounds import checked
 from locexp.sweep.plans.bbox_weight import pair
 from locexp.sweep.setting import Stage, Stages
 
 
-def check_ranges(points: int, configured: bool) -> None:
-    """Check the arguments of :func:`simplex`; raises :class:`UserError`."""
-    if points < 3:
-        raise UserError(f"sweep.points={points}: expected a whole number >= 3.")
-
-
-def simplex(base: DictConfig, *, points: int, configured: bool) -> Stages:
+@checked("sweep")
+def simplex(base: DictConfig, *, points: Annotated[int, Ge(3)], configured: bool) -> Stages:
     """Yield the pairs (1 - w, w) for w = 0, 1/(points-1), … 1 as (classification_weight, bbox_weight).
 
     Args:

@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
+from annotated_types import Ge, MinLen, Predicate, doc
 from omegaconf import DictConfig
 
+from locexp.bounds import checked, different
 from locexp.configuration.schema import BBOX, CLASSIFICATION, METHOD
 from locexp.errors import UserError, listed, nearest
 from locexp.losses.weighting import methods as known_methods
-from locexp.records.sweep_list import CONTROL
+from locexp.records.sweep_list import CONTROL, REPLAY
 from locexp.sweep.plans.bbox_weight import check_axis, pair, spaced
-from locexp.sweep.setting import REPLAY, Setting, Stage, Stages, mean_outcome
+from locexp.sweep.setting import Setting, Stage, Stages, mean_outcome
 
 
-def check_ranges(
-    methods: Sequence[str] | None, low: float, high: float, points: int, single_task: bool, replay: bool
-) -> None:
-    """Check the arguments of :func:`weighting`; raises :class:`UserError`."""
-    check_axis(low, high)
-    if points < 2:
-        raise UserError(f"sweep.points={points}: expected a whole number >= 2.")
+def check_names(methods: Sequence[str] | None) -> None:
+    """Check that each is a method of ``loss/weighting`` other than fixed; raises :class:`UserError`."""
     adaptive = [name for name in known_methods() if name != "fixed"]
     for name in methods or ():
         if name not in adaptive:
             raise UserError(f"sweep.methods: {name!r} is none of {listed(adaptive)}.{nearest(name, adaptive)}")
-    if methods is not None and (not methods or len(set(methods)) < len(methods)):
-        raise UserError(f"sweep.methods={list(methods)}: expected different methods, or null for all.")
 
 
+@checked("sweep", check_axis, check_names)
 def weighting(
     base: DictConfig,
     *,
-    methods: Sequence[str] | None,
+    methods: Annotated[
+        Annotated[Sequence[str], MinLen(1), Predicate(different)] | None, doc("different methods, or null for all")
+    ],
     low: float,
     high: float,
-    points: int,
+    points: Annotated[int, Ge(2)],
     single_task: bool,
     replay: bool,
 ) -> Stages:

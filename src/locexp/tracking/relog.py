@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from locexp.errors import RunFailedError, UserError, first_line
+from locexp.models.saving import load_model
 from locexp.records.record import CUT_OFF, RECORD, RunRecord
-from locexp.run.saving import MODEL
 from locexp.system.process import is_alive
 from locexp.tracking.location import check, locate
 
@@ -28,20 +27,18 @@ def relog(directory: str, uri: str | None, *, ended: bool = False) -> str:
         RunFailedError: the store refused.
     """
     folder = Path(directory).absolute()
-    said = _relog_one(folder, directory, uri, None, ended)
+    lines = [_relog_one(folder, directory, uri, None, ended)]
     parent = RunRecord.read(folder)
-    for child in sorted(folder.glob(f"*/{RECORD}")) if parent.tags.get("kind") == "sweep" else []:
-        said += "\n" + _relog_one(child.parent, str(Path(directory) / child.parent.name), uri, parent.run_id, ended)
-    return said
+    for child in sorted(folder.glob(f"*/{RECORD}")) if parent.is_sweep else []:
+        lines.append(_relog_one(child.parent, str(Path(directory) / child.parent.name), uri, parent.run_id, ended))
+    return "\n".join(lines)
 
 
 def _relog_one(folder: Path, directory: str, uri: str | None, parent_run_id: str | None, ended: bool) -> str:
     try:
         record = RunRecord.read(folder)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{directory}: holds no {RECORD}; expected the folder of a run.") from None
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{directory}: its {RECORD} cannot be read ({error}).") from None
     if record.status == "RUNNING":
         if not ended and is_alive(record.tags):
             raise UserError(f"{directory}: this run is still going on (process {record.tags['pid']}).")
@@ -59,7 +56,7 @@ def _relog_one(folder: Path, directory: str, uri: str | None, parent_run_id: str
     from locexp.tracking.tracker import log_directory
 
     try:
-        log_directory(location, folder, record, _model(folder))
+        log_directory(location, folder, record, load_model(folder))
     except UserError:
         raise
     except Exception as error:
@@ -67,15 +64,3 @@ def _relog_one(folder: Path, directory: str, uri: str | None, parent_run_id: str
     record.logged = True
     record.write(folder)
     return f"{directory}: logged to {location.uri} as run {record.run_id} ({record.status})."
-
-
-def _model(folder: Path) -> Any | None:
-    path = folder / MODEL
-    if not path.is_file():
-        return None
-    from locexp.training.runtime import start_tensorflow
-
-    start_tensorflow()
-    import keras
-
-    return keras.models.load_model(path, safe_mode=True, compile=False)

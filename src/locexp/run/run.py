@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
 from omegaconf import OmegaConf
 
 from locexp.errors import RunFailedError, Terminated
+from locexp.evaluation.final import final_metrics
 from locexp.evaluation.metrics import Predictions
 from locexp.evaluation.scenes import against_clean
+from locexp.evaluation.tables import write_tables
 from locexp.models.costs import cost_metrics
+from locexp.models.saving import MODEL, save, save_checked
 from locexp.models.spread import spread_metrics
-from locexp.records.record import append_history, write_history
+from locexp.records.history import append_history, write_history
 from locexp.records.sweep_list import SweepLink
-from locexp.run import report
-from locexp.run.drawing import Draw, Pictures
 from locexp.run.opening import open_record
+from locexp.run.pictures import Draw, PictureData, write_scenes
 from locexp.run.prepare import Prepared, prepare
-from locexp.run.resume import ENDED_EARLY, identity, resume_command
-from locexp.run.saving import MODEL, save, save_checked
-from locexp.run.stopped import CONFIG
-from locexp.system.logs import RunLog
-from locexp.system.screen import Screen, conclusion, final_table, introduction
+from locexp.run.resume import CONFIG, ENDED_EARLY, Resumed, resume_command, training_id
+from locexp.run.wording import conclusion, final_table, introduction
+from locexp.system.screen import Screen
+from locexp.system.workers import Task
 from locexp.tracking.location import location_of
 from locexp.tracking.tracker import Tracker
 from locexp.training.checkpoint import CHECKPOINT, write_checkpoint
@@ -47,14 +50,15 @@ class Run:
     Args:
         prepared: by :func:`locexp.run.prepare.prepare`.
         directory: of this run alone; exists.
-        overrides: the words of the command, which name the run.
+        overrides: of the command; they name the run.
         screen: where progress is shown.
         link: to the sweep that the run belongs to.
-        log: where what is logged on the run's behalf goes, if not where all of the process does.
+        resumed: the run that this one continues.
+        current: entered for whatever is done on the run's behalf, so that what is logged meanwhile is the run's.
 
     Attributes:
         record: from :meth:`open` on.
-        problem: what went wrong between two epochs, so that the run cannot be reported.
+        error: what keeps the run from being reported, or has ended it.
     """
 
     def __init__(
@@ -64,17 +68,18 @@ class Run:
         overrides: Sequence[str],
         screen: Screen,
         link: SweepLink | None = None,
-        log: RunLog | None = None,
+        resumed: Resumed | None = None,
+        current: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
     ) -> None:
         self.prepared, self.directory, self.screen = prepared, directory, screen
-        self.log = log or RunLog(None)
-        self.problem: Exception | None = None
+        self.current = current
+        self.error: BaseException | None = None
         self.is_open = False
         self._model: object | None = None
-        self._pictures: Future[list[str]] | None = None
-        self._overrides, self._link = list(overrides), link
+        self._pictures: Task[list[str]] | None = None
+        self._overrides, self._link, self._resumed = list(overrides), link, resumed
         self._location = location_of(prepared.cfg.tracking)
-        self._identity = identity(prepared.cfg) if prepared.cfg.trainer.checkpoint else None
+        self._training_id = training_id(prepared.cfg) if prepared.cfg.trainer.checkpoint else None
 
     def open(self, beside: int = 1) -> None:
         """Write the first record, say what is about to be trained, and open the run in the store.
@@ -82,21 +87,21 @@ class Run:
         Args:
             beside: how many runs train side by side in this process, this one included.
         """
-        cfg, resumed, directory = self.prepared.cfg, self.prepared.resumed, self.directory
+        cfg, resumed, directory = self.prepared.cfg, self._resumed, self.directory
         if resumed is None:
             self.record = open_record(
                 cfg, self.prepared.problem, self._location, directory, self._overrides, self._link
             )
             config = directory / CONFIG
             config.parent.mkdir(exist_ok=True)
-            config.write_text(OmegaConf.to_yaml(cfg, resolve=True))
+            config.write_text(OmegaConf.to_yaml(cfg, resolve=True), encoding="utf-8")
         else:
             self.record = resumed.take_up(directory)
         self._began, self._spent = (time.time(), resumed.spent) if resumed else (self.record.start_time, 0.0)
         self.record.metrics |= self.prepared.problem.facts
         self.record.metrics |= cost_metrics(self.prepared.member.model)
         self.record.write(directory)
-        report.write_scenes(directory / "pictures", self.prepared.problem.page)
+        write_scenes(directory / "pictures", self.prepared.problem.page)
         for line in introduction(self.record, validation_is_test=self.prepared.problem.dataset.validation_is_test):
             self.screen.line(line)
         self._say(self.record.notes)
@@ -136,11 +141,11 @@ class Run:
         )
 
     @property
-    def failure(self) -> Exception | None:
+    def failure(self) -> BaseException | None:
         """What keeps the run from being reported: its training failed, or something between two epochs."""
         member = self.prepared.member
-        if self.problem is not None or member.failure is None:
-            return self.problem
+        if self.error is not None or member.failure is None:
+            return self.error
         error = RunFailedError(member.failure)
         error.__cause__ = member.cause
         return error
@@ -150,7 +155,7 @@ class Run:
         write_history(self.directory, [])
         (self.directory / CHECKPOINT).unlink(missing_ok=True)
         self.prepared = prepare(self.prepared.cfg)
-        self.problem = None
+        self.error = None
 
     def report(self, evaluation: Evaluation, draw: Draw) -> None:
         """Save a trained member, write tables, and begin to draw pictures, which :meth:`complete` waits for.
@@ -176,7 +181,7 @@ class Run:
         best = member.best_epoch
         assert best is not None
         kept = best if prepared.schedule.keep == "best" else len(member.history)
-        record.metrics |= report.final_metrics(test, problem.floors, member.history, best, kept)
+        record.metrics |= final_metrics(test, problem.floors, member.history, best, kept)
         record.metrics |= against_clean(test, problem.scenes["test"])
         spread = spread_metrics(member.model, images, problem.canvas)
         record.metrics |= {f"test/{name}": value for name, value in spread.items()}
@@ -184,9 +189,9 @@ class Run:
         h5 = prepared.cfg.trainer.save_h5
         if h5 is not None:
             save_checked(member.model, directory / h5, images)
-        report.write_tables(directory / "tables", test)
+        write_tables(directory / "tables", test)
         floor = problem.validation_floor
-        self._pictures = draw(Pictures(directory / "pictures", images, test, member.history, best, floor))
+        self._pictures = draw(PictureData(directory / "pictures", images, test, member.history, best, floor))
         self.screen.line()
         for line in final_table(record):
             self.screen.line(line)
@@ -213,16 +218,15 @@ class Run:
     def close(self, error: BaseException | None) -> None:
         """End the run: FINISHED without an error, KILLED by Ctrl-C or SIGTERM, else FAILED with the error's words."""
         record, directory = self.record, self.directory
-        self.is_open = False
+        self.is_open, self.error = False, error
         if error is None:
             record.status = "FINISHED"
         elif isinstance(error, (KeyboardInterrupt, Terminated)):
             record.status, record.error = "KILLED", "interrupted"
         else:
             record.status, record.error = "FAILED", str(error).strip() or type(error).__name__
-            expected = isinstance(
-                error, RunFailedError
-            )  # the command itself says it: the traceback is for the log alone
+            # What is expected, the command itself says: the traceback is for the log alone.
+            expected = isinstance(error, RunFailedError)
             traced = error if not expected or error.__cause__ is not None else None
             logger.log(logging.INFO if expected else logging.ERROR, "the run failed: %s", record.error, exc_info=traced)
         if error is not None:
@@ -265,12 +269,12 @@ class Run:
             logger.info(note)
 
     def _checkpoint(self) -> None:
-        if self._identity is None:
+        if self._training_id is None:
             return
         try:
-            write_checkpoint(self.directory / CHECKPOINT, self.prepared.member, self._identity)
+            write_checkpoint(self.directory / CHECKPOINT, self.prepared.member, self._training_id)
         except OSError as error:  # a full disk: the run can do without
-            self._identity = None
+            self._training_id = None
             logger.warning("no more checkpoints are written (%s); the run goes on", error.strerror or error)
 
     def _rescue(self) -> object | None:

@@ -31,7 +31,7 @@ def check_round_trip(model: Any, images: np.ndarray, h5: str | None, num_classes
     Raises:
         UserError: its outputs are no probabilities and boxes, it cannot be saved, or the copy says something else.
     """
-    _check_answers(_answers(model, images), num_classes)
+    _check_predictions(_predictions(model, images), num_classes)
     with tempfile.TemporaryDirectory() as folder:
         for name in (MODEL, *([h5] if h5 else [])):
             try:
@@ -63,6 +63,19 @@ def save(model: Any, path: Path) -> Any:
     return keras.models.load_model(path, safe_mode=True, compile=False)
 
 
+def load_model(directory: Path) -> Any | None:
+    """Load the network of a run's folder (safe mode: no code in the file is run); ``None`` where it has none."""
+    path = directory / MODEL
+    if not path.is_file():
+        return None
+    from locexp.training.runtime import start_tensorflow
+
+    start_tensorflow()
+    import keras
+
+    return keras.models.load_model(path, safe_mode=True, compile=False)
+
+
 def save_checked(model: Any, path: Path, images: np.ndarray) -> Any:
     """Save a trained network, load it again and compare the two on some images; returns the loaded one.
 
@@ -76,8 +89,8 @@ def save_checked(model: Any, path: Path, images: np.ndarray) -> Any:
     return loaded
 
 
-def _check_answers(said: dict[str, np.ndarray], num_classes: int) -> None:
-    probabilities = said["classification"]
+def _check_predictions(predictions: dict[str, np.ndarray], num_classes: int) -> None:
+    probabilities = predictions["classification"]
     if probabilities.shape[1] != num_classes:
         raise UserError(
             f"model: the network tells {probabilities.shape[1]} classes apart, but the data have {num_classes}; "
@@ -91,15 +104,15 @@ def _check_answers(said: dict[str, np.ndarray], num_classes: int) -> None:
             f"{row.min():.3g} to {row.max():.3g} and sum to {row.sum():.3g}; expected values >= 0 with sum 1, as "
             "activation='softmax' makes them."
         )
-    if not np.isfinite(said["bbox"]).all():
+    if not np.isfinite(predictions["bbox"]).all():
         raise UserError("model: the network's boxes are not finite before it is trained; expected finite numbers.")
 
 
 def _difference(model: Any, loaded: Any, images: np.ndarray) -> float:
-    first, second = _answers(model, images), _answers(loaded, images)
+    first, second = _predictions(model, images), _predictions(loaded, images)
     return max(float(np.abs(first[name] - second[name]).max()) for name in first)
 
 
-def _answers(model: Any, images: np.ndarray) -> dict[str, np.ndarray]:
+def _predictions(model: Any, images: np.ndarray) -> dict[str, np.ndarray]:
     batch = images[:CHECKED_IMAGES, ..., np.newaxis].astype(np.float32) / 255
     return {name: np.asarray(values, np.float64) for name, values in model(batch, training=False).items()}

@@ -1,1 +1,0 @@
-"""What Hydra finds of locexp when it starts; light imports only."""

@@ -1,0 +1,129 @@
+"""Every number of a comparison, for programs: CSV with one row per setting, and JSON with all of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from locexp.analysis.answer import answers
+from locexp.analysis.comparison import SweepComparison, finite
+from locexp.analysis.decision import PairedTest
+from locexp.analysis.methods import Methods
+from locexp.analysis.results import METRICS, TASKS
+from locexp.analysis.statistics import Interval
+from locexp.analysis.summary import SettingSummary
+from locexp.analysis.tables import verdict
+
+TEST_COLUMNS = ("difference", "half_width", "p", "corrected", "verdict")
+INTERVAL_COLUMNS = ("mean", "half_width", "n")
+
+
+def as_csv(comparison: SweepComparison) -> str:
+    """Return every number of the settings as CSV.
+
+    The tests against the default and the chosen setting, then mean, half width and n of each metric on test and
+    validation.
+    """
+    families = {
+        "against_default": comparison.decision.against_default,
+        "against_chosen": comparison.decision.against_chosen,
+    }
+    tests = {
+        family: {comparison.candidates[test.setting]: test for test in against} for family, against in families.items()
+    }
+    intervals = [(part, name) for part in ("test", "kept") for name in METRICS]
+    titles = ["setting", "config_hash", "failed", "floor/mean_iou", "skill", "delta_m"]
+    titles += [*(f"delta_m/{name}" for name in TASKS), "verdict"]
+    titles += [f"{family}/{name}" for family in families for name in TEST_COLUMNS]
+    titles += [f"{part}/{name}/{number}" for part, name in intervals for number in INTERVAL_COLUMNS]
+    stream = io.StringIO()
+    writer = csv.writer(stream)
+    writer.writerow(titles)
+    for index, setting in enumerate(comparison.settings):
+        runs, part_of = setting.runs, {"test": setting.test, "kept": setting.validation}
+        delta_m, terms = setting.delta_m or (None, {})
+        row: list[object] = [setting.label, runs.config_hash, runs.failures, finite(setting.baseline), setting.skill]
+        row += [delta_m, *(terms.get(name) for name in TASKS), verdict(comparison, index)]
+        for family in families:
+            row += _test_cells(tests[family].get(index))
+        for part, name in intervals:
+            row += [finite(getattr(part_of[part][name], number)) for number in INTERVAL_COLUMNS]
+        writer.writerow(row)
+    return stream.getvalue()
+
+
+def _test_cells(test: PairedTest | None) -> list[object]:
+    if test is None:
+        return [None] * len(TEST_COLUMNS)
+    return [finite(test.difference.mean), finite(test.difference.half_width), test.p, test.corrected, test.verdict]
+
+
+def as_json(comparison: SweepComparison) -> dict[str, Any]:
+    """Return the whole comparison as plain values; numbers that are not finite are null."""
+    labels = [setting.label for setting in comparison.settings]
+    candidates = [labels[index] for index in comparison.candidates]
+    front = comparison.front
+    return {
+        "metric": comparison.metric,
+        "chosen": labels[comparison.chosen],
+        "default": None if comparison.default is None else labels[comparison.default],
+        "answers": answers(comparison),
+        "seeds": comparison.seeds,
+        "settings": [_setting(setting) for setting in comparison.settings],
+        "against_default": [_test(test, candidates) for test in comparison.decision.against_default],
+        "against_chosen": [_test(test, candidates) for test in comparison.decision.against_chosen],
+        "chosen_minus_default_by_task": {name: _test(test, labels) for name, test in comparison.by_task.items()},
+        "methods": None if comparison.methods is None else _methods(comparison.methods, labels),
+        "chosen_minus_default_over_examples": {name: list(ends) for name, ends in comparison.over_examples.items()},
+        "front": {
+            "settings": [candidates[index] for index in front.best],
+            "knee": None if front.knee is None else candidates[front.knee],
+            "reference": list(front.reference),
+            "hypervolume": _interval(front.hypervolume),
+            "attained": {str(share): corners.tolist() for share, corners in front.attained.items()},
+        },
+    }
+
+
+def _interval(interval: Interval) -> dict[str, Any]:
+    return {"mean": finite(interval.mean), "half_width": finite(interval.half_width), "n": interval.n}
+
+
+def _test(test: PairedTest, labels: Sequence[str]) -> dict[str, Any]:
+    return {
+        "setting": labels[test.setting],
+        "difference": _interval(test.difference),
+        "p": test.p,
+        "corrected": test.corrected,
+        "smallest_reachable": test.smallest_reachable_p,
+        "verdict": test.verdict,
+        "least_seeds": test.min_seeds,
+        "seeds_that_would_do": test.seeds_for_power,
+    }
+
+
+def _setting(setting: SettingSummary) -> dict[str, Any]:
+    runs = setting.runs
+    return {
+        "label": setting.label,
+        "config_hash": runs.config_hash,
+        "varied": runs.varied,
+        "runs": {str(seed): run.run_id for seed, run in runs.runs.items()},
+        "failed": runs.failures,
+        "test": {name: _interval(interval) for name, interval in setting.test.items()},
+        "validation": {name: _interval(interval) for name, interval in setting.validation.items()},
+        "floor_mean_iou": finite(setting.baseline),
+        "skill_mean_iou": setting.skill,
+        "delta_m": None if setting.delta_m is None else dict(zip(("mean", "terms"), setting.delta_m, strict=True)),
+    }
+
+
+def _methods(methods: Methods, labels: Sequence[str]) -> dict[str, Any]:
+    return {
+        "best_fixed": labels[methods.best_fixed],
+        "against_best_fixed": [_test(test, labels) for test in methods.against_fixed],
+        "against_replay": [_test(test, labels) for test in methods.against_replay],
+        "equivalent": {labels[index]: labels[other] for index, (other, _) in methods.equivalent.items()},
+    }

@@ -1,0 +1,223 @@
+"""What a parameter may be, declared once in its annotation: checked wherever the value comes from.
+
+``Annotated[int, Ge(1)]``, ``Annotated[float, Interval(ge=0, lt=1)]``, ``Literal["own", "weighted"]``,
+``Annotated[Sequence[Annotated[int, Ge(1)]], MinLen(1)]``: the marks are those of :mod:`annotated_types`. In
+``Annotated``, ``doc("…")`` says in words what is allowed, and another annotation narrows the type:
+``Annotated[str, Literal["a", "b"]]`` is for what OmegaConf has to hold as a ``str``. The configuration checks what a
+user gives for a ``_target_`` against its annotations, and a function or constructor under :func:`checked` does so for
+those who call it from Python.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import types
+import typing
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from numbers import Integral, Real
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar
+
+from annotated_types import DocInfo, Ge, GroupedMetadata, Gt, Le, Lt, MaxLen, MinLen, Predicate
+
+from locexp.errors import UserError, listed, nearest
+
+P = ParamSpec("P")
+R = TypeVar("R")
+NAMES = {
+    "int": "a whole number",
+    "float": "a finite number",
+    "str": "text",
+    "bool": "true or false",
+    "NoneType": "null",
+}
+SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+
+
+def checked(key: str, *rules: Callable[..., None]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let a function or an ``__init__`` check its arguments against their annotations whenever it is called.
+
+    Args:
+        key: under which the parameters lie in the configuration, for the message.
+        rules: what holds across parameters; each takes those it needs, by name, and raises :class:`UserError`.
+            :func:`locexp.configuration.targets.check_arguments` applies them before a run starts.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+            bound = inspect.signature(function).bind(*args, **kwargs)
+            bound.apply_defaults()
+            hints = typing.get_type_hints(function, include_extras=True)
+            for name, value in bound.arguments.items():
+                check_value(f"{key}.{name}", value, hints.get(name, Any))
+            check_rules(wrapper, bound.arguments)
+            return function(*args, **kwargs)
+
+        wrapper.rules = rules  # type: ignore[attr-defined]
+        return wrapper
+
+    return decorate
+
+
+def check_rules(function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
+    """Apply the rules that a function under :func:`checked` has; raises :class:`UserError`."""
+    for rule in getattr(function, "rules", ()):
+        rule(**{name: arguments[name] for name in inspect.signature(rule).parameters})
+
+
+def check_value(key: str, value: object, hint: Any) -> None:
+    """Check one value against an annotation.
+
+    Raises:
+        UserError: it does not fit; the message names the key, what was given, what is allowed and the nearest name.
+    """
+    if not fits(value, hint):
+        given = list(value) if isinstance(value, tuple) else value
+        names = _names(hint)
+        raise UserError(f"{key}={given}: expected {spelled(hint)}{_misfit(value, hint)}.{nearest(str(value), names)}")
+
+
+def different(values: Collection[Any]) -> bool:
+    """Return whether no value occurs twice."""
+    return len(set(values)) == len(values)
+
+
+def fits(value: object, hint: Any) -> bool:
+    """Return whether a value fits an annotation; a number is finite, and neither true nor false is one."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any:
+        return True
+    if origin is Annotated:
+        return fits(value, arguments[0]) and all(_meets(value, mark) for mark in _marks(hint))
+    if origin in (typing.Union, types.UnionType):
+        return any(fits(value, part) for part in arguments)
+    if origin is Literal:
+        return any(fits(value, type(option)) and value == option for option in arguments)
+    if _is_list(hint):
+        items = _items(value)
+        return items is not None and all(fits(item, arguments[0]) for item in items)
+    if hint is float:
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    if hint is int:
+        return isinstance(value, Integral) and not isinstance(value, bool)
+    if hint is None:
+        return value is None
+    return isinstance(value, hint) if isinstance(hint, type) and origin is None else True
+
+
+def spelled(hint: Any) -> str:
+    """Return in words what fits an annotation."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        return _spelled_annotated(arguments[0], list(_marks(hint)))
+    if origin in (typing.Union, types.UnionType):
+        parts = [spelled(part) for part in arguments]
+        return (", or " if any(" " in part for part in parts) else " or ").join(parts)
+    if origin is Literal:
+        options = ["null" if option is None else option for option in arguments]
+        return f"one of {listed(options)}" if len(options) > 1 else str(options[0])
+    if _is_list(hint):
+        return f"a list, each item {spelled(arguments[0])}"
+    if isinstance(hint, type) and origin is None:
+        return NAMES.get(hint.__name__, hint.__name__)
+    return str(hint).replace("collections.abc.", "")
+
+
+def _spelled_annotated(kind: Any, marks: Sequence[Any]) -> str:
+    for mark in marks:
+        if isinstance(mark, DocInfo):
+            return mark.documentation
+    for mark in marks:
+        if _is_hint(mark):
+            return spelled(mark)
+    low = next((mark for mark in marks if isinstance(mark, Ge | Gt)), None)
+    high = next((mark for mark in marks if isinstance(mark, Le | Lt)), None)
+    if low is not None and high is not None:
+        noun = "a whole number" if kind is int else "a number"
+        if isinstance(low, Ge) and isinstance(high, Le):
+            return f"{noun} from {low.ge} to {high.le}"
+        start = f"[{low.ge}" if isinstance(low, Ge) else f"({low.gt}"
+        return f"{noun} in {start}, " + (f"{high.le}]" if isinstance(high, Le) else f"{high.lt})")
+    least = next((mark.min_length for mark in marks if isinstance(mark, MinLen)), 0)
+    most = next((mark.max_length for mark in marks if isinstance(mark, MaxLen)), None)
+    counts = [f"at least {least}"] * (least > 0) + [f"at most {most}"] * (most is not None)
+    length = f"{least}" if least == most else " and ".join(counts)
+    limits = [f"{sign} {getattr(mark, name)}" for mark in marks for name, sign in SIGNS.items() if hasattr(mark, name)]
+    return " ".join([spelled(kind).replace("a list", f"a list of {length}" if length else "a list", 1), *limits])
+
+
+def _marks(hint: Any) -> Iterator[Any]:
+    for mark in typing.get_args(hint)[1:]:
+        yield from mark if isinstance(mark, GroupedMetadata) else (mark,)
+
+
+def _is_hint(mark: Any) -> bool:
+    return isinstance(mark, type) or typing.get_origin(mark) is not None
+
+
+def _meets(value: Any, mark: Any) -> bool:
+    match mark:
+        case Ge(least):
+            return bool(value >= least)
+        case Gt(below):
+            return bool(value > below)
+        case Le(most):
+            return bool(value <= most)
+        case Lt(above):
+            return bool(value < above)
+        case MinLen(least):
+            return len(value) >= least
+        case MaxLen(most):
+            return len(value) <= most
+        case Predicate(holds):
+            return bool(holds(value))
+    return fits(value, mark) if _is_hint(mark) else True
+
+
+def _bare(hint: Any) -> Any:
+    """Return an annotation without the marks around it; of one that narrows a type, the narrower."""
+    if typing.get_origin(hint) is not Annotated:
+        return hint
+    return _bare(next((mark for mark in _marks(hint) if _is_hint(mark)), typing.get_args(hint)[0]))
+
+
+def _parts(hint: Any) -> list[Any]:
+    """Return the alternatives of a union, or the annotation alone, without marks."""
+    bare = _bare(hint)
+    is_union = typing.get_origin(bare) in (typing.Union, types.UnionType)
+    return [part for one in typing.get_args(bare) for part in _parts(one)] if is_union else [bare]
+
+
+def _misfit(value: object, hint: Any) -> str:
+    """Say which item of a list does not fit, or the type of a value whose type is wrong; nothing of a wrong name."""
+    parts, items = _parts(hint), _items(value)
+    for part in parts:
+        if _is_list(part) and items is not None:
+            wrong = [(place, one) for place, one in enumerate(items, 1) if not fits(one, typing.get_args(part)[0])]
+            return f", but item {wrong[0][0]} is {wrong[0][1]}" if wrong else ""
+    if isinstance(value, str) and _names(hint):
+        return ""
+    kinds = [type(one) for one in _options(parts)] + [part for part in parts if typing.get_origin(part) is not Literal]
+    is_typed = any(fits(value, kind) for kind in kinds) or (float in kinds and isinstance(value, float))
+    return "" if is_typed else f", got {type(value).__name__}"
+
+
+def _options(parts: Sequence[Any]) -> list[Any]:
+    return [option for part in parts if typing.get_origin(part) is Literal for option in typing.get_args(part)]
+
+
+def _names(hint: Any) -> list[str]:
+    """Return the names that an annotation allows."""
+    return [option or "null" for option in _options(_parts(hint)) if option is None or isinstance(option, str)]
+
+
+def _items(value: object) -> list[Any] | None:
+    """Return what a list, a tuple or an array holds; ``None`` for anything else."""
+    return list(value) if isinstance(value, Collection) and not isinstance(value, str | bytes | Mapping) else None
+
+
+def _is_list(hint: Any) -> bool:
+    origin = typing.get_origin(hint)
+    return isinstance(origin, type) and issubclass(origin, Sequence) and bool(typing.get_args(hint))

@@ -1,0 +1,146 @@
+"""The command ``python -m locexp.compare``: which sweep is meant, and whether it has ended."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from locexp.analysis.compare import CompareOptions, compare_sweep, listed_jobs
+from locexp.analysis.results import METRICS
+from locexp.configuration.rules import check_tracking
+from locexp.configuration.schema import TrackingConfig
+from locexp.errors import RunFailedError, UserError, first_line, listed, nearest
+from locexp.records.folder_store import FolderStore
+from locexp.records.record import RunRecord
+from locexp.records.store import Store
+from locexp.system.process import is_alive
+from locexp.tracking.location import check, location_of
+
+
+@dataclass
+class CompareConfig:
+    """What ``python -m locexp.compare`` takes."""
+
+    compare: CompareOptions = field(default_factory=CompareOptions)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+
+
+def compare_command(arguments: Sequence[str], say: Callable[[str], None]) -> None:
+    """Compare the sweep that the arguments name; the last one of the store by default.
+
+    Args:
+        arguments: at most one of a sweep id, ``last``, ``list`` and the folder of a sweep; overrides.
+        say: shows a line.
+
+    Raises:
+        UserError: there is no such sweep, it is empty or running, or its runs must not be compared.
+        RunFailedError: the store or the folder cannot be read or written.
+    """
+    which, cfg = parse_arguments(arguments)
+    if _is_folder(which):
+        try:
+            lines = _compare(FolderStore(which), "last", cfg.compare)
+        except OSError as error:
+            raise RunFailedError(f"{which}: cannot be read or written ({error.strerror or error}).") from error
+    else:
+        location = location_of(cfg.tracking)
+        check(location)
+        from locexp.tracking.store import MlflowStore, store_errors
+
+        with store_errors(location):
+            store = MlflowStore(location)
+            lines = listing(store) if which == "list" else _compare(store, which, cfg.compare)
+    for line in lines:
+        say(line)
+
+
+def _is_folder(which: str) -> bool:
+    """Whether a folder is meant; no sweep id holds a slash."""
+    return which not in ("last", "list") and (os.sep in which or which[:1] in (".", "~") or Path(which).is_dir())
+
+
+def _compare(store: Store, which: str, options: CompareOptions) -> list[str]:
+    parent = store.sweep(which)
+    children = store.children(parent.tags["sweep_id"])
+    _check_ended(parent, children, options.presume_dead)
+    return compare_sweep(store, parent, options, children)
+
+
+def _check_ended(parent: RunRecord, children: Sequence[RunRecord], presume_dead: bool) -> None:
+    """Refuse a sweep of which something still runs: a job may outlive the command that launched it."""
+    for run in [parent, *children]:
+        alive = is_alive(run.tags) if run.status == "RUNNING" else False
+        if alive is False or (alive is None and presume_dead):
+            continue
+        what = f"sweep {parent.tags['sweep_id']}" + ("" if run is parent else f": {run.name}")
+        if alive:
+            raise UserError(
+                f"{what} is still running (process {run.tags.get('pid')} on {run.tags.get('host')}); a sweep is "
+                "compared when it ends."
+            )
+        raise UserError(
+            f"{what} is RUNNING on {run.tags.get('host', 'an unknown machine')}, which cannot be asked from here; if "
+            "it has ended, add compare.presume_dead=true."
+        )
+
+
+def parse_arguments(arguments: Sequence[str]) -> tuple[str, Any]:
+    """Return which sweep is meant and the configuration; raises :class:`UserError`."""
+    # A path may hold an equals sign; the keys hold no slash.
+    plain = [argument for argument in arguments if "=" not in argument or os.sep in argument.partition("=")[0]]
+    if len(plain) > 1:
+        raise UserError(f"{' '.join(plain)}: expected one sweep id, or last, or one folder, and key=value overrides.")
+    which = plain[0] if plain else "last"
+    cfg = OmegaConf.structured(CompareConfig)
+    for override in (argument for argument in arguments if argument not in plain):
+        key = override.partition("=")[0]
+        names = [f"{group}.{name}" for group in cfg for name in cfg[group]]
+        if key not in names:
+            raise UserError(f"{override}: unknown key; allowed: {listed(names)}.{nearest(key, names)}")
+        if override == f"{key}=":
+            raise UserError(f"{override}: expected a value.")
+        if key.startswith("tracking.") and _is_folder(which):
+            raise UserError(
+                f"{override}: cannot stand beside a folder, whose files alone are compared; leave it out, or name the "
+                "sweep by its id."
+            )
+        try:
+            cfg.merge_with_dotlist([override])
+            OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+        except (OmegaConfBaseException, YAMLError) as error:
+            raise UserError(f"{override}: {first_line(error)}.") from error
+    check_tracking(cfg)
+    if cfg.compare.metric not in METRICS:
+        why = " The total loss depends on the weights, so it ranks nothing." if cfg.compare.metric == "loss" else ""
+        raise UserError(
+            f"compare.metric={cfg.compare.metric}: expected one of {listed(METRICS)}."
+            f"{why or nearest(cfg.compare.metric, METRICS)}"
+        )
+    return which, cfg
+
+
+def listing(store: Store) -> list[str]:
+    """Return a line for each sweep of the experiment, the latest first."""
+    from locexp.analysis.tables import as_text
+
+    rows = [["sweep", "status", "finished", "failed", "began", "name"]]
+    for run in store.sweeps():
+        counts = [run.metrics.get(f"sweep/{name}", float("nan")) for name in ("finished", "jobs", "failed")]
+        shown = ["?" if count != count else f"{count:.0f}" for count in counts]
+        status = run.status
+        if status == "RUNNING" and is_alive(run.tags) is False:
+            status = "DEAD"  # its process was killed before it could close the run
+            finished = sum(child.status == "FINISHED" for child in store.children(run.tags["sweep_id"]))
+            jobs = listed_jobs(store, run)
+            shown = [str(finished), "?" if jobs is None else str(len(jobs)), "?"]
+        began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.start_time))
+        rows.append([run.tags["sweep_id"], status, f"{shown[0]}/{shown[1]}", shown[2], began, run.name])
+    return as_text(rows) if len(rows) > 1 else ["There is no sweep in this experiment yet."]

@@ -1,0 +1,133 @@
+"""What locexp takes from the inside of Hydra. All of it is here, each piece with what it is needed for.
+
+locexp composes a configuration once and runs it as a value. Hydra's public ways do only one of the two: ``hydra.main``
+composes by itself from ``sys.argv``, and the compose API runs nothing. ``tests/configuration/test_hydra_internals.py``
+says which piece a new release has changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import inspect
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import hydra
+from hydra import version
+from hydra._internal.callbacks import Callbacks
+from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import _run_hydra, create_config_search_path, get_args_parser
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus, configure_log, env_override
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext
+from omegaconf import DictConfig, OmegaConf
+
+__all__ = ["Callbacks", "HydraConfig", "JobReturn", "JobStatus", "Launcher", "configure_log", "env_override"]
+
+Task = Callable[[DictConfig], object]
+
+
+def argument_parser(program: str) -> argparse.ArgumentParser:
+    """Return the parser of Hydra's own flags. Hydra keeps it to itself, and ``--help`` lists what it knows."""
+    parser = get_args_parser()
+    parser.prog = program
+    return parser
+
+
+def show(parser: argparse.ArgumentParser, arguments: argparse.Namespace, conf: Path) -> None:
+    """Let Hydra answer ``--help``, ``--hydra-help``, ``--cfg``, ``--info`` or ``--shell-completion``; none runs a job.
+
+    ``hydra.main`` does the same, but parses ``sys.argv``, which is not ours to change.
+
+    Args:
+        parser: of these arguments.
+        arguments: of the command.
+        conf: the folder of the primary configuration.
+
+    Raises:
+        HydraException: the configuration cannot be composed.
+        SystemExit: help was shown.
+    """
+    set_version_base()
+    never_called: Any = show  # Hydra names the task by the module of its function
+    _run_hydra(
+        args=arguments, args_parser=parser, task_function=never_called, config_path=str(conf), config_name="config"
+    )
+
+
+def set_version_base() -> None:
+    """Ask Hydra 1.3 for its own defaults: without, it takes those of 1.1. From 1.4 on there is nothing to ask for."""
+    if hydra.__version__.startswith("1.3."):
+        version.setbase("1.3")
+
+
+@contextlib.contextmanager
+def search_path(conf: Path, further: Path | None) -> Iterator[None]:
+    """Let ``hydra.compose`` find the files of ``conf``, and after them those of a further folder, as --config-dir does.
+
+    ``initialize_config_dir`` takes one folder alone; as a ``hydra.searchpath`` the further one would have to be quoted.
+    """
+    set_version_base()
+    path = create_config_search_path(str(conf))
+    assert isinstance(path, ConfigSearchPathImpl)
+    if further is not None:
+        path.prepend("command-line", f"file://{further}", SearchPathQuery(provider="schema"))
+    before = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    Hydra.create_main_hydra2(task_name="train", config_search_path=path)
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra = before
+
+
+def store_once(name: str, schema: type) -> None:
+    """Store a schema that the primary configuration names; Hydra 1.4 warns of one that is stored twice."""
+    store = ConfigStore.instance()
+    if f"{name}.yaml" not in store.list(""):
+        store.store(name=name, node=schema)
+
+
+def register_resolver(name: str, resolver: Callable[[], str]) -> None:
+    """Register a resolver whose result stays the same within a configuration.
+
+    OmegaConf 2.4 has a new name for ``register_new_resolver``: that of a function which 2.3 has for something older.
+    """
+    register: Any = OmegaConf.register_resolver
+    if "use_cache" not in inspect.signature(register).parameters:
+        register = OmegaConf.register_new_resolver
+    register(name, resolver, use_cache=True, replace=True)
+
+
+class JobConfigurations(Protocol):
+    """Where a foreign launcher's jobs are composed already."""
+
+    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        """Return the whole configuration of the job with these overrides, Hydra's part included."""
+        ...
+
+
+def foreign_launcher(cfg: DictConfig, configurations: JobConfigurations, callbacks: Callbacks, task: Task) -> Launcher:
+    """Return one of Hydra's launchers, ready to launch.
+
+    Launchers are plugins, and ask a configuration loader for each job's configuration, in this process or in the
+    worker's. They are given one that has them composed, so that nothing is composed again.
+
+    Args:
+        cfg: of the sweep, Hydra's part included; names the launcher.
+        configurations: of the jobs; is pickled for workers.
+        callbacks: the user's, of ``hydra.callbacks``.
+        task: what each job calls; is pickled for workers.
+    """
+    # Of a loader, launchers call ``load_sweep_config`` alone: basic, joblib, submitit and ray were read.
+    context = HydraContext(config_loader=cast(ConfigLoader, configurations), callbacks=callbacks)
+    return Plugins.instance().instantiate_launcher(hydra_context=context, task_function=task, config=cfg)

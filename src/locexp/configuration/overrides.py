@@ -1,0 +1,95 @@
+"""The overrides of a command: ``key=value``, as Hydra reads them, before anything is composed."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
+from locexp.configuration.explain import explain
+from locexp.configuration.schema import OPEN, config_directory
+from locexp.errors import UserError, listed
+
+
+def key_of(override: str) -> str:
+    """Return the key that an override sets, adds or deletes."""
+    return override.lstrip("+~").partition("=")[0].strip()
+
+
+def value_of(override: str) -> str:
+    """Return what an override gives, without quotes: text as it stands, since an id of digits is not a number."""
+    value = override.partition("=")[2].strip()
+    is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return value[1:-1] if is_quoted else value
+
+
+def quoted(text: str) -> str:
+    """Return text as a quoted value of Hydra's grammar."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def is_for_hydra(override: str) -> bool:
+    """Whether an override is about how jobs are run, not about what they are."""
+    return key_of(override).startswith(("hydra.", "hydra/"))
+
+
+def with_open_keys(overrides: Sequence[str]) -> list[str]:
+    """Return overrides in which keys below :data:`~locexp.configuration.schema.OPEN` are added: Hydra wants ``++KEY``
+    for those."""
+    below = re.compile(rf"\+*((?:{'|'.join(map(re.escape, OPEN))})[.=])")
+    return [below.sub(r"++\1", override, count=1) if below.match(override) else override for override in overrides]
+
+
+def check_groups(overrides: Sequence[str]) -> None:
+    """Check that groups are given names: Hydra itself breaks on ``model=null``.
+
+    Raises:
+        UserError: one is given something else.
+    """
+    for override in overrides:
+        key, _, value = override.partition("=")
+        folder = config_directory() / key
+        if key == "experiment" and value == "null":
+            continue
+        if key and folder.is_dir() and re.fullmatch(r"null|true|false|[-+\d.]+|[\[{].*", value):
+            options = sorted(path.stem for path in folder.glob("*.yaml"))
+            raise UserError(f"{override}: expected one of {listed(options)}.")
+
+
+def combinations(overrides: Sequence[str]) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Return the keys that the overrides sweep, and all combinations of their values, each with every override.
+
+    Raises:
+        UserError: an override cannot be read, sweeps no values, or gives a key that another one sweeps.
+    """
+    try:
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+    except HydraException as error:
+        raise UserError(explain(error, overrides)) from error
+    keys, choices = [], []
+    for override in parsed:
+        if override.is_sweep_override():
+            key = override.get_key_element()
+            if key.lstrip("+").startswith(OPEN):
+                key = key.lstrip("+")
+            keys.append(key)
+            try:
+                values = [f"{key}={value}" for value in override.sweep_string_iterator()]
+            except HydraException:
+                raise UserError(
+                    f"{override.input_line}: is not a list of values; give them with commas, as range(FROM,TO), or as "
+                    "choice(A,B)."
+                ) from None
+            if not values:
+                raise UserError(f"{override.input_line}: holds no value to sweep over.")
+            choices.append(values)
+        else:
+            choices.append([str(override.input_line)])
+    for key in keys:
+        given = [override for override in overrides if key_of(override) == key_of(f"{key}=")]
+        if len(given) > 1:
+            raise UserError(f"{' '.join(given)}: {key_of(f'{key}=')} is given twice, and swept; leave one out.")
+    return keys, list(itertools.product(*choices))

@@ -1,0 +1,46 @@
+"""Keys that have a new name: who gives the old one is told the new one, and what older versions stored is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from locexp.errors import UserError
+
+RENAMED = {"sweep.replay_seeds": "sweep.final_seeds"}
+"""Old and new name; an old one is told for one version, and read for as long as runs that have it are."""
+
+
+def check_overrides(overrides: Iterable[str]) -> None:
+    """Refuse overrides of old names; raises :class:`UserError` with the new one."""
+    for override in overrides:
+        new = RENAMED.get(override.lstrip("+~").partition("=")[0].strip())
+        if new is not None:
+            raise UserError(f"{override}: was renamed to {new}.")
+
+
+def check_configuration(cfg: DictConfig) -> None:
+    """Refuse a configuration file with old names; raises :class:`UserError` with the new one."""
+    for old, value in _found(cfg):
+        raise UserError(f"{old}={value}: was renamed to {RENAMED[old]}.")
+
+
+def renamed_overrides(overrides: Sequence[str]) -> list[str]:
+    """Return the overrides of a stored sweep under their new names."""
+    parts = [override.partition("=") for override in overrides]
+    return ["".join((RENAMED.get(key, key), sign, value)) for key, sign, value in parts]
+
+
+def rename_keys(cfg: DictConfig) -> None:
+    """Give the keys of a stored configuration their new names."""
+    with open_dict(cfg):
+        for old, value in _found(cfg):
+            group, _, name = old.rpartition(".")
+            del OmegaConf.select(cfg, group)[name]
+            OmegaConf.update(cfg, RENAMED[old], value)
+
+
+def _found(cfg: DictConfig) -> list[tuple[str, object]]:
+    values = [(old, OmegaConf.select(cfg, old)) for old in RENAMED]
+    return [(old, value) for old, value in values if value is not None]

@@ -1,0 +1,68 @@
+"""The tables of a run as CSV files: each prediction, and predictions summed up by class, size, position, confidence."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from locexp.bbox.geometry import to_pixels
+from locexp.evaluation import breakdown, calibration, metrics
+from locexp.evaluation.metrics import Predictions
+
+Table = Sequence[Mapping[str, float | str | None]]
+"""Rows of equal keys."""
+
+
+def tables(predictions: Predictions) -> dict[str, Table]:
+    """Return what sums predictions up, by file name: ``per_class``, ``four_way``, ``iou_by_size``, ``iou_by_position``,
+    and where confidences are probabilities, ``reliability``.
+    """
+    made: dict[str, Table] = {
+        "per_class": metrics.per_class(predictions),
+        "four_way": [metrics.four_way(predictions)],
+        "iou_by_size": breakdown.rows(breakdown.by_size(predictions), ("side_px",)),
+        "iou_by_position": breakdown.rows(breakdown.by_position(predictions), ("x_px", "y_px")),
+    }
+    if calibration.are_probabilities(predictions.confidence):
+        made["reliability"] = calibration.reliability_rows(predictions)
+    return made
+
+
+def write_tables(directory: Path, predictions: Predictions) -> None:
+    """Write predictions.csv, confusion_matrix.csv and the :func:`tables` to ``directory``."""
+    directory.mkdir(exist_ok=True)
+    _write_predictions(directory / "predictions.csv", predictions)
+    np.savetxt(directory / "confusion_matrix.csv", metrics.confusion_matrix(predictions), fmt="%d", delimiter=",")
+    for name, rows in tables(predictions).items():
+        _write_table(directory / f"{name}.csv", rows)
+
+
+def _write_predictions(path: Path, predictions: Predictions) -> None:
+    """Write one row per example: index, label, predicted, confidence, IoU, centre error, boxes in pixels."""
+    truth = to_pixels(predictions.truth, *predictions.canvas)
+    boxes = to_pixels(predictions.boxes, *predictions.canvas)
+    sides = ("x1", "y1", "x2", "y2")
+    header = ["index", "label", "predicted", "confidence", "iou", "center_error_px"]
+    header += [f"true_{side}" for side in sides] + [f"predicted_{side}" for side in sides]
+    columns = (predictions.confidence, predictions.iou, predictions.center_error_px)
+    numbers = np.column_stack([np.asarray(column, np.float64) for column in (*columns, truth, boxes)])
+    # Python's own numbers, a row at a time: formatting NumPy's one by one takes ten times as long.
+    row = "%d,%d,%d" + ",%.6g" * numbers.shape[1]
+    rows = zip(predictions.labels.tolist(), predictions.classes.tolist(), numbers.tolist(), strict=True)
+    lines = [
+        ",".join(header),
+        *(row % (index, label, predicted, *values) for index, (label, predicted, values) in enumerate(rows)),
+    ]
+    path.write_text("\r\n".join(lines) + "\r\n", newline="")  # as the csv module ends lines
+
+
+def _write_table(path: Path, rows: Table) -> None:
+    """Write rows of equal keys as CSV; ``None`` becomes an empty cell."""
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()})

@@ -1,0 +1,144 @@
+"""A sweep read from the files in its folder alone, wherever that was copied: no server, no MLflow."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from locexp.errors import UserError, listed
+from locexp.records.format import MalformedError
+from locexp.records.record import RECORD, RunRecord, finite_metrics, milliseconds
+from locexp.records.sweep_list import LIST
+
+MOST_NAMED = 5
+"""How many sweeps a message names."""
+
+
+class FolderStore:
+    """The folder of a sweep: its own record, and one folder per run.
+
+    Args:
+        given: the folder, as the user named it.
+
+    Raises:
+        UserError: it is not the folder of a sweep; the message names that if it is near.
+    """
+
+    place = "the folder"
+    note = "Compared from the files in the sweep's folder alone; nothing was read from MLflow or written to it."
+
+    def __init__(self, given: str) -> None:
+        self.folder = Path(os.path.abspath(Path(given).expanduser()))
+        self._parent = _parent_record(self.folder, given)
+
+    def sweeps(self) -> list[RunRecord]:
+        """Return the parent run of the sweep."""
+        return [_as_tracked(self._parent)]
+
+    def sweep(self, which: str) -> RunRecord:
+        """Return the parent run; raises :class:`UserError` where ``which`` names another."""
+        if which not in ("last", self._parent.tags["sweep_id"], self._parent.run_id):
+            raise UserError(f"{which}: {self.folder} holds the sweep {self._parent.tags['sweep_id']}.")
+        return _as_tracked(self._parent)
+
+    def children(self, sweep_id: str) -> list[RunRecord]:
+        """Return every run of the sweep, finished or not, the latest first."""
+        records = [_as_tracked(RunRecord.read(path.parent)) for path in self.folder.glob(f"*/{RECORD}")]
+        own = [record for record in records if not record.is_sweep and record.tags.get("sweep_id") == sweep_id]
+        # MLflow breaks ties by the id of the run.
+        return sorted(own, key=lambda record: (-record.start_time, record.run_id or "", str(record.directory)))
+
+    def finished(self) -> list[RunRecord]:
+        """Return every finished run of the sweep, the latest first."""
+        children = self.children(self._parent.tags["sweep_id"])
+        return [record for record in children if record.status == "FINISHED"]
+
+    def run(self, run_id: str) -> RunRecord:
+        """Return a run of the sweep by its MLflow id; raises :class:`UserError` where there is none."""
+        for record in self.children(self._parent.tags["sweep_id"]):
+            if record.run_id == run_id:
+                return record
+        raise UserError(f"{self.folder} has no run {run_id}.")
+
+    def content(self, run: RunRecord, path: str) -> bytes | None:
+        """Return a file of a run; ``None`` where it has none of this path."""
+        assert run.directory is not None
+        place = run.directory / path
+        return place.read_bytes() if place.is_file() else None
+
+    def keep_folder(self, run: RunRecord, folder: Path) -> None:
+        """Do nothing: what is kept with a run here is what lies in its directory."""
+        assert folder.parent == run.directory
+
+
+def _as_tracked(record: RunRecord) -> RunRecord:
+    """Return a record with the numbers that MLflow has of it: finite metrics, and times in whole milliseconds."""
+    return replace(
+        record,
+        metrics=finite_metrics(record.metrics),
+        start_time=milliseconds(record.start_time) / 1000,
+        end_time=milliseconds(record.end_time) / 1000 if record.end_time else None,
+    )
+
+
+def _parent_record(folder: Path, given: str) -> RunRecord:
+    """Read the record of a sweep's folder.
+
+    Raises:
+        UserError: it holds none; the message names one that is near.
+    """
+    if not folder.exists():
+        raise UserError(
+            f"{given}: there is no such folder; expected the folder of a sweep, the id of a sweep, last or list."
+        )
+    try:
+        record: RunRecord | None = RunRecord.read(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        record = None
+    if record is not None and record.is_sweep:
+        if "sweep_id" not in record.tags:
+            raise UserError(f"{folder / RECORD}: is the record of a sweep, but names no sweep_id.")
+        return record
+    around = next((place for place in folder.parents if _is_sweep(place)), None)
+    if around is not None:
+        what = "is not the folder of a sweep, but lies in one" if record is None else "is one run of a sweep"
+        raise UserError(f"{given}: {what}; compare the whole: python -m locexp.compare {_shown(around)}")
+    if record is not None:
+        sweep_id = record.tags.get("sweep_id")
+        what = f"is one run of the sweep {sweep_id}, without the others" if sweep_id else "is a run by itself"
+        raise UserError(f"{given}: {what}, so there is nothing to compare; expected the folder of a sweep.")
+    below = _readable(path.parent for path in sorted(folder.glob(f"*/{RECORD}")))
+    orphans = sorted({one.tags["sweep_id"] for one in below if not one.is_sweep and "sweep_id" in one.tags})
+    if orphans or (folder / LIST).is_file():
+        store = f", or compare it from its store: python -m locexp.compare {orphans[0]}" if orphans else ""
+        raise UserError(
+            f"{given}: holds runs of a sweep, but not the record of the sweep itself, {RECORD}; copy that, too{store}."
+        )
+    sweeps = [_shown(one.directory) for one in below if one.is_sweep and one.directory is not None]
+    if sweeps:
+        more = f" and {len(sweeps) - MOST_NAMED} more" if len(sweeps) > MOST_NAMED else ""
+        raise UserError(f"{given}: holds sweeps; name one of them: {listed(sweeps[:MOST_NAMED])}{more}.")
+    raise UserError(f"{given}: holds no {RECORD}; expected the folder of a sweep.")
+
+
+def _is_sweep(folder: Path) -> bool:
+    return any(record.is_sweep for record in _readable([folder]))
+
+
+def _readable(folders: Iterable[Path]) -> list[RunRecord]:
+    """Return the records of those folders that have one; what cannot be read may be the file of another program."""
+    records = []
+    for folder in folders:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError, MalformedError):
+            records.append(RunRecord.read(folder))
+    return records
+
+
+def _shown(folder: Path) -> str:
+    """Return a folder as it can be typed: relative to the current directory where it lies below that."""
+    here = Path.cwd()
+    return shlex.quote(str(folder.relative_to(here) if folder.is_relative_to(here) else folder))

@@ -1,0 +1,93 @@
+"""The JSON files of runs and sweeps carry a format version: older ones are read, newer ones refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from locexp import __version__
+from locexp.errors import UserError, listed
+
+FORMAT = 2
+"""What this version writes. 1: locexp 0.1.0, whose files do not name a format."""
+
+Stored = TypeVar("Stored")
+
+
+class MalformedError(UserError):
+    """A file is not what its name says; the message names the file."""
+
+
+class NewerFormatError(UserError):
+    """A file was written by a newer locexp; the message names the file."""
+
+
+def parse_object(content: bytes | str, place: object) -> dict[str, Any]:
+    """Return the JSON object of a file.
+
+    Args:
+        content: of the file.
+        place: what names the file in messages.
+
+    Raises:
+        MalformedError: it is not a JSON object.
+        NewerFormatError: its format is newer than :data:`FORMAT`.
+    """
+    try:
+        stored = json.loads(content)
+    except ValueError as error:
+        raise MalformedError(f"{place}: cannot be read: it is not JSON ({error}).") from None
+    if not isinstance(stored, dict):
+        raise MalformedError(f"{place}: cannot be read: expected a JSON object, not {type(stored).__name__}.")
+    version = stored.get("format", 1)
+    if type(version) is not int or version < 1:  # true is an int, too
+        raise MalformedError(f"{place}: cannot be read: format is {version!r}; expected 1 to {FORMAT}.")
+    if version > FORMAT:
+        raise NewerFormatError(
+            f"{place}: was written by a newer locexp (format {version}; locexp {__version__} reads formats up to "
+            f"{FORMAT}); update locexp."
+        )
+    return stored
+
+
+def build(cls: type[Stored], stored: dict[str, Any], place: object) -> Stored:
+    """Return a data class from a JSON object; keys that it does not have are ignored.
+
+    A change that an older locexp must not overlook raises :data:`FORMAT`, so what else is there can be passed over.
+
+    Raises:
+        MalformedError: a value is missing or of the wrong type.
+    """
+    hints = get_type_hints(cls)
+    values = {}
+    for field in dataclasses.fields(cls):  # type: ignore[arg-type]
+        if field.name in stored:
+            values[field.name] = stored[field.name]
+            if not _fits(stored[field.name], hints[field.name]):
+                shown = json.dumps(stored[field.name])[:60]
+                raise MalformedError(f"{place}: cannot be read: {field.name} is {shown}; expected {field.type}.")
+    try:
+        return cls(**values)
+    except TypeError:
+        missing = [field.name for field in dataclasses.fields(cls) if _is_required(field) and field.name not in values]  # type: ignore[arg-type]
+        raise MalformedError(f"{place}: cannot be read: it lacks {listed(missing)}.") from None
+
+
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _fits(value: object, hint: Any) -> bool:
+    """Whether a JSON value is of an annotated type; a whole number is a float, too."""
+    arguments = get_args(hint)
+    if get_origin(hint) is UnionType:
+        return any(_fits(value, one) for one in arguments)
+    if get_origin(hint) is dict:
+        return isinstance(value, dict) and all(_fits(one, arguments[1]) for one in value.values())
+    if get_origin(hint) is list:
+        return isinstance(value, list) and all(_fits(one, arguments[0]) for one in value)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return hint is Any or isinstance(value, hint)

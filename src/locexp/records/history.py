@@ -1,0 +1,42 @@
+"""A run's history.jsonl: one row of metrics per epoch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+HISTORY = "history.jsonl"
+
+
+def append_history(directory: Path, row: dict[str, float]) -> None:
+    """Append a row, ``epoch`` and ``timestamp`` (seconds since 1970) and metrics, to ``history.jsonl``."""
+    with (directory / HISTORY).open("a") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def read_history(directory: Path) -> list[dict[str, float]]:
+    """Return the rows of ``history.jsonl``, one per epoch; empty where there is none.
+
+    A last line that is not whole is left out: it is being written, or its writer was killed.
+
+    Raises:
+        ValueError: another line is not whole.
+    """
+    path = directory / HISTORY
+    lines = path.read_text().splitlines() if path.is_file() else []
+    rows = []
+    for number, line in enumerate(lines, 1):
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            if number < len(lines):
+                raise ValueError(f"{HISTORY}: line {number} cannot be read") from None
+    return rows
+
+
+def write_history(directory: Path, rows: Iterable[dict[str, float]]) -> None:
+    """Write ``history.jsonl`` anew, all at once."""
+    partial = directory / f"{HISTORY}.partial"
+    partial.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    partial.replace(directory / HISTORY)

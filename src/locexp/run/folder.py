@@ -1,0 +1,144 @@
+"""The folder of a run as Hydra lays it out: its configuration, its log; and what Hydra's callbacks are told of it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from locexp.configuration.compose import whole
+from locexp.configuration.hydra_internals import (
+    Callbacks,
+    HydraConfig,
+    JobReturn,
+    JobStatus,
+    configure_log,
+    env_override,
+)
+from locexp.system.logs import RunLog
+
+FILE = "file"
+"""The handler of ``hydra.job_logging`` that writes a run's log file."""
+
+
+class RunFolder:
+    """A run's folder, from before the run is prepared until it has ended.
+
+    Entered, it holds the folder with its configuration, and takes in what is logged on the run's behalf.
+
+    Args:
+        cfg: the run's configuration.
+        hydra: Hydra's part of it, which names the folder.
+        callbacks: the user's, of ``hydra.callbacks``.
+        task: what the callbacks are told that the job calls.
+        alone: everything that is logged in this process is the run's; else what is logged within :meth:`current`.
+
+    Attributes:
+        directory: the folder, absolute.
+        error: what ended the run, for the callbacks; set by whoever ran it.
+        job_return: what Hydra's callbacks are told in the end.
+    """
+
+    def __init__(
+        self,
+        cfg: DictConfig,
+        hydra: DictConfig,
+        callbacks: Callbacks,
+        task: Callable[[DictConfig], object],
+        *,
+        alone: bool,
+    ) -> None:
+        self._cfg, self._whole = cfg, whole(cfg, hydra)
+        self._callbacks, self._task, self._alone = callbacks, task, alone
+        self.directory = Path(hydra.runtime.output_dir)
+        self.overrides = [str(override) for override in hydra.overrides.task]
+        self.error: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._write_configuration()
+        self._log = RunLog(_handler(self._whole.hydra.job_logging, self.directory), alone=self._alone)
+        with self.current():
+            self._callbacks.on_job_start(config=self._whole, task_function=self._task)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        ended = self.error or error
+        self.job_return = JobReturn(
+            overrides=self.overrides,
+            cfg=self._cfg,
+            hydra_cfg=OmegaConf.masked_copy(self._whole, ["hydra"]),
+            working_dir=str(Path.cwd()),
+            task_name=str(self._whole.hydra.job.name),
+            status=JobStatus.COMPLETED if ended is None else JobStatus.FAILED,
+        )
+        self.job_return.return_value = ended
+        try:
+            with self.current():
+                self._callbacks.on_job_end(config=self._whole, job_return=self.job_return)
+        finally:
+            self._log.close()
+
+    @contextlib.contextmanager
+    def current(self) -> Iterator[None]:
+        """Make the run the one on whose behalf things are logged, and whose configuration Hydra knows."""
+        known = HydraConfig.instance()
+        before = known.cfg
+        with self._log.current(), env_override(self._whole.hydra.job.env_set):
+            known.set_config(self._whole)
+            try:
+                yield
+            finally:
+                known.cfg = before
+
+    def _write_configuration(self) -> None:
+        hydra = self._whole.hydra
+        if hydra.output_subdir is None:
+            return
+        folder = self.directory / hydra.output_subdir
+        folder.mkdir(exist_ok=True)
+        parts = (
+            ("config", self._cfg),
+            ("hydra", OmegaConf.masked_copy(self._whole, ["hydra"])),
+            ("overrides", hydra.overrides.task),
+        )
+        for name, node in parts:
+            (folder / f"{name}.yaml").write_text(OmegaConf.to_yaml(node), encoding="utf-8")
+
+
+@contextlib.contextmanager
+def job_logging(hydra: DictConfig) -> Iterator[None]:
+    """Log as ``hydra.job_logging`` says, but for its file, of which each run has its own; then as before jobs."""
+    configure_log(_without_file(hydra.job_logging), hydra.verbose)
+    try:
+        yield
+    finally:
+        configure_log(hydra.hydra_logging, hydra.verbose)
+
+
+def _without_file(node: DictConfig) -> DictConfig:
+    kept = OmegaConf.create(OmegaConf.to_container(node, resolve=True))
+    assert isinstance(kept, DictConfig)
+    with open_dict(kept):
+        kept.get("handlers", {}).pop(FILE, None)
+        if kept.get("root"):
+            kept.root.handlers = [name for name in kept.root.handlers if name != FILE]
+    return kept
+
+
+def _handler(asked: DictConfig, directory: Path) -> logging.Handler:
+    """Return the handler of a run's log file, as its configuration has it."""
+    if FILE not in asked.get("handlers", {}):
+        return logging.NullHandler()
+    name = Path(str(asked.handlers.file.filename)).name
+    handler = logging.FileHandler(directory / name, encoding="utf-8")
+    style = asked.get("formatters", {}).get(asked.handlers.file.get("formatter"), {})
+    handler.setFormatter(logging.Formatter(style.get("format")))
+    return handler

@@ -1,0 +1,132 @@
+"""The border to Hydra's launchers, which start jobs in this process, in others, or on other machines.
+
+A launcher is handed overrides, asks a loader for the configuration of each job, makes the job's folder, and calls a
+task in it. What crosses here is the folder's name alone: loader and task find the rest in the sweep's folder, where
+:func:`store_jobs` has put it, so that no configuration is composed a second time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from locexp.configuration.compose import Composition, Job, whole
+from locexp.configuration.hydra_internals import Callbacks, HydraConfig, foreign_launcher
+from locexp.configuration.overrides import key_of, quoted, value_of
+from locexp.configuration.schema import Config, register
+from locexp.records.sweep_list import LIST, SweepLink, SweepList, index_of
+from locexp.sweep.plan import SweepJob
+from locexp.system.process import end_with, forget_networks
+from locexp.system.screen import Screen
+
+SETTINGS = LIST.with_name("settings")
+"""The folder in a sweep's folder that holds the configuration of each setting, by its hash."""
+SUBDIR = "hydra.sweep.subdir"
+
+
+class ForeignLauncher:
+    """Runs jobs with one of Hydra's launchers.
+
+    Args:
+        base: the job that the sweep varies; it names the launcher.
+        directory: of the sweep, absolute.
+        threads: for each job where ``trainer.threads=auto``; ``None`` leaves it.
+        callbacks: the user's, of ``hydra.callbacks``.
+    """
+
+    def __init__(self, base: Job, directory: Path, threads: int | None, callbacks: Callbacks) -> None:
+        self._directory = directory
+        hydra = base.hydra(directory / "0", index=0)
+        loader = StoredJobs(directory, threads)
+        self._launcher = foreign_launcher(whole(base.cfg, hydra), loader, callbacks, train_stored_job)
+
+    def __call__(self, jobs: Sequence[tuple[SweepJob, Path]]) -> None:
+        """Run jobs, each in its folder; how each ended is in its record.
+
+        Raises:
+            Exception: whatever the launcher raises, as where a worker was killed.
+        """
+        store_jobs(self._directory, [job for job, _ in jobs])
+        overrides = [[*job.overrides, f"{SUBDIR}={quoted(place.name)}"] for job, place in jobs]
+        self._launcher.launch(overrides, jobs[0][0].index)
+
+
+def store_jobs(directory: Path, jobs: Sequence[SweepJob]) -> None:
+    """Write the configuration of each setting, once, into the sweep's folder."""
+    folder = directory / SETTINGS
+    folder.mkdir(parents=True, exist_ok=True)
+    for job in {job.config_hash: job for job in jobs}.values():
+        composition = job.job.composition
+        path = folder / f"{job.config_hash}.json"
+        content = {
+            "cfg": OmegaConf.to_container(composition.cfg, resolve=True, enum_to_str=True),
+            "hydra": OmegaConf.to_container(OmegaConf.create(composition.hydra), enum_to_str=True),
+        }
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(content), encoding="utf-8")
+        partial.replace(path)
+
+
+@dataclass(frozen=True)
+class StoredJobs:
+    """Gives a launcher the configurations that :func:`store_jobs` has written; see ``JobConfigurations``.
+
+    Attributes:
+        directory: of the sweep.
+        threads: for each job where ``trainer.threads=auto``; ``None`` leaves it.
+    """
+
+    directory: Path
+    threads: int | None
+
+    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        """Return the whole configuration of the job that is to run in the folder which the overrides name."""
+        name = next(value_of(override) for override in sweep_overrides if key_of(override) == SUBDIR)
+        place = self.directory / name
+        register()
+        path = self.directory / LIST
+        listed = SweepList.parse(path.read_bytes(), path).jobs[index_of(place)]
+        stored = json.loads((self.directory / SETTINGS / f"{listed['config_hash']}.json").read_text(encoding="utf-8"))
+        cfg = OmegaConf.merge(OmegaConf.structured(Config), stored["cfg"])
+        assert isinstance(cfg, DictConfig)
+        composition = Composition(cfg, stored["hydra"], listed["config_hash"], place, self.directory)
+        job = Job(tuple(listed["overrides"]), listed["seed"], composition)
+        own = job.cfg
+        extra = []
+        if self.threads is not None and own.trainer.threads == "auto":
+            own.trainer.threads = self.threads
+            extra = [f"trainer.threads={self.threads}"]
+        return whole(own, job.hydra(place, index=listed["index"], extra=extra))
+
+
+def train_stored_job(cfg: DictConfig) -> None:
+    """Train the job in whose folder a launcher calls this; how it ended is in its record.
+
+    Raises:
+        KeyboardInterrupt, Terminated: the run was stopped, and its record closed.
+    """
+    hydra = HydraConfig.get()
+    directory, overrides = Path(hydra.runtime.output_dir), list(hydra.overrides.task)
+    link = SweepLink.read(directory.parent / LIST, index_of(directory))
+    end_with(link.conductor)
+    from locexp.run.prepare import prepare
+
+    with Path(os.devnull).open("w") as nowhere:
+        try:
+            prepared = prepare(cfg)
+        except Exception as error:
+            from locexp.run.opening import record_failure
+
+            record_failure(cfg, directory, overrides, link, error)
+            return
+        from locexp.run.execute import execute  # imports TensorFlow, which `prepare` has started quietly
+        from locexp.run.run import Run
+
+        execute([Run(prepared, directory, overrides, Screen(nowhere), link)])
+    del prepared
+    forget_networks()

@@ -1,0 +1,145 @@
+"""``hydra/launcher=stacked``: jobs that share data, boxes, network and schedule train side by side in this process.
+
+Each leaves what Hydra's basic launcher would have left: its folder with the configuration and the log, its record, its
+run in the store. What cannot be stacked is trained alone.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+from omegaconf import OmegaConf
+
+from locexp.configuration.compose import whole
+from locexp.configuration.hydra_internals import Callbacks
+from locexp.records.sweep_list import SweepLink
+from locexp.run.folder import RunFolder, job_logging
+from locexp.run.pictures import Draw, Drawer
+from locexp.sweep.launching import usual_members
+from locexp.sweep.plan import SweepJob
+from locexp.system.process import core_count, forget_networks
+from locexp.system.screen import Screen
+
+if TYPE_CHECKING:
+    from locexp.run.prepare import Prepared
+    from locexp.run.run import Run
+
+MAX_DRAWING_PROCESSES = 4
+"""Processes that draw pictures, where there are as many cores: each takes a tenth of a gigabyte."""
+SHARED = ("data", "bbox", "model", "trainer")
+"""Groups in which the jobs of a stack are equal. Different networks could train together as well, but then it would not
+be known what time and memory each takes."""
+MEMORY_SHARE = 0.5
+"""How much of the memory that is free a stack may take."""
+PlacedJob = tuple[SweepJob, Path]
+"""A job and the folder for this attempt at it."""
+
+
+class Stacks:
+    """Trains jobs in stacks.
+
+    Args:
+        callbacks: the user's, of ``hydra.callbacks``.
+        link: what ties a job to its sweep.
+        note: is told what does not go as planned.
+        max_members: jobs in a stack at most; ``None`` chooses by cores and memory.
+    """
+
+    def __init__(
+        self,
+        *,
+        callbacks: Callbacks,
+        link: Callable[[SweepJob], SweepLink],
+        note: Callable[[str], None],
+        max_members: int | None = None,
+    ) -> None:
+        self._callbacks, self._link, self._note = callbacks, link, note
+        self._asked = max_members
+
+    def __call__(self, jobs: Sequence[PlacedJob]) -> None:
+        """Run jobs, each in its folder; how each ended is in its record.
+
+        Raises:
+            KeyboardInterrupt, Terminated: after every open run has been closed as KILLED.
+        """
+        groups: dict[str, list[PlacedJob]] = {}
+        for job, place in jobs:
+            group = OmegaConf.to_yaml(OmegaConf.masked_copy(job.cfg, list(SHARED)), resolve=True)
+            groups.setdefault(group, []).append((job, place))
+        first, place = jobs[0]
+        hydra = whole(first.cfg, first.job.hydra(place, index=first.index)).hydra
+        with (
+            job_logging(hydra),
+            Path(os.devnull).open("w") as nowhere,
+            Drawer(min(core_count(), MAX_DRAWING_PROCESSES)) as drawer,
+        ):
+            for waiting in groups.values():
+                while waiting:
+                    waiting = waiting[self._run_stack(waiting, Screen(nowhere), drawer.draw) :]
+
+    def _run_stack(self, waiting: Sequence[PlacedJob], screen: Screen, draw: Draw) -> int:
+        """Run as many of these jobs, from the first, as fit a stack; returns how many have been."""
+        runs: list[tuple[Run, RunFolder]] = []
+        taken, most = 0, 1
+        try:
+            with ExitStack() as folders:
+                while taken < min(most, len(waiting)):
+                    job, place = waiting[taken]
+                    taken += 1
+                    hydra = job.job.hydra(place, index=job.index)
+                    folder = folders.enter_context(
+                        RunFolder(job.cfg, hydra, self._callbacks, lambda cfg: None, alone=False)
+                    )
+                    run = self._prepared(job, folder, screen)
+                    if run is not None:
+                        runs.append((run, folder))
+                        if len(runs) == 1:
+                            most = self._most_members(run.prepared)
+                            most = math.ceil(len(waiting) / math.ceil(len(waiting) / most))  # stacks of one size
+                    elif not runs:
+                        most += 1  # that one was no use for telling how many fit
+                if runs:
+                    from locexp.run.execute import execute
+
+                    execute([run for run, _ in runs], note=self._note, draw=draw)
+                    for run, folder in runs:
+                        folder.error = run.error
+        finally:
+            runs.clear()
+            forget_networks()
+        return taken
+
+    def _prepared(self, job: SweepJob, folder: RunFolder, screen: Screen) -> Run | None:
+        """Prepare the run of a job; ``None`` where that fails, which its record says."""
+        link = self._link(job)
+        with folder.current():
+            from locexp.run.prepare import prepare
+
+            try:
+                prepared = prepare(job.cfg, stacked=True)
+            except Exception as error:
+                from locexp.run.opening import record_failure
+
+                record_failure(job.cfg, folder.directory, folder.overrides, link, error)
+                folder.error = error
+                return None
+            from locexp.run.run import Run
+
+            return Run(prepared, folder.directory, folder.overrides, screen, link, current=folder.current)
+
+    def _most_members(self, prepared: Prepared) -> int:
+        """Return how many members like this one a stack can have; says if memory allows fewer than are asked for."""
+        from locexp.training.memory import member_bytes
+
+        wanted = self._asked or usual_members(core_count())
+        need = member_bytes(prepared.member.model, prepared.schedule.batch_size, len(prepared.problem.dataset.train))
+        fit = max(1, int(MEMORY_SHARE * psutil.virtual_memory().available / need))
+        if fit < wanted:
+            self._note(f"a stack has {fit} members, not {wanted}: each takes about {need / 2**20:,.0f} MiB of memory")
+        return min(fit, wanted)

@@ -1,0 +1,225 @@
+"""A sweep compared from its files alone gives the numbers that MLflow gives."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from locexp.cli.compare import compare_command
+from locexp.errors import RunFailedError, UserError
+from locexp.records.folder_store import FolderStore
+from locexp.records.record import RunRecord
+from locexp.records.sweep_list import SweepList
+from locexp.system.process import process_tags
+from locexp.tracking.location import Location, locate
+from tests.conftest import TINY, train_here
+
+WEIGHTS = ("0.5", "4", "32")
+SEEDS = range(3)
+GONE = {"host": process_tags()["host"], "pid": "999999999", "process_start": "1"}
+
+
+def compare(*arguments: str) -> list[str]:
+    lines: list[str] = []
+    compare_command(arguments, lines.append)
+    return lines
+
+
+def comparison(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "comparison" / "comparison.json").read_text())
+    return found
+
+
+def child(
+    folder: Path,
+    job: int,
+    weight: str,
+    seed: int,
+    status: str = "FINISHED",
+    name: str = "",
+    tags: dict[str, str] | None = None,
+) -> None:
+    """Leave a run's folder; every metric is another number that is no round one."""
+    place = folder / (name or str(job))
+    place.mkdir()
+    start = 1764321766.0 + job / 3 + len(name)
+    metrics = {
+        f"{part}/{metric}": (7 + job * (index + 3) + len(name)) / 97
+        for index, part in enumerate(("test", "kept"))
+        for metric in ("accuracy", "mean_iou", "loc_acc_50", "loc_acc_75", "center_error_px")
+    }
+    RunRecord(
+        name=f"bbox_weight={weight} seed={seed}",
+        status=status,
+        parameters={"loss.classification_weight": "1", "loss.bbox_weight": weight, "trainer.epochs": "3"},
+        tags={
+            "kind": "run", "sweep_id": "day", "config_hash": weight, "seed": str(seed), "sweep_job": str(job),
+            "varied.loss.bbox_weight": weight, "varied.seed": str(seed), "directory": str(place), "scenes_digest": "s",
+        } | (tags or {}),
+        metrics=metrics | {"floor/mean_iou": 0.61, "val/loss": float("nan"), "time/x": float("inf"), "epochs": 3}
+        if status == "FINISHED"
+        else {},
+        start_time=start,
+        end_time=None if status == "RUNNING" else start + 7.7777,
+    ).write(place)  # fmt: skip
+    if status == "FINISHED":
+        (place / "history.jsonl").write_text(
+            "".join(
+                json.dumps(
+                    {"epoch": epoch, "timestamp": start + epoch, "time/epoch_seconds": 1.0}
+                    | {f"val/{metric}": (job + epoch) / 31 for metric in ("accuracy", "mean_iou", "loc_acc_75")}
+                )
+                + "\n"
+                for epoch in (1, 2, 3)
+            )
+        )
+        (place / "tables").mkdir()
+        rows = [f"{i % 3},{(i + job) % 3},{(i * 7 + job) % 11 / 11}\n" for i in range(20)]
+        (place / "tables" / "predictions.csv").write_text("label,predicted,iou\n" + "".join(rows))
+
+
+@pytest.fixture
+def sweep(workplace: Path) -> Path:
+    """The folder of a sweep with a second attempt, a failed job, one whose process is gone, and one never started."""
+    folder = workplace / "multirun" / "the day"
+    (folder / "sweep").mkdir(parents=True)
+    jobs = [(weight, seed) for weight in WEIGHTS for seed in SEEDS] + [("64", 0)]
+    SweepList(
+        overrides=[], multirun=True, config_dir=None, sweep_id="day",
+        jobs=[
+            {"config_hash": weight, "seed": seed, "varied": {"loss.bbox_weight": weight, "seed": str(seed)}}
+            for weight, seed in jobs
+        ],
+    ).write(folder)  # fmt: skip
+    for job, (weight, seed) in enumerate(jobs[:-1]):
+        status = {1: "FAILED", 3: "FAILED", 5: "RUNNING"}.get(job, "FINISHED")
+        child(folder, job, weight, seed, status, tags=GONE if status == "RUNNING" else {})
+    child(folder, 3, *jobs[3], name="3-2")  # failed beside finished
+    child(folder, 4, *jobs[4], name="4-2")  # finished twice: the earlier counts
+    RunRecord(
+        name="sweep bbox_weight, seed",
+        status="RUNNING",
+        tags={"kind": "sweep", "sweep_id": "day", "default_hash": "0.5", "directory": str(folder)} | GONE,
+        start_time=1764321700.123,
+    ).write(folder)
+    return folder
+
+
+def log(folder: Path, location: Location) -> None:
+    """Log a sweep's folder as it is: what is RUNNING there is RUNNING in the store."""
+    from locexp.tracking.session import Session
+    from locexp.tracking.tracker import log_directory
+
+    for place in [folder, *(path.parent for path in folder.glob("*/run.json"))]:
+        record = RunRecord.read(place)
+        if record.status == "RUNNING":
+            session = Session(location)
+            session.start(record, active=False)
+            if record.is_sweep:
+                session.log_file(place / "sweep" / "sweep.json", "sweep")
+        else:
+            log_directory(location, place, record, None)
+
+
+def test_failures_second_attempts_and_dead_runs_count_as_in_mlflow(sweep: Path, workplace: Path) -> None:
+    log(sweep, locate(None, None, "locexp"))
+    lines = compare("day")
+    tracked = comparison(sweep)
+    assert "Jobs that did not finish: 2;" in "\n".join(lines)
+    assert "Cut short: 1 of 10 jobs have no run in the store;" in "\n".join(lines)
+    assert [one["test"]["accuracy"]["n"] for one in tracked["settings"]] == [2, 2, 3]
+    assert tracked["chosen_minus_default_over_examples"]
+    shutil.rmtree(workplace / "mlruns")
+    elsewhere = workplace / "a copy" / "renamed=it"
+    shutil.copytree(sweep, elsewhere, ignore=shutil.ignore_patterns("comparison"))
+    shutil.rmtree(sweep)
+    from_files = compare("a copy/renamed=it/")
+    found = comparison(elsewhere)
+    notes, others = found.pop("notes"), tracked.pop("notes")
+    assert found == tracked  # every float, to the digit
+    assert notes[0] == FolderStore.note
+    assert notes[1:] == [note.replace("in the store;", "in the folder;") for note in others]
+    assert from_files[:3] == lines[:3]
+    assert "note     Compared from the files in the sweep's folder alone;" in "\n".join(from_files)
+    assert from_files[-1] == f"Report   {elsewhere / 'comparison' / 'report.html'}"
+    assert not (workplace / "mlruns").exists()
+    assert not sweep.exists()
+
+
+def test_a_real_sweep_is_compared_without_its_store(workplace: Path) -> None:
+    """As 0.1.0's user has it: the server is gone, the folder is on another machine, only Python is there."""
+    assert train_here(*TINY, "--multirun", "loss.bbox_weight=0.5,20", "seed=0,1") == 0
+    (folder,) = (path.parent for path in workplace.glob("multirun/*/*/run.json"))
+    tracked = comparison(folder)
+    shutil.rmtree(workplace / "mlruns")
+    shutil.move(folder, workplace / "moved")
+    code = (
+        "import sys; from locexp.compare import main; sys.argv = ['compare', 'moved']; main()\n"
+        "loaded = {'mlflow', 'tensorflow', 'keras'} & set(sys.modules); assert not loaded, loaded"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "note     Compared from the files in the sweep's folder alone;" in done.stdout
+    found = comparison(workplace / "moved")
+    assert found.pop("notes") == [FolderStore.note, *tracked.pop("notes")]
+    assert found == tracked
+    assert not (workplace / "mlruns").exists()
+
+
+@pytest.mark.parametrize("override", ["tracking.uri=store", "tracking.experiment=other"])
+def test_a_store_beside_a_folder_is_refused(sweep: Path, override: str) -> None:
+    with pytest.raises(UserError, match=f"{override}: cannot stand beside a folder"):
+        compare(override, str(sweep))
+    assert not (sweep / "comparison").exists()
+
+
+def test_what_looks_like_a_path_is_one(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="multirun/nowhere: there is no such folder"):
+        compare("multirun/nowhere")
+    with pytest.raises(UserError, match="multirun: holds sweeps; name one of them: 'multirun/the day'"):
+        compare("multirun")
+    with pytest.raises(UserError, match="0: is one run of a sweep; compare the whole: .* 'multirun/the day'"):
+        compare("multirun/the day/0")
+    monkeypatch.chdir(sweep)
+    assert compare(".")[-1].endswith("the day/comparison/report.html")
+
+
+def test_what_runs_elsewhere_is_presumed_dead_only_on_request(sweep: Path) -> None:
+    record = RunRecord.read(sweep / "5")
+    record.tags["host"] = "elsewhere"
+    record.write(sweep / "5")
+    with pytest.raises(UserError, match="RUNNING on elsewhere, .* add compare.presume_dead=true"):
+        compare(str(sweep))
+    assert "Jobs that did not finish: 2;" in "\n".join(compare(str(sweep), "compare.presume_dead=true"))
+    record.tags |= process_tags()
+    record.write(sweep / "5")
+    with pytest.raises(UserError, match=f"is still running .process {os.getpid()}"):
+        compare(str(sweep), "compare.presume_dead=true")
+
+
+@pytest.mark.parametrize("file", ["run.json", "0/run.json", "sweep/sweep.json"])
+def test_files_of_a_newer_version_are_refused(sweep: Path, file: str) -> None:
+    stored = json.loads((sweep / file).read_text())
+    (sweep / file).write_text(json.dumps(stored | {"format": 3}))
+    with pytest.raises(UserError, match=f"{file}: was written by a newer locexp .format 3; .*; update locexp"):
+        compare(str(sweep))
+    assert not (sweep / "comparison").exists()
+
+
+def test_a_missing_or_broken_list_of_jobs_is_noted(sweep: Path) -> None:
+    for spoil in (lambda path: path.write_text("{"), Path.unlink):
+        spoil(sweep / "sweep" / "sweep.json")
+        assert "Whether jobs are missing is not known" in "\n".join(compare(str(sweep)))
+
+
+def test_a_folder_that_cannot_be_written_fails_in_a_line(sweep: Path) -> None:
+    (sweep / "comparison").write_text("in the way")
+    with pytest.raises(RunFailedError, match="the day: cannot be read or written .File exists"):
+        compare(str(sweep))

@@ -1,0 +1,67 @@
+"""The page of a comparison, as a browser parses it."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+from locexp.analysis.comparison import compare_settings
+from locexp.analysis.report import write_report
+from locexp.analysis.results import sort_runs
+from tests.analysis.test_methods import run
+
+SCRIPT = "<script>alert('chosen')</script>"
+
+
+class Page(HTMLParser):
+    """Collects the tags of a page, and the text and the class of each row of its table."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.rows: list[tuple[str | None, str]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        if tag == "tr":
+            self.rows.append((dict(attrs).get("class"), ""))
+
+    def handle_data(self, data: str) -> None:
+        if self.rows and "img" not in self.tags:  # the table comes before the pictures
+            role, text = self.rows[-1]
+            self.rows[-1] = (role, text + data)
+
+
+def page_of(folder: Path, weights: list[str], default: str, title: str = "sweep") -> str:
+    runs = [
+        run(weight, seed, job, 0.6 + job / 10, weight="1", rate=weight)
+        for seed in range(2)
+        for job, weight in enumerate(weights)
+    ]
+    comparison = compare_settings(sort_runs(runs), default_hash=default, metric="loc_acc_75", read=lambda *_: None)
+    write_report(folder, comparison, title=title, notes=[f"of {title}"], read=lambda *_: None)
+    return (folder / "report.html").read_text()
+
+
+def test_what_a_user_named_gets_onto_the_page_escaped(tmp_path: Path) -> None:
+    page = page_of(tmp_path, ["0.1", SCRIPT], default="0.1", title=SCRIPT)
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert "script" not in Page(page).tags
+
+
+def test_the_chosen_and_the_default_row_are_marked_whatever_a_setting_is_called(tmp_path: Path) -> None:
+    """A name in brackets is not a mark."""
+    rows = Page(page_of(tmp_path, ["f(chosen)", "f(default)", "best"], default="f(chosen)")).rows
+    roles = {text.split()[-1] if role is None else role: text for role, text in rows[1:]}
+    assert "learning_rate=best (chosen)" in roles["chosen"]
+    assert "learning_rate=f(chosen) (default)" in roles["default"]
+    assert [role for role, text in rows if "f(default)" in text] == [None]
+
+
+def test_the_page_holds_its_pictures(tmp_path: Path) -> None:
+    page = page_of(tmp_path, ["0.1", "0.2"], default="0.1")
+    assert page.count('src="data:image/png;base64,') == page.count("<img") == 2  # the front, the settings
+    assert page.startswith("<!doctype html>")
+    assert page.endswith("</html>\n")

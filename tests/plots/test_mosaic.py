@@ -1,0 +1,41 @@
+"""Pages of small images with captions and boxes, pixel by pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from locexp.plots.mosaic import Mosaic, rows_of
+
+
+def test_boxes_are_drawn_on_the_edges_of_their_pixels() -> None:
+    images = np.zeros((3, 14, 14), np.uint8)
+    images[:, 3:7, 2:9] = 200
+    mosaic = Mosaic(images, "three", rows=[("", 2), ("below", 1)], caption_lines=1)
+    mosaic.outline(2, (2, 3, 9, 7), "#ff0000", width=1)
+    page = np.asarray(mosaic.page).astype(int)
+    red = np.argwhere((page == (255, 0, 0)).all(axis=2))
+    bright = np.argwhere((page == 200).all(axis=2))
+    # The third image is the first of the second row; its bright pixels are all that is left of 4 x 7 enlarged ones.
+    last = bright[bright[:, 0] >= red[:, 0].min()]
+    scale = 196 // 14
+    assert (red.max(axis=0) - red.min(axis=0)).tolist() == [4 * scale, 7 * scale]
+    assert np.abs(red.min(axis=0) - last.min(axis=0)).max() <= 1
+
+
+def test_a_page_of_one_image_is_wide_enough_for_its_title() -> None:
+    title = "The 1 most confident mistakes on the test images"
+    mosaic = Mosaic(np.zeros((1, 28, 28), np.uint8), title, rows=rows_of(1, 6), caption_lines=2)
+    dark = np.argwhere(np.asarray(mosaic.page.convert("L"))[:30] < 128)
+    assert dark[:, 1].min() > 0
+    assert dark[:, 1].max() < mosaic.page.width - 1
+    assert mosaic.page.width > 300
+
+
+def test_a_page_without_any_image_still_says_so() -> None:
+    mosaic = Mosaic(np.zeros((0, 28, 28), np.uint8), "empty", rows=[("none of 5", 0)], caption_lines=2)
+    assert (np.asarray(mosaic.page.convert("L")) < 128).any()
+
+
+def test_rows_hold_all_images_in_order() -> None:
+    assert rows_of(7, 3) == [("", 3), ("", 3), ("", 1)]
+    assert rows_of(2, 3) == [("", 2)]

@@ -1,0 +1,84 @@
+"""What locexp uses of MLflow beyond its documented interface is still there; each failure names what is not."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import os
+import sqlite3
+import urllib.parse
+from pathlib import Path
+
+import mlflow
+import mlflow.environment_variables
+import pytest
+from mlflow import MlflowClient
+
+from locexp.tracking import mlflow_internals
+
+
+@pytest.fixture
+def store(workplace: Path) -> MlflowClient:
+    before = mlflow.get_tracking_uri()
+    mlflow_internals.use_store(f"sqlite:///{workplace}/mlflow.db")
+    yield MlflowClient(f"sqlite:///{workplace}/mlflow.db")
+    mlflow.set_tracking_uri(before)
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+
+def test_a_run_shorter_than_an_interval_has_a_sample(store: MlflowClient) -> None:
+    run_id = store.create_run("0").info.run_id
+    for resume in (False, True):
+        sampling = mlflow_internals.SystemMetrics(run_id, 3600, resume=resume)
+        sampling.finish()
+    history = store.get_metric_history(run_id, "system/cpu_utilization_percentage")
+    assert [metric.step for metric in history] == [0, 1], "SystemMetricsMonitor: the last sample, or resume_logging"
+
+
+def test_the_monitors_logger_has_a_level_of_its_own() -> None:
+    import mlflow.system_metrics.system_metrics_monitor as monitor
+
+    assert monitor._logger.name in mlflow_internals.LOGGERS
+    mlflow_internals.silence_loggers()
+    assert not any(logging.getLogger(name).isEnabledFor(logging.WARNING) for name in mlflow_internals.LOGGERS)
+
+
+@pytest.mark.parametrize("given", [None, "http://user:5000"])
+def test_the_users_variable_is_left_alone(workplace: Path, monkeypatch: pytest.MonkeyPatch, given: str | None) -> None:
+    before = mlflow.get_tracking_uri()
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    if given is not None:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", given)
+    mlflow_internals.use_store(f"sqlite:///{workplace}/mlflow.db")
+    assert os.environ.get("MLFLOW_TRACKING_URI") == given
+    assert mlflow.get_tracking_uri() == f"sqlite:///{workplace}/mlflow.db"
+    mlflow.set_tracking_uri(before)
+
+
+def test_experiments_are_in_the_tables_that_are_read(store: MlflowClient, workplace: Path) -> None:
+    database = workplace / "mlflow.db"
+    identity = store.create_experiment("mine", artifact_location="file:///somewhere")
+    assert mlflow_internals.stored_experiment(database, "mine", 1.0) == ("file:///somewhere", "active")
+    store.delete_experiment(identity)
+    assert mlflow_internals.stored_experiment(database, "mine", 1.0) == ("file:///somewhere", "deleted")
+    assert mlflow_internals.stored_experiment(database, "other", 1.0) is None
+    sqlite3.connect(workplace / "empty.db").execute("CREATE TABLE t (a)").connection.close()
+    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        mlflow_internals.stored_experiment(workplace / "empty.db", "mine", 1.0)
+
+
+def test_the_server_knows_what_makes_it_lean() -> None:
+    for name in mlflow_internals.LEAN_SERVER:
+        assert hasattr(mlflow.environment_variables, name), f"{name}: MLflow has no such variable any more"
+
+
+def test_the_ui_reads_the_addresses_that_are_made() -> None:
+    """The names in the addresses occur in the scripts that MLflow's server hands out."""
+    scripts = Path(inspect.getfile(mlflow)).parent / "server" / "js" / "build" / "static" / "js"
+    code = "".join(path.read_text(errors="replace") for path in scripts.rglob("*.js"))
+    assert code, "MLflow's UI lies elsewhere now"
+    address = mlflow_internals.experiment_link("http://h", "1", condition="tags.kind = 'run'")
+    names = urllib.parse.parse_qs(urllib.parse.urlsplit(address).fragment.partition("?")[2])
+    assert len(names) == 5
+    for word in [*names, "machine_learning", "compare-runs"]:
+        assert word in code, f"the UI has no {word} any more"
