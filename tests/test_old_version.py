@@ -36,9 +36,10 @@ def timeless(values: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if key != "timestamp" and not key.startswith("time/")}
 
 
-def nine_digits(text: str) -> Any:
-    """Read JSON with its numbers to nine digits: the last bits of a sum depend on the processor."""
-    return json.loads(text, parse_float=lambda number: float(f"{float(number):.9g}"))
+def numbers(text: str) -> Any:
+    """Read a comparison to nine digits, for the last bits of a sum depend on the processor, without its sentences."""
+    read = json.loads(text, parse_float=lambda number: float(f"{float(number):.9g}"))
+    return {name: value for name, value in read.items() if name not in ("answers", "notes")}
 
 
 @pytest.mark.parametrize("directory", FOLDERS, ids=lambda path: f"{path.parent.name}-{path.name}")
@@ -52,16 +53,15 @@ def test_its_store_is_compared_to_the_same_numbers(left: Path) -> None:
     done = locexp("compare", WHOLE, cwd=left)
     assert done.returncode == 0, done.stderr
     written = (left / "multirun/whole/comparison/comparison.json").read_text()
-    assert nine_digits(written) == nine_digits(json.dumps(expected()["comparison"]))
+    assert numbers(written) == numbers(json.dumps(expected()["comparison"]))
 
 
-@pytest.mark.xfail(reason="a folder is not compared yet", strict=True)
 def test_its_folder_is_compared_to_the_same_numbers_without_the_store(left: Path) -> None:
     (left / "mlruns").rename(left / "gone")
     done = locexp("compare", "multirun/whole", cwd=left)
     assert done.returncode == 0, done.stderr
     written = (left / "multirun/whole/comparison/comparison.json").read_text()
-    assert nine_digits(written) == nine_digits(json.dumps(expected()["comparison"]))
+    assert numbers(written) == numbers(json.dumps(expected()["comparison"]))
 
 
 def test_its_checkpoint_is_of_the_format_that_is_read() -> None:
