@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from locexp.evaluation.metrics import Predictions, summarise
+from locexp.training.columns import GRAMIAN, WEIGHTS
 from locexp.training.diagnostics import gradient_metrics, weight_metrics
 from locexp.training.member import Member
 from locexp.training.stack import Stack
@@ -66,7 +66,7 @@ def train(
         stack: what to train.
         schedule: how.
         validation: images (uint8, (n, height, width)), labels (n,), boxes (n, 4).
-        observers: told of progress.
+        observers: shown the progress.
     """
     for member in stack.members:
         for callback in member.callbacks:
@@ -119,10 +119,8 @@ def weighted_total(member: Member, metrics: dict[str, float], part: str) -> floa
 
 
 def _weighted_losses(member: Member, metrics: dict[str, float], part: str) -> tuple[float, float]:
-    return (
-        float(member.classification_weight.numpy()) * metrics[f"{part}/classification_loss"],
-        float(member.bbox_weight.numpy()) * metrics[f"{part}/bbox_loss"],
-    )
+    first, second = (float(weight.numpy()) for weight in member.loss_weights)
+    return first * metrics[f"{part}/classification_loss"], second * metrics[f"{part}/bbox_loss"]
 
 
 def _end_weighting(
@@ -130,22 +128,22 @@ def _end_weighting(
 ) -> dict[str, float]:
     """Tell a member's method that an epoch has ended; returns what the losses were weighted with, and why."""
     member = stack.members[index]
-    steps = np.concatenate(member.steps)
-    member.steps.clear()
-    measured = weight_metrics(steps)
+    steps = np.concatenate(member.step_weights)
+    member.step_weights.clear()
+    measured = weight_metrics(steps[:, WEIGHTS])
     if member.failure is not None:
         return measured
     member.weighting.after_epoch(_weighted_losses(member, metrics, "train"))
-    seen = steps[:, 2:]
+    gramians = steps[:, GRAMIAN]
     if schedule.diagnostic_batches and member.trunk is not None:
         size = min(schedule.batch_size, stack.examples)
         batches = min(schedule.diagnostic_batches, stack.examples // size)
         order = member.batch_order(epoch, stack.examples)[: batches * size]
-        seen = stack.gradient_products(index, order.reshape(batches, size), epoch=epoch - 1)
-    return measured | gradient_metrics(seen)
+        gramians = stack.gramians(index, order.reshape(batches, size), epoch=epoch - 1)
+    return measured | gradient_metrics(gramians)
 
 
-def _call(member: Member, hook: str, *arguments: Any) -> None:
+def _call(member: Member, hook: str, *arguments: object) -> None:
     """Call a hook of a member's callbacks; one that raises ends the training of this member."""
     for callback in member.callbacks:
         try:
@@ -157,7 +155,7 @@ def _call(member: Member, hook: str, *arguments: Any) -> None:
 
 
 def _train_epoch(stack: Stack, schedule: Schedule, epoch: int, observers: Sequence[Observer]) -> dict[int, Predictions]:
-    """Train those that have not stopped; returns what each has said, by its index."""
+    """Train those that have not stopped; returns the predictions of each, by its index."""
     chosen = [index for index, member in enumerate(stack.members) if not member.stopped]
     members = [stack.members[index] for index in chosen]
     size, examples = schedule.batch_size, stack.examples
@@ -181,13 +179,13 @@ def _train_epoch(stack: Stack, schedule: Schedule, epoch: int, observers: Sequen
         done += steps
         for observer in observers:
             observer.on_steps(epoch, done, total, losses)
-    return {index: _joined(seen) for index, seen in parts.items()}
+    return {index: _joined(predictions) for index, predictions in parts.items()}
 
 
-def _notice_divergence(member: Member, made: Predictions, epoch: int, done: int, size: int) -> None:
-    values = member.classification_weight.numpy() * made.classification_loss
-    values = values + member.bbox_weight.numpy() * made.bbox_loss
-    bad = np.flatnonzero(~np.isfinite(values) | ~np.isfinite(made.boxes).all(axis=1))
+def _notice_divergence(member: Member, predictions: Predictions, epoch: int, done: int, size: int) -> None:
+    first, second = (weight.numpy() for weight in member.loss_weights)
+    values = first * predictions.classification_loss + second * predictions.bbox_loss
+    bad = np.flatnonzero(~np.isfinite(values) | ~np.isfinite(predictions.boxes).all(axis=1))
     if len(bad):
         step = done + bad[0] // size + 1
         member.failure = (

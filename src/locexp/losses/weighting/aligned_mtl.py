@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from locexp.errors import UserError
-from locexp.losses.weighting.base import GradientWeighting, scaled
+from locexp.losses.weighting.base import GradientWeighting, Gramian
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class AlignedMtl(GradientWeighting):
@@ -35,11 +38,11 @@ class AlignedMtl(GradientWeighting):
             )
         self.preference = tuple(float(part) for part in preference)
 
-    def trunk_weights(self, a: Any, b: Any, c: Any) -> tuple[Any, Any]:
+    def trunk_weights(self, gramian: Gramian) -> tuple[tf.Tensor, tf.Tensor]:
         """Return √λ_min G^{-1/2} p = [[c + δ, -b], [-b, a + δ]] p / (τ √λ_max), δ = √det G, τ = √(tr G + 2δ)."""
         from keras import ops
 
-        a, b, c = (ops.convert_to_tensor(value) for value in scaled(a, b, c))
+        a, b, c = (ops.convert_to_tensor(value) for value in gramian.scaled())
         first, second = self.preference
         trace = a + c
         one = ops.ones_like(trace)

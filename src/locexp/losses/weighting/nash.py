@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from locexp.errors import UserError
-from locexp.losses.weighting.base import GradientWeighting, lengths
+from locexp.losses.weighting.base import GradientWeighting, Gramian
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 LEAST = 1e-6
 """The least 1 + cos θ that is divided by: opposite gradients have no bargain, and their step is 0."""
@@ -32,11 +35,11 @@ class Nash(GradientWeighting):
             raise UserError(f"loss.weighting.max_norm={max_norm}: expected a number > 0, or null.")
         self.max_norm = max_norm
 
-    def trunk_weights(self, a: Any, b: Any, c: Any) -> tuple[Any, Any]:
+    def trunk_weights(self, gramian: Gramian) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the closed form, shortened where that is asked for."""
         from keras import ops
 
-        first, second, cosine, proper = lengths(a, b, c)
+        first, second, cosine, proper = gramian.lengths()
         one = ops.ones_like(first)
         factor, half = 1 / ops.sqrt(ops.maximum(1 + cosine, LEAST)), 0.5 * one
         if self.max_norm is not None:
