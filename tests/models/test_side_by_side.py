@@ -50,7 +50,7 @@ def stack(name: str, given: Any, seeds: tuple[int, ...], graph_key: str | None) 
         )
         for seed in seeds
     ]
-    return Stack(members, *given.arrays("train"), composer=given.fresh() if given.fresh else None)
+    return Stack(members, *given.arrays("train"), fresh=given.fresh)
 
 
 def epochs(trained: Any) -> list[Any]:

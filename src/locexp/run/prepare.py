@@ -118,7 +118,6 @@ def graph_key(cfg: DictConfig, problem: Problem, steps: int) -> str | None:
         steps: of the run, which a schedule of the learning rate is made for.
     """
     parts = [cfg.model, cfg.optimizer, cfg.loss.weighting, *cfg.trainer.callbacks.values()]
-    parts += [cfg.bbox] if problem.fresh else []
     targets = [str(part._target_) for part in parts] + [str(cfg.loss.bbox_loss)]
     if not all(target.startswith(("locexp.", "keras.")) or "." not in target for target in targets):
         return None
@@ -127,8 +126,7 @@ def graph_key(cfg: DictConfig, problem: Problem, steps: int) -> str | None:
     if cfg.optimizer.schedule == "constant":
         steps = 0
         del optimizer["learning_rate"]  # a variable of the optimizer
-    scenes = cfg.bbox if problem.fresh else None
-    baked = [problem.canvas, problem.dataset.num_classes, steps, cfg.model, optimizer, loss, cfg.trainer, scenes]
+    baked = [problem.canvas, problem.dataset.num_classes, steps, cfg.model, optimizer, loss, cfg.trainer]
     return OmegaConf.to_yaml(OmegaConf.create(baked), resolve=True)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -10,7 +9,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from locexp.bbox.scenes import Composer
 from locexp.errors import first_line
 from locexp.keras_internals import rebind
 from locexp.training.member import Member
@@ -29,9 +27,8 @@ class Program:
         template: whose graph it is.
         dtype: of targets and losses.
         size: (height, width) of the images.
-        composer: makes the training examples.
-        shared: whether the member's variables are arguments, so that the graphs serve any member with its graph
-            key; else they are part of the graphs.
+        shared: whether the member's variables are arguments, so that the graphs serve any member with its graph key;
+            else they are part of the graphs.
 
     Attributes:
         records: whether a step returns what the losses were weighted with.
@@ -40,29 +37,22 @@ class Program:
         ValueError: the graph holds state of the template that is none of its variables, so that it cannot be shared.
     """
 
-    def __init__(
-        self, template: Member, dtype: tf.DType, size: tuple[int, int], composer: Composer, *, shared: bool
-    ) -> None:
+    def __init__(self, template: Member, dtype: tf.DType, size: tuple[int, int], *, shared: bool) -> None:
         self._template, self._dtype, self.shared = template, dtype, shared
         self.records = not template.weighting.constant
-        labels = tf.TensorSpec([None], tf.int32)
-        composer, data = copy.copy(composer), composer.data
-        composer.data = ()  # it is handed the data of each stack; those of the first would be kept for all
-        drawn = tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32), labels, *_specs(data)
-        images, boxes = tf.TensorSpec([None, *size], tf.uint8), tf.TensorSpec([None, 4], dtype)
-        self.step = self._traced(lambda *given: train_step(template, batch_of(composer, dtype, *given), dtype), drawn)
-        self.evaluate = self._traced(
-            lambda *batch: forward(template, batch, dtype, training=False).packed(), (images, labels, boxes)
-        )
-        self._drawn, self._composer, self._gramian = drawn, composer, None
+        batch = data_specs(size, dtype)
+        self._drawn = tf.TensorSpec([None], tf.int32), *batch
+        self.step = self._traced(lambda *drawn: train_step(template, batch_of(*drawn), dtype), self._drawn)
+        self.evaluate = self._traced(lambda *batch: forward(template, batch, dtype, training=False).packed(), batch)
+        self._gramian = None
 
     @property
     def trunk_gramian(self) -> Any:
         """The graph that measures gradients; traced when it is first asked for."""
         if self._gramian is None:
-            template, composer, dtype = self._template, self._composer, self._dtype
+            template, dtype = self._template, self._dtype
             self._gramian = self._traced(
-                lambda *given: tf.stack(trunk_gramian(template, batch_of(composer, dtype, *given), dtype)), self._drawn
+                lambda *drawn: tf.stack(trunk_gramian(template, batch_of(*drawn), dtype)), self._drawn
             )
         return self._gramian
 
@@ -96,32 +86,33 @@ def _for_any_member(traced: Any, specs: Sequence[tf.TensorSpec], own: Sequence[t
     return tf.function(call, autograph=False).get_concrete_function(*specs, *own)
 
 
-def _specs(data: Sequence[tf.Tensor]) -> list[tf.TensorSpec]:
-    """Return what tensors of any number of examples look like."""
-    return [tf.TensorSpec([None, *values.shape[1:]], values.dtype) for values in data]
+def data_specs(size: tuple[int, int], dtype: tf.DType) -> tuple[tf.TensorSpec, tf.TensorSpec, tf.TensorSpec]:
+    """Return what images of (height, width), their labels and boxes look like as tensors, however many there are."""
+    images, boxes = tf.TensorSpec([None, *size], tf.uint8), tf.TensorSpec([None, 4], dtype)
+    return images, tf.TensorSpec([None], tf.int32), boxes
 
 
 _programs: OrderedDict[tuple[Any, ...], Program | None] = OrderedDict()
 """By what they serve; ``None`` where members with a graph key turned out to need one each."""
 
 
-def program_of(member: Member, dtype: tf.DType, size: tuple[int, int], composer: Composer) -> Program:
+def program_of(member: Member, dtype: tf.DType, size: tuple[int, int]) -> Program:
     """Return the program of a member: that of an earlier one with its graph key, if this process has had one."""
     shared = None
     if member.spec.graph_key is not None:
-        key = member.spec.graph_key, dtype, size, type(composer), *_specs(composer.data)
+        key = member.spec.graph_key, dtype, size
         if key not in _programs:
-            _programs[key] = _shared(member, dtype, size, composer)
+            _programs[key] = _shared(member, dtype, size)
         _programs.move_to_end(key)
         while len(_programs) > KEPT:
             _programs.popitem(last=False)
         shared = _programs[key]
-    return shared or Program(member, dtype, size, composer, shared=False)
+    return shared or Program(member, dtype, size, shared=False)
 
 
-def _shared(member: Member, dtype: tf.DType, size: tuple[int, int], composer: Composer) -> Program | None:
+def _shared(member: Member, dtype: tf.DType, size: tuple[int, int]) -> Program | None:
     try:
-        return Program(member, dtype, size, composer, shared=True)
+        return Program(member, dtype, size, shared=True)
     except Exception as error:
         reason = first_line(error)
         logger.warning("the graph cannot be shared with members like this (%s): each has its own", reason)

@@ -6,17 +6,15 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from locexp.bbox.scenes import Composer
 from locexp.evaluation.metrics import Predictions
 from locexp.training.columns import STEP_WEIGHTS, constant_step_weights, unpack
+from locexp.training.examples import Examples, FreshScenes
 from locexp.training.member import Member
-from locexp.training.program import Program, program_of
-from locexp.training.step import Held
+from locexp.training.program import Program, data_specs, program_of
 
 Arrays = tuple[tf.TensorArray, ...]
 
@@ -33,7 +31,7 @@ class Stack:
         labels: int64, (n,).
         boxes: float, (n, 4), normalised xyxy.
         dtype: of images, targets and losses, ``float32`` or ``float64``.
-        composer: makes the images and boxes of an epoch instead, in the graph; those given are of its epoch 0.
+        fresh: makes the scenes of later epochs, while others train; those given are of epoch 0.
     """
 
     def __init__(
@@ -44,14 +42,14 @@ class Stack:
         boxes: np.ndarray,
         *,
         dtype: str = "float32",
-        composer: Composer | None = None,
+        fresh: FreshScenes | None = None,
     ) -> None:
         self.members = list(members)
         self.dtype = tf.as_dtype(dtype)
         self.canvas = (int(images.shape[2]), int(images.shape[1]))
         self.images, self.labels, self.boxes = images, labels, boxes
-        self._composer = composer or Held(images, boxes, self.dtype)
-        self._data = tf.constant(labels, tf.int32), *self._composer.data
+        self._size = int(images.shape[1]), int(images.shape[2])
+        self._examples = Examples(images, labels, boxes, self.dtype, fresh)
         self._programs: dict[int, Program] = {}
         self._own_loops: OrderedDict[tuple[int, ...], _Loop] = OrderedDict()
         self._evaluators = ThreadPoolExecutor(_at_a_time(), thread_name_prefix="evaluation")
@@ -65,6 +63,16 @@ class Stack:
         """Trace the members' graphs, which otherwise happens when each is first used."""
         for index in range(len(self.members)):
             self._program(index)
+
+    def begin_epoch(self, epoch: int, *, last: bool) -> None:
+        """Have the examples of an epoch (from 0) at hand, and begin to make those of the next, but for the last."""
+        self._examples.of_epoch(epoch)
+        if not last:
+            self._examples.compose_ahead(epoch + 1)
+
+    def close(self) -> None:
+        """End what :meth:`begin_epoch` has begun."""
+        self._examples.close()
 
     def train_steps(
         self, order: np.ndarray, chosen: Sequence[int] | None = None, *, epoch: int = 0
@@ -83,7 +91,7 @@ class Stack:
         chosen = range(len(self.members)) if chosen is None else chosen
         programs = [self._program(index) for index in chosen]
         states = [program.state(self.members[index]) for program, index in zip(programs, chosen, strict=True)]
-        packed, recorded = self._loop(programs, states)(order, epoch, self._data, states)
+        packed, recorded = self._loop(programs, states)(order, self._examples.of_epoch(epoch), states)
         predictions = []
         for place, index in enumerate(chosen):
             member, step_weights = self.members[index], recorded[place]
@@ -151,20 +159,19 @@ class Stack:
         program = self._program(index)
         state = program.state(self.members[index])
         batches = (tf.constant(batch, tf.int32) for batch in order)
-        now = tf.constant(epoch, tf.int32)
-        return np.stack([program.trunk_gramian(batch, now, *self._data, *state).numpy() for batch in batches])
+        data = self._examples.of_epoch(epoch)
+        return np.stack([program.trunk_gramian(batch, *data, *state).numpy() for batch in batches])
 
     def _program(self, index: int) -> Program:
         if index not in self._programs:
-            width, height = self.canvas
-            self._programs[index] = program_of(self.members[index], self.dtype, (height, width), self._composer)
+            self._programs[index] = program_of(self.members[index], self.dtype, self._size)
         return self._programs[index]
 
     def _loop(self, programs: Sequence[Program], states: Sequence[Sequence[tf.Variable]]) -> _Loop:
         key = tuple(id(program) for program in programs)
         kept = _loops if all(program.shared for program in programs) else self._own_loops
         if key not in kept:
-            kept[key] = _Loop(programs, states, self._data, self.dtype)
+            kept[key] = _Loop(programs, states, self._size, self.dtype)
             while len(kept) > KEPT:
                 kept.popitem(last=False)
         kept.move_to_end(key)
@@ -183,7 +190,7 @@ class _Loop:
     Args:
         programs: one per member.
         states: of the members for which it is traced; any others with their graph keys can be handed over.
-        data: likewise; the labels, then what the composer reads.
+        size: (height, width) of the images.
         dtype: of predictions and step weights.
     """
 
@@ -191,32 +198,33 @@ class _Loop:
         self,
         programs: Sequence[Program],
         states: Sequence[Sequence[tf.Variable]],
-        data: Sequence[tf.Tensor],
+        size: tuple[int, int],
         dtype: tf.DType,
     ) -> None:
         self._programs = list(programs)
         self._sizes = [len(state) for state in states]
-        self._dtype, self._inputs = dtype, len(data)
+        self._dtype = dtype
         order = tf.TensorSpec([len(self._programs), None, None], tf.int32)
-        epoch = tf.TensorSpec([], tf.int32)
-        specs = [tf.TensorSpec([None, *values.shape[1:]], values.dtype) for values in data]
+        specs = data_specs(size, dtype)
         variables = [variable for state in states for variable in state]
-        self._graph = tf.function(self._steps, autograph=False).get_concrete_function(order, epoch, *specs, *variables)
+        self._graph = tf.function(self._steps, autograph=False).get_concrete_function(order, *specs, *variables)
 
     def __call__(
-        self, order: np.ndarray, epoch: int, data: Sequence[tf.Tensor], states: Sequence[Sequence[tf.Variable]]
+        self, order: np.ndarray, data: Sequence[tf.Tensor], states: Sequence[Sequence[tf.Variable]]
     ) -> tuple[list[np.ndarray], list[np.ndarray | None]]:
         """Take steps; returns packed predictions and, where the program records them, step weights of each member."""
         variables = [variable for state in states for variable in state]
-        packed, recorded = self._graph(tf.constant(order, tf.int32), tf.constant(epoch, tf.int32), *data, *variables)
+        packed, recorded = self._graph(tf.constant(order, tf.int32), *data, *variables)
         step_weights = iter(recorded)
         return (
             [rows.numpy() for rows in packed],
             [next(step_weights).numpy() if program.records else None for program in self._programs],
         )
 
-    def _steps(self, order: tf.Tensor, epoch: tf.Tensor, *arguments: Any) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-        data, variables = arguments[: self._inputs], iter(arguments[self._inputs :])
+    def _steps(
+        self, order: tf.Tensor, images: tf.Tensor, labels: tf.Tensor, boxes: tf.Tensor, *arguments: tf.Variable
+    ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        variables = iter(arguments)
         states = [[next(variables) for _ in range(size)] for size in self._sizes]
         steps = tf.shape(order)[1]
         rows = tuple(tf.TensorArray(self._dtype, size=steps, element_shape=[None, None]) for _ in self._programs)
@@ -225,7 +233,7 @@ class _Loop:
 
         def body(step: tf.Tensor, rows: Arrays, weights: Arrays) -> tuple[tf.Tensor, Arrays, Arrays]:
             taken = [
-                program.step(order[place, step], epoch, *data, *state)
+                program.step(order[place, step], images, labels, boxes, *state)
                 for place, (program, state) in enumerate(zip(self._programs, states, strict=True))
             ]
             rows = tuple(array.write(step, packed) for array, (packed, _) in zip(rows, taken, strict=True))

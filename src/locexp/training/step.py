@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import tensorflow as tf
 
-from locexp.bbox.scenes import Composer
 from locexp.losses.weighting.base import Gramian
 from locexp.training.columns import pack
 from locexp.training.gradients import gramian_of, needs_trunk, pick, weigh
@@ -52,29 +50,9 @@ def forward(member: Member, batch: Batch, dtype: tf.DType, *, training: bool) ->
     return Forward(probabilities, predicted, boxes, losses)
 
 
-class Held:
-    """Examples that lie in memory and are the same in every epoch; see :class:`locexp.bbox.scenes.Composer`.
-
-    Args:
-        images: uint8, (n, height, width).
-        boxes: (n, 4), normalised xyxy.
-        dtype: of the boxes in the graph.
-    """
-
-    def __init__(self, images: Any, boxes: Any, dtype: tf.DType) -> None:
-        # tf.constant keeps a second copy beside the tensor for as long as it lives; its identity does not.
-        self.data = tf.identity(tf.constant(images)), tf.constant(boxes, dtype)
-
-    def __call__(self, indices: Any, epoch: Any, *data: Any) -> tuple[Any, Any]:
-        """Return the images and boxes with these indices."""
-        images, boxes = data
-        return tf.gather(images, indices), tf.gather(boxes, indices)
-
-
-def batch_of(composer: Composer, dtype: tf.DType, indices: Any, epoch: Any, labels: Any, *source: Any) -> Batch:
-    """Return the examples with these indices, as they are in an epoch (from 0)."""
-    images, boxes = composer(indices, epoch, *source)
-    return images, tf.gather(labels, indices), tf.cast(boxes, dtype)
+def batch_of(indices: tf.Tensor, images: tf.Tensor, labels: tf.Tensor, boxes: tf.Tensor) -> Batch:
+    """Return the examples with these indices (int32 (batch,))."""
+    return tf.gather(images, indices), tf.gather(labels, indices), tf.gather(boxes, indices)
 
 
 def train_step(member: Member, batch: Batch, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor | None]:

@@ -60,6 +60,9 @@ def train(
 ) -> None:
     """Train the members of a stack; each ends with its kept weights, its history and, if it diverged, its failure.
 
+    The scenes of an epoch, where they are new in each, are made on a thread while the one before trains; it ends with
+    the training, however that ends, and what it raises is raised here.
+
     Members that have a history already (see :mod:`locexp.training.checkpoint`) go on after its last epoch.
 
     Args:
@@ -74,8 +77,25 @@ def train(
                 {"epochs": schedule.epochs, "steps": steps_per_epoch(stack.examples, schedule.batch_size)}
             )
         _call(member, "on_train_begin", {})
-    done = max(len(member.history) for member in stack.members)
     stack.trace()
+    try:
+        _train_epochs(stack, schedule, validation, observers)
+    finally:
+        stack.close()
+    for member in stack.members:
+        _call(member, "on_train_end", {})
+        # After the callbacks, some of which restore weights of their own choice: what is kept is what is reported.
+        if member.best_weights is not None and member.failure is None:
+            member.model.set_weights(member.best_weights)
+
+
+def _train_epochs(
+    stack: Stack,
+    schedule: Schedule,
+    validation: tuple[np.ndarray, np.ndarray, np.ndarray],
+    observers: Sequence[Observer],
+) -> None:
+    done = max(len(member.history) for member in stack.members)
     for epoch in range(done + 1, schedule.epochs + 1):
         if all(member.stopped for member in stack.members):
             break
@@ -106,11 +126,6 @@ def train(
         finally:
             for evaluation in evaluations.values():
                 evaluation.cancel()  # none is left but where something went wrong
-    for member in stack.members:
-        _call(member, "on_train_end", {})
-        # After the callbacks, some of which restore weights of their own choice: what is kept is what is reported.
-        if member.best_weights is not None and member.failure is None:
-            member.model.set_weights(member.best_weights)
 
 
 def weighted_total(member: Member, metrics: dict[str, float], part: str) -> float:
@@ -158,6 +173,7 @@ def _train_epoch(stack: Stack, schedule: Schedule, epoch: int, observers: Sequen
     """Train those that have not stopped; returns the predictions of each, by its index."""
     chosen = [index for index, member in enumerate(stack.members) if not member.stopped]
     members = [stack.members[index] for index in chosen]
+    stack.begin_epoch(epoch - 1, last=epoch == schedule.epochs)
     size, examples = schedule.batch_size, stack.examples
     orders = np.stack([member.batch_order(epoch - 1, examples) for member in members])
     full, total = examples // size, steps_per_epoch(examples, size)
