@@ -107,7 +107,7 @@ def measure(size: int, precision: str, threads: list[int], examples: int) -> dic
                 build_optimizer=lambda _: keras.optimizers.Adam(1e-3),
                 classification_weight=1.0,
                 bbox_weight=0.5,
-                kind="classic",
+                graph_key="classic",
             ),
             STEPS,
             "float32",

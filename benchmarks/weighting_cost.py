@@ -97,7 +97,7 @@ def timed(made: Any, steps: int) -> Callable[[], float]:
     def run() -> float:
         start = time.perf_counter()
         made.train_steps(order(steps)[None])
-        made.members[0].steps.clear()
+        made.members[0].step_weights.clear()
         return time.perf_counter() - start
 
     return run
@@ -108,7 +108,7 @@ def diagnosed(made: Any) -> Callable[[], float]:
 
     def run() -> float:
         start = time.perf_counter()
-        made.gradient_products(0, order(10))
+        made.gramians(0, order(10))
         return time.perf_counter() - start
 
     return run

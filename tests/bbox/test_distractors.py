@@ -10,7 +10,6 @@ from locexp.bbox.clutter import Clutter
 from locexp.bbox.digits import Digits, cut_out
 from locexp.bbox.distractors import distractors
 from locexp.bbox.draws import example_key
-from locexp.bbox.namespaces import NumPy
 
 COUNT = 40
 
@@ -25,8 +24,8 @@ def squares() -> Digits:
 
 def layers(digits: Digits, indices: np.ndarray, count: int, size: int = 8) -> np.ndarray:
     """Distractors alone, for examples that are more than the digits."""
-    key = example_key(NumPy, 0, "train", np.arange(len(indices)), 0)
-    return distractors(NumPy, key, digits, indices, (60, 50), count, size)
+    key = example_key(0, "train", np.arange(len(indices)), 0)
+    return distractors(key, digits, indices, (60, 50), count, size)
 
 
 def test_each_is_a_whole_patch_of_any_other_digit(squares: Digits) -> None:
@@ -55,24 +54,14 @@ def test_never_from_another_split() -> None:
             assert (inner == grey).mean() > 0.8  # the rest is the soft edge of the digit
 
 
-def test_in_the_graph_they_come_from_the_split_too() -> None:
-    import tensorflow as tf
-
-    images = np.zeros((COUNT, 28, 28), np.uint8)
-    images[:, 4:24, 4:24] = np.arange(1, COUNT + 1)[:, None, None]
-    composer = Clutter(canvas=(64, 64)).composer(images, split="train", scene_seed=0)
-    made = tf.function(composer, autograph=False)(tf.range(COUNT), tf.constant(2))[0].numpy()
-    assert made.max() <= COUNT
-
-
 def test_the_brighter_shows_where_they_overlap(squares: Digits) -> None:
     indices = np.zeros(300, np.int64)
     many = layers(squares, indices, count=30)
-    key = example_key(NumPy, 0, "train", np.arange(300), 0)
+    key = example_key(0, "train", np.arange(300), 0)
     # The same patches one by one, as Python would paste them.
     from locexp.bbox.draws import DISTRACTORS, draws
 
-    words = draws(NumPy, key, DISTRACTORS, 150).reshape(300, 30, 5).astype(object)
+    words = draws(key, DISTRACTORS, 150).reshape(300, 30, 5).astype(object)
     for example in range(0, 300, 50):
         canvas = np.zeros((50, 60), int)
         for other, _, _, x, y in words[example]:
@@ -88,8 +77,8 @@ def test_covered_is_the_share_of_the_ink_under_patches(strokes: np.ndarray) -> N
     bare = Clutter(distractors=0, threshold=20).compose(strokes, split="train", scene_seed=0)
     np.testing.assert_array_equal(scenes.boxes, bare.boxes)  # the box is the digit's alone
     assert (scenes.images >= bare.images).all()
-    key = example_key(NumPy, 0, "train", np.arange(len(strokes)), 0)
-    patches = distractors(NumPy, key, made.prepare(strokes, "train"), np.arange(len(strokes)), (60, 60), 12, 8)
+    key = example_key(0, "train", np.arange(len(strokes)), 0)
+    patches = distractors(key, made.prepare(strokes, "train"), np.arange(len(strokes)), (60, 60), 12, 8)
     assert scenes.covered is not None
     for image, patch, covered in zip(bare.images, patches, scenes.covered, strict=True):
         ink = [(x, y) for y in range(60) for x in range(60) if image[y, x] > 20]

@@ -1,4 +1,4 @@
-"""The counter-based draws: known values, uniformity, independence of neighbours, and the graph's equality."""
+"""The counter-based draws: known values, uniformity, and independence of neighbours."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 from scipy.stats import chi2
 
 from locexp.bbox.draws import DISTRACTORS, NOISE, PLACE, below, draws, example_key, mix
-from locexp.bbox.namespaces import Graph, NumPy
 
 COUNT = 2**16
 ALMOST_SURE = 1 - 1e-6
@@ -22,15 +21,15 @@ def drawn(**known: Any) -> np.ndarray:
     counters = {"seed": 0, "index": 0, "epoch": 0, "number": 0} | known
     (name,) = (name for name, value in counters.items() if isinstance(value, np.ndarray))
     if name == "number":
-        key = example_key(NumPy, counters["seed"], "train", np.array([counters["index"]]), counters["epoch"])
-        return draws(NumPy, key, NOISE, len(counters["number"]))[0]
+        key = example_key(counters["seed"], "train", np.array([counters["index"]]), counters["epoch"])
+        return draws(key, NOISE, len(counters["number"]))[0]
     if name == "seed":
-        keys = [example_key(NumPy, int(seed), "train", np.array([0]), 0) for seed in counters["seed"]]
-        return np.concatenate([draws(NumPy, key, PLACE, 1)[:, 0] for key in keys])
+        keys = [example_key(int(seed), "train", np.array([0]), 0) for seed in counters["seed"]]
+        return np.concatenate([draws(key, PLACE, 1)[:, 0] for key in keys])
     if name == "epoch":
-        keys = [example_key(NumPy, 0, "train", np.arange(64), int(epoch)) for epoch in counters["epoch"]]
-        return np.stack([draws(NumPy, key, PLACE, 1)[:, 0] for key in keys]).T.ravel()
-    return draws(NumPy, example_key(NumPy, 0, "train", counters["index"], counters["epoch"]), PLACE, 1)[:, 0]
+        keys = [example_key(0, "train", np.arange(64), int(epoch)) for epoch in counters["epoch"]]
+        return np.stack([draws(key, PLACE, 1)[:, 0] for key in keys]).T.ravel()
+    return draws(example_key(0, "train", counters["index"], counters["epoch"]), PLACE, 1)[:, 0]
 
 
 SERIES: dict[str, Callable[[], np.ndarray]] = {
@@ -51,7 +50,7 @@ def test_the_finaliser_is_the_published_one() -> None:
         return word ^ word >> 16
 
     words = [0, 1, 2, 12345, 0xFFFFFFFF]
-    assert mix(NumPy, np.array(words, np.uint32)).tolist() == [fmix32(word) for word in words]
+    assert mix(np.array(words, np.uint32)).tolist() == [fmix32(word) for word in words]
     assert fmix32(1) == 0x514E28B7
 
 
@@ -85,7 +84,7 @@ def test_each_bit_of_the_index_changes_half_of_the_bits_of_a_draw(bit: int) -> N
 def test_streams_splits_epochs_and_seeds_share_nothing() -> None:
     indices = np.arange(1000)
     rows = [
-        draws(NumPy, example_key(NumPy, seed, split, indices, epoch), stream, 4).ravel()
+        draws(example_key(seed, split, indices, epoch), stream, 4).ravel()
         for seed, split, epoch, stream in (
             (0, "train", 0, PLACE),
             (0, "train", 0, DISTRACTORS),
@@ -100,29 +99,12 @@ def test_streams_splits_epochs_and_seeds_share_nothing() -> None:
 
 def test_examples_do_not_collide() -> None:
     """Sixty thousand examples over ten epochs: a key of 32 bits would collide about forty times."""
-    keys = [example_key(NumPy, 0, "train", np.arange(60_000), epoch) for epoch in range(10)]
+    keys = [example_key(0, "train", np.arange(60_000), epoch) for epoch in range(10)]
     joined = np.concatenate([first.astype(np.uint64) << np.uint64(32) | second for first, second in keys])
     assert len(np.unique(joined)) == 600_000
 
 
 def test_below_covers_its_range_and_nothing_else() -> None:
     words = np.array([0, 2**31, 2**32 - 1], np.uint32)
-    assert below(NumPy, words, np.int64(7)).tolist() == [0, 3, 6]
-    assert below(NumPy, words, np.int64(1)).tolist() == [0, 0, 0]
-
-
-def test_the_graph_draws_the_same() -> None:
-    import tensorflow as tf
-
-    xp = Graph()
-
-    @tf.function
-    def graph(indices: tf.Tensor, epoch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        words = draws(xp, example_key(xp, 2**31 - 1, "test", indices, epoch), NOISE, 9)
-        return words, below(xp, words, np.int64(1_000_003))
-
-    indices = np.array([0, 1, 59_999, 2**31 - 1], np.int32)
-    words, numbers = graph(tf.constant(indices), tf.constant(17))
-    expected = draws(NumPy, example_key(NumPy, 2**31 - 1, "test", indices, 17), NOISE, 9)
-    assert words.numpy().tolist() == expected.tolist()
-    assert numbers.numpy().tolist() == below(NumPy, expected, np.int64(1_000_003)).tolist()
+    assert below(words, np.int64(7)).tolist() == [0, 3, 6]
+    assert below(words, np.int64(1)).tolist() == [0, 0, 0]

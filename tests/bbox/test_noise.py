@@ -7,16 +7,15 @@ import pytest
 from scipy.stats import chi2, norm
 
 from locexp.bbox.draws import example_key
-from locexp.bbox.namespaces import NumPy
 from locexp.bbox.noise import add_noise, gaussian_table
 from locexp.bbox.tight import Tight
 
-KEY = example_key(NumPy, 0, "train", np.arange(200), 0)
+KEY = example_key(0, "train", np.arange(200), 0)
 
 
 def test_gaussian_noise_is_normal() -> None:
     grey = np.full((200, 27, 29), 128, np.uint8)
-    noise = add_noise(NumPy, KEY, grey, "gaussian", 0.1).astype(int) - 128
+    noise = add_noise(KEY, grey, "gaussian", 0.1).astype(int) - 128
     edges = np.arange(-70, 71, 10) + 0.5
     counts = np.histogram(noise, [-np.inf, *edges, np.inf])[0]
     expected = np.diff(norm.cdf([-np.inf, *edges / 25.5, np.inf])) * noise.size
@@ -35,11 +34,11 @@ def test_the_table_is_symmetric_and_scales() -> None:
 
 def test_salt_is_white_on_its_share_of_pixels() -> None:
     images = np.full((200, 28, 28), 7, np.uint8)
-    salted = add_noise(NumPy, KEY, images, "salt", 0.05)
+    salted = add_noise(KEY, images, "salt", 0.05)
     assert set(np.unique(salted)) == {7, 255}
     share = (salted == 255).mean()
     assert abs(share - 0.05) < 5 * np.sqrt(0.05 * 0.95 / salted.size)
-    assert (add_noise(NumPy, KEY, images, "salt", 1.0) == 255).all()
+    assert (add_noise(KEY, images, "salt", 1.0) == 255).all()
 
 
 def test_boxes_do_not_see_noise_and_none_changes_nothing(strokes: np.ndarray) -> None:

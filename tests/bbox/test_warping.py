@@ -11,7 +11,6 @@ from locexp.bbox.digits import cut_out, warped_digits
 from locexp.bbox.draws import example_key
 from locexp.bbox.generated import Generated
 from locexp.bbox.geometry import ink_boxes, to_pixels
-from locexp.bbox.namespaces import NumPy
 from locexp.bbox.resampling import ONE, STEPS
 from locexp.bbox.scatter import Scatter
 from locexp.bbox.tight import Tight
@@ -25,7 +24,7 @@ STRATEGIES: dict[str, Generated] = {
 
 
 def _key(count: int) -> tuple[np.ndarray, np.ndarray]:
-    key: tuple[np.ndarray, np.ndarray] = example_key(NumPy, 0, "train", np.arange(count), 0)
+    key: tuple[np.ndarray, np.ndarray] = example_key(0, "train", np.arange(count), 0)
     return key
 
 
@@ -33,10 +32,10 @@ def test_pixels_are_those_of_bilinear_interpolation() -> None:
     """Against scipy in double precision, on smooth images: steep ones would show the rounding of places."""
     y, x = np.mgrid[:20, :16]
     images = np.stack([100 + 60 * np.sin(x / 4 + n) * np.cos(y / 5 - n) for n in range(40)]).astype(np.uint8)
-    warp = warps(NumPy, _key(40), 1.0)
+    warp = warps(_key(40), 1.0)
     centers = np.tile([8 * STEPS, 10 * STEPS], (40, 1))
     drawn = np.random.default_rng(0).integers(9 * STEPS, 15 * STEPS, (40, 2))
-    made = warped(NumPy, images, warp, centers, drawn, (24, 26))
+    made = warped(images, warp, centers, drawn, (24, 26))
     assert made.shape == (40, 26, 24)
     a, b, c, d = (entry / ONE for entry in warp.back)
     for n, image in enumerate(images):
@@ -53,7 +52,7 @@ def test_pixels_are_those_of_bilinear_interpolation() -> None:
 
 def test_warps_turn_slant_and_stretch_by_as_much_as_they_say() -> None:
     """The map of many draws, taken apart again: QR without its library."""
-    warp = warps(NumPy, _key(20_000), 1.0)
+    warp = warps(_key(20_000), 1.0)
     a, b, c, d = (entry / ONE for entry in warp.onto)
     turn, wide = np.arctan2(c, a), np.hypot(a, c)
     high = (a * d - b * c) / wide
@@ -69,14 +68,14 @@ def test_warps_turn_slant_and_stretch_by_as_much_as_they_say() -> None:
         assert values.std() == pytest.approx(most / np.sqrt(3), rel=0.03)  # uniform
     onto, back = (np.stack(list(map_)).reshape(2, 2, -1).transpose(2, 0, 1) / ONE for map_ in (warp.onto, warp.back))
     np.testing.assert_allclose(onto @ back, np.tile(np.eye(2), (20_000, 1, 1)), atol=2e-3)
-    moved = shifts(NumPy, _key(20_000), 0.5) / STEPS
+    moved = shifts(_key(20_000), 0.5) / STEPS
     assert abs(moved).max() == pytest.approx(SHIFT / 2, rel=0.01)
 
 
 def test_no_strength_is_no_warp(strokes: np.ndarray) -> None:
-    warp = warps(NumPy, _key(64), 0.0)
+    warp = warps(_key(64), 0.0)
     centers = np.tile([14 * STEPS, 14 * STEPS], (64, 1))
-    np.testing.assert_array_equal(warped(NumPy, strokes, warp, centers, centers, (28, 28)), strokes)
+    np.testing.assert_array_equal(warped(strokes, warp, centers, centers, (28, 28)), strokes)
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
@@ -123,7 +122,7 @@ def test_digits_stay_on_their_images(strokes: np.ndarray) -> None:
 def test_warped_digits_fit_their_windows(strength: float) -> None:
     """The largest window that there is, full of ink: its corners reach furthest."""
     digits = cut_out(np.full((3000, 20, 14), 255, np.uint8), "train")
-    made = warped_digits(NumPy, digits, warps(NumPy, _key(3000), strength), strength)
+    made = warped_digits(digits, warps(_key(3000), strength), strength)
     boxes = ink_boxes(made.windows)
     assert (boxes[:, :2] >= 0).all()
     assert (boxes[:, 2:] <= made.sizes).all()

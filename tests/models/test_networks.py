@@ -205,7 +205,7 @@ def test_training_moves_what_is_trained_and_nothing_else(name: str) -> None:
                 build_optimizer=lambda _: keras.optimizers.AdamW(1e-2, weight_decay=0.1),
                 classification_weight=1.0,
                 bbox_weight=1.0,
-                kind=f"test of {name}",
+                graph_key=f"test of {name}",
             ),
             4,
             "float32",

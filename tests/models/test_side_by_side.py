@@ -31,7 +31,7 @@ def problem(bbox: str) -> Any:
         return load_problem(composer.compose(words).cfg)
 
 
-def stack(name: str, given: Any, seeds: tuple[int, ...], kind: str | None) -> Any:
+def stack(name: str, given: Any, seeds: tuple[int, ...], graph_key: str | None) -> Any:
     import keras
 
     from locexp.training.member import MemberSpec, build_member
@@ -46,14 +46,14 @@ def stack(name: str, given: Any, seeds: tuple[int, ...], kind: str | None) -> An
                 build_optimizer=lambda _: keras.optimizers.Adam(1e-3),
                 classification_weight=1.0,
                 bbox_weight=5.0,
-                kind=kind,
+                graph_key=graph_key,
             ),
             6,
             "float32",
         )
         for seed in seeds
     ]
-    return Stack(members, *given.arrays("train"), composer=given.fresh() if given.fresh else None)
+    return Stack(members, *given.arrays("train"), fresh=given.fresh)
 
 
 def epochs(trained: Any) -> list[Any]:

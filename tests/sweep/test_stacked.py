@@ -151,7 +151,8 @@ def test_what_a_member_takes_is_estimated_on_the_safe_side() -> None:
     member = build_member(spec, 1, "float32")
     weights = sum(array.nbytes for array in member.model.get_weights())
     state = sum(np.asarray(variable.numpy()).nbytes for variable in member.variables)
-    inner = keras.Model(member.model.input, [layer.output for layer in member.model.layers])
+    model: Any = member.model
+    inner = keras.Model(model.input, [layer.output for layer in model.layers])
     outputs = sum(np.asarray(output).nbytes for output in inner(np.zeros((32, 28, 28, 1), np.float32)))
     at_least = state + 3 * weights + 2 * outputs + 4 * 1000 * (10 + 4)
     assert at_least <= member_bytes(member.model, 32, 1000) <= 2 * at_least

@@ -25,7 +25,7 @@ def test_gradients_of_known_angles() -> None:
     alone = gradient_metrics(np.array([[0.0, 0.0, 4.0]]))
     assert "gradients/cosine" not in alone
     assert "gradients/norm_ratio" not in alone
-    assert weight_metrics(np.array([[1.0, 2.0, np.nan], [3.0, 6.0, np.nan]])) == {
+    assert weight_metrics(np.array([[1.0, 2.0], [3.0, 6.0]])) == {
         "weights/classification": 2.0,
         "weights/bbox": 4.0,
     }
@@ -41,7 +41,7 @@ def test_measured_gradients_are_those_of_the_shared_layers(make_stack: Callable[
     (member,) = made.members
     member.trunk = find_trunk(member.model, member.weighting)
     batch = np.arange(32, dtype=np.int32)[None]
-    found = made.gradient_products(0, batch)[0]
+    found = made.gramians(0, batch)[0]
     layers = [layer for layer in member.model.layers if layer.name not in ("classification", "bbox")]
     shared = [variable.value for layer in layers for variable in layer.trainable_variables]
     images = made.images[:32, ..., None].astype(np.float32) / 255

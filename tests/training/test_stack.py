@@ -49,7 +49,7 @@ def train(stack: Any, steps: int) -> list[Any]:
 
 
 def test_members_evaluated_side_by_side_say_what_each_says_alone(make: Callable[..., Any]) -> None:
-    stack = make(range(4), kind="one graph for all")
+    stack = make(range(4), graph_key="one graph for all")
     train(stack, 2)
     held = stack.images[:100], stack.labels[:100], stack.boxes[:100]
     evaluations = stack.evaluations([3, 1, 0], *held, 32)
@@ -62,12 +62,12 @@ def test_members_evaluated_side_by_side_say_what_each_says_alone(make: Callable[
         np.testing.assert_allclose(said.boxes, expected["bbox"], atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", [None, "one graph for all"])
-def test_eight_side_by_side_are_eight_one_by_one(make: Callable[..., Any], kind: str | None) -> None:
-    together = make(range(8), kind=kind)
+@pytest.mark.parametrize("graph_key", [None, "one graph for all"])
+def test_eight_side_by_side_are_eight_one_by_one(make: Callable[..., Any], graph_key: str | None) -> None:
+    together = make(range(8), graph_key=graph_key)
     said = train(together, 8)
     for index in range(8):
-        alone = make([index], kind=kind)
+        alone = make([index], graph_key=graph_key)
         (mine,) = train(alone, 8)
         np.testing.assert_allclose(said[index].probabilities, mine.probabilities, atol=1e-5)
         np.testing.assert_allclose(said[index].boxes, mine.boxes, atol=1e-5)
@@ -76,9 +76,9 @@ def test_eight_side_by_side_are_eight_one_by_one(make: Callable[..., Any], kind:
 
 
 def test_a_shared_graph_is_the_same_as_one_of_its_own(make: Callable[..., Any]) -> None:
-    """Also after another stack of the same kind has used it: nothing of that one is left in it."""
-    train(make([3, 4], kind="shared"), 8)
-    shared, own = make(range(2), kind="shared"), make(range(2))
+    """Also after another stack with the same graph key has used it: nothing of that one is left in it."""
+    train(make([3, 4], graph_key="shared"), 8)
+    shared, own = make(range(2), graph_key="shared"), make(range(2))
     for ours, theirs in zip(train(shared, 8), train(own, 8), strict=True):
         np.testing.assert_array_equal(ours.probabilities, theirs.probabilities)
     for there, here in zip(states(shared), states(own), strict=True):
@@ -87,7 +87,7 @@ def test_a_shared_graph_is_the_same_as_one_of_its_own(make: Callable[..., Any]) 
 
 
 def test_members_that_are_left_out_stay_as_they_are(make: Callable[..., Any]) -> None:
-    stack = make(range(3), kind="left out")
+    stack = make(range(3), graph_key="left out")
     before = states(stack)
     order = np.stack([stack.members[index].batch_order(0, 256)[:64].reshape(2, 32) for index in (0, 2)])
     made = stack.train_steps(order, [0, 2])
@@ -132,7 +132,7 @@ def test_state_outside_the_variables_is_never_shared(
         )
 
     monkeypatch.setattr(cnn, "build", build)
-    stack = make_stack(seeds=(1, 2), examples=64, kind="hiding")
+    stack = make_stack(seeds=(1, 2), examples=64, graph_key="hiding")
     Hiding.hidden[0].assign(0.0)
     Hiding.hidden[1].assign(10.0)
     stack.train_steps(np.arange(64, dtype=np.int32).reshape(1, 1, 64).repeat(2, axis=0).reshape(2, 1, 64))

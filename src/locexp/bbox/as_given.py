@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from locexp.bbox.draws import Key
-from locexp.bbox.generated import Drawn, Generated
+from locexp.bbox.generated import Generated
 from locexp.bbox.scenes import Scenes
 
 
 @dataclass(frozen=True)
 class Boxed:
-    """Images (uint8 (n, height, width)) and their boxes (n, 4), as arrays or tensors."""
+    """Images (uint8 (n, height, width)) and their boxes (n, 4)."""
 
-    images: Any
-    boxes: Any
+    images: np.ndarray
+    boxes: np.ndarray
 
 
 class AsGiven(Generated):
@@ -36,9 +35,9 @@ class AsGiven(Generated):
         """Return how many pixels an image has."""
         return int(source.images.shape[1] * source.images.shape[2])
 
-    def recipe(self, xp: Any, source: Boxed, indices: Any, key: Key, split: str) -> Drawn:
+    def recipe(self, source: Boxed, indices: np.ndarray, key: Key, split: str) -> Scenes:
         """Pick images and boxes; see :meth:`locexp.bbox.generated.Generated.recipe`."""
-        return Drawn(xp.take(source.images, indices), xp.take(source.boxes, indices))
+        return Scenes(source.images[indices], source.boxes[indices])
 
     def compose(self, images: np.ndarray, *, split: str, scene_seed: int, epoch: int = 0) -> Scenes:
         """Make the scenes of a split; where they stay as they come, its images are handed on, not copied."""

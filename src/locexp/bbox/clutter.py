@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from annotated_types import Interval
@@ -11,10 +11,10 @@ from annotated_types import Interval
 from locexp.bbox.digits import Digits, cut_out
 from locexp.bbox.distractors import distractors
 from locexp.bbox.draws import Key
-from locexp.bbox.generated import Drawn
 from locexp.bbox.geometry import Threshold
 from locexp.bbox.noise import Noise, NoiseLevel
 from locexp.bbox.scatter import Canvas, Overhang, Scale, Scatter
+from locexp.bbox.scenes import Scenes
 from locexp.bbox.warping import Augment
 from locexp.bounds import checked
 from locexp.errors import UserError
@@ -72,11 +72,17 @@ class Clutter(Scatter):
             )
         return cut_out(images, split, least=self.distractor_size)
 
-    def recipe(self, xp: Any, source: Digits, indices: Any, key: Key, split: str) -> Drawn:
+    def recipe(self, source: Digits, indices: np.ndarray, key: Key, split: str) -> Scenes:
         """Draw the digits, and distractors over them; see :meth:`locexp.bbox.generated.Generated.recipe`."""
-        drawn = super().recipe(xp, source, indices, key, split)
+        drawn = super().recipe(source, indices, key, split)
         if self.distractors == 0:
             return drawn
-        patches = distractors(xp, key, source, indices, self.canvas, self.distractors, self.distractor_size)
-        covered = xp.share(patches > np.uint8(0), drawn.images > np.uint8(self.threshold))
-        return replace(drawn, images=xp.maximum(drawn.images, patches), covered=covered)
+        patches = distractors(key, source, indices, self.canvas, self.distractors, self.distractor_size)
+        covered = _share(patches > 0, drawn.images > self.threshold)
+        return replace(drawn, images=np.maximum(drawn.images, patches), covered=covered)
+
+
+def _share(marked: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Return the share of true pixels among those of a mask (n, h, w): float32 (n,), 0 where there are none."""
+    counts, totals = (np.count_nonzero(mask, axis=(1, 2)) for mask in (marked & among, among))
+    return (counts / np.maximum(totals, 1)).astype(np.float32)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -25,9 +24,9 @@ class Digits:
         anchors: int64 (n, 2): x and y of the brightest pixel in the window.
     """
 
-    windows: Any
-    sizes: Any
-    anchors: Any
+    windows: np.ndarray
+    sizes: np.ndarray
+    anchors: np.ndarray
 
 
 def cut_out(images: np.ndarray, split: str, least: int = 1) -> Digits:
@@ -66,11 +65,11 @@ def cut_out(images: np.ndarray, split: str, least: int = 1) -> Digits:
     return Digits(windows, sizes, anchors.astype(np.int64))
 
 
-def warped_digits(xp: Any, digits: Digits, warp: Warp, strength: float) -> Digits:
+def warped_digits(digits: Digits, warp: Warp, strength: float) -> Digits:
     """Return warped digits, each in the upper left corner of a window that has room for the largest."""
     shape = largest(int(digits.windows.shape[2]), int(digits.windows.shape[1]), strength)
     # Interpolated, ink reaches up to a pixel further on every side.
-    sizes = xp.shift_right(warp.extents(xp, digits.sizes) + (ONE - 1), 12) + 2
-    windows = warped(xp, digits.windows, warp, digits.sizes * (STEPS // 2), sizes * (STEPS // 2), shape)
-    brightest = xp.place_of_largest(xp.reshape(windows, (-1, shape[0] * shape[1])))
-    return Digits(windows, sizes, xp.stack([brightest % shape[0], brightest // shape[0]]))
+    sizes = ((warp.extents(digits.sizes) + (ONE - 1)) >> 12) + 2
+    windows = warped(digits.windows, warp, digits.sizes * (STEPS // 2), sizes * (STEPS // 2), shape)
+    brightest = windows.reshape(-1, shape[0] * shape[1]).argmax(axis=1)
+    return Digits(windows, sizes, np.stack([brightest % shape[0], brightest // shape[0]], axis=-1))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from locexp.bbox.scenes import Scenes, Strategy
+from locexp.bbox.scenes import FreshStrategy, Scenes, Strategy
 from locexp.errors import UserError
 
 EXPECTED = "an object with compose(images, split=..., scene_seed=...), or with _partial_=true a function of these"
@@ -58,3 +59,41 @@ def checked(scenes: Any, split: str, count: int) -> Scenes:
                 f"bbox._target_: {name} of the {split} scenes has shape {flags.shape}; expected ({count},)."
             )
     return scenes
+
+
+def fresh_scenes(
+    strategy: Strategy, images: np.ndarray, scene_seed: int, first: Scenes
+) -> Callable[[int], Scenes] | None:
+    """Return what makes the training scenes of an epoch (from 0); ``None`` where they are the same in each.
+
+    Args:
+        strategy: whose scenes are new in every epoch if it has a true attribute ``fresh``.
+        images: uint8 (n, height, width), of the training part.
+        scene_seed: see :class:`locexp.bbox.scenes.Strategy`.
+        first: the scenes of epoch 0, whose canvas the others share.
+
+    Raises:
+        UserError: it is to make new scenes, but its ``compose`` takes no epoch. So does what is returned, where the
+            scenes of an epoch are not what they should be.
+    """
+    if not getattr(strategy, "fresh", False):
+        return None
+    takes = inspect.signature(strategy.compose).parameters
+    if "epoch" not in takes and not any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values()):
+        raise UserError(
+            f"bbox.fresh=true: compose of {type(strategy).__name__} takes no epoch, so it cannot make new scenes in "
+            "each; expected compose(images, *, split, scene_seed, epoch=0)."
+        )
+    fresh = cast(FreshStrategy, strategy)
+
+    def compose(epoch: int) -> Scenes:
+        scenes = fresh.compose(images, split="train", scene_seed=scene_seed, epoch=epoch)
+        checked(scenes, "train", len(images))
+        if scenes.images.shape != first.images.shape:
+            raise UserError(
+                f"bbox._target_: the train images of epoch {epoch} are {scenes.images.shape}; expected "
+                f"{first.images.shape}, as in epoch 0."
+            )
+        return scenes
+
+    return compose

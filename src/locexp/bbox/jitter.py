@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from annotated_types import Interval, doc
 
 from locexp.bbox.as_given import Boxed
 from locexp.bbox.draws import JITTER, Key, below, draws
-from locexp.bbox.generated import Drawn, Generated, normalised
+from locexp.bbox.generated import Generated, normalised
 from locexp.bbox.geometry import Threshold
 from locexp.bbox.noise import Noise, NoiseLevel
 from locexp.bbox.scenes import Scenes
@@ -65,15 +65,15 @@ class Jitter(Tight):
         """Make the scenes of a split; raises :class:`UserError`."""
         return Generated.compose(self, images, split=split, scene_seed=scene_seed, epoch=epoch)
 
-    def recipe(self, xp: Any, source: Boxed, indices: Any, key: Key, split: str) -> Drawn:
+    def recipe(self, source: Boxed, indices: np.ndarray, key: Key, split: str) -> Scenes:
         """Move the sides; see :meth:`locexp.bbox.generated.Generated.recipe`."""
         canvas = int(source.images.shape[2]), int(source.images.shape[1])
-        boxes = xp.cast(xp.take(source.boxes, indices), "int64")
+        boxes = source.boxes[indices].astype(np.int64)
         sides = boxes[:, 2:] - boxes[:, :2]
-        most = xp.minimum(np.int64(round(self.pixels * UNITS)), (sides - 1) * (UNITS // 2))
-        drawn = draws(xp, key, JITTER, 4)
-        moved = xp.stack([boxes[:, side] * UNITS - most[:, side % 2] for side in range(4)])
-        moved = moved + xp.stack([below(xp, drawn[:, side], 2 * most[:, side % 2] + 1) for side in range(4)])
-        moved = xp.clip(moved, np.int64(0), np.array(canvas * 2) * UNITS)
-        images = xp.take(source.images, indices)
-        return Drawn(images, normalised(xp, moved, canvas, UNITS), clean_boxes=normalised(xp, boxes, canvas))
+        most = np.minimum(np.int64(round(self.pixels * UNITS)), (sides - 1) * (UNITS // 2))
+        drawn = draws(key, JITTER, 4)
+        moved = np.stack([boxes[:, side] * UNITS - most[:, side % 2] for side in range(4)], axis=-1)
+        moved = moved + np.stack([below(drawn[:, side], 2 * most[:, side % 2] + 1) for side in range(4)], axis=-1)
+        moved = np.clip(moved, np.int64(0), np.array(canvas * 2) * UNITS)
+        images = source.images[indices]
+        return Scenes(images, normalised(moved, canvas, UNITS), clean_boxes=normalised(boxes, canvas))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from statistics import NormalDist
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from annotated_types import Interval
@@ -29,11 +29,10 @@ def gaussian_table(level: float) -> np.ndarray:
     return np.concatenate([-above[::-1], above])
 
 
-def add_noise(xp: Any, key: Key, images: Any, kind: str | None, level: float) -> Any:
+def add_noise(key: Key, images: np.ndarray, kind: str | None, level: float) -> np.ndarray:
     """Return images (uint8 (n, height, width)) with noise.
 
     Args:
-        xp: the namespace.
         key: of the examples.
         images: uint8 (n, height, width).
         kind: ``gaussian``: normal, cut to 0 … 255; ``salt``: white pixels; ``None``: no noise.
@@ -43,9 +42,9 @@ def add_noise(xp: Any, key: Key, images: Any, kind: str | None, level: float) ->
         return images
     height, width = int(images.shape[1]), int(images.shape[2])
     pixels = height * width
-    values = xp.halves(draws(xp, key, NOISE, (pixels + 1) // 2))[:, :pixels]
-    values = xp.reshape(values, (-1, height, width))
+    values = draws(key, NOISE, (pixels + 1) // 2).astype("<u4", copy=False).view("<u2")[:, :pixels]
+    values = values.reshape(-1, height, width)
     if kind == "salt":
-        return xp.where(values < np.int32(round(level * _VALUES)), np.uint8(255), images)
-    noisy = xp.cast(images, "int16") + xp.take(gaussian_table(level), values)
-    return xp.cast(xp.clip(noisy, np.int16(0), np.int16(255)), "uint8")
+        return np.where(values < np.int32(round(level * _VALUES)), np.uint8(255), images)
+    noisy = images.astype(np.int16) + np.take(gaussian_table(level), values)
+    return np.clip(noisy, 0, 255).astype(np.uint8)

@@ -12,7 +12,6 @@ in any order, with fused operations and in TensorFloat-32 too: the same bits eve
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -24,32 +23,30 @@ LARGEST_CANVAS = 1024
 """Width and height of a canvas that the arithmetic has room for."""
 
 
-def axis_weights(xp: Any, scale: Any, place: Any, source: int, canvas: int) -> Any:
+def axis_weights(scale: np.ndarray, place: np.ndarray, source: int, canvas: int) -> np.ndarray:
     """Return the weights of source pixels for canvas pixels along an axis: float32 (n, canvas, source), in 1/1024.
 
     Args:
-        xp: the namespace.
         scale: int64 (n,): canvas pixels for a source pixel, in 1/4096.
         place: int64 (n,): where the source begins on the canvas, in 1/1024 pixel.
         source, canvas: pixels of both along the axis.
     """
-    shrinking, enlarging = xp.minimum(scale, np.int64(ONE)), xp.maximum(scale, np.int64(ONE))
-    edges = xp.shift_right(np.arange(source + 1) * shrinking[:, None], 2)
+    shrinking, enlarging = np.minimum(scale, ONE), np.maximum(scale, ONE)
+    edges = (np.arange(source + 1) * shrinking[:, None]) >> 2
     centers = np.arange(canvas) * STEPS + STEPS // 2 - place[:, None]
     inverse = (ONE * ONE + enlarging // 2) // enlarging
-    starts = xp.shift_right(centers * inverse[:, None], 12) - STEPS // 2
-    ahead = xp.cast(edges, "float32")[:, None, :] - xp.cast(starts, "float32")[:, :, None]
-    passed = xp.clip(ahead, np.float32(0), np.float32(STEPS))
+    starts = ((centers * inverse[:, None]) >> 12) - STEPS // 2
+    ahead = edges.astype(np.float32)[:, None, :] - starts.astype(np.float32)[:, :, None]
+    passed = np.clip(ahead, np.float32(0), np.float32(STEPS))
     return passed[:, :, 1:] - passed[:, :, :-1]
 
 
 def frames(
-    xp: Any, scale: Any, places: Any, windows: Sequence[int], largest: int, canvas: tuple[int, int]
-) -> tuple[Any, tuple[int, int]]:
-    """Return the parts of canvases, all of one size, outside of which digits leave no ink; all of it in the graph.
+    scale: np.ndarray, places: np.ndarray, windows: Sequence[int], largest: int, canvas: tuple[int, int]
+) -> tuple[np.ndarray, tuple[int, int]]:
+    """Return the parts of canvases, all of one size, outside of which digits leave no ink.
 
     Args:
-        xp: the namespace.
         scale, places: of the digits, see :func:`draw`.
         windows: (n, height, width), the shape of all digits.
         largest: the highest scale, in 1/4096.
@@ -63,18 +60,15 @@ def frames(
         min(side, -(-(reach + largest * int(digit)) // ONE) + 2)
         for side, digit in zip(canvas, windows[:0:-1], strict=True)
     ]
-    if not xp.pastes:
-        part = list(canvas)
-    first = places - xp.shift_right(xp.maximum(scale, np.int64(ONE)), 3)[:, None] - 2  # two steps for rounding
-    corners = xp.clip(xp.shift_right(first, 10), np.int64(0), np.array(canvas) - np.array(part))
+    first = places - (np.maximum(scale, ONE) >> 3)[:, None] - 2  # two steps for rounding
+    corners = np.clip(first >> 10, 0, np.array(canvas) - np.array(part))
     return corners, (part[0], part[1])
 
 
-def draw(xp: Any, windows: Any, scale: Any, places: Any, canvas: tuple[int, int]) -> Any:
+def draw(windows: np.ndarray, scale: np.ndarray, places: np.ndarray, canvas: tuple[int, int]) -> np.ndarray:
     """Draw digits on black canvases.
 
     Args:
-        xp: the namespace.
         windows: uint8 (n, height, width).
         scale: int64 (n,), in 1/4096.
         places: int64 (n, 2): x and y of the window's corner on the canvas, in 1/1024 pixel; what leaves is cut.
@@ -83,36 +77,57 @@ def draw(xp: Any, windows: Any, scale: Any, places: Any, canvas: tuple[int, int]
     Returns:
         uint8 (n, height, width) of the canvas.
     """
-    across = axis_weights(xp, scale, places[:, 0], int(windows.shape[2]), canvas[0])
-    down = axis_weights(xp, scale, places[:, 1], int(windows.shape[1]), canvas[1])
-    pixels = xp.cast(windows, "float32")
+    across = axis_weights(scale, places[:, 0], int(windows.shape[2]), canvas[0])
+    down = axis_weights(scale, places[:, 1], int(windows.shape[1]), canvas[1])
+    pixels = windows.astype(np.float32)
     # Kept to an eighth of a grey level between the two products.
-    columns = xp.matmul(across, pixels) * np.float32(8 / STEPS) + np.float32(0.5)
-    columns = xp.cast(xp.cast(columns, "int32"), "float32")
-    return xp.cast(xp.matmul(down, columns) * np.float32(1 / STEPS / 8) + np.float32(0.5), "uint8")
+    columns = across @ pixels.transpose(0, 2, 1) * np.float32(8 / STEPS) + np.float32(0.5)
+    columns = columns.astype(np.int32).astype(np.float32)
+    return (down @ columns.transpose(0, 2, 1) * np.float32(1 / STEPS / 8) + np.float32(0.5)).astype(np.uint8)
 
 
-def drawn_boxes(xp: Any, images: Any, corners: Any, threshold: int) -> Any:
+def paste(patches: np.ndarray, corners: np.ndarray, canvas: tuple[int, int]) -> np.ndarray:
+    """Return black canvases with a patch each, none of which leaves its canvas.
+
+    Args:
+        patches: uint8 (n, h, w).
+        corners: int (n, 2), x and y of each.
+        canvas: (width, height).
+
+    Returns:
+        uint8 (n, height, width).
+    """
+    made = np.zeros((len(patches), canvas[1], canvas[0]), np.uint8)
+    places = np.lib.stride_tricks.sliding_window_view(made, patches.shape[1:], axis=(1, 2), writeable=True)
+    places[np.arange(len(patches)), corners[:, 1], corners[:, 0]] = patches
+    return made
+
+
+def drawn_boxes(images: np.ndarray, corners: np.ndarray, threshold: int) -> np.ndarray:
     """Return the half-open box of all values above a threshold: int32 (n, 4) pixels.
 
     Where there are none (thin strokes, shrunk), the brightest pixels are the ink; where all is black, the box is
     [0, 0, 0, 0].
 
     Args:
-        xp: the namespace.
         images: uint8 (n, height, width).
         corners: int (n, 2): where x and y count from.
         threshold: 0 to 254.
     """
-    brightest = xp.largest(xp.largest(images, 1), 1)
-    least = xp.minimum(np.uint8(threshold), xp.maximum(brightest, np.uint8(1)) - np.uint8(1))
+    brightest = images.max(axis=1).max(axis=1)
+    least = np.minimum(np.uint8(threshold), np.maximum(brightest, np.uint8(1)) - np.uint8(1))
     ink = images > least[:, None, None]
-    x, y = xp.any(ink, 1), xp.any(ink, 2)
-    left, top = (xp.where(brightest > np.uint8(0), xp.cast(corners[:, axis], "int32"), np.int32(0)) for axis in (0, 1))
-    sides = (left + xp.first(x), top + xp.first(y), left + _after_last(xp, x), top + _after_last(xp, y))
-    return xp.stack(list(sides))
+    x, y = ink.any(axis=1), ink.any(axis=2)
+    left, top = (np.where(brightest > np.uint8(0), corners[:, axis].astype(np.int32), np.int32(0)) for axis in (0, 1))
+    sides = (left + _first(x), top + _first(y), left + _after_last(x), top + _after_last(y))
+    return np.stack(sides, axis=-1)
 
 
-def _after_last(xp: Any, values: Any) -> Any:
+def _first(values: np.ndarray) -> np.ndarray:
+    """Return the place of the first true value in each row (n, m), 0 where there is none: int32 (n,)."""
+    return values.argmax(axis=1).astype(np.int32)
+
+
+def _after_last(values: np.ndarray) -> np.ndarray:
     """Return the place after the last true value in each row (n, m), 0 where there is none: int32 (n,)."""
-    return xp.largest(xp.where(values, np.arange(1, int(values.shape[1]) + 1, dtype=np.int32), np.int32(0)), 1)
+    return np.where(values, np.arange(1, values.shape[1] + 1, dtype=np.int32), np.int32(0)).max(axis=1)

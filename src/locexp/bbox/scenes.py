@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -35,29 +35,6 @@ class Strategy(Protocol):
         ...
 
 
-class Composer(Protocol):
-    """Scenes in the graph of TensorFlow, as a pure function.
-
-    Attributes:
-        data: tensors that hold the split; a graph that is to serve other splits too takes them as inputs.
-    """
-
-    data: tuple[Any, ...]
-
-    def __call__(self, indices: Any, epoch: Any, *data: Any) -> tuple[Any, Any]:
-        """Return the scenes of an epoch.
-
-        Args:
-            indices: int32 (n,): places in the split.
-            epoch: int32, a scalar, from 0; epoch 0 is what ``compose`` makes.
-            data: inputs of the graph in place of ``self.data``, which is baked in otherwise.
-
-        Returns:
-            Images uint8 (n, height, width) and boxes float32 (n, 4), as ``compose`` has them.
-        """
-        ...
-
-
 class FreshStrategy(Strategy, Protocol):
     """A strategy that can also make new training scenes in every epoch.
 
@@ -67,6 +44,9 @@ class FreshStrategy(Strategy, Protocol):
 
     fresh: bool
 
-    def composer(self, images: np.ndarray, *, split: str, scene_seed: int) -> Composer:
-        """Return what makes the scenes in the graph; takes what ``compose`` takes."""
+    def compose(self, images: np.ndarray, *, split: str, scene_seed: int, epoch: int = 0) -> Scenes:
+        """Turn images into the scenes of an epoch (from 0), all of one canvas.
+
+        It is called on a thread while the epoch before trains, so it must depend on its arguments alone.
+        """
         ...

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from annotated_types import Ge
 
 from locexp.bbox.as_given import AsGiven, Boxed
 from locexp.bbox.draws import Key
-from locexp.bbox.generated import Drawn, normalised
+from locexp.bbox.generated import normalised
 from locexp.bbox.geometry import Threshold, ink_boxes, normalise
 from locexp.bbox.noise import Noise, NoiseLevel
 from locexp.bbox.resampling import STEPS, drawn_boxes
+from locexp.bbox.scenes import Scenes
 from locexp.bbox.warping import Augment, partly_sharp, shifts, warped, warps
 from locexp.bounds import checked
 from locexp.errors import UserError
@@ -64,24 +65,24 @@ class Tight(AsGiven):
         height, width = images.shape[1:]
         return normalise(self.pixel_boxes(images, split), width, height).astype(np.float32)
 
-    def recipe(self, xp: Any, source: Boxed, indices: Any, key: Key, split: str) -> Drawn:
+    def recipe(self, source: Boxed, indices: np.ndarray, key: Key, split: str) -> Scenes:
         """Pick images, warp those to train on, and box what is drawn."""
         if not self.is_warped(split):
-            return super().recipe(xp, source, indices, key, split)
-        images = xp.take(source.images, indices)
+            return super().recipe(source, indices, key, split)
+        images = source.images[indices]
         canvas = int(source.images.shape[2]), int(source.images.shape[1])
-        corner = xp.cast(xp.take(source.boxes, indices)[:, :2] * np.float32(0), "int32")
-        box = xp.cast(drawn_boxes(xp, images, corner, 0), "int64")
-        warp, moves = partly_sharp(xp, key, warps(xp, key, self.augment), shifts(xp, key, self.augment))
+        corner = np.zeros((len(indices), 2), np.int32)
+        box = drawn_boxes(images, corner, 0).astype(np.int64)
+        warp, moves = partly_sharp(key, warps(key, self.augment), shifts(key, self.augment))
         centers = (box[:, :2] + box[:, 2:]) * (STEPS // 2)
         # The ink stays on the image, as far as there is room for it.
-        half = xp.shift_right(warp.extents(xp, box[:, 2:] - box[:, :2]), 3)
+        half = warp.extents(box[:, 2:] - box[:, :2]) >> 3
         whole = np.array(canvas) * STEPS
-        half = xp.minimum(half, whole // 2)
-        drawn = xp.minimum(xp.maximum(centers + moves, half), whole - half)
-        images = warped(xp, images, warp, centers, drawn, canvas)
-        boxes = drawn_boxes(xp, images, corner, self.threshold)
+        half = np.minimum(half, whole // 2)
+        drawn = np.minimum(np.maximum(centers + moves, half), whole - half)
+        images = warped(images, warp, centers, drawn, canvas)
+        boxes = drawn_boxes(images, corner, self.threshold)
         if self.margin:
             grown = boxes + np.array([-1, -1, 1, 1], np.int32) * np.int32(self.margin)
-            boxes = xp.clip(grown, np.int32(0), np.array(canvas * 2, np.int32))
-        return Drawn(images, normalised(xp, boxes, canvas))
+            boxes = np.clip(grown, np.int32(0), np.array(canvas * 2, np.int32))
+        return Scenes(images, normalised(boxes, canvas))

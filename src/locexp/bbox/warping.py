@@ -1,14 +1,14 @@
 """``bbox.augment``: training digits turned, slanted and stretched a little, anew in every epoch.
 
 A warp is a linear map about the digit's centre: stretch each axis, slant, turn. Pixels are interpolated between four
-(bilinear), once, in whole numbers: the same bits in NumPy and in the graph.
+(bilinear), once, in whole numbers: the same bits on every machine.
 """
 
 from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from annotated_types import Interval, doc
@@ -35,13 +35,13 @@ class Warp:
         back: from what is drawn to the digit.
     """
 
-    onto: tuple[Any, Any, Any, Any]
-    back: tuple[Any, Any, Any, Any]
+    onto: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+    back: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
-    def extents(self, xp: Any, sizes: Any) -> Any:
+    def extents(self, sizes: np.ndarray) -> np.ndarray:
         """Return width and height of what holds warped boxes of these sizes (int64 (n, 2)), in 1/4096 pixel."""
-        a, b, c, d = (xp.maximum(entry, -entry) for entry in self.onto)
-        return xp.stack([a * sizes[:, 0] + b * sizes[:, 1], c * sizes[:, 0] + d * sizes[:, 1]])
+        a, b, c, d = (np.maximum(entry, -entry) for entry in self.onto)
+        return np.stack([a * sizes[:, 0] + b * sizes[:, 1], c * sizes[:, 0] + d * sizes[:, 1]], axis=-1)
 
 
 def check_fresh(strength: float, fresh: bool) -> None:
@@ -62,22 +62,21 @@ def _tables(strength: float) -> tuple[np.ndarray, ...]:
     return tuple(np.round(value * ONE).astype(np.int64) for value in values)
 
 
-def warps(xp: Any, key: Key, strength: float) -> Warp:
+def warps(key: Key, strength: float) -> Warp:
     """Draw the warps of examples.
 
     Args:
-        xp: the namespace.
         key: of the examples.
         strength: 0 to 1.
     """
-    level = below(xp, draws(xp, key, WARP, 6), np.int64(2 * LEVELS + 1))
+    level = below(draws(key, WARP, 6), np.int64(2 * LEVELS + 1))
     cosine, sine, slant, stretch, inverse = _tables(strength)
-    c, s, k = xp.take(cosine, level[:, 0]), xp.take(sine, level[:, 0]), xp.take(slant, level[:, 1])
-    wide, high = (xp.take(stretch, level[:, column]) for column in (2, 3))
-    narrow, low = (xp.take(inverse, level[:, column]) for column in (2, 3))
+    c, s, k = cosine[level[:, 0]], sine[level[:, 0]], slant[level[:, 1]]
+    wide, high = (stretch[level[:, column]] for column in (2, 3))
+    narrow, low = (inverse[level[:, column]] for column in (2, 3))
 
-    def times(first: Any, second: Any) -> Any:
-        return xp.shift_right(first * second + ONE // 2, 12)
+    def times(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        return (first * second + ONE // 2) >> 12
 
     onto = (times(c, wide), times(times(c, k) - s, high), times(s, wide), times(times(s, k) + c, high))
     back = (times(c + times(k, s), narrow), times(s - times(k, c), narrow), times(-s, low), times(c, low))
@@ -94,20 +93,19 @@ def largest(width: int, height: int, strength: float) -> tuple[int, int]:
     return int(np.ceil(wide)) + 3, int(np.ceil(high)) + 3
 
 
-def shifts(xp: Any, key: Key, strength: float) -> Any:
+def shifts(key: Key, strength: float) -> np.ndarray:
     """Return how far examples move: int64 (n, 2), in 1/1024 pixel, uniform up to :data:`SHIFT` × strength."""
     most = np.int64(round(SHIFT * strength * STEPS))
-    return below(xp, draws(xp, key, WARP, 6)[:, 4:], 2 * most + 1) - most
+    return below(draws(key, WARP, 6)[:, 4:], 2 * most + 1) - most
 
 
-def partly_sharp(xp: Any, key: Key, warp: Warp, moves: Any) -> tuple[Warp, Any]:
+def partly_sharp(key: Key, warp: Warp, moves: np.ndarray) -> tuple[Warp, np.ndarray]:
     """Let every second example, drawn by lot, only move, by whole pixels, so that its pixels stay what they were.
 
     Interpolation gives digits a faint fringe. A network that is trained on fringes alone puts the boxes of digits as
     they are nearly a pixel too far out on each side.
 
     Args:
-        xp: the namespace.
         key: of the examples.
         warp: of each.
         moves: int64 (n, 2), in 1/1024 pixel.
@@ -115,23 +113,24 @@ def partly_sharp(xp: Any, key: Key, warp: Warp, moves: Any) -> tuple[Warp, Any]:
     Returns:
         Both, for those that stay sharp the identity and whole pixels.
     """
-    drawn = xp.cast(draws(xp, key, WARP, 6)[:, 0], "int64")
-    soft = drawn - xp.shift_right(drawn, 1) * 2  # the lowest bit, which no level hangs on
+    drawn = draws(key, WARP, 6)[:, 0].astype(np.int64)
+    soft = drawn - (drawn >> 1) * 2  # the lowest bit, which no level hangs on
     same = (1 - soft) * ONE
 
-    def mixed(entries: tuple[Any, ...]) -> tuple[Any, Any, Any, Any]:
+    def mixed(entries: tuple[np.ndarray, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         a, b, c, d = (entry * soft for entry in entries)
         return a + same, b, c, d + same
 
-    whole = xp.shift_right(moves + STEPS // 2, 10) * STEPS
+    whole = ((moves + STEPS // 2) >> 10) * STEPS
     return Warp(mixed(warp.onto), mixed(warp.back)), whole + (moves - whole) * soft[:, None]
 
 
-def warped(xp: Any, windows: Any, warp: Warp, centers: Any, drawn: Any, shape: tuple[int, int]) -> Any:
+def warped(
+    windows: np.ndarray, warp: Warp, centers: np.ndarray, drawn: np.ndarray, shape: tuple[int, int]
+) -> np.ndarray:
     """Draw warped digits.
 
     Args:
-        xp: the namespace.
         windows: uint8 (n, height, width); black beyond.
         warp: of each.
         centers: int64 (n, 2): x and y of the digit's centre, in 1/1024 pixel.
@@ -147,21 +146,21 @@ def warped(xp: Any, windows: Any, warp: Warp, centers: Any, drawn: Any, shape: t
     y = np.arange(shape[1])[None, :, None] * STEPS + STEPS // 2 - drawn[:, 1][:, None, None]
     half = STEPS // 2
     sources = (
-        xp.shift_right(a * x + b * y, 12) + centers[:, 0][:, None, None] - half,
-        xp.shift_right(c * x + d * y, 12) + centers[:, 1][:, None, None] - half,
+        ((a * x + b * y) >> 12) + centers[:, 0][:, None, None] - half,
+        ((c * x + d * y) >> 12) + centers[:, 1][:, None, None] - half,
     )
     # The windows get a black border, where everything beyond them is read.
-    pixels = xp.reshape(xp.pad(windows), (-1, (height + 2) * (width + 2)))
+    pixels = np.pad(windows, ((0, 0), (1, 1), (1, 1))).reshape(-1, (height + 2) * (width + 2))
     (left, far), (top, beneath) = (
-        (xp.clip(whole, np.int64(0), np.int64(side + 1)), xp.clip(whole + 1, np.int64(0), np.int64(side + 1)))
-        for whole, side in zip((xp.shift_right(source, 10) + 1 for source in sources), (width, height), strict=True)
+        (np.clip(whole, 0, side + 1), np.clip(whole + 1, 0, side + 1))
+        for whole, side in zip(((source >> 10) + 1 for source in sources), (width, height), strict=True)
     )
-    right, lower = (xp.cast(source - xp.shift_right(source, 10) * STEPS, "int32") for source in sources)
+    right, lower = ((source - (source >> 10) * STEPS).astype(np.int32) for source in sources)
 
-    def read(row: Any, column: Any) -> Any:
-        places = xp.reshape(row * (width + 2) + column, (-1, shape[0] * shape[1]))
-        return xp.reshape(xp.cast(xp.pick(pixels, places), "int32"), (-1, shape[1], shape[0]))
+    def read(row: np.ndarray, column: np.ndarray) -> np.ndarray:
+        places = (row * (width + 2) + column).reshape(-1, shape[0] * shape[1])
+        return np.take_along_axis(pixels, places, axis=1).astype(np.int32).reshape(-1, shape[1], shape[0])
 
     upper = read(top, left) * (STEPS - right) + read(top, far) * right
     under = read(beneath, left) * (STEPS - right) + read(beneath, far) * right
-    return xp.cast(xp.shift_right(upper * (STEPS - lower) + under * lower + 2**19, 20), "uint8")
+    return ((upper * (STEPS - lower) + under * lower + 2**19) >> 20).astype(np.uint8)

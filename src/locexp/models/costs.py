@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from locexp.keras_internals import application_of
+
 
 @dataclass(frozen=True)
 class Costs:
@@ -75,14 +77,13 @@ def _applications(model: Any) -> Iterator[tuple[Any, Sequence[int | None], Seque
     ends = {id(tensor) for tensor in model.inputs}
     while waiting:
         tensor = waiting.pop()
-        layer, place, _ = tensor._keras_history
-        if id(tensor) in ends or (id(layer), place) in seen:
+        layer, number, inputs, outputs = application_of(tensor)
+        if id(tensor) in ends or (id(layer), number) in seen:
             continue
-        seen.add((id(layer), place))
-        node = layer._inbound_nodes[place]
-        if node.input_tensors:
-            yield layer, node.input_tensors[0].shape, node.output_tensors[0].shape
-            waiting += node.input_tensors
+        seen.add((id(layer), number))
+        if inputs:
+            yield layer, inputs[0].shape, outputs[0].shape
+            waiting += inputs
 
 
 def _of_layer(layer: Any, given: Sequence[int | None], made: Sequence[int | None]) -> int:

@@ -111,9 +111,8 @@ def _train(runs: Sequence[Run]) -> Stack:
     """Train the members of runs in one stack, and return it."""
     first = runs[0].prepared
     images, labels, boxes = first.problem.arrays("train")
-    composer = first.problem.fresh() if first.problem.fresh else None
     members = [run.prepared.member for run in runs]
-    stack = Stack(members, images, labels, boxes, dtype=first.dtype, composer=composer)
+    stack = Stack(members, images, labels, boxes, dtype=first.dtype, fresh=first.problem.fresh)
     train(stack, first.schedule, first.problem.arrays("validation"), [_Watch(runs)])
     return stack
 

@@ -45,7 +45,7 @@ class Prepared:
 
 
 _round_trips: set[str] = set()
-"""The kinds of networks that have been found to survive being saved; they differ in nothing but their numbers."""
+"""The graph keys of networks that have been found to survive being saved; they differ in nothing but their numbers."""
 
 
 def prepare(cfg: DictConfig, *, stacked: bool = False) -> Prepared:
@@ -84,14 +84,14 @@ def prepare(cfg: DictConfig, *, stacked: bool = False) -> Prepared:
         build_weighting=functools.partial(instantiate, cfg.loss.weighting, "loss.weighting"),
         diagnostics=trainer.diagnostic_batches > 0,
         monitor=monitor(cfg),
-        kind=kind(cfg, problem, steps),
+        graph_key=graph_key(cfg, problem, steps),
     )
     member = build_member(spec, steps, dtype)
     check_smallest_batch(member.model, len(problem.dataset.train), trainer.batch_size)
-    if spec.kind not in _round_trips:
+    if spec.graph_key not in _round_trips:
         check_round_trip(member.model, problem.arrays("test")[0], trainer.save_h5, problem.dataset.num_classes)
-    if spec.kind is not None:
-        _round_trips.add(spec.kind)
+    if spec.graph_key is not None:
+        _round_trips.add(spec.graph_key)
     schedule = Schedule(
         epochs=trainer.epochs,
         batch_size=trainer.batch_size,
@@ -104,7 +104,7 @@ def prepare(cfg: DictConfig, *, stacked: bool = False) -> Prepared:
     return Prepared(cfg, problem, member, schedule, dtype)
 
 
-def kind(cfg: DictConfig, problem: Problem, steps: int) -> str | None:
+def graph_key(cfg: DictConfig, problem: Problem, steps: int) -> str | None:
     """Return what members with one graph have in common; ``None`` where a part is the user's own code.
 
     Such code may keep Python state that differs between members, which a shared graph would give them all.
@@ -115,7 +115,6 @@ def kind(cfg: DictConfig, problem: Problem, steps: int) -> str | None:
         steps: of the run, which a schedule of the learning rate is made for.
     """
     parts = [cfg.model, cfg.optimizer, cfg.loss.weighting, *cfg.trainer.callbacks.values()]
-    parts += [cfg.bbox] if problem.fresh else []
     targets = [str(part._target_) for part in parts] + [str(cfg.loss.bbox_loss)]
     if not all(target.startswith(("locexp.", "keras.")) or "." not in target for target in targets):
         return None
@@ -124,8 +123,7 @@ def kind(cfg: DictConfig, problem: Problem, steps: int) -> str | None:
     if cfg.optimizer.schedule == "constant":
         steps = 0
         del optimizer["learning_rate"]  # a variable of the optimizer
-    scenes = cfg.bbox if problem.fresh else None
-    baked = [problem.canvas, problem.dataset.num_classes, steps, cfg.model, optimizer, loss, cfg.trainer, scenes]
+    baked = [problem.canvas, problem.dataset.num_classes, steps, cfg.model, optimizer, loss, cfg.trainer]
     return OmegaConf.to_yaml(OmegaConf.create(baked), resolve=True)
 
 

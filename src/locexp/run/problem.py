@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
-from locexp.bbox.given import checked, strategy_of
-from locexp.bbox.scenes import Composer, Scenes
+from locexp.bbox.given import checked, fresh_scenes, strategy_of
+from locexp.bbox.scenes import Scenes
 from locexp.configuration.instantiate import instantiate
 from locexp.data.arrays import Dataset, Split, sha256
 from locexp.data.load import load_dataset, naming
@@ -29,7 +29,7 @@ class Problem:
         floors: of the test part, see :func:`locexp.evaluation.metrics.floors`.
         validation_floor: mean IoU of the constant box on the validation part.
         facts: how hard the scenes are, see :func:`locexp.evaluation.scenes.describe`.
-        fresh: makes the training scenes of an epoch in the graph, where they are new in each; call it once.
+        fresh: makes the training scenes of an epoch (from 0), where they are new in each.
     """
 
     dataset: Dataset
@@ -39,7 +39,7 @@ class Problem:
     floors: dict[str, float]
     validation_floor: float
     facts: dict[str, float] = field(default_factory=dict)
-    fresh: Callable[[], Composer] | None = None
+    fresh: Callable[[int], Scenes] | None = None
 
     def arrays(self, part: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return images, labels and boxes of ``train``, ``validation`` or ``test``."""
@@ -93,7 +93,5 @@ def _load_problem(yaml: str) -> Problem:
         floors=floors(boxes, scenes["test"].boxes),
         validation_floor=floors(boxes, scenes["validation"].boxes)["mean_iou"],
         facts=describe(scenes),
-        fresh=functools.partial(strategy.composer, dataset.train.images, split="train", scene_seed=seed)
-        if getattr(strategy, "fresh", False) and hasattr(strategy, "composer")
-        else None,
+        fresh=fresh_scenes(strategy, dataset.train.images, seed, scenes["train"]),
     )

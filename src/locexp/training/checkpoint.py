@@ -63,10 +63,10 @@ def write_checkpoint(path: Path, member: Member, identity: str) -> None:
         "stopped": member.stopped,
         "names": [variable.name for variable in member.model.variables],
     }
-    groups: tuple[Iterable[Any], ...] = (
+    groups: tuple[Iterable[np.ndarray], ...] = (
         (variable.numpy() for variable in member.model.variables),
         (variable.numpy() for variable in member.optimizer.variables),
-        (weight.numpy() for weight in (member.classification_weight, member.bbox_weight)),
+        (weight.numpy() for weight in member.loss_weights),
         (variable.numpy() for variable in member.weighting.variables),
         member.best_weights or (),
     )
@@ -100,7 +100,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         arrays: dict[str, list[np.ndarray]] = {group: [] for group in GROUPS}
         for name in sorted(content):
             arrays[name.split("/")[0]].append(content[name])
-        made = Checkpoint(
+        checkpoint = Checkpoint(
             path=path,
             identity=str(about["identity"]),
             epoch=int(about["epoch"]),
@@ -109,8 +109,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
             names=[str(name) for name in about["names"]],
             arrays=arrays,
         )
-        if not 1 <= made.best_epoch <= made.epoch:
-            raise ValueError(f"best epoch {made.best_epoch} of {made.epoch}")
+        if not 1 <= checkpoint.best_epoch <= checkpoint.epoch:
+            raise ValueError(f"best epoch {checkpoint.best_epoch} of {checkpoint.epoch}")
     except FileNotFoundError:
         raise UserError(
             f"{path.parent}: holds no {path.name}, so there is nothing to continue from (the run was stopped before "
@@ -118,7 +118,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         ) from None
     except (*BROKEN, ValueError, TypeError, AttributeError) as bad:
         raise UserError(f"{path}: is not a whole checkpoint ({first_line(bad)}).") from None
-    return made
+    return checkpoint
 
 
 def restore(member: Member, checkpoint: Checkpoint, identity: str, history: Sequence[dict[str, float]]) -> None:
@@ -140,7 +140,7 @@ def restore(member: Member, checkpoint: Checkpoint, identity: str, history: Sequ
     targets = {
         "model": member.model.variables,
         "optimizer": member.optimizer.variables,
-        "loss_weights": [member.classification_weight, member.bbox_weight],
+        "loss_weights": member.loss_weights,
         "weighting": member.weighting.variables,
         "best": member.model.weights,
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from locexp.keras_internals import adam_moments
+
 
 def fuse(optimizer: Any) -> None:
     """Let an ``Adam`` or ``AdamW`` update each variable by one operation; any other optimizer is left as it is.
@@ -21,15 +23,15 @@ def fuse(optimizer: Any) -> None:
 def _adam(optimizer: Any, gradient: Any, variable: Any, learning_rate: Any) -> None:
     import tensorflow as tf
 
-    index = optimizer._get_variable_index(variable)
+    first, second = adam_moments(optimizer, variable)
     step = tf.cast(tf.convert_to_tensor(optimizer.iterations + 1), variable.dtype)
     betas = optimizer.beta_1, optimizer.beta_2
     # As in Keras: the powers are of betas that have gone through float32, the betas themselves have not.
     first_power, second_power = (tf.pow(tf.cast(beta, variable.dtype), step) for beta in betas)
     tf.raw_ops.ResourceApplyAdam(
         var=variable.handle,
-        m=optimizer._momentums[index].value.handle,
-        v=optimizer._velocities[index].value.handle,
+        m=first.handle,
+        v=second.handle,
         beta1_power=first_power,
         beta2_power=second_power,
         lr=tf.cast(learning_rate, variable.dtype),

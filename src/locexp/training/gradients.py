@@ -9,7 +9,8 @@ from typing import Any
 import tensorflow as tf
 
 from locexp.errors import UserError
-from locexp.losses.weighting.base import GradientWeighting, Weighting
+from locexp.keras_protocols import Model
+from locexp.losses.weighting.base import GradientWeighting, Gramian, Weighting
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Trunk:
     last: list[bool]
 
 
-def find_trunk(model: Any, method: Weighting) -> Trunk | None:
+def find_trunk(model: Model, method: Weighting) -> Trunk | None:
     """Find what both heads share, from which output depends on what; ``None`` where they share nothing.
 
     Raises:
@@ -72,21 +73,26 @@ class Weighted:
     """The gradients of a step.
 
     Attributes:
-        network: one a trainable variable of the network.
-        state: one a trainable variable of the method.
+        network: one per trainable variable of the network, of its shape; ``None`` where no loss depends on it.
+        state: one per trainable variable of the method, of its shape.
         weights: what multiplied the gradients of the two statically weighted losses in the trunk (of this step, where a
-            method smooths them over steps).
-        products: (a, b, c) of those gradients, as the method saw them; not a number where it looked at none.
+            method smooths them over steps): two scalars.
+        gramian: of those gradients, as the method saw them: scalars; not a number where it looked at none.
     """
 
-    network: list[Any]
-    state: list[Any]
-    weights: tuple[Any, Any]
-    products: tuple[Any, Any, Any]
+    network: list[tf.Tensor | None]
+    state: list[tf.Tensor]
+    weights: tuple[tf.Tensor, tf.Tensor]
+    gramian: Gramian
 
 
 def weigh(
-    method: Weighting, trunk: Trunk | None, model: Any, tape: Any, losses: Sequence[Any], extra: Sequence[Any]
+    method: Weighting,
+    trunk: Trunk | None,
+    model: Model,
+    tape: tf.GradientTape,
+    losses: Sequence[tf.Tensor],
+    extra: Sequence[tf.Tensor],
 ) -> Weighted:
     """Return the gradients of a step.
 
@@ -96,7 +102,7 @@ def weigh(
         model: its network.
         tape: which recorded the losses; persistent where :func:`needs_trunk`.
         losses: both, statically weighted, scalars.
-        extra: further losses, such as a network's regularisation, with weight 1.
+        extra: further losses, such as a network's regularisation, with weight 1: scalars.
     """
     if isinstance(method, GradientWeighting):
         assert trunk is not None
@@ -104,13 +110,13 @@ def weigh(
     return _by_losses(method, trunk, model, tape, losses, extra)
 
 
-def products(first: Sequence[Any], second: Sequence[Any]) -> tuple[Any, Any, Any]:
-    """Return a, b and c of two gradients over several variables."""
+def gramian_of(first: Sequence[tf.Tensor], second: Sequence[tf.Tensor]) -> Gramian:
+    """Return the Gramian (scalars) of two gradients, each given as one tensor per variable."""
 
-    def dot(one: Sequence[Any], other: Sequence[Any]) -> Any:
+    def dot(one: Sequence[tf.Tensor], other: Sequence[tf.Tensor]) -> tf.Tensor:
         return tf.add_n([tf.reduce_sum(x * y) for x, y in zip(one, other, strict=True)])
 
-    return dot(first, first), dot(first, second), dot(second, second)
+    return Gramian(dot(first, first), dot(first, second), dot(second, second))
 
 
 def pick(values: Sequence[Any], chosen: Sequence[bool]) -> list[Any]:
@@ -119,7 +125,12 @@ def pick(values: Sequence[Any], chosen: Sequence[bool]) -> list[Any]:
 
 
 def _by_losses(
-    method: Weighting, trunk: Trunk | None, model: Any, tape: Any, losses: Sequence[Any], extra: Sequence[Any]
+    method: Weighting,
+    trunk: Trunk | None,
+    model: Model,
+    tape: tf.GradientTape,
+    losses: Sequence[tf.Tensor],
+    extra: Sequence[tf.Tensor],
 ) -> Weighted:
     """The losses are combined; the derivatives of the combination are the effective weights."""
     state = [variable.value for variable in method.trainable_variables]
@@ -130,17 +141,22 @@ def _by_losses(
     values = [variable.value for variable in model.trainable_variables]
     seeds = [first, second, *(tf.ones_like(loss) for loss in extra)]
     gradients = tape.gradient([*losses, *extra], values, output_gradients=seeds)
-    seen = (tf.constant(float("nan"), losses[0].dtype),) * 3
+    gramian = Gramian(*[tf.constant(float("nan"), losses[0].dtype)] * 3)
     if method.norms:
         assert trunk is not None
         last = pick(values, trunk.last)
-        seen = products(*(tape.gradient(loss, last) for loss in losses))
-        method.after_gradients([tf.sqrt(seen[0]), tf.sqrt(seen[2])], losses)
-    return Weighted(gradients, slopes, (first, second), seen)
+        gramian = gramian_of(*(tape.gradient(loss, last) for loss in losses))
+        method.after_gradients([tf.sqrt(gramian.a), tf.sqrt(gramian.c)], losses)
+    return Weighted(gradients, slopes, (first, second), gramian)
 
 
 def _by_gradients(
-    method: GradientWeighting, trunk: Trunk, model: Any, tape: Any, losses: Sequence[Any], extra: Sequence[Any]
+    method: GradientWeighting,
+    trunk: Trunk,
+    model: Model,
+    tape: tf.GradientTape,
+    losses: Sequence[tf.Tensor],
+    extra: Sequence[tf.Tensor],
 ) -> Weighted:
     """The trunk follows the weighted sum of both gradients; each head its own."""
     values = [variable.value for variable in model.trainable_variables]
@@ -150,8 +166,8 @@ def _by_gradients(
     slopes = [tape.gradient(loss, before) for loss, before in zip(losses, given, strict=True)]
     first, second = (tape.gradient(loss, values) for loss in losses)
     pair = method.transform_gradients(pick(first, trunk.chosen), pick(second, trunk.chosen))
-    seen = products(*pair)
-    weights = method.trunk_weights(*seen)
+    gramian = gramian_of(*pair)
+    weights = method.trunk_weights(gramian)
     weighed = iter([_sum(weights, both) for both in zip(*pair, strict=True)])
     outside = weights if method.heads == "weighted" else (tf.ones_like(weights[0]), tf.ones_like(weights[1]))
     gradients = [
@@ -165,10 +181,10 @@ def _by_gradients(
             for one, more in zip(gradients, further, strict=True)
         ]
     effective = weights[0] * slopes[0], weights[1] * slopes[1]
-    return Weighted(gradients, [], effective, seen)
+    return Weighted(gradients, [], effective, gramian)
 
 
-def _sum(weights: tuple[Any, Any], gradients: Sequence[Any]) -> Any:
+def _sum(weights: tuple[tf.Tensor, tf.Tensor], gradients: Sequence[tf.Tensor | None]) -> tf.Tensor | None:
     parts = [
         tf.cast(weight, gradient.dtype) * gradient
         for weight, gradient in zip(weights, gradients, strict=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from locexp.errors import UserError
+from locexp.keras_protocols import Model, Optimizer, Variable
 from locexp.losses.mse import mse
 from locexp.losses.weighting.base import GradientWeighting, Weighting
 from locexp.losses.weighting.fixed import Fixed
@@ -16,7 +17,11 @@ from locexp.training.callbacks import check_callback
 from locexp.training.fused import fuse
 from locexp.training.gradients import Trunk, find_trunk, needs_trunk, pick
 
-BoxLoss = Callable[[Any, Any], Any]
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+BoxLoss = Callable[["tf.Tensor", "tf.Tensor"], "tf.Tensor"]
 """(ground_truth, prediction) -> (batch,)."""
 
 
@@ -34,40 +39,54 @@ class MemberSpec:
         build_weighting: makes the weighting method.
         diagnostics: whether gradients are to be measured, whatever the method.
         monitor: the validation metric that picks the best epoch.
-        kind: equal for members whose graphs differ in nothing but the values of variables, so that one trace serves
-            them all; ``None`` for one that is like no other.
+        graph_key: equal for members whose graphs differ in nothing but the values of variables, so that one trace
+            serves them all; ``None`` for one that is like no other.
     """
 
     seed: int
-    build_model: Callable[[], Any]
-    build_optimizer: Callable[[int], Any]
+    build_model: Callable[[], Model]
+    build_optimizer: Callable[[int], Optimizer]
     classification_weight: float
     bbox_weight: float
     box_loss: BoxLoss = mse
-    build_callbacks: Callable[[], Sequence[Any]] = tuple
+    build_callbacks: Callable[[], Sequence[keras.callbacks.Callback]] = tuple
     build_weighting: Callable[[], Weighting] = Fixed
     diagnostics: bool = False
     monitor: str = "val/loc_acc_50"
-    kind: str | None = None
+    graph_key: str | None = None
 
 
 @dataclass
 class Member:
     """A member in training; made by :func:`build_member`.
 
-    ``steps`` holds, for the steps of the running epoch, the two effective weights and the gradients' a, b, c:
-    (steps, 5) a call. ``failure`` says why training failed, ``cause`` is the error behind it if there was one.
+    Attributes:
+        spec: how it was built.
+        model: takes images (n, height, width, 1) in [0, 1].
+        optimizer: of the model, and of what the weighting method trains.
+        classification_weight, bbox_weight: the static loss weights: scalars.
+        callbacks: its own.
+        weighting: its method, with its state.
+        trunk: what both heads share; ``None`` where nobody looks at gradients, or they share nothing.
+        step_weights: for the steps of the running epoch the effective weights and the gradients' Gramian: one array
+            (steps, 5) per call into the graph, see :mod:`locexp.training.columns`.
+        history: the metrics of each epoch.
+        best_epoch: by the monitored metric, from 1.
+        best_weights: the weights kept so far.
+        failure: why training failed.
+        cause: the error behind that, if there was one.
+        stopped: it trains no more.
     """
 
     spec: MemberSpec
-    model: Any
-    optimizer: Any
-    classification_weight: Any
-    bbox_weight: Any
-    callbacks: Sequence[Any]
+    model: Model
+    optimizer: Optimizer
+    classification_weight: Variable
+    bbox_weight: Variable
+    callbacks: Sequence[keras.callbacks.Callback]
     weighting: Weighting
     trunk: Trunk | None = None
-    steps: list[np.ndarray] = field(default_factory=list)
+    step_weights: list[np.ndarray] = field(default_factory=list)
     history: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int | None = None
     best_weights: list[np.ndarray] | None = None
@@ -81,10 +100,14 @@ class Member:
         return self.spec.box_loss
 
     @property
-    def variables(self) -> list[Any]:
-        """All state that a step reads or changes, in an order that is the same for all members of a kind."""
-        weights = [self.classification_weight, self.bbox_weight]
-        return [*weights, *self.model.variables, *self.optimizer.variables, *self.weighting.variables]
+    def loss_weights(self) -> tuple[Variable, Variable]:
+        """The static weights of classification and box."""
+        return self.classification_weight, self.bbox_weight
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All state that a step reads or changes, in an order that is the same for all members with one graph key."""
+        return [*self.loss_weights, *self.model.variables, *self.optimizer.variables, *self.weighting.variables]
 
     def batch_order(self, epoch: int, examples: int) -> np.ndarray:
         """Return the permutation of the training examples for an epoch (from 0): int32 (examples,)."""
@@ -135,7 +158,7 @@ def build_member(spec: MemberSpec, steps: int, dtype: str) -> Member:
     )
 
 
-def check_model(model: Any) -> None:
+def check_model(model: object) -> None:
     """Check that a model returns ``{"classification": (n, classes), "bbox": (n, 4)}``; raises :class:`UserError`."""
     import keras
 

@@ -19,8 +19,8 @@ def member_bytes(model: Any, batch_size: int, examples: int) -> int:
 
     Args:
         model: its network.
-        batch_size: examples a step.
-        examples: of the training part; what was said of each is kept until the epoch ends.
+        batch_size: examples per step.
+        examples: of the training part; the prediction for each is kept until the epoch ends.
     """
     import keras
 
@@ -35,5 +35,5 @@ def member_bytes(model: Any, batch_size: int, examples: int) -> int:
                 yield from keras.tree.flatten(layer.output)
 
     activations = numbers(outputs(model))
-    said = numbers(model.outputs) + 2
-    return FLOAT * (COPIES * model.count_params() + PASSES * activations * batch_size + 2 * said * examples)
+    predictions = numbers(model.outputs) + 2
+    return FLOAT * (COPIES * model.count_params() + PASSES * activations * batch_size + 2 * predictions * examples)

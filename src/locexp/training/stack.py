@@ -6,16 +6,15 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from locexp.bbox.scenes import Composer
 from locexp.evaluation.metrics import Predictions
+from locexp.training.columns import STEP_WEIGHTS, constant_step_weights, unpack
+from locexp.training.examples import Examples, FreshScenes
 from locexp.training.member import Member
-from locexp.training.program import Program, program_of
-from locexp.training.step import Held
+from locexp.training.program import Program, data_specs, program_of
 
 Arrays = tuple[tf.TensorArray, ...]
 
@@ -32,7 +31,7 @@ class Stack:
         labels: int64, (n,).
         boxes: float, (n, 4), normalised xyxy.
         dtype: of images, targets and losses, ``float32`` or ``float64``.
-        composer: makes the images and boxes of an epoch instead, in the graph; those given are of its epoch 0.
+        fresh: makes the scenes of later epochs, while others train; those given are of epoch 0.
     """
 
     def __init__(
@@ -43,14 +42,14 @@ class Stack:
         boxes: np.ndarray,
         *,
         dtype: str = "float32",
-        composer: Composer | None = None,
+        fresh: FreshScenes | None = None,
     ) -> None:
         self.members = list(members)
         self.dtype = tf.as_dtype(dtype)
         self.canvas = (int(images.shape[2]), int(images.shape[1]))
         self.images, self.labels, self.boxes = images, labels, boxes
-        self._composer = composer or Held(images, boxes, self.dtype)
-        self._data = tf.constant(labels, tf.int32), *self._composer.data
+        self._size = int(images.shape[1]), int(images.shape[2])
+        self._examples = Examples(images, labels, boxes, self.dtype, fresh)
         self._programs: dict[int, Program] = {}
         self._own_loops: OrderedDict[tuple[int, ...], _Loop] = OrderedDict()
         self._evaluators = ThreadPoolExecutor(_at_a_time(), thread_name_prefix="evaluation")
@@ -65,6 +64,16 @@ class Stack:
         for index in range(len(self.members)):
             self._program(index)
 
+    def begin_epoch(self, epoch: int, *, last: bool) -> None:
+        """Have the examples of an epoch (from 0) at hand, and begin to make those of the next, but for the last."""
+        self._examples.of_epoch(epoch)
+        if not last:
+            self._examples.compose_ahead(epoch + 1)
+
+    def close(self) -> None:
+        """End what :meth:`begin_epoch` has begun."""
+        self._examples.close()
+
     def train_steps(
         self, order: np.ndarray, chosen: Sequence[int] | None = None, *, epoch: int = 0
     ) -> list[Predictions]:
@@ -77,24 +86,26 @@ class Stack:
 
         Returns:
             For each of them the predictions it made on its batches before each update, in that order. What the steps
-            were weighted with is appended to the members' ``steps``.
+            were weighted with is appended to the members' ``step_weights``.
         """
         chosen = range(len(self.members)) if chosen is None else chosen
         programs = [self._program(index) for index in chosen]
         states = [program.state(self.members[index]) for program, index in zip(programs, chosen, strict=True)]
-        packed, weighed = self._loop(programs, states)(order, epoch, self._data, states)
-        made = []
+        packed, recorded = self._loop(programs, states)(order, self._examples.of_epoch(epoch), states)
+        predictions = []
         for place, index in enumerate(chosen):
-            member = self.members[index]
-            noted = weighed[place]
-            member.steps.append(_fixed_steps(member, order.shape[1]) if noted is None else noted)
-            made.append(self._unpack(packed[place], self.labels[order[place].ravel()]))
-        return made
+            member, step_weights = self.members[index], recorded[place]
+            if step_weights is None:
+                static = [float(weight.numpy()) for weight in member.loss_weights]
+                step_weights = constant_step_weights(static, order.shape[1])
+            member.step_weights.append(step_weights)
+            predictions.append(unpack(packed[place], self.labels[order[place].ravel()], self.canvas))
+        return predictions
 
     def evaluate(
         self, index: int, images: np.ndarray, labels: np.ndarray, boxes: np.ndarray, batch_size: int
     ) -> Predictions:
-        """Return what member ``index`` says about images (uint8, (n, height, width))."""
+        """Return the predictions of member ``index`` for images (uint8, (n, height, width)); see :class:`Stack`."""
         program = self._program(index)
         return self._evaluate(program, program.state(self.members[index]), images, labels, boxes, batch_size)
 
@@ -112,7 +123,7 @@ class Stack:
             part = slice(start, start + batch_size)
             batch = tf.constant(images[part]), tf.constant(labels[part], tf.int32), tf.constant(boxes[part], self.dtype)
             blocks.append(program.evaluate(*batch, *state).numpy())
-        return self._unpack(np.concatenate(blocks), labels)
+        return unpack(np.concatenate(blocks), labels, self.canvas)
 
     def evaluations(
         self, chosen: Sequence[int], images: np.ndarray, labels: np.ndarray, boxes: np.ndarray, batch_size: int
@@ -125,57 +136,46 @@ class Stack:
 
         def timed(program: Program, state: Sequence[tf.Variable]) -> tuple[Predictions, float]:
             start = time.perf_counter()
-            said = self._evaluate(program, state, images, labels, boxes, batch_size)
-            return said, time.perf_counter() - start
+            predictions = self._evaluate(program, state, images, labels, boxes, batch_size)
+            return predictions, time.perf_counter() - start
 
         begun = {}
-        for index in chosen:  # looked up here: while a graph is traced, its template holds other variables
+        for index in chosen:  # what is not traced yet is traced here, by one thread
             program = self._program(index)
             begun[index] = self._evaluators.submit(timed, program, program.state(self.members[index]))
         return begun
 
-    def gradient_products(self, index: int, order: np.ndarray, *, epoch: int = 0) -> np.ndarray:
-        """Return a, b, c of the (statically weighted) losses' gradients in the trunk of member ``index``; no training.
+    def gramians(self, index: int, order: np.ndarray, *, epoch: int = 0) -> np.ndarray:
+        """Return the Gramians of the (statically weighted) losses' gradients in the trunk of a member; no training.
 
         Args:
+            index: of the member.
             order: int32 (batches, batch): which examples.
             epoch: see :meth:`train_steps`.
 
         Returns:
-            (batches, 3); with dropout off and other state left as it is.
+            a, b and c: (batches, 3); with dropout off and other state left as it is.
         """
         program = self._program(index)
         state = program.state(self.members[index])
         batches = (tf.constant(batch, tf.int32) for batch in order)
-        now = tf.constant(epoch, tf.int32)
-        return np.stack([program.trunk_products(batch, now, *self._data, *state).numpy() for batch in batches])
+        data = self._examples.of_epoch(epoch)
+        return np.stack([program.trunk_gramian(batch, *data, *state).numpy() for batch in batches])
 
     def _program(self, index: int) -> Program:
         if index not in self._programs:
-            width, height = self.canvas
-            self._programs[index] = program_of(self.members[index], self.dtype, (height, width), self._composer)
+            self._programs[index] = program_of(self.members[index], self.dtype, self._size)
         return self._programs[index]
 
     def _loop(self, programs: Sequence[Program], states: Sequence[Sequence[tf.Variable]]) -> _Loop:
         key = tuple(id(program) for program in programs)
         kept = _loops if all(program.shared for program in programs) else self._own_loops
         if key not in kept:
-            kept[key] = _Loop(programs, states, self._data, self.dtype)
+            kept[key] = _Loop(programs, states, self._size, self.dtype)
             while len(kept) > KEPT:
                 kept.popitem(last=False)
         kept.move_to_end(key)
         return kept[key]
-
-    def _unpack(self, rows: np.ndarray, labels: np.ndarray) -> Predictions:
-        return Predictions(
-            probabilities=rows[:, :-10],
-            boxes=rows[:, -10:-6],
-            labels=labels,
-            truth=rows[:, -6:-2],
-            classification_loss=rows[:, -2],
-            bbox_loss=rows[:, -1],
-            canvas=self.canvas,
-        )
 
 
 def _at_a_time() -> int:
@@ -184,70 +184,65 @@ def _at_a_time() -> int:
     return max(1, threads.get_inter_op_parallelism_threads()) if threads.get_intra_op_parallelism_threads() == 1 else 1
 
 
-def _fixed_steps(member: Member, steps: int) -> np.ndarray:
-    """Return what steps were weighted with under a constant method: the static weights; nobody looked at gradients."""
-    weights = [float(member.classification_weight.numpy()), float(member.bbox_weight.numpy())]
-    return np.tile([*weights, np.nan, np.nan, np.nan], (steps, 1))
-
-
 class _Loop:
     """The hot loop, traced: in each step every member takes one of its own.
 
     Args:
-        programs: one a member.
-        states: of the members for which it is traced; any other of the same kinds can be handed over.
-        data: likewise; the labels, then what the composer reads.
-        dtype: of what members say.
+        programs: one per member.
+        states: of the members for which it is traced; any others with their graph keys can be handed over.
+        size: (height, width) of the images.
+        dtype: of predictions and step weights.
     """
 
     def __init__(
         self,
         programs: Sequence[Program],
         states: Sequence[Sequence[tf.Variable]],
-        data: Sequence[tf.Tensor],
+        size: tuple[int, int],
         dtype: tf.DType,
     ) -> None:
         self._programs = list(programs)
         self._sizes = [len(state) for state in states]
-        self._dtype, self._inputs = dtype, len(data)
+        self._dtype = dtype
         order = tf.TensorSpec([len(self._programs), None, None], tf.int32)
-        epoch = tf.TensorSpec([], tf.int32)
-        specs = [tf.TensorSpec([None, *values.shape[1:]], values.dtype) for values in data]
+        specs = data_specs(size, dtype)
         variables = [variable for state in states for variable in state]
-        self._graph = tf.function(self._steps, autograph=False).get_concrete_function(order, epoch, *specs, *variables)
+        self._graph = tf.function(self._steps, autograph=False).get_concrete_function(order, *specs, *variables)
 
     def __call__(
-        self, order: np.ndarray, epoch: int, data: Sequence[tf.Tensor], states: Sequence[Sequence[tf.Variable]]
+        self, order: np.ndarray, data: Sequence[tf.Tensor], states: Sequence[Sequence[tf.Variable]]
     ) -> tuple[list[np.ndarray], list[np.ndarray | None]]:
-        """Take steps; returns what each member said, packed, and what its steps were weighted with, if it tells."""
+        """Take steps; returns packed predictions and, where the program records them, step weights of each member."""
         variables = [variable for state in states for variable in state]
-        packed, weighed = self._graph(tf.constant(order, tf.int32), tf.constant(epoch, tf.int32), *data, *variables)
-        noted = iter(weighed)
+        packed, recorded = self._graph(tf.constant(order, tf.int32), *data, *variables)
+        step_weights = iter(recorded)
         return (
             [rows.numpy() for rows in packed],
-            [next(noted).numpy() if program.records else None for program in self._programs],
+            [next(step_weights).numpy() if program.records else None for program in self._programs],
         )
 
-    def _steps(self, order: tf.Tensor, epoch: tf.Tensor, *arguments: Any) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-        data, variables = arguments[: self._inputs], iter(arguments[self._inputs :])
+    def _steps(
+        self, order: tf.Tensor, images: tf.Tensor, labels: tf.Tensor, boxes: tf.Tensor, *arguments: tf.Variable
+    ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        variables = iter(arguments)
         states = [[next(variables) for _ in range(size)] for size in self._sizes]
         steps = tf.shape(order)[1]
         rows = tuple(tf.TensorArray(self._dtype, size=steps, element_shape=[None, None]) for _ in self._programs)
-        telling = [place for place, program in enumerate(self._programs) if program.records]
-        weighed = tuple(tf.TensorArray(self._dtype, size=steps, element_shape=[5]) for _ in telling)
+        recording = [place for place, program in enumerate(self._programs) if program.records]
+        weights = tuple(tf.TensorArray(self._dtype, size=steps, element_shape=[STEP_WEIGHTS]) for _ in recording)
 
-        def body(step: tf.Tensor, rows: Arrays, weighed: Arrays) -> tuple[tf.Tensor, Arrays, Arrays]:
-            made = [
-                program.step(order[place, step], epoch, *data, *state)
+        def body(step: tf.Tensor, rows: Arrays, weights: Arrays) -> tuple[tf.Tensor, Arrays, Arrays]:
+            taken = [
+                program.step(order[place, step], images, labels, boxes, *state)
                 for place, (program, state) in enumerate(zip(self._programs, states, strict=True))
             ]
-            filled = tuple(array.write(step, said) for array, (said, _) in zip(rows, made, strict=True))
-            noted = tuple(array.write(step, made[place][1]) for array, place in zip(weighed, telling, strict=True))
-            return step + 1, filled, noted
+            rows = tuple(array.write(step, packed) for array, (packed, _) in zip(rows, taken, strict=True))
+            weights = tuple(array.write(step, taken[place][1]) for array, place in zip(weights, recording, strict=True))
+            return step + 1, rows, weights
 
-        start = (tf.constant(0), rows, weighed)
-        _, rows, weighed = tf.while_loop(lambda step, *_: step < steps, body, start, parallel_iterations=1)
-        return [made.concat() for made in rows], [made.stack() for made in weighed]
+        start = (tf.constant(0), rows, weights)
+        _, rows, weights = tf.while_loop(lambda step, *_: step < steps, body, start, parallel_iterations=1)
+        return [array.concat() for array in rows], [array.stack() for array in weights]
 
 
 _loops: OrderedDict[tuple[int, ...], _Loop] = OrderedDict()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from locexp.evaluation.metrics import Predictions, summarise
+from locexp.training.columns import GRAMIAN, WEIGHTS
 from locexp.training.diagnostics import gradient_metrics, weight_metrics
 from locexp.training.member import Member
 from locexp.training.stack import Stack
@@ -60,13 +60,16 @@ def train(
 ) -> None:
     """Train the members of a stack; each ends with its kept weights, its history and, if it diverged, its failure.
 
+    The scenes of an epoch, where they are new in each, are made on a thread while the one before trains; it ends with
+    the training, however that ends, and what it raises is raised here.
+
     Members that have a history already (see :mod:`locexp.training.checkpoint`) go on after its last epoch.
 
     Args:
         stack: what to train.
         schedule: how.
         validation: images (uint8, (n, height, width)), labels (n,), boxes (n, 4).
-        observers: told of progress.
+        observers: shown the progress.
     """
     for member in stack.members:
         for callback in member.callbacks:
@@ -74,8 +77,25 @@ def train(
                 {"epochs": schedule.epochs, "steps": steps_per_epoch(stack.examples, schedule.batch_size)}
             )
         _call(member, "on_train_begin", {})
-    done = max(len(member.history) for member in stack.members)
     stack.trace()
+    try:
+        _train_epochs(stack, schedule, validation, observers)
+    finally:
+        stack.close()
+    for member in stack.members:
+        _call(member, "on_train_end", {})
+        # After the callbacks, some of which restore weights of their own choice: what is kept is what is reported.
+        if member.best_weights is not None and member.failure is None:
+            member.model.set_weights(member.best_weights)
+
+
+def _train_epochs(
+    stack: Stack,
+    schedule: Schedule,
+    validation: tuple[np.ndarray, np.ndarray, np.ndarray],
+    observers: Sequence[Observer],
+) -> None:
+    done = max(len(member.history) for member in stack.members)
     for epoch in range(done + 1, schedule.epochs + 1):
         if all(member.stopped for member in stack.members):
             break
@@ -106,11 +126,6 @@ def train(
         finally:
             for evaluation in evaluations.values():
                 evaluation.cancel()  # none is left but where something went wrong
-    for member in stack.members:
-        _call(member, "on_train_end", {})
-        # After the callbacks, some of which restore weights of their own choice: what is kept is what is reported.
-        if member.best_weights is not None and member.failure is None:
-            member.model.set_weights(member.best_weights)
 
 
 def weighted_total(member: Member, metrics: dict[str, float], part: str) -> float:
@@ -119,10 +134,8 @@ def weighted_total(member: Member, metrics: dict[str, float], part: str) -> floa
 
 
 def _weighted_losses(member: Member, metrics: dict[str, float], part: str) -> tuple[float, float]:
-    return (
-        float(member.classification_weight.numpy()) * metrics[f"{part}/classification_loss"],
-        float(member.bbox_weight.numpy()) * metrics[f"{part}/bbox_loss"],
-    )
+    first, second = (float(weight.numpy()) for weight in member.loss_weights)
+    return first * metrics[f"{part}/classification_loss"], second * metrics[f"{part}/bbox_loss"]
 
 
 def _end_weighting(
@@ -130,22 +143,22 @@ def _end_weighting(
 ) -> dict[str, float]:
     """Tell a member's method that an epoch has ended; returns what the losses were weighted with, and why."""
     member = stack.members[index]
-    steps = np.concatenate(member.steps)
-    member.steps.clear()
-    measured = weight_metrics(steps)
+    steps = np.concatenate(member.step_weights)
+    member.step_weights.clear()
+    measured = weight_metrics(steps[:, WEIGHTS])
     if member.failure is not None:
         return measured
     member.weighting.after_epoch(_weighted_losses(member, metrics, "train"))
-    seen = steps[:, 2:]
+    gramians = steps[:, GRAMIAN]
     if schedule.diagnostic_batches and member.trunk is not None:
         size = min(schedule.batch_size, stack.examples)
         batches = min(schedule.diagnostic_batches, stack.examples // size)
         order = member.batch_order(epoch, stack.examples)[: batches * size]
-        seen = stack.gradient_products(index, order.reshape(batches, size), epoch=epoch - 1)
-    return measured | gradient_metrics(seen)
+        gramians = stack.gramians(index, order.reshape(batches, size), epoch=epoch - 1)
+    return measured | gradient_metrics(gramians)
 
 
-def _call(member: Member, hook: str, *arguments: Any) -> None:
+def _call(member: Member, hook: str, *arguments: object) -> None:
     """Call a hook of a member's callbacks; one that raises ends the training of this member."""
     for callback in member.callbacks:
         try:
@@ -157,9 +170,10 @@ def _call(member: Member, hook: str, *arguments: Any) -> None:
 
 
 def _train_epoch(stack: Stack, schedule: Schedule, epoch: int, observers: Sequence[Observer]) -> dict[int, Predictions]:
-    """Train those that have not stopped; returns what each has said, by its index."""
+    """Train those that have not stopped; returns the predictions of each, by its index."""
     chosen = [index for index, member in enumerate(stack.members) if not member.stopped]
     members = [stack.members[index] for index in chosen]
+    stack.begin_epoch(epoch - 1, last=epoch == schedule.epochs)
     size, examples = schedule.batch_size, stack.examples
     orders = np.stack([member.batch_order(epoch - 1, examples) for member in members])
     full, total = examples // size, steps_per_epoch(examples, size)
@@ -181,13 +195,13 @@ def _train_epoch(stack: Stack, schedule: Schedule, epoch: int, observers: Sequen
         done += steps
         for observer in observers:
             observer.on_steps(epoch, done, total, losses)
-    return {index: _joined(seen) for index, seen in parts.items()}
+    return {index: _joined(predictions) for index, predictions in parts.items()}
 
 
-def _notice_divergence(member: Member, made: Predictions, epoch: int, done: int, size: int) -> None:
-    values = member.classification_weight.numpy() * made.classification_loss
-    values = values + member.bbox_weight.numpy() * made.bbox_loss
-    bad = np.flatnonzero(~np.isfinite(values) | ~np.isfinite(made.boxes).all(axis=1))
+def _notice_divergence(member: Member, predictions: Predictions, epoch: int, done: int, size: int) -> None:
+    first, second = (weight.numpy() for weight in member.loss_weights)
+    values = first * predictions.classification_loss + second * predictions.bbox_loss
+    bad = np.flatnonzero(~np.isfinite(values) | ~np.isfinite(predictions.boxes).all(axis=1))
     if len(bad):
         step = done + bad[0] // size + 1
         member.failure = (

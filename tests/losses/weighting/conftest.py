@@ -97,14 +97,14 @@ def train_epoch(stack: Any, order: np.ndarray) -> np.ndarray:
     """
     count = len(stack.members)
     for member in stack.members:
-        member.steps.clear()
+        member.step_weights.clear()
     made = stack.train_steps(np.tile(order, (count, 1, 1)))
     for member, part in zip(stack.members, made, strict=True):
         static = member.classification_weight.numpy(), member.bbox_weight.numpy()
         losses = part.classification_loss, part.bbox_loss
         means = [float((own * loss).mean()) for own, loss in zip(static, losses, strict=True)]
         member.weighting.after_epoch((means[0], means[1]))
-    return np.stack([np.concatenate(member.steps) for member in stack.members])
+    return np.stack([np.concatenate(member.step_weights) for member in stack.members])
 
 
 @pytest.fixture(scope="module")

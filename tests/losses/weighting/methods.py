@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from locexp.losses.weighting import methods
-from locexp.losses.weighting.base import GradientWeighting
+from locexp.losses.weighting.base import GradientWeighting, Gramian
 
 METHODS = methods()
 NAMES = sorted(METHODS)
@@ -28,7 +28,7 @@ LOSS = [name for name in NAMES if not on_gradients(name)]
 
 
 def gram(pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return a, b, c of pairs of gradients: (n, 2, m)."""
+    """Return the Gramians of pairs of gradients: (n, 2, m)."""
     first, second = pairs[:, 0], pairs[:, 1]
     return (first * first).sum(1), (first * second).sum(1), (second * second).sum(1)
 
@@ -39,7 +39,7 @@ def weights(name: str, pairs: np.ndarray, dtype: str = "float64", **parameters: 
 
     method = find(name)(**parameters)
     method.build(0, dtype)
-    made = method.trunk_weights(*(ops.convert_to_tensor(value.astype(dtype)) for value in gram(pairs)))
+    made = method.trunk_weights(Gramian(*(ops.convert_to_tensor(value.astype(dtype)) for value in gram(pairs))))
     assert all(value.dtype.name == dtype for value in made)
     return np.stack([np.asarray(value, np.float64) for value in made], axis=1)
 

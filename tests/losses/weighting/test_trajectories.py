@@ -58,7 +58,7 @@ def trained(in_float64: None) -> Trained:
             losses.append([[STATIC[0] * p.classification_loss.mean(), STATIC[1] * p.bbox_loss.mean()] for p in parts])
             for name, member in zip(NAMES, made.members, strict=True):
                 weights[name].append(named(member))
-                rows[name].append(member.steps[-1][0])
+                rows[name].append(member.step_weights[-1][0])
         for member, means in zip(made.members, np.mean(losses, axis=0), strict=True):
             member.weighting.after_epoch(tuple(means))
     return Trained(made, start, weights, {name: np.stack(part) for name, part in rows.items()})

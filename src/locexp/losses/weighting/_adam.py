@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from locexp.keras_protocols import Variable
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 BETAS = 0.9, 0.999
 EPSILON = 1e-8
@@ -19,12 +25,14 @@ class SmallAdam:
         decay: the coupled L2 penalty: its gradient is added before the moments.
     """
 
-    def __init__(self, variable: Any, make: Any, learning_rate: float, decay: float = 0.0) -> None:
+    def __init__(
+        self, variable: Variable, make: Callable[..., Variable], learning_rate: float, decay: float = 0.0
+    ) -> None:
         self._variable, self._rate, self._decay = variable, learning_rate, decay
         self._first, self._second = make([0.0, 0.0]), make([0.0, 0.0])
         self._steps = make(0.0)
 
-    def apply(self, gradient: Any) -> None:
+    def apply(self, gradient: tf.Tensor) -> None:
         """Take one step against a gradient of the variable's shape."""
         from keras import ops
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from annotated_types import Ge, Len, Predicate, doc
 
 from locexp.bounds import checked
-from locexp.losses.weighting.base import GradientWeighting, Heads, Trunk, scaled
+from locexp.losses.weighting.base import GradientWeighting, Gramian, Heads, Trunk
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 Preference = Annotated[
     Sequence[Annotated[float, Ge(0)]], Len(2, 2), Predicate(any), doc("two finite numbers >= 0, not both 0")
@@ -35,11 +38,11 @@ class AlignedMtl(GradientWeighting):
         super().__init__(heads, trunk)
         self.preference = tuple(float(part) for part in preference)
 
-    def trunk_weights(self, a: Any, b: Any, c: Any) -> tuple[Any, Any]:
+    def trunk_weights(self, gramian: Gramian) -> tuple[tf.Tensor, tf.Tensor]:
         """Return √λ_min G^{-1/2} p = [[c + δ, -b], [-b, a + δ]] p / (τ √λ_max), δ = √det G, τ = √(tr G + 2δ)."""
         from keras import ops
 
-        a, b, c = (ops.convert_to_tensor(value) for value in scaled(a, b, c))
+        a, b, c = (ops.convert_to_tensor(value) for value in gramian.scaled())
         first, second = self.preference
         trace = a + c
         one = ops.ones_like(trace)

@@ -5,12 +5,52 @@ from __future__ import annotations
 import fnmatch
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 from annotated_types import MinLen, doc
 
 from locexp.bounds import checked
 from locexp.errors import UserError, listed
+from locexp.keras_protocols import Variable
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+class Gramian(NamedTuple):
+    """The inner products of two gradients, all that decides with two losses; tensors of one shape.
+
+    Attributes:
+        a: |g₁|², of classification.
+        b: g₁·g₂.
+        c: |g₂|², of the box.
+    """
+
+    a: tf.Tensor
+    b: tf.Tensor
+    c: tf.Tensor
+
+    def lengths(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Return both norms, the cosine between the gradients, and whether neither norm is 0 (where it is, cosine 0).
+
+        Products of squared norms would leave float32's range; these do not.
+        """
+        from keras import ops
+
+        first, second = ops.sqrt(ops.maximum(self.a, 0)), ops.sqrt(ops.maximum(self.c, 0))
+        proper = (first > 0) & (second > 0)
+        one = ops.ones_like(first)
+        cosine = self.b / ops.where(proper, first, one) / ops.where(proper, second, one)
+        return first, second, ops.where(proper, ops.clip(cosine, -1, 1), ops.zeros_like(first)), proper
+
+    def scaled(self) -> Gramian:
+        """Return all three over the larger of a and c, for weights that do not depend on a common scale."""
+        from keras import ops
+
+        largest = ops.maximum(self.a, self.c)
+        divisor = ops.where(largest > 0, largest, ops.ones_like(largest))
+        return Gramian(self.a / divisor, self.b / divisor, self.c / divisor)
+
 
 Heads = Literal["own", "weighted"]
 Trunk = Annotated[Annotated[list[str], MinLen(1)] | None, doc("patterns such as [conv2d*], or null")]
@@ -41,8 +81,8 @@ class Weighting:
     equivalent: ClassVar[tuple[str, str] | None] = None
 
     def __init__(self) -> None:
-        self.variables: list[Any] = []
-        self.trainable_variables: list[Any] = []
+        self.variables: list[Variable] = []
+        self.trainable_variables: list[Variable] = []
 
     def build(self, seed: int, dtype: str) -> None:
         """Make the state.
@@ -53,31 +93,32 @@ class Weighting:
         """
         self.dtype, self.seed = dtype, seed
 
-    def combine(self, losses: Sequence[Any]) -> Any:
+    def combine(self, losses: Sequence[tf.Tensor]) -> tf.Tensor:
         """Return what is minimised, from the two losses (scalars, statically weighted).
 
         Its derivatives are the effective weights; its gradient trains :attr:`trainable_variables` as well.
         """
         return losses[0] + losses[1]
 
-    def after_gradients(self, norms: Sequence[Any], losses: Sequence[Any]) -> None:
+    def after_gradients(self, norms: Sequence[tf.Tensor], losses: Sequence[tf.Tensor]) -> None:
         """Called in the graph, where :attr:`norms` is set, with both gradient norms (of the statically weighted
         losses) at the last shared layer."""
 
-    def after_step(self, before: Sequence[Any], losses: Sequence[Any]) -> None:
+    def after_step(self, before: Sequence[tf.Tensor], losses: Sequence[tf.Tensor]) -> None:
         """Called in the graph after a step, where :attr:`after` is set, with the losses before and after it."""
 
     def after_epoch(self, losses: tuple[float, float]) -> None:
         """Called between epochs with the mean of each (statically weighted) loss over the epoch's steps."""
 
-    def _variable(self, value: Any, *, trainable: bool = False, dtype: str | None = None) -> Any:
+    def _variable(self, value: Any, *, trainable: bool = False, dtype: str | None = None) -> Variable:
         import keras
 
-        made = keras.Variable(value, dtype=dtype or self.dtype, trainable=trainable, name=type(self).__name__.lower())
-        self.variables.append(made)
+        name = type(self).__name__.lower()
+        variable: Variable = keras.Variable(value, dtype=dtype or self.dtype, trainable=trainable, name=name)
+        self.variables.append(variable)
         if trainable:
-            self.trainable_variables.append(made)
-        return made
+            self.trainable_variables.append(variable)
+        return variable
 
 
 class GradientWeighting(Weighting, ABC):
@@ -113,40 +154,19 @@ class GradientWeighting(Weighting, ABC):
                 raise UserError(f"loss.weighting.trunk: {pattern!r} matches none of {listed(paths)}.")
         return [any(fnmatch.fnmatch(path, pattern) for pattern in self.patterns) for path in paths]
 
-    def transform_losses(self, losses: Sequence[Any]) -> list[Any]:
+    def transform_losses(self, losses: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """Return the losses whose gradients are taken, for trunk and heads."""
         return list(losses)
 
-    def transform_gradients(self, first: list[Any], second: list[Any]) -> tuple[list[Any], list[Any]]:
+    def transform_gradients(
+        self, first: list[tf.Tensor], second: list[tf.Tensor]
+    ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
         """Return the trunk's gradients that are weighted, from those of the two losses, variable by variable."""
         return first, second
 
-    def build_for(self, trunk: Sequence[Any]) -> None:
+    def build_for(self, trunk: Sequence[Variable]) -> None:
         """Make the state that has the trunk's shape; called after :meth:`build`."""
 
     @abstractmethod
-    def trunk_weights(self, a: Any, b: Any, c: Any) -> tuple[Any, Any]:
-        """Return the two weights from ``a = |g₁|²``, ``b = g₁·g₂`` and ``c = |g₂|²`` (tensors of one shape)."""
-
-
-def lengths(a: Any, b: Any, c: Any) -> tuple[Any, Any, Any, Any]:
-    """Return both norms, the cosine between the gradients, and whether neither norm is 0 (where it is, cosine 0).
-
-    Products of squared norms would leave float32's range; these do not.
-    """
-    from keras import ops
-
-    first, second = ops.sqrt(ops.maximum(a, 0)), ops.sqrt(ops.maximum(c, 0))
-    proper = (first > 0) & (second > 0)
-    one = ops.ones_like(first)
-    cosine = b / ops.where(proper, first, one) / ops.where(proper, second, one)
-    return first, second, ops.where(proper, ops.clip(cosine, -1, 1), ops.zeros_like(first)), proper
-
-
-def scaled(a: Any, b: Any, c: Any) -> tuple[Any, Any, Any]:
-    """Return a, b and c over the larger of a and c, for weights that do not depend on a common scale."""
-    from keras import ops
-
-    largest = ops.maximum(a, c)
-    divisor = ops.where(largest > 0, largest, ops.ones_like(largest))
-    return a / divisor, b / divisor, c / divisor
+    def trunk_weights(self, gramian: Gramian) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the two weights, of the Gramian's shape."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge
 
 from locexp.bounds import checked
-from locexp.losses.weighting.base import GradientWeighting, Heads, Trunk, scaled
+from locexp.losses.weighting.base import GradientWeighting, Gramian, Heads, Trunk
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class Cagrad(GradientWeighting):
@@ -28,14 +31,14 @@ class Cagrad(GradientWeighting):
         super().__init__(heads, trunk)
         self.kappa = kappa
 
-    def trunk_weights(self, a: Any, b: Any, c: Any) -> tuple[Any, Any]:
+    def trunk_weights(self, gramian: Gramian) -> tuple[tf.Tensor, tf.Tensor]:
         """Return ½ + κ|g₀| γ_k/|g_w|, with γ₁ = 1 - γ₂ where the derivative is 0, or at an end.
 
         Where κ > 1 and the gradients are opposite, g_w is 0, and so is the step: any other would conflict.
         """
         from keras import ops
 
-        a, b, c = scaled(a, b, c)
+        a, b, c = gramian.scaled()
         one, zero = ops.ones_like(a), ops.zeros_like(a)
         reach = self.kappa * ops.sqrt(ops.maximum(a + 2 * b + c, 0)) / 2  # κ|g₀|
         # |g_w|² = Aγ² + 2Bγ + c, g_w·g₀ rises by `slope` with γ. With u = Aγ + B and D = Ac - B² (both gradients'

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Interval
 
 from locexp.bounds import checked
-from locexp.losses.weighting.base import GradientWeighting, Heads, Trunk, lengths
+from locexp.keras_protocols import Variable
+from locexp.losses.weighting.base import GradientWeighting, Gramian, Heads, Trunk
 from locexp.losses.weighting.geometric import TINY
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class DbMtl(GradientWeighting):
@@ -32,20 +36,22 @@ class DbMtl(GradientWeighting):
         super().__init__(heads, trunk)
         self.beta = beta
 
-    def build_for(self, trunk: Sequence[Any]) -> None:
+    def build_for(self, trunk: Sequence[Variable]) -> None:
         """Make the averages of both gradients, and whether they have begun."""
         from keras import ops
 
         self._begun = self._variable(0.0)
         self._averages = [[self._variable(ops.zeros(value.shape, self.dtype)) for value in trunk] for _ in range(2)]
 
-    def transform_losses(self, losses: Sequence[Any]) -> list[Any]:
+    def transform_losses(self, losses: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """Return the logarithms."""
         from keras import ops
 
         return [ops.log(ops.maximum(loss, TINY)) for loss in losses]
 
-    def transform_gradients(self, first: list[Any], second: list[Any]) -> tuple[list[Any], list[Any]]:
+    def transform_gradients(
+        self, first: list[tf.Tensor], second: list[tf.Tensor]
+    ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
         """Return the averages with these gradients in them."""
         past = self.beta * self._begun.value
         for averages, gradients in zip(self._averages, (first, second), strict=True):
@@ -55,11 +61,11 @@ class DbMtl(GradientWeighting):
         one, two = ([average.value for average in averages] for averages in self._averages)
         return one, two
 
-    def trunk_weights(self, a: Any, b: Any, c: Any) -> tuple[Any, Any]:
+    def trunk_weights(self, gramian: Gramian) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the longer norm over each; 1, 1 where a gradient is 0."""
         from keras import ops
 
-        first, second, _, proper = lengths(a, b, c)
+        first, second, _, proper = gramian.lengths()
         longer, one = ops.maximum(first, second), ops.ones_like(first)
         return (
             ops.where(proper, longer / ops.where(proper, first, one), one),

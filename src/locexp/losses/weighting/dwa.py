@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Gt
 
 from locexp.bounds import checked
 from locexp.losses.weighting.base import Weighting
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class Dwa(Weighting):
@@ -35,7 +38,7 @@ class Dwa(Weighting):
         self._weights = self._variable([1.0, 1.0])
         self._last = self._variable([0.0, 0.0])
 
-    def combine(self, losses: Sequence[Any]) -> Any:
+    def combine(self, losses: Sequence[tf.Tensor]) -> tf.Tensor:
         """Apply the epoch's weights."""
         return self._weights.value[0] * losses[0] + self._weights.value[1] * losses[1]
 

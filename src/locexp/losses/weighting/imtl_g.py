@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from locexp.losses.weighting.base import GradientWeighting, lengths
+from locexp.losses.weighting.base import GradientWeighting, Gramian
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class ImtlG(GradientWeighting):
@@ -13,11 +16,11 @@ class ImtlG(GradientWeighting):
     Where a gradient is 0, the bisector is not defined, and the weights are ½, ½.
     """
 
-    def trunk_weights(self, a: Any, b: Any, c: Any) -> tuple[Any, Any]:
+    def trunk_weights(self, gramian: Gramian) -> tuple[tf.Tensor, tf.Tensor]:
         """Return (|g₂|, |g₁|) over their sum."""
         from keras import ops
 
-        first, second, _, proper = lengths(a, b, c)
+        first, second, _, proper = gramian.lengths()
         half = 0.5 * ops.ones_like(first)
         total = ops.where(proper, first + second, ops.ones_like(first))
         return ops.where(proper, second / total, half), ops.where(proper, first / total, half)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from locexp.losses.weighting.base import GradientWeighting, scaled
+from locexp.losses.weighting.base import GradientWeighting, Gramian
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class Mgda(GradientWeighting):
     """Follow the shortest vector between the two gradients: w on the simplex, Σw = 1; it conflicts with neither."""
 
-    def trunk_weights(self, a: Any, b: Any, c: Any) -> tuple[Any, Any]:
+    def trunk_weights(self, gramian: Gramian) -> tuple[tf.Tensor, tf.Tensor]:
         """Return (γ, 1 - γ), γ = (c - b)/(a + c - 2b) in [0, 1]; each by itself, for lengths far apart."""
         from keras import ops
 
-        a, b, c = scaled(a, b, c)
+        a, b, c = gramian.scaled()
         squared = a + c - 2 * b  # |g₁ - g₂|²
         one, zero = ops.ones_like(a), ops.zeros_like(a)
         safe = ops.where(squared > 0, squared, one)

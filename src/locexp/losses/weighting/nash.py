@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Gt
 
 from locexp.bounds import checked
-from locexp.losses.weighting.base import GradientWeighting, Heads, Trunk, lengths
+from locexp.losses.weighting.base import GradientWeighting, Gramian, Heads, Trunk
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 LEAST = 1e-6
 """The least 1 + cos θ that is divided by: opposite gradients have no bargain, and their step is 0."""
@@ -35,11 +38,11 @@ class Nash(GradientWeighting):
         super().__init__(heads, trunk)
         self.max_norm = max_norm
 
-    def trunk_weights(self, a: Any, b: Any, c: Any) -> tuple[Any, Any]:
+    def trunk_weights(self, gramian: Gramian) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the closed form, shortened where that is asked for."""
         from keras import ops
 
-        first, second, cosine, proper = lengths(a, b, c)
+        first, second, cosine, proper = gramian.lengths()
         one = ops.ones_like(first)
         factor, half = 1 / ops.sqrt(ops.maximum(1 + cosine, LEAST)), 0.5 * one
         if self.max_norm is not None:

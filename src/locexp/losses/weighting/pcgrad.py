@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from locexp.losses.weighting.base import GradientWeighting
+from locexp.losses.weighting.base import GradientWeighting, Gramian
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class Pcgrad(GradientWeighting):
@@ -13,10 +16,11 @@ class Pcgrad(GradientWeighting):
     Without a conflict the weights are 1, 1. With two tasks this is twice UPGrad.
     """
 
-    def trunk_weights(self, a: Any, b: Any, c: Any) -> tuple[Any, Any]:
+    def trunk_weights(self, gramian: Gramian) -> tuple[tf.Tensor, tf.Tensor]:
         """Return (1 + max(0, -b/a), 1 + max(0, -b/c))."""
         from keras import ops
 
+        a, b, c = gramian
         one = ops.ones_like(a)
         # With b < 0, b² <= ac holds, so neither a nor c is 0.
         first, second = (-b / ops.where(square > 0, square, one) for square in (a, c))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from locexp.losses.weighting.base import Weighting
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class Rlw(Weighting):
@@ -20,11 +23,11 @@ class Rlw(Weighting):
         self._seed = self._variable(seed, dtype="int64")
         self._steps = self._variable(0, dtype="int64")
 
-    def combine(self, losses: Sequence[Any]) -> Any:
+    def combine(self, losses: Sequence[tf.Tensor]) -> tf.Tensor:
         """Draw the weights of this step and apply them."""
         import tensorflow as tf
 
         drawn = tf.random.stateless_normal([2], seed=[self._seed.value, self._steps.value], dtype=self.dtype)
-        self._steps.assign(self._steps + 1)
+        self._steps.assign(self._steps.value + 1)
         weights = 2 * tf.nn.softmax(drawn)
         return weights[0] * losses[0] + weights[1] * losses[1]

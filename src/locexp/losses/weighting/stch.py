@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Gt
 
 from locexp.bounds import checked
 from locexp.losses.weighting.base import Weighting
 from locexp.losses.weighting.geometric import TINY
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class Stch(Weighting):
@@ -34,7 +37,7 @@ class Stch(Weighting):
         super().build(seed, dtype)
         self._nadir = self._variable([0.0, 0.0])
 
-    def combine(self, losses: Sequence[Any]) -> Any:
+    def combine(self, losses: Sequence[tf.Tensor]) -> tf.Tensor:
         """Return the scalarization, or the warm-up's sum of logarithms."""
         from keras import ops
 

@@ -1,0 +1,55 @@
+"""All that locexp uses of Keras and TensorFlow without their promise to keep it, each with its reason.
+
+``tests/test_keras_internals.py`` says what broke when a new release changes one of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+def rebind(graph: Any, tensors: Sequence[tf.Tensor]) -> None:
+    """Let a traced function read and change other variables than those it was traced with.
+
+    ``ConcreteFunction.set_external_captures`` is public by its name but not in TensorFlow's documented API. Without it,
+    each member would need a trace of its own; Keras's stateless optimizers, the documented way, do not exist on the
+    TensorFlow backend.
+
+    Args:
+        graph: a ``tf.types.experimental.ConcreteFunction``.
+        tensors: in place of its ``captured_inputs``, in their order, of the same types and shapes.
+    """
+    graph.set_external_captures(list(tensors))
+
+
+def adam_moments(optimizer: Any, variable: tf.Variable) -> tuple[tf.Variable, tf.Variable]:
+    """Return the first and second moment that a built Keras Adam keeps for a variable.
+
+    ``Optimizer.variables`` has them, too, but in an order and under names that Keras has changed before.
+    """
+    index = optimizer._get_variable_index(variable)
+    return optimizer._momentums[index].value, optimizer._velocities[index].value
+
+
+class Application(NamedTuple):
+    """One application of a layer in a functional model: the layer, how many it had before, and its tensors."""
+
+    layer: Any
+    number: int
+    inputs: Sequence[Any]
+    outputs: Sequence[Any]
+
+
+def application_of(tensor: Any) -> Application:
+    """Return what made a symbolic tensor.
+
+    ``Layer.input`` and ``Layer.output`` are of a layer's only application; of a layer that is applied twice, Keras says
+    nothing else.
+    """
+    layer, number, _ = tensor._keras_history
+    node = layer._inbound_nodes[number]
+    return Application(layer, number, node.input_tensors, node.output_tensors)
