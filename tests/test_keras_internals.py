@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -51,6 +52,25 @@ def test_a_traced_function_can_be_given_other_variables() -> None:
         made = promised(capture_setter, dependent, lambda given=given: float(anywhere(given, rate, other)))
         holds(made == expected == float(other), capture_setter, dependent)
     holds(float(traced_with) == 1.0, capture_setter, dependent)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 3), (257, 28, 28), (1000, 64, 64)])
+def test_an_array_becomes_a_tensor(shape: tuple[int, ...]) -> None:
+    import tensorflow as tf
+
+    from locexp.keras_internals import tensor_of
+
+    attribute, dependent = (
+        "tf.experimental.dlpack.from_dlpack",
+        "the memory that scenes take (locexp.training.examples)",
+    )
+    array = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    expected = array.copy()
+    tensor = promised(attribute, dependent, lambda: tensor_of(array))
+    array[...] = 0
+    gc.collect()
+    holds(tensor.dtype == tf.uint8 and np.array_equal(tensor, expected), attribute, dependent)
+    holds(np.array_equal(tf.gather(tensor, [0]), expected[:1]), attribute, dependent)
 
 
 @pytest.mark.parametrize("name", ["Adam", "AdamW"])
