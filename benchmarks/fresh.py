@@ -22,6 +22,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import common
@@ -31,7 +32,7 @@ from locexp.bbox.scatter import Scatter
 from locexp.bbox.tight import Tight
 
 BATCH = 32
-STRATEGIES = {
+STRATEGIES: dict[str, Callable[[], Any]] = {
     "scatter": lambda: Scatter(canvas=(64, 64), fresh=True),
     "tight, warped": lambda: Tight(fresh=True, augment=1),
 }
@@ -49,8 +50,7 @@ def build(name: str, size: int, images: np.ndarray, labels: np.ndarray, *, fresh
     from locexp.training.stack import Stack
 
     strategy = STRATEGIES[name]()
-    known = {"split": "train", "scene_seed": 0}
-    scenes = strategy.compose(images, **known)
+    scenes = strategy.compose(images, split="train", scene_seed=0)
     height, width = scenes.images.shape[1:]
     key = "graph_key" if "graph_key" in inspect.signature(MemberSpec).parameters else "kind"
     members = [
@@ -70,9 +70,9 @@ def build(name: str, size: int, images: np.ndarray, labels: np.ndarray, *, fresh
     ]
     extra: dict[str, Any] = {}
     if fresh and hasattr(strategy, "composer"):
-        extra["composer"] = strategy.composer(images, **known)
+        extra["composer"] = strategy.composer(images, split="train", scene_seed=0)
     elif fresh:
-        extra["fresh"] = lambda epoch: strategy.compose(images, **known, epoch=epoch)
+        extra["fresh"] = lambda epoch: strategy.compose(images, split="train", scene_seed=0, epoch=epoch)
     return Stack(members, scenes.images, labels, scenes.boxes, **extra)
 
 

@@ -1,16 +1,14 @@
-"""What scenes cost: composition against a loop over images, and its share of a training step.
+"""What scenes cost: composition at once against a loop over images. What it adds to an epoch: benchmarks/fresh.py.
 
-    python benchmarks/scenes.py [--images 5000] [--steps 60] [--repeats 3]
+    python benchmarks/scenes.py [--images 5000] [--repeats 3]
 
 The loop makes the same scenes with the same code, an image at a time; a second one is what one writes with Pillow and
-NumPy (other scenes of the same kind). The step is one of the classic network in plain Keras on 64x64 (clutter: 60x60)
-at batch 32, many in a compiled loop; images are gathered there from an array, or composed anew.
+NumPy (other scenes of the same kind).
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
 import time
 from collections.abc import Callable
 from typing import Any
@@ -21,8 +19,6 @@ from PIL import Image
 
 from locexp.bbox.clutter import Clutter
 from locexp.bbox.scatter import Scatter
-
-BATCH = 32
 
 
 def strategies() -> dict[str, Scatter]:
@@ -93,94 +89,17 @@ def speeds(strategy: Scatter, images: np.ndarray, repeats: int) -> None:
         print(f"  {name} / at once: {common.spread(ratios, 1)}")
 
 
-def trainer(strategy: Scatter, images: np.ndarray, labels: np.ndarray, fresh: bool) -> Callable[[np.ndarray, int], Any]:
-    """Return a compiled loop of training steps of the classic network over (steps, batch) indices."""
-    import keras
-    import tensorflow as tf
-
-    keras.utils.set_random_seed(0)
-    width, height = strategy.canvas
-    scenes = strategy.compose(images, split="train", scene_seed=0)
-    held, boxes = tf.identity(tf.constant(scenes.images)), tf.constant(scenes.boxes)
-    answers = tf.constant(labels, tf.int32)
-    composer = strategy.composer(images, split="train", scene_seed=0)
-    model = common.classic_model((height, width, 1))
-    model.optimizer.build(model.trainable_variables)
-
-    @tf.function(autograph=False)
-    def steps(order: Any, epoch: Any) -> Any:
-        def step(number: Any, total: Any) -> tuple[Any, Any]:
-            indices = order[number]
-            drawn = composer(indices, epoch) if fresh else (tf.gather(held, indices), tf.gather(boxes, indices))
-            scaled = tf.cast(drawn[0], tf.float32)[..., None] / 255.0
-            with tf.GradientTape() as tape:
-                said = model(scaled, training=True)
-                named = keras.losses.sparse_categorical_crossentropy(
-                    tf.gather(answers, indices), said["classification"]
-                )
-                loss = tf.reduce_mean(named) + 0.5 * tf.reduce_mean(tf.square(said["bbox"] - drawn[1]))
-            gradients = tape.gradient(loss, [variable.value for variable in model.trainable_variables])
-            model.optimizer.apply(gradients, model.trainable_variables)
-            return number + 1, total + loss
-
-        return tf.while_loop(lambda number, _: number < tf.shape(order)[0], step, (0, 0.0), parallel_iterations=1)[1]
-
-    return steps
-
-
-def alone(strategy: Scatter, images: np.ndarray) -> Callable[[np.ndarray, int], Any]:
-    """Return a compiled loop of composition and nothing else over (steps, batch) indices."""
-    import tensorflow as tf
-
-    composer = strategy.composer(images, split="train", scene_seed=0)
-
-    @tf.function(autograph=False)
-    def steps(order: Any, epoch: Any) -> Any:
-        def step(number: Any, total: Any) -> tuple[Any, Any]:
-            drawn = composer(order[number], epoch)
-            return number + 1, total + drawn[1][0, 0] + tf.cast(drawn[0][0, 0, 0], tf.float32)
-
-        return tf.while_loop(lambda number, _: number < tf.shape(order)[0], step, (0, 0.0), parallel_iterations=1)[1]
-
-    return steps
-
-
-def shares(strategy: Scatter, images: np.ndarray, labels: np.ndarray, steps: int, repeats: int) -> None:
-    """Print the time of a step with and without composition, that of composition alone, and its share."""
-    order = np.random.default_rng(0).integers(0, len(images), (steps, BATCH)).astype(np.int32)
-    loops = {name: trainer(strategy, images, labels, name == "fresh") for name in ("frozen", "fresh")}
-    loops["alone"] = alone(strategy, images)
-    for loop in loops.values():
-        loop(order[:3], 0)
-        loop(order, 0).numpy()
-    taken = common.alternate(
-        repeats,
-        {
-            name: (lambda loop=loop: 1e3 * seconds(lambda: loop(order, 1).numpy()) / steps)
-            for name, loop in loops.items()
-        },
-    )
-    for name, values in taken.items():
-        print(f"  {name}: {common.spread(values)} ms a step")
-    share = [own / fresh for own, fresh in zip(taken["alone"], taken["fresh"], strict=True)]
-    print(f"  composition's share of a step: {statistics.median(share):.1%} ({min(share):.1%} to {max(share):.1%})")
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=5000)
-    parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
-    images, labels = common.repeated_digits(arguments.images)
+    images, _ = common.repeated_digits(arguments.images)
     print(common.machine())
     for name, strategy in strategies().items():
         print(f"{name}: µs an image, {len(images):,} images (target: at once >= 20 times as fast as a loop)")
         speeds(strategy, images, arguments.repeats)
-    for name, strategy in strategies().items():
-        print(f"{name}: classic network, batch {BATCH} (target: composition <= 20 % of a step)")
-        shares(strategy, images, labels, arguments.steps, arguments.repeats)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
@@ -71,3 +73,43 @@ def test_the_three_steps_of_the_readme(workplace: Path, heading: str, key: str) 
     record = json.loads((only_run(workplace) / "run.json").read_text())
     assert record["status"] == "FINISHED"
     assert "mine" in record["parameters"][key]
+
+
+def example(document: str, name: str) -> Any:
+    """Return the class of this name from the code blocks of a page in docs/."""
+    text = (README.parent / "docs" / document).read_text()
+    (body,) = (body for body in re.findall(r"```python\n(.*?)```", text, re.S) if f"class {name}" in body)
+    content: dict[str, Any] = {}
+    exec(body, content)
+    return content[name]
+
+
+@pytest.mark.usefixtures("float32")
+def test_the_weighting_method_of_the_docs() -> None:
+    from keras import ops
+
+    from locexp.losses.weighting.base import Gramian
+
+    method = example("weighting.md", "SameLength")()
+    found = method.trunk_weights(
+        Gramian(*(ops.convert_to_tensor(value) for value in ([4.0, 0.0], [3.0, 0.0], [9.0, 4.0])))
+    )
+    np.testing.assert_allclose(np.array(found), [[1 / 2, 1], [1 / 3, 1]], rtol=1e-6)
+
+
+def test_the_strategy_with_fresh_scenes_of_the_docs() -> None:
+    from locexp.bbox.given import fresh_scenes
+
+    images = np.zeros((50, 28, 28), np.uint8)
+    images[:, 10:18, 12:16] = 255
+    made = example("scenes.md", "Shifted")
+    first = made().compose(images, split="train", scene_seed=0)
+    assert fresh_scenes(made(), images, 0, first) is None
+    later = fresh_scenes(made(fresh=True), images, 0, first)
+    assert later is not None
+    np.testing.assert_array_equal(later(0).boxes, first.boxes)
+    assert (later(1).boxes != first.boxes).any()
+    for scenes in (later(0), later(1)):
+        for image, box in zip(scenes.images, np.rint(scenes.boxes * 28).astype(int), strict=True):
+            assert (image[box[1] : box[3], box[0] : box[2]] == 255).all()
+            assert (image > 0).sum() == (box[2] - box[0]) * (box[3] - box[1]) == 32

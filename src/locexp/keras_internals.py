@@ -8,8 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 if TYPE_CHECKING:
     import tensorflow as tf
+
+ALIGNMENT = 64
+"""Bytes: where TensorFlow wants tensors to begin."""
 
 
 def rebind(graph: Any, tensors: Sequence[tf.Tensor]) -> None:
@@ -24,6 +29,22 @@ def rebind(graph: Any, tensors: Sequence[tf.Tensor]) -> None:
         tensors: in place of its ``captured_inputs``, in their order, of the same types and shapes.
     """
     graph.set_external_captures(list(tensors))
+
+
+def tensor_of(array: np.ndarray) -> tf.Tensor:
+    """Return a large array as a tensor, copied once.
+
+    ``tf.constant`` copies twice, so that for a moment memory holds it three times. DLPack, which TensorFlow documents,
+    hands memory over as it is; that TensorFlow then wants it aligned is not documented.
+    """
+    import tensorflow as tf
+
+    room = np.empty(array.nbytes + ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % ALIGNMENT
+    aligned = room[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    aligned[...] = array
+    tensor = tf.experimental.dlpack.from_dlpack(aligned.__dlpack__())
+    return tf.identity(tensor) if tf.config.list_logical_devices("GPU") else tensor  # to where it is used
 
 
 def adam_moments(optimizer: Any, variable: tf.Variable) -> tuple[tf.Variable, tf.Variable]:

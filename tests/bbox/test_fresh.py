@@ -12,7 +12,7 @@ import pytest
 from locexp.bbox.given import fresh_scenes
 from locexp.bbox.scenes import Scenes
 from locexp.configuration.compose import composing
-from locexp.errors import UserError
+from locexp.errors import RunFailedError, UserError
 from locexp.run.problem import Problem, load_problem
 from tests.conftest import TINY, only_run, train_here
 
@@ -23,12 +23,14 @@ from locexp.bbox.scenes import Scenes
 class Rolled:
     '''Digits moved to the right by as many pixels as epochs have passed, and boxes with them.'''
 
-    def __init__(self, fresh, log):
-        self.fresh, self.log = fresh, log
+    def __init__(self, fresh, log, fails=None):
+        self.fresh, self.log, self.fails = fresh, log, fails
 
     def compose(self, images, *, split, scene_seed, epoch=0):
         with open(self.log, "a") as file:
             print(split, epoch, file=file)
+        if epoch == self.fails:
+            raise ValueError("no digits left")
         boxes = np.tile(np.float32([2, 4, 18, 24]) / 28, (len(images), 1))
         boxes[::2, 1] = 0
         boxes[:, ::2] += epoch / 28
@@ -104,6 +106,10 @@ def test_a_users_own_strategy_has_fresh_scenes_for_nothing(workplace: Path, floa
     assert asked[3:] == ["train 1", "train 2"]
     run = only_run(workplace)
     assert json.loads((run / "run.json").read_text())["metrics"]["scenes/width_max"] == pytest.approx(16)
+    assert train_here(*words, "+bbox.fails=2") == 1
+    records = [json.loads(path.read_text()) for path in workplace.glob("multirun/*/*/run.json")]
+    (failed,) = (record for record in records if record["status"] != "FINISHED")
+    assert (failed["status"], failed["error"]) == ("FAILED", "the scenes of epoch=2 failed: no digits left")
     (workplace / "conf" / "bbox" / "rolled.yaml").write_text("_target_: own.Frozen\n")
     assert train_here(*words) == 2
 
@@ -133,7 +139,7 @@ def test_scenes_of_another_canvas_and_strategies_without_an_epoch_are_refused() 
     grown = fresh_scenes(Growing(), images, 0, first)
     assert grown is not None
     assert grown(0).images.shape == (3, 28, 28)
-    with pytest.raises(UserError, match=r"train images of epoch 2 are \(3, 28, 30\); expected \(3, 28, 28\), as in"):
+    with pytest.raises(RunFailedError, match=r"epoch=2 failed: .* are \(3, 28, 30\); expected \(3, 28, 28\), as in"):
         grown(2)
     with pytest.raises(UserError, match="compose of Frozen takes no epoch"):
         fresh_scenes(Frozen(), images, 0, first)

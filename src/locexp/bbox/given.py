@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from locexp.bbox.scenes import FreshStrategy, Scenes, Strategy
-from locexp.errors import UserError
+from locexp.errors import RunFailedError, UserError
 
 EXPECTED = "an object with compose(images, split=..., scene_seed=...), or with _partial_=true a function of these"
 
@@ -73,8 +73,8 @@ def fresh_scenes(
         first: the scenes of epoch 0, whose canvas the others share.
 
     Raises:
-        UserError: it is to make new scenes, but its ``compose`` takes no epoch. So does what is returned, where the
-            scenes of an epoch are not what they should be.
+        UserError: it is to make new scenes, but its ``compose`` takes no epoch.
+        RunFailedError: raised by what is returned, where the scenes of an epoch fail or are not what they should be.
     """
     if not getattr(strategy, "fresh", False):
         return None
@@ -87,13 +87,16 @@ def fresh_scenes(
     fresh = cast(FreshStrategy, strategy)
 
     def compose(epoch: int) -> Scenes:
-        scenes = fresh.compose(images, split="train", scene_seed=scene_seed, epoch=epoch)
-        checked(scenes, "train", len(images))
-        if scenes.images.shape != first.images.shape:
-            raise UserError(
-                f"bbox._target_: the train images of epoch {epoch} are {scenes.images.shape}; expected "
-                f"{first.images.shape}, as in epoch 0."
-            )
+        try:
+            scenes = fresh.compose(images, split="train", scene_seed=scene_seed, epoch=epoch)
+            checked(scenes, "train", len(images))
+            if scenes.images.shape != first.images.shape:
+                raise UserError(
+                    f"bbox._target_: the train images are {scenes.images.shape}; expected {first.images.shape}, as in "
+                    "epoch 0."
+                )
+        except Exception as error:  # of the user's own code, which may raise anything; the run has begun by now
+            raise RunFailedError(f"the scenes of epoch={epoch} failed: {error}") from error
         return scenes
 
     return compose

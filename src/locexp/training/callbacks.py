@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from locexp.errors import UserError, listed, nearest
 from locexp.evaluation.metrics import metric_names
 
@@ -19,7 +17,7 @@ BATCH_HOOKS = (
 )
 
 
-def check_callback(callback: Any) -> None:
+def check_callback(callback: object) -> None:
     """Refuse a callback with batch hooks (many steps run in one call), or one that monitors what is not measured.
 
     Raises:

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from locexp.bbox.scenes import Scenes
+from locexp.keras_internals import tensor_of
 
 FreshScenes = Callable[[int], Scenes]
 """From an epoch (from 0) to its scenes of the training part."""
@@ -47,8 +48,7 @@ class Examples:
         if epoch != self._epoch:
             self._epoch, self._scenes = None, ()  # let go first: memory holds two epochs' scenes at most
             images, boxes = self._composed(epoch)
-            # tf.constant keeps a second copy beside the tensor for as long as it lives; its identity does not.
-            self._scenes = tf.identity(tf.constant(images)), tf.constant(boxes, self._dtype)
+            self._scenes = tensor_of(images), tf.constant(boxes, self._dtype)
             self._epoch = epoch
         images, boxes = self._scenes
         return images, self._labels, boxes

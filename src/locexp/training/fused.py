@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING
 
 from locexp.keras_internals import adam_moments
+from locexp.keras_protocols import Optimizer
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
 
 
-def fuse(optimizer: Any) -> None:
+def fuse(optimizer: Optimizer) -> None:
     """Let an ``Adam`` or ``AdamW`` update each variable by one operation; any other optimizer is left as it is.
 
     What surrounds the update (clipping, weight decay, schedules, averages) stays Keras's. Results differ from Keras's
@@ -20,7 +25,9 @@ def fuse(optimizer: Any) -> None:
         optimizer.update_step = functools.partial(_adam, optimizer)
 
 
-def _adam(optimizer: Any, gradient: Any, variable: Any, learning_rate: Any) -> None:
+def _adam(
+    optimizer: keras.optimizers.Adam, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor
+) -> None:
     import tensorflow as tf
 
     first, second = adam_moments(optimizer, variable)

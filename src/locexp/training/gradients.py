@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import tensorflow as tf
 
 from locexp.errors import UserError
 from locexp.keras_protocols import Model
 from locexp.losses.weighting.base import GradientWeighting, Gramian, Weighting
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def gramian_of(first: Sequence[tf.Tensor], second: Sequence[tf.Tensor]) -> Grami
     return Gramian(dot(first, first), dot(first, second), dot(second, second))
 
 
-def pick(values: Sequence[Any], chosen: Sequence[bool]) -> list[Any]:
+def pick(values: Sequence[T], chosen: Sequence[bool]) -> list[T]:
     """Return the chosen ones of some values."""
     return [value for value, wanted in zip(values, chosen, strict=True) if wanted]
 

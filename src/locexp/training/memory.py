@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import keras
 
 FLOAT = 4
 """Bytes of a float32."""
@@ -14,7 +17,7 @@ PASSES = 3
 """Of each layer's output: forward, its gradient, and what a convolution makes room for."""
 
 
-def member_bytes(model: Any, batch_size: int, examples: int) -> int:
+def member_bytes(model: keras.Model, batch_size: int, examples: int) -> int:
     """Return an estimate of the bytes that a member takes in training, on the safe side.
 
     Args:
@@ -24,10 +27,10 @@ def member_bytes(model: Any, batch_size: int, examples: int) -> int:
     """
     import keras
 
-    def numbers(tensors: Iterable[Any]) -> int:
+    def numbers(tensors: Iterable[keras.KerasTensor]) -> int:
         return sum(math.prod(size or 1 for size in tensor.shape[1:]) for tensor in tensors)
 
-    def outputs(network: Any) -> Iterator[Any]:
+    def outputs(network: keras.Model) -> Iterator[keras.KerasTensor]:
         for layer in network.layers:
             if isinstance(layer, keras.Model):
                 yield from outputs(layer)

@@ -47,7 +47,7 @@ class Program:
         self._gramian = None
 
     @property
-    def trunk_gramian(self) -> Any:
+    def trunk_gramian(self) -> tf.types.experimental.ConcreteFunction:
         """The graph that measures gradients; traced when it is first asked for."""
         if self._gramian is None:
             template, dtype = self._template, self._dtype
@@ -60,12 +60,16 @@ class Program:
         """Return what a member with this graph key hands to the graphs, after their other arguments."""
         return [variable.value for variable in member.variables] if self.shared else []
 
-    def _traced(self, call: Callable[..., Any], specs: Sequence[tf.TensorSpec]) -> Any:
+    def _traced(
+        self, call: Callable[..., Any], specs: Sequence[tf.TensorSpec]
+    ) -> tf.types.experimental.ConcreteFunction:
         traced = tf.function(call, autograph=False).get_concrete_function(*specs)
         return _for_any_member(traced, specs, self.state(self._template)) if self.shared else traced
 
 
-def _for_any_member(traced: Any, specs: Sequence[tf.TensorSpec], own: Sequence[tf.Variable]) -> Any:
+def _for_any_member(
+    traced: tf.types.experimental.ConcreteFunction, specs: Sequence[tf.TensorSpec], own: Sequence[tf.Variable]
+) -> tf.types.experimental.ConcreteFunction:
     """Return a function that was traced with a member's own variables as one that takes those of any member.
 
     Args:
