@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 from collections.abc import Callable
 from typing import Any
@@ -49,8 +50,8 @@ def test_a_traced_function_can_be_given_other_variables() -> None:
 
     for value, expected in ((2.0, 11.0), (4.0, 13.0)):
         given = tf.constant(value)
-        made = promised(capture_setter, dependent, lambda given=given: float(anywhere(given, rate, other)))
-        holds(made == expected == float(other), capture_setter, dependent)
+        made = promised(capture_setter, dependent, functools.partial(anywhere, given, rate, other))
+        holds(float(made) == expected == float(other), capture_setter, dependent)
     holds(float(traced_with) == 1.0, capture_setter, dependent)
 
 
@@ -88,7 +89,7 @@ def test_the_moments_of_adam_can_be_found(name: str) -> None:
     optimizer.build(variables)
     optimizer.apply(gradients, variables)
     for variable, gradient in zip(variables, gradients, strict=True):
-        first, second = promised(attribute, dependent, lambda v=variable: adam_moments(optimizer, v.value))
+        first, second = promised(attribute, dependent, functools.partial(adam_moments, optimizer, variable.value))
         holds(first.numpy() == pytest.approx(0.25 * gradient.numpy()), attribute, dependent)
         holds(second.numpy() == pytest.approx(0.5 * gradient.numpy() ** 2), attribute, dependent)
 
@@ -120,7 +121,9 @@ def test_the_applications_of_a_layer_can_be_told_apart() -> None:
     image = keras.Input((3,))
     middle = twice(image)
     end = twice(middle)
-    first, second = (promised(attribute, dependent, lambda t=tensor: application_of(t)) for tensor in (middle, end))
+    first, second = (
+        promised(attribute, dependent, functools.partial(application_of, tensor)) for tensor in (middle, end)
+    )
     holds(first.layer is second.layer is twice, attribute, dependent)
     holds((first.number, second.number) == (0, 1), attribute, dependent)
     holds(first.inputs[0] is image and second.inputs[0] is middle and second.outputs[0] is end, attribute, dependent)
