@@ -40,7 +40,7 @@ STRATEGIES: dict[str, Callable[[], Any]] = {
 
 def build(name: str, size: int, images: np.ndarray, labels: np.ndarray, *, fresh: bool) -> Any:
     """Return a stack of the classic network on scenes."""
-    from locexp.training.runtime import start_tensorflow
+    from locexp.system.tensorflow import start_tensorflow
 
     start_tensorflow(stacked=size > 1)
     import keras

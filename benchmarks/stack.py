@@ -84,7 +84,7 @@ def peer() -> float:
 
 def measure(size: int, precision: str, threads: list[int], examples: int) -> dict[str, float]:
     """Train a stack and return what it took; with ``examples``, for a pass over so many."""
-    from locexp.training import runtime
+    from locexp.system import tensorflow as runtime
 
     if threads:
         runtime.thread_counts = lambda *_, **__: tuple(threads)

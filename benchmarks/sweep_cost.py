@@ -85,7 +85,7 @@ def broken_down(words: list[str], *, stacked: bool) -> dict[str, float]:
     """Run the sweep in this process and return the seconds of its stages, all runs together."""
     seconds = dict.fromkeys(STAGES, 0.0)
     from locexp.cli.train import train_command
-    from locexp.training.runtime import start_tensorflow
+    from locexp.system.tensorflow import start_tensorflow
 
     start_tensorflow(stacked=stacked)
 

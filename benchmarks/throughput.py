@@ -43,7 +43,7 @@ def locexp(images: int, epochs: int, threads: str) -> list[float]:
     """Return the seconds of each epoch of the trainer, metrics of the training part included."""
     from locexp.configuration.compose import composing
     from locexp.run.prepare import box_loss, callbacks_builder, optimizer_builder
-    from locexp.training.runtime import start_tensorflow
+    from locexp.system.tensorflow import start_tensorflow
 
     with composing() as composer:
         job = composer.compose(["experiment=seed"])

@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--diagnostics", action="store_true")
     arguments = parser.parse_args()
 
-    from locexp.training.runtime import start_tensorflow
+    from locexp.system.tensorflow import start_tensorflow
 
     start_tensorflow()
     from locexp.losses.weighting import methods

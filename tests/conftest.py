@@ -114,7 +114,7 @@ def offline(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFa
 @pytest.fixture
 def float32() -> Iterator[None]:
     """Keras in float32 before and after."""
-    from locexp.training.runtime import start_tensorflow
+    from locexp.system.tensorflow import start_tensorflow
 
     start_tensorflow()
     yield

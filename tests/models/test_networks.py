@@ -105,7 +105,7 @@ def test_the_seed_decides_the_weights(name: str) -> None:
 @pytest.mark.parametrize("name", QUICK)
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "float64"])
 def test_heads_compute_in_float32_at_least(name: str, precision: str) -> None:
-    from locexp.training.runtime import start_tensorflow
+    from locexp.system.tensorflow import start_tensorflow
 
     start_tensorflow(precision=precision)
     dtype = "float64" if precision == "float64" else "float32"

@@ -47,7 +47,7 @@ def test_three_steps_of_the_classic_network_in_float32(make_stack: Any) -> None:
 
 @pytest.fixture
 def float64() -> Iterator[None]:
-    from locexp.training.runtime import start_tensorflow
+    from locexp.system.tensorflow import start_tensorflow
 
     start_tensorflow(precision="float64")
     yield

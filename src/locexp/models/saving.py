@@ -68,7 +68,7 @@ def load_model(directory: Path) -> Any | None:
     path = directory / MODEL
     if not path.is_file():
         return None
-    from locexp.training.runtime import start_tensorflow
+    from locexp.system.tensorflow import start_tensorflow
 
     start_tensorflow()
     import keras

@@ -18,7 +18,7 @@ from locexp.errors import UserError, first_line
 from locexp.models.saving import check_round_trip
 from locexp.models.strides import check_smallest_batch
 from locexp.run.problem import Problem, load_problem
-from locexp.training.runtime import start_tensorflow
+from locexp.system.tensorflow import start_tensorflow
 
 if TYPE_CHECKING:
     from locexp.training.member import Member

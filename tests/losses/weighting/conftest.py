@@ -110,7 +110,7 @@ def train_epoch(stack: Any, order: np.ndarray) -> np.ndarray:
 @pytest.fixture(scope="module")
 def in_float64() -> Iterator[None]:
     """Keras in float64 for a module."""
-    from locexp.training.runtime import start_tensorflow
+    from locexp.system.tensorflow import start_tensorflow
 
     start_tensorflow(precision="float64")
     yield

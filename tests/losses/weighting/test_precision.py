@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("mixed")
 
 @pytest.fixture
 def mixed() -> Iterator[None]:
-    from locexp.training.runtime import start_tensorflow
+    from locexp.system.tensorflow import start_tensorflow
 
     start_tensorflow(precision="mixed_bfloat16")
     yield

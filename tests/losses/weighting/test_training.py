@@ -46,7 +46,7 @@ def assert_same(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
 @pytest.fixture(scope="module")
 def together() -> tuple[Any, list[list[np.ndarray]], list[list[np.ndarray]], np.ndarray]:
     """A stack of all methods, its members' states after two epochs and after four, and the last rows."""
-    from locexp.training.runtime import start_tensorflow
+    from locexp.system.tensorflow import start_tensorflow
 
     start_tensorflow()
     made = stack([find(name) for name in NAMES], seeds=SEEDS, build_model=with_dropout, optimizer=adam)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from locexp.training import runtime
+from locexp.system import tensorflow as runtime
 
 
 @pytest.mark.parametrize(
