@@ -6,14 +6,13 @@ import functools
 from typing import TYPE_CHECKING
 
 from locexp.keras_internals import adam_moments
-from locexp.keras_protocols import Optimizer
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
 
-def fuse(optimizer: Optimizer) -> None:
+def fuse(optimizer: keras.optimizers.Optimizer) -> None:
     """Let an ``Adam`` or ``AdamW`` update each variable by one operation; any other optimizer is left as it is.
 
     What surrounds the update (clipping, weight decay, schedules, averages) stays Keras's. Results differ from Keras's
