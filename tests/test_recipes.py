@@ -21,7 +21,13 @@ def record(workplace: Path) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("recipe", sorted({*RECIPES} - {"seed"}))
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        name if name in ("jitter", "tiny") else pytest.param(name, marks=pytest.mark.slow)
+        for name in sorted({*RECIPES} - {"seed"})
+    ],
+)
 def test_a_recipe_trains_on_its_own_scenes(recipe: str, workplace: Path) -> None:
     assert train_here(f"experiment={recipe}", *SHORT) == 0
     parameters = record(workplace)["parameters"]

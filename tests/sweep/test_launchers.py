@@ -121,6 +121,7 @@ def test_a_parallel_sweep_that_is_shot_loses_nothing(
 
 
 @pytest.mark.extra
+@pytest.mark.slow
 def test_a_worker_that_is_shot_takes_no_other_job_with_it(workplace: Path) -> None:
     """A job whose process kills itself ends its neighbour's, too, as joblib has it; only the first one failed."""
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")

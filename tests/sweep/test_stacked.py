@@ -79,6 +79,7 @@ def test_a_member_that_diverges_fails_and_the_others_go_on(workplace: Path) -> N
             assert run.data.metrics["time/stack_members"] == 4, "those that failed were trained on"
 
 
+@pytest.mark.slow
 def test_jobs_of_different_data_are_stacked_apart(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--multirun", "data.limit=320,64", "loss/weighting=fixed,mgda", "seed=1")
     assert train_here(*tiny_without("data.limit"), *words) == 0

@@ -69,6 +69,7 @@ def test_a_job_that_failed_before_a_later_stage_is_made_up_for(
     assert len((workplace / "runs.txt").read_text()) == total + 1
 
 
+@pytest.mark.slow
 def test_no_stage_begins_after_the_failure_that_stops_a_sweep(
     workplace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -91,6 +92,7 @@ def test_no_stage_begins_after_the_failure_that_stops_a_sweep(
     ],
     ids=["simplex", "pareto"],
 )
+@pytest.mark.slow
 def test_whole_sweeps_by_the_command(
     workplace: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], stages: list[int]
 ) -> None:

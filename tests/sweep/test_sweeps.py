@@ -395,9 +395,9 @@ def test_a_sweep_lost_with_its_store_is_logged_from_its_files(workplace: Path) -
 @pytest.mark.parametrize(
     ("where", "stop", "status"),
     [
-        ("locexp.tracking.session.Session.start", Terminated, 143),
+        pytest.param("locexp.tracking.session.Session.start", Terminated, 143, marks=pytest.mark.slow),
         ("locexp.tracking.tracker.Tracker.finish", KeyboardInterrupt, 130),
-        ("locexp.analysis.compare.try_to_compare", KeyboardInterrupt, 130),
+        pytest.param("locexp.analysis.compare.try_to_compare", KeyboardInterrupt, 130, marks=pytest.mark.slow),
     ],
     ids=["SIGTERM in the opening", "Ctrl-C before a job is logged", "Ctrl-C in the comparison"],
 )
@@ -470,7 +470,7 @@ HISTORIES = "multirun/*/*/*/history.jsonl"
         pytest.param("as soon as the sweep is known", marks=pytest.mark.slow),
         pytest.param("as the first job's record appears", marks=pytest.mark.slow),
         pytest.param("after three have finished", marks=pytest.mark.slow),
-        "while a stack of four trains",
+        pytest.param("while a stack of four trains", marks=pytest.mark.slow),
     ],
 )
 def test_a_sweep_that_is_shot_goes_on_where_it_was(done: tuple[Path, str], workplace: Path, moment: str) -> None:
@@ -551,6 +551,7 @@ def test_changed_code_is_noticed(
     assert "note     mixed code, as sweep.allow_mixed asks: git_commit" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_changed_data_are_noticed(workplace: Path) -> None:
     import numpy as np
 

@@ -62,7 +62,7 @@ def test_members_evaluated_side_by_side_say_what_each_says_alone(make: Callable[
         np.testing.assert_allclose(said.boxes, expected["bbox"], atol=1e-5)
 
 
-@pytest.mark.parametrize("graph_key", [None, "one graph for all"])
+@pytest.mark.parametrize("graph_key", [pytest.param(None, marks=pytest.mark.slow), "one graph for all"])
 def test_eight_side_by_side_are_eight_one_by_one(make: Callable[..., Any], graph_key: str | None) -> None:
     together = make(range(8), graph_key=graph_key)
     said = train(together, 8)
