@@ -153,6 +153,7 @@ def test_failures_second_attempts_and_dead_runs_count_as_in_mlflow(sweep: Path, 
     assert not sweep.exists()
 
 
+@pytest.mark.slow
 def test_a_real_sweep_is_compared_without_its_store(workplace: Path) -> None:
     """As 0.1.0's user has it: the server is gone, the folder is on another machine, only Python is there."""
     assert train_here(*TINY, "--multirun", "loss.bbox_weight=0.5,20", "seed=0,1") == 0

@@ -117,6 +117,7 @@ def test_what_cannot_be_trained_together_is_trained_alone(
         assert len((Path(run.data.tags["directory"]) / "history.jsonl").read_text().splitlines()) == 2
 
 
+@pytest.mark.slow
 def test_memory_caps_a_stack_and_says_so(
     workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

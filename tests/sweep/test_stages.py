@@ -48,6 +48,7 @@ def parent(place: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text()))
 
 
+@pytest.mark.slow
 def test_a_job_that_failed_before_a_later_stage_is_made_up_for(
     workplace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

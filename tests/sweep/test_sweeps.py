@@ -534,6 +534,7 @@ def test_changed_configuration_files_are_noticed(workplace: Path, capsys: pytest
     assert "the configuration files have changed" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_changed_code_is_noticed(
     workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -574,6 +575,7 @@ def test_changed_data_are_noticed(workplace: Path) -> None:
     assert len(runs(workplace)) == before + 1
 
 
+@pytest.mark.slow
 def test_no_process_is_left_behind(done: tuple[Path, str]) -> None:
     import psutil
 

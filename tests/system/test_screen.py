@@ -212,6 +212,7 @@ def test_a_run_on_a_terminal_leaves_whole_lines_alone(tmp_path: Path) -> None:
     assert "evaluating and drawing" in states
 
 
+@pytest.mark.slow
 def test_a_sweep_on_a_terminal_shows_how_far_it_is(tmp_path: Path) -> None:
     words = [*tiny_without("trainer.epochs"), "trainer.epochs=5", "--multirun", "loss.bbox_weight=0.5,20"]
     terminal = Terminal(40, in_terminal(["-m", "locexp.train", *words], columns=40, cwd=tmp_path))
