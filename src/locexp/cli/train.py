@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ from locexp.sweep.guard import check_free, held
 from locexp.sweep.launching import is_stacked
 from locexp.sweep.listing import list_jobs
 from locexp.sweep.plan import Plan, SweepJob
-from locexp.sweep.stored import StoredSweep, known_sweep, load
+from locexp.sweep.stored import StoredSweep, load
 from locexp.system.folders import check_writable
 from locexp.system.screen import Screen
 from locexp.tracking.location import Location, check, location_of
@@ -123,7 +124,8 @@ def _resume_sweep(given: str, overrides: list[str]) -> None:
     from locexp.tracking.store import MlflowStore
 
     store = MlflowStore(location)
-    sweep_id, directory = known_sweep(store, given)
+    tags = store.sweep(given).tags
+    sweep_id, directory = tags["sweep_id"], Path(tags["directory"])
     with contextlib.ExitStack() as stack:
         if directory.is_dir() and not settings.sweep.dry_run:
             stack.enter_context(held(directory, f"sweep.resume={sweep_id}"))
