@@ -85,9 +85,7 @@ class Stacks:
                     job, place = waiting[taken]
                     taken += 1
                     hydra = job.hydra(place, index=job.index)
-                    folder = folders.enter_context(
-                        RunFolder(job.cfg, hydra, self._callbacks, lambda cfg: None, alone=False)
-                    )
+                    folder = folders.enter_context(RunFolder(job.cfg, hydra, self._callbacks, alone=False))
                     run = self._prepared(job, folder, screen)
                     if run is not None:
                         runs.append((run, folder))
