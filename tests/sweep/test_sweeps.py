@@ -415,7 +415,7 @@ def test_a_sweep_lost_with_its_store_is_logged_from_its_files(workplace: Path) -
     [
         ("locexp.tracking.session.Session.start", Terminated, 143),
         ("locexp.tracking.tracker.Tracker.finish", KeyboardInterrupt, 130),
-        ("locexp.analysis.compare.try_to_compare", KeyboardInterrupt, 130),
+        ("locexp.analysis.compare.compare_sweep", KeyboardInterrupt, 130),
     ],
     ids=["SIGTERM in the opening", "Ctrl-C before a job is logged", "Ctrl-C in the comparison"],
 )

@@ -93,9 +93,8 @@ class Plan:
         self.default_hash = self._default_hash(overrides)
         self._fixed = {key_of(override): override for override in overrides}
         self._seeds = self._all_seeds(cells)
-        self._cells = list(
-            dict.fromkeys(tuple(override for override in cell if not _is_seed(override)) for cell in cells)
-        )
+        seedless = (tuple(override for override in cell if key_of(override) != "seed") for cell in cells)
+        self._cells = list(dict.fromkeys(seedless))
         self._plans = [self._start(cell) for cell in self._cells]
         self.more = False
         self._asked: list[list[list[SweepJob]]] = []
@@ -238,10 +237,6 @@ class Plan:
             return [int(seed) for seed in asked]
         first = int(self.base.seed)
         return list(range(first, first + (asked or 1)))
-
-
-def _is_seed(override: str) -> bool:
-    return key_of(override) == "seed"
 
 
 def _check_swept(keys: Sequence[str], cells: Sequence[tuple[str, ...]]) -> None:
