@@ -129,7 +129,7 @@ def test_memory_caps_a_stack_and_says_so(
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=2**30))
     assert train_here(*TINY, "--multirun", "seed=1,2") == 0
     out = capsys.readouterr().out
-    assert "a stack has 1 members, not 8: each takes about 300 MiB of memory" in out
+    assert "a stack has 1 member, not 8: each takes about 300 MiB of memory" in out
     assert {run.data.metrics["time/stack_members"] for run in by_name(workplace).values()} == {1}
 
 

@@ -25,6 +25,8 @@ from omegaconf import OmegaConf
 from locexp.errors import Terminated
 from locexp.records.record import RunRecord
 from locexp.sweep.guard import LOCK
+from locexp.sweep.mending import close_dead
+from locexp.sweep.outcomes import outcome_of
 from locexp.sweep.progress import Progress
 from locexp.system.screen import Screen
 from tests.conftest import TINY, door_here, locexp, tiny_without, train_here, wait_until
@@ -278,6 +280,24 @@ def test_progress_tells_how_long_the_rest_takes(tmp_path: Path, monkeypatch: pyt
     assert "[2/5]  50 s left\n  epoch 2/2  job-1" in terminal.getvalue()
 
 
+def test_a_record_of_a_newer_locexp_is_the_failure_of_its_job(tmp_path: Path) -> None:
+    """As a worker may write it that has another locexp installed: no traceback, and the file is left as it is."""
+    shown, place = io.StringIO(), tmp_path / "0"
+    place.mkdir()
+    (place / "run.json").write_text('{"format": 99, "name": "x"}')
+    job: Any = SimpleNamespace(index=0, name="job-0", cfg=OmegaConf.create({"trainer": {"epochs": 2}}))
+    progress = Progress(Screen(shown), total=1, done=0)
+    progress.watch([(job, place)])
+    close_dead([place], stopped=False)
+    progress.end()
+    assert re.search(r"\[1/1\] job-0 +FAILED: .*run.json: was", shown.getvalue())
+    outcome = outcome_of(place, stopped=False)
+    assert outcome is not None
+    assert (outcome.record, outcome.place) == (None, place)
+    assert "was written by a newer locexp (format 99" in (outcome.reason or "")
+    assert json.loads((place / "run.json").read_text()) == {"format": 99, "name": "x"}
+
+
 def test_failures_are_data(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Two jobs diverge or raise, one is fine: all are recorded, the sweep goes on, and its end names the failures."""
     (workplace / "mine.py").write_text(
@@ -397,7 +417,7 @@ def test_a_sweep_lost_with_its_store_is_logged_from_its_files(workplace: Path) -
     [
         pytest.param("locexp.tracking.session.Session.start", Terminated, 143, marks=pytest.mark.slow),
         ("locexp.tracking.tracker.Tracker.finish", KeyboardInterrupt, 130),
-        pytest.param("locexp.analysis.compare.try_to_compare", KeyboardInterrupt, 130, marks=pytest.mark.slow),
+        pytest.param("locexp.analysis.compare.compare_sweep", KeyboardInterrupt, 130, marks=pytest.mark.slow),
     ],
     ids=["SIGTERM in the opening", "Ctrl-C before a job is logged", "Ctrl-C in the comparison"],
 )

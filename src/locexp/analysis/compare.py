@@ -133,11 +133,3 @@ def _not_started(store: Store, parent: RunRecord, children: Sequence[RunRecord])
         default = " the default one among them;" if parent.tags.get("default_hash") in absent else ""
         notes.append(f"Settings without any run:{default} {'; '.join(absent.values())}.")
     return notes
-
-
-def try_to_compare(store: Store, parent: RunRecord, *, allow_mixed: bool) -> list[str]:
-    """Compare a sweep that has just ended; where it cannot be compared, return why."""
-    try:
-        return compare_sweep(store, parent, CompareOptions(allow_mixed=allow_mixed))
-    except UserError as error:
-        return [f"note     not compared: {error}"]

@@ -10,12 +10,13 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from hydra.errors import HydraException
 
-from locexp.cli.resuming import resumed_run, resumed_sweep
+from locexp.cli.resuming import RUN, SWEEP, resumed
 from locexp.cli.status import exit_status
 from locexp.configuration.compose import composing
 from locexp.configuration.explain import explain
@@ -31,7 +32,7 @@ from locexp.sweep.guard import check_free, held
 from locexp.sweep.launching import is_stacked
 from locexp.sweep.listing import list_jobs
 from locexp.sweep.plan import Plan, SweepJob
-from locexp.sweep.stored import StoredSweep, known_sweep, load
+from locexp.sweep.stored import StoredSweep, load
 from locexp.system.folders import check_writable
 from locexp.system.screen import Screen
 from locexp.tracking.location import Location, check, location_of
@@ -73,7 +74,7 @@ def _run(words: Sequence[str]) -> None:
         arguments.overrides = with_open_keys(overrides)
         show(parser, arguments, config_directory())
         return
-    run, sweep = resumed_run(overrides), resumed_sweep(overrides)
+    run, sweep = resumed(RUN, overrides), resumed(SWEEP, overrides)
     if run is not None:
         if arguments.multirun:
             raise UserError("trainer.resume continues one run; leave out --multirun.")
@@ -123,7 +124,8 @@ def _resume_sweep(given: str, overrides: list[str]) -> None:
     from locexp.tracking.store import MlflowStore
 
     store = MlflowStore(location)
-    sweep_id, directory = known_sweep(store, given)
+    tags = store.sweep(given).tags
+    sweep_id, directory = tags["sweep_id"], Path(tags["directory"])
     with contextlib.ExitStack() as stack:
         if directory.is_dir() and not settings.sweep.dry_run:
             stack.enter_context(held(directory, f"sweep.resume={sweep_id}"))
@@ -151,13 +153,10 @@ def _train(command: SweepCommand, config_name: str, stored: StoredSweep | None =
         elif plan.is_sweep:
             _sweep(plan, stored.listed.command if stored else command, stored)
         else:
-            _train_one(plan, _prepare(jobs))
+            prepared = _prepare(jobs)
+            from locexp.run.execute import run_alone
 
-
-def _train_one(plan: Plan, prepared: Prepared) -> None:
-    from locexp.run.execute import run_alone
-
-    run_alone(prepared, plan.base_job.hydra(plan.directory.absolute()), Screen())
+            run_alone(prepared, plan.base_job.hydra(plan.directory.absolute()), Screen())
 
 
 def _sweep(plan: Plan, command: SweepCommand, stored: StoredSweep | None) -> None:
@@ -175,12 +174,14 @@ def _sweep(plan: Plan, command: SweepCommand, stored: StoredSweep | None) -> Non
 
 def _compare(location: Location, sweep_id: str, allow_mixed: bool) -> list[str]:
     """Compare what has finished; a sweep that cannot be compared is still a sweep."""
-    from locexp.analysis.compare import try_to_compare
+    from locexp.analysis.compare import CompareOptions, compare_sweep
     from locexp.tracking.store import MlflowStore
 
     try:
         store = MlflowStore(location)
-        return try_to_compare(store, store.sweep(sweep_id), allow_mixed=allow_mixed)
+        return compare_sweep(store, store.sweep(sweep_id), CompareOptions(allow_mixed=allow_mixed))
+    except UserError as error:
+        return [f"note     not compared: {error}"]
     except Exception as error:  # the server was lost
         logger.info("the comparison failed", exc_info=True)
         return [f"note     not compared: {first_line(error, 200)}"]

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import Callbacks
-from locexp.errors import Terminated, first_line
+from locexp.errors import Terminated, counted, first_line
 from locexp.run.folder import RunFolder, job_logging
 from locexp.run.pictures import Draw, draw_here
 from locexp.run.prepare import Prepared
@@ -42,7 +42,7 @@ def run_alone(prepared: Prepared, hydra: DictConfig, screen: Screen, resumed: Re
     config = whole(prepared.cfg, hydra)
     callbacks = Callbacks(config)
     callbacks.on_run_start(config=config, config_name=hydra.job.config_name)
-    folder = RunFolder(prepared.cfg, hydra, callbacks, lambda cfg: None, alone=True)
+    folder = RunFolder(prepared.cfg, hydra, callbacks, alone=True)
     with screen, job_logging(config.hydra), folder, folder.current():
         run = Run(prepared, folder.directory, folder.overrides, screen, resumed=resumed, current=folder.current)
         execute([run])
@@ -80,8 +80,12 @@ def execute(runs: Sequence[Run], *, note: Callable[[str], None] = logger.warning
         raise
 
 
-def _train_and_finish(runs: Sequence[Run], note: Callable[[str], None], draw: Draw) -> None:
+def _train_and_finish(
+    runs: Sequence[Run], note: Callable[[str], None], draw: Draw, *, from_start: bool = False
+) -> None:
     try:
+        if from_start:
+            runs[0].restart()
         stack = _train(runs)
     except Exception as error:
         if len(runs) == 1:
@@ -89,22 +93,14 @@ def _train_and_finish(runs: Sequence[Run], note: Callable[[str], None], draw: Dr
             return
         logger.warning("%d runs could not be trained together", len(runs), exc_info=True)
         left = [run for run in runs if run.is_open]
-        note(f"{len(left)} jobs cannot be trained together ({first_line(error)}): they are trained one by one")
+        note(
+            f"{counted(len(left), 'job')} cannot be trained together ({first_line(error)}): they are trained one by one"
+        )
         for run in left:
             with run.current():
-                _alone(run, draw)
+                _train_and_finish([run], note, draw, from_start=True)
         return
     _finish(runs, stack, draw)
-
-
-def _alone(run: Run, draw: Draw) -> None:
-    try:
-        run.restart()
-        stack = _train([run])
-    except Exception as error:
-        _close(run, error)
-        return
-    _finish([run], stack, draw)
 
 
 def _train(runs: Sequence[Run]) -> Stack:
@@ -159,18 +155,19 @@ def _opened(run: Run, beside: int) -> bool:
 def _finish(runs: Sequence[Run], stack: Stack, draw: Draw) -> None:
     """Report and close runs that were trained; the pictures of one are drawn while others are saved and logged."""
     problem, size = runs[0].prepared.problem, runs[0].prepared.schedule.evaluation_batch_size
-    trained = [index for index, run in enumerate(runs) if run.is_open and run.failure is None]
+    for run in runs:
+        if run.is_open and run.failure is not None:
+            _close(run, run.failure)
+    trained = {index: run for index, run in enumerate(runs) if run.is_open}
     try:
-        evaluations = stack.evaluations(trained, *problem.arrays("test"), size)
+        evaluations = stack.evaluations(list(trained), *problem.arrays("test"), size)
     except Exception as error:
-        for run in runs:
-            if run.is_open:
-                _close(run, run.failure or error)
+        for run in trained.values():
+            _close(run, error)
         return
     waiting: deque[Run] = deque()
-    for index, run in enumerate(runs):
-        if run.is_open:
-            _report(run, evaluations.get(index), draw)
+    for index, run in trained.items():
+        _report(run, evaluations[index], draw)
         waiting.append(run)
         while waiting and waiting[0].is_drawn:
             _complete(waiting.popleft())
@@ -178,12 +175,9 @@ def _finish(runs: Sequence[Run], stack: Stack, draw: Draw) -> None:
         _complete(run)
 
 
-def _report(run: Run, evaluation: Evaluation | None, draw: Draw) -> None:
+def _report(run: Run, evaluation: Evaluation, draw: Draw) -> None:
     with collected_once(), run.current():
         try:
-            if run.failure is not None:
-                raise run.failure
-            assert evaluation is not None
             run.report(evaluation, draw)
         except Exception as error:
             _close(run, error)
@@ -205,6 +199,6 @@ def _close(run: Run, error: BaseException | None) -> None:
     with run.current():
         try:
             run.close(error)
-        except Exception as failed:  # a full disk: the others are closed all the same
+        except Exception as failed:  # a full disk: the others are closed anyway
             logger.info("the run was not closed well", exc_info=True)
             run.error = run.error or failed

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
 from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import (
@@ -20,6 +20,7 @@ from locexp.configuration.hydra_internals import (
     configure_log,
     env_override,
 )
+from locexp.configuration.schema import plain
 from locexp.system.logs import RunLog
 
 FILE = "file"
@@ -35,7 +36,6 @@ class RunFolder:
         cfg: the run's configuration.
         hydra: Hydra's part of it, which names the folder.
         callbacks: the user's, of ``hydra.callbacks``.
-        task: what the callbacks are told that the job calls.
         alone: everything that is logged in this process is the run's; else what is logged within :meth:`current`.
 
     Attributes:
@@ -44,17 +44,9 @@ class RunFolder:
         job_return: what Hydra's callbacks are told in the end.
     """
 
-    def __init__(
-        self,
-        cfg: DictConfig,
-        hydra: DictConfig,
-        callbacks: Callbacks,
-        task: Callable[[DictConfig], object],
-        *,
-        alone: bool,
-    ) -> None:
+    def __init__(self, cfg: DictConfig, hydra: DictConfig, callbacks: Callbacks, *, alone: bool) -> None:
         self._cfg, self._whole = cfg, whole(cfg, hydra)
-        self._callbacks, self._task, self._alone = callbacks, task, alone
+        self._callbacks, self._alone = callbacks, alone
         self.directory = Path(hydra.runtime.output_dir)
         self.overrides = [str(override) for override in hydra.overrides.task]
         self.error: BaseException | None = None
@@ -64,7 +56,7 @@ class RunFolder:
         self._write_configuration()
         self._log = RunLog(_handler(self._whole.hydra.job_logging, self.directory), alone=self._alone)
         with self.current():
-            self._callbacks.on_job_start(config=self._whole, task_function=self._task)
+            self._callbacks.on_job_start(config=self._whole, task_function=lambda cfg: None)
         return self
 
     def __exit__(
@@ -116,21 +108,15 @@ class RunFolder:
 @contextlib.contextmanager
 def job_logging(hydra: DictConfig) -> Iterator[None]:
     """Log as ``hydra.job_logging`` says, but for its file, of which each run has its own; then as before jobs."""
-    configure_log(_without_file(hydra.job_logging), hydra.verbose)
+    shared = plain(hydra.job_logging)
+    shared.get("handlers", {}).pop(FILE, None)
+    if shared.get("root"):
+        shared["root"]["handlers"] = [name for name in shared["root"]["handlers"] if name != FILE]
+    configure_log(OmegaConf.create(shared), hydra.verbose)
     try:
         yield
     finally:
         configure_log(hydra.hydra_logging, hydra.verbose)
-
-
-def _without_file(node: DictConfig) -> DictConfig:
-    kept = OmegaConf.create(OmegaConf.to_container(node, resolve=True))
-    assert isinstance(kept, DictConfig)
-    with open_dict(kept):
-        kept.get("handlers", {}).pop(FILE, None)
-        if kept.get("root"):
-            kept.root.handlers = [name for name in kept.root.handlers if name != FILE]
-    return kept
 
 
 def _handler(asked: DictConfig, directory: Path) -> logging.Handler:

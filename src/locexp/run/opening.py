@@ -15,26 +15,19 @@ from locexp.records.record import RunRecord
 from locexp.records.sweep_list import SweepLink
 from locexp.run.prepare import monitor
 from locexp.run.problem import Problem
-from locexp.tracking.location import Location, location_of
+from locexp.tracking.location import location_of
 from locexp.tracking.tracker import Tracker
 
 logger = logging.getLogger(__name__)
 
 
 def open_record(
-    cfg: DictConfig,
-    problem: Problem,
-    location: Location,
-    directory: Path,
-    overrides: Sequence[str],
-    link: SweepLink | None,
+    cfg: DictConfig, problem: Problem, directory: Path, overrides: Sequence[str], link: SweepLink | None
 ) -> RunRecord:
     """Return the record of a run that is about to train."""
     dataset = problem.dataset
-    sizes = {part: len(getattr(dataset, part)) for part in ("train", "validation", "test")}
-    notes = list(dataset.notes)
-    bare = _bare_record(cfg, location, directory, overrides, link)
-    bare.tags |= {
+    record = _bare_record(cfg, directory, overrides, link)
+    record.tags |= {
         "data_name": dataset.name,
         "classes": str(dataset.num_classes),
         "data_source": dataset.source,
@@ -43,6 +36,17 @@ def open_record(
         "constant_targets": str(problem.constant_targets).lower(),
         "validation_is_test": str(dataset.validation_is_test).lower(),
     }
+    record.dataset = {
+        "name": dataset.name,
+        "source": dataset.source,
+        "sha256": dataset.digest,
+        "scenes_sha256": problem.scenes_digest,
+        "classes": dataset.num_classes,
+        "canvas": f"{problem.canvas[0]}x{problem.canvas[1]}",
+        **{part: len(getattr(dataset, part)) for part in ("train", "validation", "test")},
+    }
+    notes = record.notes
+    notes += dataset.notes
     if problem.constant_targets:
         notes.append(
             "Every image has the same box, so localization is trivial here: a constant answer has mean IoU 1, and no "
@@ -55,26 +59,15 @@ def open_record(
         notes.append(f"One task is trained alone, so {watched} picks the best epoch, not {cfg.trainer.monitor}.")
     if os.environ.get("MLFLOW_TRACKING_URI") and cfg.tracking.uri is None:
         notes.append(
-            f"MLFLOW_TRACKING_URI is set but not read: results go to {location.uri}. "
+            f"MLFLOW_TRACKING_URI is set but not read: results go to {record.tracking_uri}. "
             'Give tracking.uri="$MLFLOW_TRACKING_URI" to send them there.'
         )
-    bare.notes = notes
-    bare.dataset = {
-        "name": dataset.name,
-        "source": dataset.source,
-        "sha256": dataset.digest,
-        "scenes_sha256": problem.scenes_digest,
-        "classes": dataset.num_classes,
-        "canvas": f"{problem.canvas[0]}x{problem.canvas[1]}",
-        **sizes,
-    }
-    return bare
+    return record
 
 
-def _bare_record(
-    cfg: DictConfig, location: Location, directory: Path, overrides: Sequence[str], link: SweepLink | None
-) -> RunRecord:
+def _bare_record(cfg: DictConfig, directory: Path, overrides: Sequence[str], link: SweepLink | None) -> RunRecord:
     """Return the record of a run of which nothing is known but its configuration."""
+    location = location_of(cfg.tracking)
     tags = provenance(cfg, overrides) | {"kind": "run", "directory": str(directory.absolute())}
     return RunRecord(
         name=link.name if link is not None else run_name(cfg, overrides),
@@ -92,11 +85,10 @@ def record_failure(
 ) -> None:
     """Record and track a run of a sweep that failed before it could start, with its traceback in its log."""
     logger.error("the run failed before it started", exc_info=error)
-    location = location_of(cfg.tracking)
-    record = _bare_record(cfg, location, directory, overrides, link)
+    record = _bare_record(cfg, directory, overrides, link)
     record.status, record.end_time = "FAILED", time.time()
     record.error = str(error).strip() or type(error).__name__
     record.tags["error"] = record.error[:500]
     record.write(directory)
-    record.logged = Tracker(location, directory, record, sampling_seconds=None).finish(None)
+    record.logged = Tracker(location_of(cfg.tracking), directory, record, sampling_seconds=None).finish(None)
     record.write(directory)

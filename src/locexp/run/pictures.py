@@ -149,12 +149,6 @@ def scenes_page(scenes: Scenes, labels: np.ndarray) -> bytes:
     return png.getvalue()
 
 
-def write_scenes(directory: Path, page: bytes) -> None:
-    """Write scenes.png to ``directory``: before training starts."""
-    directory.mkdir(exist_ok=True)
-    (directory / "scenes.png").write_bytes(page)
-
-
 def _chosen(count: int, size: int) -> np.ndarray:
     """Return up to ``size`` of ``count`` indices, in order, the same ones each time."""
     return np.sort(np.random.default_rng(GALLERY_SEED).choice(count, min(size, count), replace=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 import sys
@@ -71,11 +72,14 @@ def prepare(cfg: DictConfig, *, stacked: bool = False) -> Prepared:
 
     dtype = "float64" if trainer.precision == "float64" else "float32"
     steps = trainer.epochs * steps_per_epoch(len(problem.dataset.train), trainer.batch_size)
+    width, height = problem.canvas
     loss = box_loss(cfg, problem.canvas)
     check_box_loss(loss, cfg.loss.bbox_loss, dtype)
     spec = MemberSpec(
         seed=cfg.seed,
-        build_model=model_builder(cfg, problem),
+        build_model=functools.partial(
+            instantiate, cfg.model, "model", input_shape=(height, width, 1), num_classes=problem.dataset.num_classes
+        ),
         build_optimizer=optimizer_builder(cfg),
         classification_weight=cfg.loss.classification_weight,
         bbox_weight=cfg.loss.bbox_weight,
@@ -92,15 +96,7 @@ def prepare(cfg: DictConfig, *, stacked: bool = False) -> Prepared:
         check_round_trip(member.model, problem.arrays("test")[0], trainer.save_h5, problem.dataset.num_classes)
     if spec.graph_key is not None:
         _round_trips.add(spec.graph_key)
-    schedule = Schedule(
-        epochs=trainer.epochs,
-        batch_size=trainer.batch_size,
-        steps_per_call=trainer.steps_per_call,
-        evaluation_batch_size=trainer.evaluation_batch_size,
-        keep=trainer.keep,
-        early_stopping=trainer.early_stopping,
-        diagnostic_batches=trainer.diagnostic_batches,
-    )
+    schedule = Schedule(**{field.name: trainer[field.name] for field in dataclasses.fields(Schedule)})
     return Prepared(cfg, problem, member, schedule, dtype)
 
 
@@ -137,14 +133,6 @@ def monitor(cfg: DictConfig) -> str:
     if cfg.loss.bbox_weight == 0:
         return "val/accuracy"
     return "val/mean_iou" if cfg.loss.classification_weight == 0 else asked
-
-
-def model_builder(cfg: DictConfig, problem: Problem) -> Callable[[], Any]:
-    """Return a function that makes a fresh network for the problem."""
-    width, height = problem.canvas
-    return functools.partial(
-        instantiate, cfg.model, "model", input_shape=(height, width, 1), num_classes=problem.dataset.num_classes
-    )
 
 
 def optimizer_builder(cfg: DictConfig) -> Callable[[int], Any]:
@@ -188,10 +176,10 @@ def check_box_loss(function: Callable[[Any, Any], Any], name: str, dtype: str) -
     """Call a box loss once, on two pairs of boxes; raises :class:`UserError` unless it gives one number for each."""
     from keras import ops
 
-    truth, said = ops.convert_to_tensor(PROBE_BOXES, dtype), ops.convert_to_tensor(PROBE_BOXES[::-1], dtype)
+    truth, predictions = (ops.convert_to_tensor(boxes, dtype) for boxes in (PROBE_BOXES, PROBE_BOXES[::-1]))
     key = f"loss.bbox_loss={name}"
     try:
-        losses = np.asarray(function(truth, said))
+        losses = np.asarray(function(truth, predictions))
     except UserError:
         raise
     except Exception as error:  # of the user's own code, which may raise anything

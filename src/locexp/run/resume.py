@@ -20,8 +20,7 @@ from locexp.configuration.renamed import rename_keys
 from locexp.configuration.rules import validate
 from locexp.configuration.schema import Config, config_hash, register
 from locexp.errors import UserError, listed
-from locexp.models.saving import MODEL
-from locexp.records.history import HISTORY, read_history, write_history
+from locexp.records.history import HISTORY, read_history
 from locexp.records.provenance import VERSIONS, flattened, provenance
 from locexp.records.record import RECORD, RunRecord
 from locexp.system.folders import check_writable
@@ -39,8 +38,6 @@ RUN_ID = re.compile("[0-9a-f]{32}")
 ENDED_EARLY = "The run ended early"
 """How the note starts that a run is left with when it is stopped; it goes when the run goes on."""
 
-Row = dict[str, float]
-
 
 @dataclass(frozen=True)
 class Resumed:
@@ -55,14 +52,8 @@ class Resumed:
 
     directory: Path
     record: RunRecord
-    history: list[Row]
+    history: list[dict[str, float]]
     spent: float
-
-    def take_up(self, directory: Path) -> RunRecord:
-        """Bring the files of the run to the state that training goes on from; returns its record."""
-        write_history(directory, self.history)
-        (directory / MODEL).unlink(missing_ok=True)  # of the end that was not the last
-        return self.record
 
 
 def training_id(cfg: DictConfig) -> str:

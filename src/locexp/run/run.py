@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from omegaconf import OmegaConf
 
-from locexp.errors import RunFailedError, Terminated
+from locexp.errors import RunFailedError, Terminated, counted
 from locexp.evaluation.final import final_metrics
 from locexp.evaluation.metrics import Predictions
 from locexp.evaluation.scenes import against_clean
@@ -24,7 +24,7 @@ from locexp.models.spread import spread_metrics
 from locexp.records.history import append_history, write_history
 from locexp.records.sweep_list import SweepLink
 from locexp.run.opening import open_record
-from locexp.run.pictures import Draw, PictureData, write_scenes
+from locexp.run.pictures import Draw, PictureData
 from locexp.run.prepare import Prepared, prepare
 from locexp.run.resume import CONFIG, ENDED_EARLY, Resumed, resume_command, training_id
 from locexp.run.wording import conclusion, final_table, introduction
@@ -89,19 +89,21 @@ class Run:
         """
         cfg, resumed, directory = self.prepared.cfg, self._resumed, self.directory
         if resumed is None:
-            self.record = open_record(
-                cfg, self.prepared.problem, self._location, directory, self._overrides, self._link
-            )
+            self.record = open_record(cfg, self.prepared.problem, directory, self._overrides, self._link)
             config = directory / CONFIG
             config.parent.mkdir(exist_ok=True)
             config.write_text(OmegaConf.to_yaml(cfg, resolve=True), encoding="utf-8")
         else:
-            self.record = resumed.take_up(directory)
+            self.record = resumed.record
+            write_history(directory, resumed.history)
+            (directory / MODEL).unlink(missing_ok=True)  # of the end that was not the last
         self._began, self._spent = (time.time(), resumed.spent) if resumed else (self.record.start_time, 0.0)
         self.record.metrics |= self.prepared.problem.facts
         self.record.metrics |= cost_metrics(self.prepared.member.model)
         self.record.write(directory)
-        write_scenes(directory / "pictures", self.prepared.problem.page)
+        pictures = directory / "pictures"
+        pictures.mkdir(exist_ok=True)
+        (pictures / "scenes.png").write_bytes(self.prepared.problem.page)
         for line in introduction(self.record, validation_is_test=self.prepared.problem.dataset.validation_is_test):
             self.screen.line(line)
         self._say(self.record.notes)
@@ -265,7 +267,7 @@ class Run:
 
     def _say(self, notes: Sequence[str]) -> None:
         for note in notes:
-            self.screen.line(f"note     {note}")
+            self.screen.note(note)
             logger.info(note)
 
     def _checkpoint(self) -> None:
@@ -284,7 +286,7 @@ class Run:
             return None
         member.model.set_weights(member.best_weights)
         self.record.metrics |= {"best/epoch": float(member.best_epoch or 0), "epochs": float(len(member.history))}
-        note = f"{ENDED_EARLY}; {MODEL} holds the weights kept after {len(member.history)} whole epochs."
+        note = f"{ENDED_EARLY}; {MODEL} holds the weights kept after {counted(len(member.history), 'whole epoch')}."
         self.record.notes.append(note)
-        self.screen.line(f"note     {note}")
+        self.screen.note(note)
         return save(member.model, path)

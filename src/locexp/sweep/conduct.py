@@ -6,27 +6,25 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import Callbacks, configure_log
-from locexp.configuration.overrides import key_of
-from locexp.errors import RunFailedError, Terminated, first_line
+from locexp.errors import RunFailedError, Terminated, counted, first_line
 from locexp.records.sweep_list import SweepCommand, next_attempt
 from locexp.sweep.ending import conclude
 from locexp.sweep.foreign import ForeignLauncher
-from locexp.sweep.guard import check_free, held, new_sweep_id
+from locexp.sweep.guard import check_free, held
 from locexp.sweep.launching import end_workers, is_stacked, launch_plan
-from locexp.sweep.mending import close_dead, mend, was_cut_off
-from locexp.sweep.outcomes import Outcomes
+from locexp.sweep.mending import close_dead, mend
+from locexp.sweep.outcomes import Outcome, outcome_of, was_cut_off
 from locexp.sweep.parent import Parent
-from locexp.sweep.plan import Plan, SweepJob
+from locexp.sweep.plan import Plan, RunKey, SweepJob
 from locexp.sweep.progress import Progress
 from locexp.sweep.stacks import Stacks
 from locexp.sweep.stored import StoredSweep
 from locexp.system.screen import Screen
-from locexp.tracking.location import Location, location_of
+from locexp.tracking.location import Location
 
 logger = logging.getLogger(__name__)
 
@@ -62,30 +60,21 @@ class Conductor:
         compare: Compare,
         stored: StoredSweep | None = None,
     ) -> None:
-        self.plan, self.stored, self._screen, self._compare = plan, stored, screen, compare
-        folder = command.config_dir
-        self._command = replace(command, config_dir=folder and str(Path(folder).absolute()))
+        self._plan, self._stored, self._screen, self._compare = plan, stored, screen, compare
         self._began = time.time()
         self._how = launch_plan(plan.launcher)
-        self.location = location_of(plan.base.tracking)
-        self.directory = (stored.directory if stored and stored.directory.is_dir() else plan.directory).absolute()
-        named = any(key_of(override) == "hydra.sweep.dir" for override in command.overrides)
-        self.sweep_id = stored.sweep_id if stored else new_sweep_id(self.directory, is_default=not named)
+        self._parent = Parent(plan, command, stored)
         self.notes: list[str] = []
-        self._said: set[str] = set()
-        self._outcomes = Outcomes()
-        if stored:
-            self._outcomes.take(stored)
+        self._outcomes: dict[RunKey, Outcome] = {}
+        self._take_stored()
 
-    def say(self, text: str) -> None:
-        """Show a note while the jobs run; the same one once."""
-        if text not in self._said:
-            self._said.add(text)
-            self._screen.line(f"note     {text}")
+    def _take_stored(self) -> None:
+        if self._stored:
+            self._outcomes |= {key: Outcome(record) for key, record in self._stored.finished.items()}
 
     def missing(self, jobs: Sequence[SweepJob]) -> list[SweepJob]:
         """Return the jobs that have not finished."""
-        return self._outcomes.missing(jobs)
+        return [job for job in jobs if self._outcomes.get(job.key, Outcome()).record is None]
 
     def conduct(self) -> None:
         """Run what is missing.
@@ -95,152 +84,159 @@ class Conductor:
             RunFailedError: a job failed, or results did not reach the store.
             KeyboardInterrupt, Terminated: the sweep was stopped; it can be resumed.
         """
+        directory = self._parent.directory
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._screen)
-            if self.stored is None or self.directory != self.stored.directory:
-                stack.enter_context(held(self.directory, f"hydra.sweep.dir={self.directory}"))
-                check_free(self.directory)
-            self._parent = Parent(
-                self.plan,
-                self.sweep_id,
-                self.directory,
-                command=self._command,
-                stored=self.stored,
-            )
-            launch = stack.enter_context(self._launcher())
-            self._conduct(launch)
+            if self._stored is None or directory != self._stored.directory:
+                stack.enter_context(held(directory, f"hydra.sweep.dir={directory}"))
+                check_free(directory)
+            self._conduct(stack.enter_context(self._launcher()))
 
     @contextlib.contextmanager
     def _launcher(self) -> Iterator[Launch]:
         """Make what runs the jobs; Hydra's callbacks are told of the whole sweep meanwhile."""
-        base, place = self.plan.base_job, self.directory / "0"
-        config = whole(base.cfg, base.hydra(place, index=0))
+        base, directory = self._plan.base_job, self._parent.directory
+        config = whole(base.cfg, base.hydra(directory / "0", index=0))
         configure_log(config.hydra.hydra_logging, config.hydra.verbose)
         callbacks = Callbacks(config)
         callbacks.on_multirun_start(config=config, config_name=config.hydra.job.config_name)
-        if is_stacked(self.plan.launcher):
-            yield Stacks(
-                callbacks=callbacks,
-                link=self._parent.link,
-                note=self.say,
-                max_members=self.plan.launcher.get("max_members"),
-            )
+        if is_stacked(self._plan.launcher):
+            most = self._plan.launcher.get("max_members")
+            yield Stacks(config.hydra, callbacks, note=self._screen.note, max_members=most)
         else:
-            yield ForeignLauncher(base, self.directory, self._how.threads, callbacks)
+            yield ForeignLauncher(config, directory, self._how.threads, callbacks)
         callbacks.on_multirun_end(config=config, config_name=config.hydra.job.config_name)
 
     def _conduct(self, launch: Launch) -> None:
-        status = "FAILED"
+        status, parent = "FAILED", self._parent
         try:
             self._open()
             self._introduce()
             self._run_stages(launch)
-            if self._outcomes.done:
-                mixed = bool(self.plan.base.sweep.allow_mixed)
-                for line in self._compare(self.location, self.sweep_id, mixed):
+            if any(outcome.record for outcome in self._outcomes.values()):
+                mixed = bool(self._plan.base.sweep.allow_mixed)
+                for line in self._compare(parent.location, parent.sweep_id, mixed):
                     self._screen.line(line)
-            status = "FAILED" if self._outcomes.failures else "FINISHED"
+            status = "FAILED" if self._failures else "FINISHED"
         except (KeyboardInterrupt, Terminated):
             status = "KILLED"
             raise
         finally:
-            if status == "KILLED" or self._parent.is_open:
+            if status == "KILLED" or parent.is_open:
                 self._end(status)
-        if self._outcomes.failures:
-            raise RunFailedError(f"{len(self._outcomes.failures)} of {len(self.plan.jobs)} jobs did not finish")
-        if self._outcomes.unlogged or not self._parent.record.logged:
-            raise RunFailedError(f"not all results reached the tracking store {self.location.uri}")
+        if self._failures:
+            raise RunFailedError(f"{self._failures} of {counted(len(self._plan.jobs), 'job')} did not finish")
+        if not self._is_logged:
+            raise RunFailedError(f"not all results reached the tracking store {parent.location.uri}")
+
+    @property
+    def _failures(self) -> int:
+        return sum(outcome.reason is not None for outcome in self._outcomes.values())
+
+    @property
+    def _is_logged(self) -> bool:
+        """Whether the store has the sweep and every run of it that has finished."""
+        records = [self._parent.record, *(outcome.record for outcome in self._outcomes.values())]
+        return all(record.logged for record in records if record is not None)
 
     def _open(self) -> None:
         """Open the parent run and mend what an earlier command left."""
         self._parent.open()
-        if self.stored:
+        if self._stored:
             from locexp.tracking.store import MlflowStore
 
-            for line in mend(MlflowStore(self.location), self.stored):
-                self._screen.line(f"note     {line}")
-            self._outcomes.take(self.stored)
+            for line in mend(MlflowStore(self._parent.location), self._stored):
+                self._screen.note(line)
+            self._take_stored()
 
     def _introduce(self) -> None:
-        jobs = self.plan.jobs
+        jobs = self._plan.jobs
         missing = len(self.missing(jobs))
-        later = ", more stages follow from their results" if self.plan.more else ""
-        self._screen.line(f"sweep    {self.sweep_id}: {len(jobs)} jobs{later}")
-        if self.stored:
+        later = ", more stages follow from their results" if self._plan.more else ""
+        self._screen.line(f"sweep    {self._parent.sweep_id}: {counted(len(jobs), 'job')}{later}")
+        if self._stored:
             self._screen.line(f"resumed  {len(jobs) - missing} have finished before, {missing} are missing")
-        for note in [*self.notes, *self.plan.unlike(), *([self._how.note] if self._how.note and missing else [])]:
-            self._screen.line(f"note     {note}")
+        for note in [*self.notes, *self._plan.unlike(), *([self._how.note] if self._how.note and missing else [])]:
+            self._screen.note(note)
 
     def _run_stages(self, launch: Launch) -> None:
-        jobs = self.plan.jobs
+        plan, jobs = self._plan, self._plan.jobs
         progress = Progress(self._screen, len(jobs), len(jobs) - len(self.missing(jobs)))
         while jobs:
             left = self._run_jobs(launch, self.missing(jobs), progress)
-            if self._stops and (left or self.plan.more):
-                later = ", and no later stage" if self.plan.more else ""
-                self._screen.line(f"note     sweep.on_error=stop: {left} jobs were not started{later}")
             if self._stops:
+                if left or plan.more:
+                    what = f"{counted(left, 'job')} {'was' if left == 1 else 'were'} not started"
+                    later = ", and no later stage" if plan.more else ""
+                    self._screen.note(f"sweep.on_error=stop: {what}{later}")
                 return
-            jobs = self.plan.next_stage(self._outcomes.results)
+            jobs = plan.next_stage({key: outcome.results for key, outcome in self._outcomes.items()})
             if jobs:
                 self._parent.list_jobs()
                 progress.add(len(jobs), len(jobs) - len(self.missing(jobs)))
-                self._screen.line(f"stage    {jobs[0].stage + 1}: {len(jobs)} more jobs")
+                self._screen.line(f"stage    {jobs[0].stage + 1}: {counted(len(jobs), 'more job')}")
 
     @property
     def _stops(self) -> bool:
         """Whether a job has failed that ends the sweep."""
-        return bool(self._outcomes.failures) and self.plan.base.sweep.on_error == "stop"
+        return self._failures > 0 and self._plan.base.sweep.on_error == "stop"
 
-    def _run_jobs(self, launch: Launch, jobs: list[SweepJob], progress: Progress) -> int:
+    def _run_jobs(self, launch: Launch, waiting: list[SweepJob], progress: Progress) -> int:
         """Run jobs; returns how many were left after a failure that ends the sweep."""
-        waiting = list(jobs)
+        size = self._how.width if self._plan.base.sweep.on_error == "stop" else self._how.batch or len(waiting)
         alone: list[SweepJob] = []
-        size = self._how.width if self.plan.base.sweep.on_error == "stop" else self._how.batch
         while (waiting or alone) and not self._stops:
             if alone:
                 batch, alone = alone[:1], alone[1:]
             else:
-                batch, waiting = waiting[:size], waiting[size:] if size else []
-            places = [(job, next_attempt(self.directory, job.index)) for job in batch]
-            progress.watch(places)
-            error: Exception | None = None
-            stopped = False
-            unstarted = cut_off = []
-            try:
-                launch(places)
-            except Exception as failed:  # a worker was killed, or the launcher itself failed
-                logger.info("the launcher failed", exc_info=True)
-                error = failed
-            except (KeyboardInterrupt, Terminated):
-                stopped = True
-                end_workers()
-                raise
-            finally:
-                close_dead([place for _, place in places], stopped=stopped, failed=error is not None)
-                progress.end()
-                if error is not None and len(batch) > 1:
-                    # Which of them took the others with it is not known: each is tried again by itself.
-                    cut_off = [job for job, place in places if was_cut_off(place)]
-                settled = [(job, place) for job, place in places if job not in cut_off]
-                unstarted = [job for job, place in settled if not self._outcomes.settle(job, place, stopped=stopped)]
-            if cut_off:
-                names = ", ".join(job.name for job in cut_off)
-                self.say(f"a worker was killed; what was at work is tried again, one by one: {names}")
-                alone += cut_off
-            reason = first_line(error) if error else "no reason known"
-            if unstarted and error is not None and self._how.queued:
-                self._give_up(places, unstarted, f"had not begun, and may still wait in the queue: {reason}")
-            elif unstarted and len(unstarted) == len(batch):
-                self._give_up(places, unstarted, f"the launcher did not start it: {reason}")
-            else:
-                waiting = unstarted + waiting  # the launcher gave up on them when another job was killed
+                batch, waiting = waiting[:size], waiting[size:]
+            cut_off, unstarted = self._run_batch(launch, batch, progress)
+            alone, waiting = alone + cut_off, unstarted + waiting
         return len(waiting) + len(alone)
 
-    def _give_up(self, places: Sequence[tuple[SweepJob, Path]], unstarted: Sequence[SweepJob], reason: str) -> None:
-        for job, place in places:
-            if job in unstarted:
-                self._outcomes.fail(job, place, reason)
+    def _run_batch(
+        self, launch: Launch, jobs: list[SweepJob], progress: Progress
+    ) -> tuple[list[SweepJob], list[SweepJob]]:
+        """Run jobs; returns those to be tried again one by one, and those that were not started."""
+        places = [(job, next_attempt(self._parent.directory, job.index)) for job in jobs]
+        progress.watch(places)
+        error: Exception | None = None
+        stopped = False
+        cut_off: list[SweepJob] = []
+        unstarted: list[tuple[SweepJob, Path]] = []
+        try:
+            launch(places)
+        except Exception as failed:  # a worker was killed, or the launcher itself failed
+            logger.info("the launcher failed", exc_info=True)
+            error = failed
+        except (KeyboardInterrupt, Terminated):
+            stopped = True
+            end_workers()
+            raise
+        finally:
+            close_dead([place for _, place in places], stopped=stopped, failed=error is not None)
+            progress.end()
+            for job, place in places:
+                outcome = outcome_of(place, stopped=stopped)
+                if error is not None and len(jobs) > 1 and was_cut_off(place):
+                    cut_off.append(job)  # which took the others with it is not known: each is tried by itself
+                elif outcome is not None:
+                    self._outcomes[job.key] = outcome
+                else:
+                    unstarted.append((job, place))
+        if cut_off:
+            names = ", ".join(job.name for job in cut_off)
+            self._screen.note(f"a worker was killed; what was at work is tried again, one by one: {names}")
+        reason = first_line(error) if error else "no reason known"
+        if error is not None and self._how.queued:
+            reason = f"had not begun, and may still wait in the queue: {reason}"
+        elif len(unstarted) == len(jobs):
+            reason = f"the launcher did not start it: {reason}"
+        else:
+            return cut_off, [job for job, _ in unstarted]  # the launcher gave up on them when another job was killed
+        for job, place in unstarted:
+            self._outcomes[job.key] = Outcome(place=place, reason=reason)
+        return cut_off, []
 
     def _end(self, status: str) -> None:
         try:
@@ -251,16 +247,8 @@ class Conductor:
 
     def _close(self, status: str) -> None:
         end_workers()
-        jobs, outcomes, parent = self.plan.jobs, self._outcomes, self._parent
-        parent.close(status, outcomes.counts(jobs))
-        unlogged = bool(outcomes.unlogged) or not parent.record.logged
-        conclude(
-            self._screen,
-            self.location,
-            parent.record,
-            self.directory,
-            self.plan.base.tracking,
-            outcomes.ends(jobs),
-            began=self._began,
-            unlogged=unlogged,
-        )
+        jobs, outcomes = self._plan.jobs, [self._outcomes.get(job.key, Outcome()) for job in self._plan.jobs]
+        numbers = {"jobs": len(jobs), "finished": len(jobs) - len(self.missing(jobs)), "failed": self._failures}
+        self._parent.close(status, {f"sweep/{name}": float(number) for name, number in numbers.items()})
+        ends = list(zip(jobs, outcomes, strict=True))
+        conclude(self._screen, self._parent, ends, began=self._began, all_logged=self._is_logged)

@@ -33,17 +33,15 @@ class ForeignLauncher:
     """Runs jobs with one of Hydra's launchers.
 
     Args:
-        base: the job that the sweep varies; it names the launcher.
+        config: of the sweep, Hydra's part included; names the launcher.
         directory: of the sweep, absolute.
         threads: for each job where ``trainer.threads=auto``; ``None`` leaves it.
         callbacks: the user's, of ``hydra.callbacks``.
     """
 
-    def __init__(self, base: Job, directory: Path, threads: int | None, callbacks: Callbacks) -> None:
+    def __init__(self, config: DictConfig, directory: Path, threads: int | None, callbacks: Callbacks) -> None:
         self._directory = directory
-        hydra = base.hydra(directory / "0", index=0)
-        loader = StoredJobs(directory, threads)
-        self._launcher = foreign_launcher(whole(base.cfg, hydra), loader, callbacks, train_stored_job)
+        self._launcher = foreign_launcher(config, StoredJobs(directory, threads), callbacks, train_stored_job)
 
     def __call__(self, jobs: Sequence[tuple[SweepJob, Path]]) -> None:
         """Run jobs, each in its folder; how each ended is in its record.
@@ -61,7 +59,7 @@ def store_jobs(directory: Path, jobs: Sequence[SweepJob]) -> None:
     folder = directory / SETTINGS
     folder.mkdir(parents=True, exist_ok=True)
     for job in {job.config_hash: job for job in jobs}.values():
-        composition = job.job.composition
+        composition = job.composition
         path = folder / f"{job.config_hash}.json"
         content = {
             "cfg": OmegaConf.to_container(composition.cfg, resolve=True, enum_to_str=True),

@@ -60,14 +60,11 @@ def held(directory: Path, key: str) -> Iterator[None]:
     """
     path = directory / LOCK
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path)
     try:
-        lock.acquire(timeout=0)
+        lock = FileLock(path).acquire(timeout=0)
     except Timeout:
         raise UserError(
             f"{key}: another command is still running this sweep in {directory}; wait for it or stop it first."
         ) from None
-    try:
+    with lock:
         yield
-    finally:
-        lock.release()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-from locexp.errors import UserError
+from locexp.errors import UserError, counted
 from locexp.records.record import RunRecord
-from locexp.sweep.plan import Plan, RunKey, SweepJob
-from locexp.sweep.stored import StoredSweep
+from locexp.sweep.plan import Plan, SweepJob
+from locexp.sweep.stored import StoredSweep, finished_runs
 from locexp.system.screen import Screen, duration
 from locexp.tracking.location import location_of
 
@@ -25,10 +25,7 @@ def list_jobs(plan: Plan, jobs: Sequence[SweepJob], stored: StoredSweep | None, 
     if stored is not None:
         screen.line(f"sweep    {stored.sweep_id}")
     runs = _finished_runs(plan)
-    elsewhere: dict[RunKey, RunRecord] = {}
-    for run in runs:
-        if "config_hash" in run.tags:
-            elsewhere.setdefault((run.tags["config_hash"], int(run.tags["seed"])), run)
+    elsewhere = finished_runs(runs)
     done = set(stored.finished) if stored else set()
     for job in jobs:
         state = "done" if job.key in done else ""
@@ -36,9 +33,9 @@ def list_jobs(plan: Plan, jobs: Sequence[SweepJob], stored: StoredSweep | None, 
             state = f"(finished before, in {elsewhere[job.key].tags.get('sweep_id', 'a run by itself')})"
         screen.line(f"{job.index:5}  {job.config_hash}  {job.name:44} {state}".rstrip())
     missing = [job for job in jobs if job.key not in done]
-    screen.line(f"\n{len(jobs)} jobs, {len(jobs) - len(missing)} done, {len(missing)} to run")
+    screen.line(f"\n{counted(len(jobs), 'job')}, {len(jobs) - len(missing)} done, {len(missing)} to run")
     for note in plan.unlike():
-        screen.line(f"note     {note}")
+        screen.note(note)
     if plan.more:
         screen.line("More jobs follow in a later stage, from the results of these.")
     if missing:

@@ -13,7 +13,8 @@ import psutil
 
 from locexp.errors import RunFailedError, UserError
 from locexp.records.record import CUT_OFF, RECORD, RunRecord
-from locexp.sweep.progress import POLL_SECONDS, read_record
+from locexp.sweep.outcomes import read_record
+from locexp.sweep.progress import POLL_SECONDS
 from locexp.sweep.stored import StoredSweep, finished_runs
 from locexp.system.process import is_alive
 
@@ -32,9 +33,8 @@ def mend(store: MlflowStore, sweep: StoredSweep) -> list[str]:
 
     done = []
     for run in sweep.dead:
-        directory = Path(run.tags.get("directory", ""))
         try:
-            done.append(relog(str(directory), None))
+            done.append(relog(run.tags.get("directory", "."), None))
         except (UserError, RunFailedError):
             store.client.set_terminated(run.run_id, "KILLED")
             done.append(f"{run.name}: its process has gone; it is KILLED now.")
@@ -44,7 +44,6 @@ def mend(store: MlflowStore, sweep: StoredSweep) -> list[str]:
             done.append(relog(str(path.parent), None))
     if done:
         sweep.finished = finished_runs(store.children(sweep.sweep_id))
-    sweep.dead = []
     return done
 
 
@@ -65,43 +64,15 @@ def close_dead(places: Sequence[Path], *, stopped: bool, failed: bool = False) -
     if stopped or failed:
         unlogged = {place: record for place, record in unlogged.items() if is_alive(record.tags) is not None}
     at_work = [record for record in unlogged.values() if record.status == "RUNNING" or stopped]
-    others = [record for record in at_work if is_alive(record.tags) and not _is_mine(record)]
+    others = [record for record in at_work if is_alive(record.tags) and int(record.tags["pid"]) != os.getpid()]
     if failed and not stopped:
-        _await(others)
+        while any(is_alive(record.tags) for record in others):
+            time.sleep(POLL_SECONDS)
     else:
         _stop(others)
     for place, record in unlogged.items():
         if record in at_work or not is_alive(record.tags):
             _log(place)
-
-
-def goes_on(place: Path) -> str | None:
-    """Return the machine on which the run of a folder may still be at work, if it cannot be asked from here."""
-    record = read_record(place)
-    if record is None or record.status != "RUNNING" or is_alive(record.tags) is not None:
-        return None
-    return str(record.tags.get("host", "another machine"))
-
-
-def was_cut_off(place: Path) -> bool:
-    """Whether the run of a folder began, and its process ended before it could say how."""
-    record = read_record(place)
-    return has_begun(place) if record is None else (record.status, record.error) == ("KILLED", CUT_OFF)
-
-
-def has_begun(place: Path) -> bool:
-    """Whether a job that has left no record has come as far as its log."""
-    log = place / "train.log"
-    return log.is_file() and log.stat().st_size > 0
-
-
-def _is_mine(record: RunRecord) -> bool:
-    return int(record.tags["pid"]) == os.getpid()
-
-
-def _await(records: Sequence[RunRecord]) -> None:
-    while any(is_alive(record.tags) for record in records):
-        time.sleep(POLL_SECONDS)
 
 
 def _stop(records: Sequence[RunRecord]) -> None:

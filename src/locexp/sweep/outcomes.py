@@ -1,88 +1,82 @@
-"""What is known of the jobs of a sweep: which have finished, with what, and which have failed."""
+"""How the jobs of a sweep ended, as their folders tell: what the plan, the screen and the counts are told from."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from locexp.sweep.ending import End
-from locexp.sweep.mending import goes_on, has_begun
-from locexp.sweep.plan import RunKey, SweepJob
-from locexp.sweep.progress import read_record
-from locexp.sweep.stored import StoredSweep, validation
+from locexp.records.format import MalformedError, NewerFormatError
+from locexp.records.record import CUT_OFF, RunRecord
+from locexp.system.process import is_alive
 
 
-@dataclass
-class Outcomes:
-    """The outcomes of jobs.
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended, in this command or before; a job that was not started has none.
 
     Attributes:
-        results: what a plan may see of each job that has ended; ``None`` where it failed.
-        done: MLflow's ids of the runs that have finished, empty where the store did not take one.
-        failures: where and why jobs failed in this command.
-        stopped: where jobs were at work when the sweep was stopped.
-        unlogged: how many finished runs have not reached the store.
+        record: of its finished run, or ``None``.
+        place: the folder of the attempt, in this command, that did not finish; or ``None``.
+        reason: why that failed; ``None`` where it was stopped with the sweep.
     """
 
-    results: dict[RunKey, dict[str, float] | None] = field(default_factory=dict)
-    done: dict[RunKey, str] = field(default_factory=dict)
-    failures: dict[RunKey, tuple[Path, str]] = field(default_factory=dict)
-    stopped: dict[RunKey, Path] = field(default_factory=dict)
-    unlogged: int = 0
+    record: RunRecord | None = None
+    place: Path | None = None
+    reason: str | None = None
 
-    def take(self, stored: StoredSweep) -> None:
-        """Take in what has finished before."""
-        for key, run in stored.finished.items():
-            self.done[key] = run.run_id or ""
-            self.results[key] = validation(run.metrics)
-
-    def missing(self, jobs: Sequence[SweepJob]) -> list[SweepJob]:
-        """Return the jobs that have not finished."""
-        return [job for job in jobs if job.key not in self.done]
-
-    def settle(self, job: SweepJob, place: Path, *, stopped: bool) -> bool:
-        """Take the outcome of a job that was launched into a folder; returns whether it had started at all.
-
-        Args:
-            job: that was launched.
-            place: its folder.
-            stopped: the whole sweep was, so that a job which ended with it did not fail.
+    @property
+    def results(self) -> dict[str, float] | None:
+        """What a plan may see: the validation metrics of the kept epoch by their bare names, and the run's mean
+        effective weights, ``mean_weights/…``; ``None`` where the run did not finish.
         """
-        record = read_record(place)
-        if record is None:
-            if not has_begun(place):
-                return False
-            status, reason = "KILLED", "ended before it left a record"
-        else:
-            status, reason = record.status, f"{record.status}: {record.error}"
-        host = goes_on(place)
-        if host is not None:
-            reason = f"may still run on {host}; once it has ended, resume with sweep.presume_dead=true"
-        if record is not None and status == "FINISHED":
-            self.done[job.key] = record.run_id or ""
-            self.results[job.key] = validation(record.metrics)
-            self.unlogged += not record.logged
-        elif (status == "KILLED" or host is not None) and stopped:
-            self.stopped[job.key] = place
-        else:
-            self.fail(job, place, reason)
-        return True
+        if self.record is None:
+            return None
+        metrics = self.record.metrics
+        kept = {name.removeprefix("kept/"): value for name, value in metrics.items() if name.startswith("kept/")}
+        return kept | {name: value for name, value in metrics.items() if name.startswith("mean_weights/")}
 
-    def fail(self, job: SweepJob, place: Path, reason: str) -> None:
-        """Note that a job failed, where and why."""
-        self.failures[job.key] = place, reason
-        self.results[job.key] = None
 
-    def ends(self, jobs: Sequence[SweepJob]) -> list[End]:
-        """Return how each job ended."""
-        ends = []
-        for job in jobs:
-            place, reason = self.failures.get(job.key, (self.stopped.get(job.key), None))
-            ends.append(End(job.name, job.seed, self.done.get(job.key), place, reason))
-        return ends
+def outcome_of(place: Path, *, stopped: bool) -> Outcome | None:
+    """Return how a job that was launched into a folder ended; ``None`` where it was not started.
 
-    def counts(self, jobs: Sequence[SweepJob]) -> dict[str, float]:
-        """Return how many jobs there are and how they ended, as metrics of the parent run."""
-        numbers = {"jobs": len(jobs), "finished": len(self.done), "failed": len(self.failures)}
-        return {f"sweep/{name}": float(number) for name, number in numbers.items()}
+    Args:
+        place: the folder.
+        stopped: the whole sweep was, so that a job which ended with it did not fail.
+    """
+    record = read_record(place)
+    if record is None:
+        reason = None if stopped else "ended before it left a record"
+        return Outcome(place=place, reason=reason) if _has_begun(place) else None
+    if record.status == "FINISHED":
+        return Outcome(record)
+    reason = f"{record.status}: {record.error}"
+    is_elsewhere = record.status == "RUNNING" and is_alive(record.tags) is None
+    if is_elsewhere:
+        host = record.tags.get("host", "another machine")
+        reason = f"may still run on {host}; once it has ended, resume with sweep.presume_dead=true"
+    return Outcome(place=place, reason=None if stopped and (is_elsewhere or record.status == "KILLED") else reason)
+
+
+def was_cut_off(place: Path) -> bool:
+    """Whether the run of a folder began, and its process ended before it could say how."""
+    record = read_record(place)
+    return _has_begun(place) if record is None else (record.status, record.error) == ("KILLED", CUT_OFF)
+
+
+def read_record(directory: Path) -> RunRecord | None:
+    """Return the record of a run's folder; ``None`` where there is none yet, or none that can be read.
+
+    One that a newer locexp wrote is that of a run which failed: this one cannot tell what became of it, nor log it.
+    """
+    try:
+        return RunRecord.read(directory)
+    except (FileNotFoundError, NotADirectoryError, MalformedError):
+        return None
+    except NewerFormatError as error:
+        return RunRecord(name=directory.name, status="FAILED", error=str(error), logged=True)
+
+
+def _has_begun(place: Path) -> bool:
+    """Whether a job that has left no record has come as far as its log."""
+    log = place / "train.log"
+    return log.is_file() and log.stat().st_size > 0

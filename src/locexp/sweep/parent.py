@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from omegaconf import DictConfig
+
+from locexp.configuration.overrides import key_of
 from locexp.errors import UserError, first_line
 from locexp.records.provenance import flattened, provenance
 from locexp.records.record import RunRecord
-from locexp.records.sweep_list import LIST, SweepCommand, SweepLink, SweepList
-from locexp.sweep.plan import Plan, SweepJob
+from locexp.records.sweep_list import LIST, SweepCommand, SweepList
+from locexp.sweep.guard import new_sweep_id
+from locexp.sweep.plan import Plan
 from locexp.sweep.stored import StoredSweep
 from locexp.system.process import process_tags
 from locexp.tracking.location import check, location_of
@@ -27,28 +32,29 @@ class Parent:
 
     Args:
         plan: of which the first stage is known.
-        sweep_id, directory: of the sweep.
         command: that began it, as it is stored for a resume.
         stored: what an earlier command left of this sweep.
+
+    Attributes:
+        directory: of the sweep, absolute.
+        tracking: where it is tracked, as configured.
+        location: of the store.
+        record: of the run.
     """
 
-    def __init__(
-        self,
-        plan: Plan,
-        sweep_id: str,
-        directory: Path,
-        *,
-        command: SweepCommand,
-        stored: StoredSweep | None,
-    ) -> None:
-        self._plan, self._stored = plan, stored
-        self._command = command
-        self.sweep_id, self.directory = sweep_id, directory
-        self.location = location_of(plan.base.tracking)
+    def __init__(self, plan: Plan, command: SweepCommand, stored: StoredSweep | None) -> None:
+        self._plan, self._is_new = plan, stored is None
+        folder = command.config_dir
+        self._command = replace(command, config_dir=folder and str(Path(folder).absolute()))
+        self.tracking: DictConfig = plan.base.tracking
+        self.location = location_of(self.tracking)
+        self.directory = (stored.directory if stored and stored.directory.is_dir() else plan.directory).absolute()
+        named = any(key_of(override) == "hydra.sweep.dir" for override in command.overrides)
+        self.sweep_id = stored.sweep_id if stored else new_sweep_id(self.directory, is_default=not named)
         self._session: Session | None = None
-        self.record = self._new_record()
+        self.record = self._new_record(stored)
 
-    def _new_record(self) -> RunRecord:
+    def _new_record(self, stored: StoredSweep | None) -> RunRecord:
         plan = self._plan
         varied = dict.fromkeys(key for job in plan.jobs for key in job.varied)
         tags = provenance(plan.base, self._command.overrides) | {
@@ -64,29 +70,17 @@ class Parent:
             name=str(plan.base.name or f"sweep {', '.join(shown) or 'of one'}"),
             parameters={key: value for key, value in flattened(plan.base).items() if key not in {*varied, "seed"}},
             tags=tags,
-            start_time=self._stored.parent.start_time if self._stored else time.time(),
+            start_time=stored.parent.start_time if stored else time.time(),
             tracking_uri=self.location.uri,
             artifact_root=self.location.artifact_root,
             experiment=self.location.experiment,
-            run_id=self._stored.parent.run_id if self._stored else None,
+            run_id=stored.parent.run_id if stored else None,
         )
 
     @property
     def is_open(self) -> bool:
         """Whether the store has the run, so that it must be closed."""
         return self._session is not None and bool(self._session.run_id)
-
-    def link(self, job: SweepJob) -> SweepLink:
-        """Return what ties a job to this sweep."""
-        return SweepLink(
-            sweep_id=self.sweep_id,
-            parent_run_id=str(self.record.run_id),
-            index=job.index,
-            name=job.name,
-            varied=job.varied,
-            role=job.role,
-            conductor=process_tags(),
-        )
 
     def open(self) -> None:
         """Make the folder, the list and the run, in this order.
@@ -102,7 +96,7 @@ class Parent:
             self._session = Session(self.location)
             self._session.start(self.record, active=False)
         except Exception as error:
-            if self._stored is None:
+            if self._is_new:
                 (self.directory / LIST).unlink()  # nothing has begun
             if isinstance(error, UserError):
                 raise

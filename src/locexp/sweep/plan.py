@@ -27,42 +27,20 @@ SAME_SCENES = ("bbox.fresh", "bbox.augment")
 
 
 @dataclass(frozen=True)
-class SweepJob:
+class SweepJob(Job):
     """One run of a sweep.
 
     Attributes:
         index: its place in the list, from 0.
         stage: of the plan, from 0.
-        job: its overrides and its configuration.
         varied: what the sweep varies, key by key, as text; with ``seed`` where there are several.
         role: see :class:`~locexp.sweep.setting.Setting`.
     """
 
     index: int
     stage: int
-    job: Job
     varied: dict[str, str]
-    role: str = ""
-
-    @property
-    def overrides(self) -> tuple[str, ...]:
-        """That compose it."""
-        return self.job.overrides
-
-    @property
-    def cfg(self) -> DictConfig:
-        """Its configuration."""
-        return self.job.cfg
-
-    @property
-    def config_hash(self) -> str:
-        """Names its setting."""
-        return self.job.config_hash
-
-    @property
-    def seed(self) -> int:
-        """Its seed."""
-        return self.job.seed
+    role: str
 
     @property
     def key(self) -> RunKey:
@@ -76,16 +54,8 @@ class SweepJob:
 
     def stored(self) -> dict[str, Any]:
         """Return what is kept of it in the list on the parent run."""
-        return {
-            "index": self.index,
-            "stage": self.stage,
-            "name": self.name,
-            "overrides": list(self.overrides),
-            "config_hash": self.config_hash,
-            "seed": self.seed,
-            "varied": self.varied,
-            "role": self.role,
-        }
+        names = ("index", "stage", "name", "overrides", "config_hash", "seed", "varied", "role")
+        return {name: getattr(self, name) for name in names}
 
 
 class Plan:
@@ -123,9 +93,8 @@ class Plan:
         self.default_hash = self._default_hash(overrides)
         self._fixed = {key_of(override): override for override in overrides}
         self._seeds = self._all_seeds(cells)
-        self._cells = list(
-            dict.fromkeys(tuple(override for override in cell if not _is_seed(override)) for cell in cells)
-        )
+        seedless = (tuple(override for override in cell if key_of(override) != "seed") for cell in cells)
+        self._cells = list(dict.fromkeys(seedless))
         self._plans = [self._start(cell) for cell in self._cells]
         self.more = False
         self._asked: list[list[list[SweepJob]]] = []
@@ -254,7 +223,7 @@ class Plan:
         varied |= setting.facts
         if len(self._seeds) > 1 or setting.fresh_seeds:
             varied["seed"] = str(seed)
-        return SweepJob(index, stage, job, varied, setting.role)
+        return SweepJob(job.overrides, job.seed, job.composition, index, stage, varied, setting.role)
 
     def _all_seeds(self, cells: Sequence[tuple[str, ...]]) -> list[int]:
         asked, fixed = self.base.sweep.seeds, self._fixed.get("seed")
@@ -268,10 +237,6 @@ class Plan:
             return [int(seed) for seed in asked]
         first = int(self.base.seed)
         return list(range(first, first + (asked or 1)))
-
-
-def _is_seed(override: str) -> bool:
-    return key_of(override) == "seed"
 
 
 def _check_swept(keys: Sequence[str], cells: Sequence[tuple[str, ...]]) -> None:

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 from locexp.errors import first_line
-from locexp.records.format import MalformedError
 from locexp.records.history import HISTORY
 from locexp.records.record import RunRecord
+from locexp.sweep.outcomes import read_record
 from locexp.sweep.plan import SweepJob
 from locexp.system.screen import Screen, duration
 
@@ -35,7 +35,6 @@ class Progress:
         self._active: dict[int, tuple[SweepJob, Path]] = {}
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._notes: set[str] = set()
 
     def add(self, jobs: int, done: int) -> None:
         """Take in the jobs of a further stage, some of which may have finished before."""
@@ -68,7 +67,7 @@ class Progress:
             if record is None:
                 continue
             for note in record.notes:
-                self._say_once(note)
+                self._screen.note(note)
             if record.status == "RUNNING":
                 done, epochs = _lines(directory / HISTORY), int(job.cfg.trainer.epochs)
                 underway += min(0.99, done / epochs)
@@ -86,11 +85,6 @@ class Progress:
                 details=[*at_work[:MOST_AT_WORK], *([f"  and {more} more"] if more > 0 else [])],
             )
 
-    def _say_once(self, note: str) -> None:
-        if note not in self._notes:
-            self._notes.add(note)
-            self._screen.line(f"note     {note}")
-
     def _count(self) -> str:
         width = len(str(self._total))
         return f"[{self._before + self._ended:{width}}/{self._total}]"
@@ -102,18 +96,6 @@ class Progress:
             return ""
         seconds = (time.monotonic() - self._start) * (1 - fraction) / fraction
         return f"{duration(seconds)} left"
-
-
-def read_record(directory: Path) -> RunRecord | None:
-    """Return the record of a run's folder; ``None`` where there is none yet, or none that can be read.
-
-    Raises:
-        NewerFormatError: a newer locexp wrote it.
-    """
-    try:
-        return RunRecord.read(directory)
-    except (FileNotFoundError, NotADirectoryError, MalformedError):
-        return None
 
 
 def _outcome(record: RunRecord) -> str:

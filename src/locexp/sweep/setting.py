@@ -2,7 +2,7 @@
 
 A plan is a generator function ``plan(base, **arguments)``: ``base`` is the composed configuration that it varies, the
 arguments are the keys of its ``sweep`` file. It yields a :class:`Stage` at a time; after each it is sent the outcomes,
-one list a setting with one entry a seed: the validation metrics of the kept epoch by name, such as
+one list per setting with one entry per seed: the validation metrics of the kept epoch by name, such as
 ``{"accuracy": .98, "mean_iou": .85}``, with the run's mean effective weights (``mean_weights/classification`` and
 ``mean_weights/bbox``), or ``None`` where the run failed. Given equal outcomes it must yield equal stages: a sweep is
 resumed by asking it again.
@@ -10,13 +10,14 @@ resumed by asking it again.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from locexp.evaluation.choice import choose
 from locexp.evaluation.metrics import SELECTION_METRIC
+from locexp.records.sweep_list import FINAL
 
 Outcomes = list[list[dict[str, float] | None]]
 
@@ -47,6 +48,20 @@ class Stage:
 
 
 Stages = Generator[Stage, Outcomes, None]
+
+
+def distinct(settings: Iterable[Setting]) -> list[Setting]:
+    """Return the settings in their order, each once."""
+    kept: list[Setting] = []
+    for setting in settings:
+        if setting not in kept:
+            kept.append(setting)
+    return kept
+
+
+def final_stage(chosen: Iterable[Setting], seeds: int) -> Stage:
+    """Return the stage that runs what earlier ones have chosen, each once, on fresh seeds that had no part in that."""
+    return Stage([Setting(setting.values, fresh_seeds=seeds, role=FINAL) for setting in distinct(chosen)])
 
 
 def mean_outcome(outcomes: Sequence[dict[str, float] | None], name: str) -> float | None:

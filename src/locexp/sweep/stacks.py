@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
-from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import Callbacks
-from locexp.records.sweep_list import SweepLink
+from locexp.errors import counted
+from locexp.records.sweep_list import LIST, SweepLink
 from locexp.run.folder import RunFolder, job_logging
 from locexp.run.pictures import Draw, Drawer
 from locexp.sweep.launching import usual_members
@@ -45,22 +45,16 @@ class Stacks:
     """Trains jobs in stacks.
 
     Args:
+        hydra: Hydra's part of the sweep's configuration.
         callbacks: the user's, of ``hydra.callbacks``.
-        link: what ties a job to its sweep.
         note: is told what does not go as planned.
         max_members: jobs in a stack at most; ``None`` chooses by cores and memory.
     """
 
     def __init__(
-        self,
-        *,
-        callbacks: Callbacks,
-        link: Callable[[SweepJob], SweepLink],
-        note: Callable[[str], None],
-        max_members: int | None = None,
+        self, hydra: DictConfig, callbacks: Callbacks, *, note: Callable[[str], None], max_members: int | None
     ) -> None:
-        self._callbacks, self._link, self._note = callbacks, link, note
-        self._asked = max_members
+        self._hydra, self._callbacks, self._note, self._asked = hydra, callbacks, note, max_members
 
     def __call__(self, jobs: Sequence[PlacedJob]) -> None:
         """Run jobs, each in its folder; how each ended is in its record.
@@ -72,10 +66,8 @@ class Stacks:
         for job, place in jobs:
             group = OmegaConf.to_yaml(OmegaConf.masked_copy(job.cfg, list(SHARED)), resolve=True)
             groups.setdefault(group, []).append((job, place))
-        first, place = jobs[0]
-        hydra = whole(first.cfg, first.job.hydra(place, index=first.index)).hydra
         with (
-            job_logging(hydra),
+            job_logging(self._hydra),
             Path(os.devnull).open("w") as nowhere,
             Drawer(min(core_count(), MAX_DRAWING_PROCESSES)) as drawer,
         ):
@@ -92,10 +84,8 @@ class Stacks:
                 while taken < min(most, len(waiting)):
                     job, place = waiting[taken]
                     taken += 1
-                    hydra = job.job.hydra(place, index=job.index)
-                    folder = folders.enter_context(
-                        RunFolder(job.cfg, hydra, self._callbacks, lambda cfg: None, alone=False)
-                    )
+                    hydra = job.hydra(place, index=job.index)
+                    folder = folders.enter_context(RunFolder(job.cfg, hydra, self._callbacks, alone=False))
                     run = self._prepared(job, folder, screen)
                     if run is not None:
                         runs.append((run, folder))
@@ -117,7 +107,7 @@ class Stacks:
 
     def _prepared(self, job: SweepJob, folder: RunFolder, screen: Screen) -> Run | None:
         """Prepare the run of a job; ``None`` where that fails, which its record says."""
-        link = self._link(job)
+        link = SweepLink.read(folder.directory.parent / LIST, job.index)
         with folder.current():
             from locexp.run.prepare import prepare
 
@@ -141,5 +131,6 @@ class Stacks:
         need = member_bytes(prepared.member.model, prepared.schedule.batch_size, len(prepared.problem.dataset.train))
         fit = max(1, int(MEMORY_SHARE * psutil.virtual_memory().available / need))
         if fit < wanted:
-            self._note(f"a stack has {fit} members, not {wanted}: each takes about {need / 2**20:,.0f} MiB of memory")
+            members = counted(fit, "member")
+            self._note(f"a stack has {members}, not {wanted}: each takes about {need / 2**20:,.0f} MiB of memory")
         return min(fit, wanted)

@@ -117,12 +117,6 @@ class StoredSweep:
                 )
 
 
-def known_sweep(store: Store, which: str) -> tuple[str, Path]:
-    """Return the id and the folder of a sweep that is named by its id, or by ``last``; raises :class:`UserError`."""
-    tags = store.sweep(which).tags
-    return tags["sweep_id"], Path(tags["directory"])
-
-
 def load(store: Store, sweep_id: str, *, presume_dead: bool) -> StoredSweep:
     """Read a sweep and sort its runs; nothing is changed.
 
@@ -162,18 +156,10 @@ def load(store: Store, sweep_id: str, *, presume_dead: bool) -> StoredSweep:
     return sweep
 
 
-def finished_runs(children: Sequence[RunRecord]) -> dict[RunKey, RunRecord]:
+def finished_runs(runs: Sequence[RunRecord]) -> dict[RunKey, RunRecord]:
     """Return the runs that have finished, by what names their jobs; the latest where there are several."""
     found: dict[RunKey, RunRecord] = {}
-    for run in children:
-        if run.status == "FINISHED":
+    for run in runs:
+        if run.status == "FINISHED" and "config_hash" in run.tags:
             found.setdefault((run.tags["config_hash"], int(run.tags["seed"])), run)
     return found
-
-
-def validation(metrics: dict[str, float]) -> dict[str, float]:
-    """Return what a plan may see: the validation metrics of the kept epoch by their bare names, and the run's mean
-    effective weights, ``mean_weights/…``.
-    """
-    kept = {name.removeprefix("kept/"): value for name, value in metrics.items() if name.startswith("kept/")}
-    return kept | {name: value for name, value in metrics.items() if name.startswith("mean_weights/")}

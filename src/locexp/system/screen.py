@@ -32,12 +32,19 @@ class Screen:
         self._lock = threading.Lock()
         self._console = _console(self._stream) if self._stream.isatty() else None
         self._height = 0
+        self._notes: set[str] = set()
         self._is_read = True
 
     def line(self, text: str = "") -> None:
         """Write a whole line, as it is; a terminal wraps what is too long, so that addresses can be copied."""
         with self._lock:
             self._write(f"{self._erased()}{text}\n")
+
+    def note(self, text: str) -> None:
+        """Write a line that what is worth knowing stands on; the same one once."""
+        if text not in self._notes:
+            self._notes.add(text)
+            self.line(f"note     {text}")
 
     def progress(self, text: str, *, share: float | None = None, details: Sequence[str] = ()) -> None:
         """Show a passing state until the next line; only on a terminal.

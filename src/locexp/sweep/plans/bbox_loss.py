@@ -11,8 +11,7 @@ from omegaconf import DictConfig
 from locexp.bounds import checked, different
 from locexp.configuration.schema import BBOX
 from locexp.configuration.targets import find_loss, loss_names
-from locexp.records.sweep_list import FINAL
-from locexp.sweep.setting import Setting, Stage, Stages, best_of
+from locexp.sweep.setting import Setting, Stage, Stages, best_of, distinct, final_stage
 
 LOSS = "loss.bbox_loss"
 
@@ -49,13 +48,10 @@ def bbox_loss(
     names = list(losses) if losses is not None else loss_names()
     tried = [[Setting({LOSS: name, BBOX: float(weight)}) for weight in weights] for name in names]
     configured = Setting({LOSS: str(base.loss.bbox_loss), BBOX: float(base.loss.bbox_weight)})
-    settings = [setting for row in tried for setting in row]
-    if configured not in settings:
-        settings.append(configured)
+    settings = distinct([*(setting for row in tried for setting in row), configured])
     outcomes = yield Stage(settings, more=True)
     finals = [configured]
     for row in tried:
         best = best_of(outcomes, [settings.index(setting) for setting in row])
         finals += [] if best is None else [settings[best]]
-    chosen = [setting for place, setting in enumerate(finals) if setting not in finals[:place]]
-    yield Stage([Setting(setting.values, fresh_seeds=final_seeds, role=FINAL) for setting in chosen])
+    yield final_stage(finals, final_seeds)

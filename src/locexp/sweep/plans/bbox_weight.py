@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated
 
+import numpy as np
 from annotated_types import Ge
 from omegaconf import DictConfig
 
 from locexp.bounds import checked
 from locexp.configuration.schema import BBOX, CLASSIFICATION
 from locexp.errors import UserError
-from locexp.records.sweep_list import FINAL
-from locexp.sweep.setting import Setting, Stage, Stages, best_of
+from locexp.sweep.setting import Setting, Stage, Stages, best_of, distinct, final_stage
 
 
 def check_axis(low: float, high: float) -> None:
@@ -43,33 +42,37 @@ def bbox_weight(
         final_seeds: run the setting that is best on validation (:func:`~locexp.sweep.setting.best_of`) and the
             configured one again on this many fresh seeds, which had no part in the choice.
     """
-    ratios = spaced(low, high, points)
-    configured = pair(base, float(base.loss.classification_weight), float(base.loss.bbox_weight))
-    unit = float(base.loss.classification_weight) or 1.0
-    settings = [pair(base, *weights(ratio, unit, constant_sum)) for ratio in ratios]
-    if configured not in settings:
-        settings.append(configured)
-    if single_task:
-        settings += [alone for alone in (pair(base, unit, 0.0), pair(base, 0.0, 1.0)) if alone not in settings]
+    grid = [
+        pair(base, 1 / (1 + ratio), ratio / (1 + ratio)) if constant_sum else of_ratio(base, ratio)
+        for ratio in np.geomspace(low, high, points).tolist()
+    ]
+    settings = distinct([*grid, configured(base), *(single_tasks(base) if single_task else [])])
     outcomes = yield Stage(settings, more=final_seeds > 0)
     if final_seeds == 0:
         return
     best = best_of(outcomes, range(len(settings)))
-    if best is None:
-        return
-    chosen = [settings[best]] if settings[best] == configured else [settings[best], configured]
-    yield Stage([Setting(setting.values, fresh_seeds=final_seeds, role=FINAL) for setting in chosen])
+    if best is not None:
+        yield final_stage([settings[best], configured(base)], final_seeds)
 
 
-def spaced(low: float, high: float, points: int) -> list[float]:
-    """Return ``points`` ratios from ``low`` to ``high``, evenly spaced in the logarithm."""
-    step = math.log(high / low) / (points - 1)
-    return [low * math.exp(step * index) for index in range(points)]
+def unit(base: DictConfig) -> float:
+    """Return the classification weight that a sweep leaves: the configured one, 1 where that is 0."""
+    return float(base.loss.classification_weight) or 1.0
 
 
-def weights(ratio: float, unit: float, constant_sum: bool) -> tuple[float, float]:
-    """Return (classification_weight, bbox_weight) with the given ratio: summing to 1, or with the first ``unit``."""
-    return (1 / (1 + ratio), ratio / (1 + ratio)) if constant_sum else (unit, unit * ratio)
+def of_ratio(base: DictConfig, ratio: float) -> Setting:
+    """Return the setting in which bbox_weight is ``ratio`` times the classification weight, which stays."""
+    return pair(base, unit(base), unit(base) * ratio)
+
+
+def configured(base: DictConfig) -> Setting:
+    """Return the setting of the configured weights."""
+    return pair(base, float(base.loss.classification_weight), float(base.loss.bbox_weight))
+
+
+def single_tasks(base: DictConfig) -> list[Setting]:
+    """Return the settings in which one task is trained alone: classification, then the box."""
+    return [pair(base, unit(base), 0.0), pair(base, 0.0, 1.0)]
 
 
 def pair(base: DictConfig, classification: float, bbox: float) -> Setting:

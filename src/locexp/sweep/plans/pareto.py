@@ -9,8 +9,9 @@ from omegaconf import DictConfig
 
 from locexp.bounds import checked
 from locexp.errors import UserError
-from locexp.sweep.plans.bbox_weight import check_axis, pair
-from locexp.sweep.setting import Stage, Stages, mean_outcome
+from locexp.sweep.plans.bbox_weight import check_axis, of_ratio, single_tasks
+from locexp.sweep.plans.bbox_weight import configured as configured_weights
+from locexp.sweep.setting import Stage, Stages, distinct, mean_outcome
 
 OBJECTIVES = ("accuracy", "mean_iou")
 
@@ -53,17 +54,14 @@ def pareto(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = optuna.samplers.NSGAIISampler(population_size=batch, seed=search_seed)
     study = optuna.create_study(directions=["maximize"] * len(OBJECTIVES), sampler=sampler)
-    unit = float(base.loss.classification_weight) or 1.0
-    own = pair(base, float(base.loss.classification_weight), float(base.loss.bbox_weight))
-    beside = [own] if configured else []
-    beside += [alone for alone in (pair(base, unit, 0.0), pair(base, 0.0, 1.0)) if alone not in beside] * single_task
+    beside = [configured_weights(base)] * configured + single_tasks(base) * single_task
     remaining = trials
     while remaining > 0:
         asked = [study.ask() for _ in range(min(batch, remaining))]
         remaining -= len(asked)
         ratios = [trial.suggest_float("ratio", low, high, log=True) for trial in asked]
-        settings = [pair(base, unit, unit * ratio) for ratio in ratios]
-        settings += [setting for setting in beside if setting not in settings]
+        settings = [of_ratio(base, ratio) for ratio in ratios]
+        settings += [setting for setting in distinct(beside) if setting not in settings]
         beside = []  # once, with the first batch
         outcomes = yield Stage(settings, more=remaining > 0)
         for trial, row in zip(asked, outcomes[: len(asked)], strict=True):

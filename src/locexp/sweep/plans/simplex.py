@@ -8,8 +8,9 @@ from annotated_types import Ge
 from omegaconf import DictConfig
 
 from locexp.bounds import checked
+from locexp.sweep.plans.bbox_weight import configured as configured_weights
 from locexp.sweep.plans.bbox_weight import pair
-from locexp.sweep.setting import Stage, Stages
+from locexp.sweep.setting import Stage, Stages, distinct
 
 
 @checked("sweep")
@@ -23,7 +24,4 @@ def simplex(base: DictConfig, *, points: Annotated[int, Ge(3)], configured: bool
     """
     shares = [index / (points - 1) for index in range(points)]
     settings = [pair(base, 1 - share, share) for share in shares]
-    own = pair(base, float(base.loss.classification_weight), float(base.loss.bbox_weight))
-    if configured and own not in settings:
-        settings.append(own)
-    yield Stage(settings)
+    yield Stage(distinct([*settings, configured_weights(base)] if configured else settings))

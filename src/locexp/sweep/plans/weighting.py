@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
+import numpy as np
 from annotated_types import Ge, MinLen, Predicate, doc
 from omegaconf import DictConfig
 
@@ -13,8 +14,8 @@ from locexp.configuration.schema import BBOX, CLASSIFICATION, METHOD
 from locexp.errors import UserError, listed, nearest
 from locexp.losses.weighting import methods as known_methods
 from locexp.records.sweep_list import CONTROL, REPLAY
-from locexp.sweep.plans.bbox_weight import check_axis, pair, spaced
-from locexp.sweep.setting import Setting, Stage, Stages, mean_outcome
+from locexp.sweep.plans.bbox_weight import check_axis, configured, of_ratio, pair
+from locexp.sweep.setting import Setting, Stage, Stages, distinct, mean_outcome
 
 
 def check_names(methods: Sequence[str] | None) -> None:
@@ -51,15 +52,13 @@ def weighting(
         single_task: add (1, 0) and (0, 1), by which Δm is measured.
         replay: run the replays.
     """
-    unit = float(base.loss.classification_weight) or 1.0
-    equal, alone = (1.0, 1.0), [(1.0, 0.0), (0.0, 1.0)]
-    fixed = [pair(base, unit, unit * ratio) for ratio in spaced(low, high, points)]
-    fixed += [pair(base, *equal), pair(base, float(base.loss.classification_weight), float(base.loss.bbox_weight))]
-    fixed += [pair(base, *weights) for weights in alone] if single_task else []
-    settings = [setting for place, setting in enumerate(fixed) if setting not in fixed[:place]]
+    equal = pair(base, 1.0, 1.0)
+    fixed = [*(of_ratio(base, ratio) for ratio in np.geomspace(low, high, points).tolist()), equal, configured(base)]
+    fixed += [pair(base, 1.0, 0.0), pair(base, 0.0, 1.0)] if single_task else []
+    settings = distinct(fixed)
     names = list(methods) if methods is not None else [name for name in known_methods() if name != "fixed"]
     first = len(settings)
-    settings += [Setting(pair(base, *equal).values | {METHOD: name}) for name in names]
+    settings += [Setting(equal.values | {METHOD: name}) for name in names]
     outcomes = yield Stage(settings, more=replay)
     if not replay:
         return
