@@ -110,7 +110,7 @@ def read_galleries(comparison: SweepComparison, read: ReadFile) -> tuple[list[tu
         else:
             galleries.append((f"{setting.label}, seed {seed}", content))
     if absent:
-        missing.append(f"The store has no gallery of: {shortened(absent)}.")
+        missing.append(f"There is no gallery of: {shortened(absent)}.")
     if len(ordered) > MAX_GALLERIES:
         missing.append(
             f"Galleries are shown for the {MAX_GALLERIES} best settings on validation; those of the other "
