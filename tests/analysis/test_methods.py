@@ -122,7 +122,7 @@ def test_a_setting_without_a_finished_run_has_a_row_and_stands_for_nothing() -> 
     labels = [one.label for one in found.settings]
     assert labels == ["bbox_weight=1", "bbox_weight=1 weighting=imtl_g", "bbox_weight=1 weighting=nash"]
     assert found.candidates == [0, 2]  # nash is compared: what it is equivalent to has failed
-    assert (found.settings[1].runs.failures, found.settings[1].test["accuracy"].n) == (10, 0)
+    assert (found.settings[1].failures, found.settings[1].test["accuracy"].n) == (10, 0)
     assert found.methods is not None
     assert not found.methods.equivalent
 
@@ -141,7 +141,7 @@ def test_final_runs_alone_are_compared() -> None:
     runs += [run("a", seed, 10 + seed, 0.60, weight="1", role="final") for seed in (2, 3, 4)]
     found = compare_settings(sort_runs(runs), default_hash="b", metric="loc_acc_75", read=lambda *_: None)
     assert found.candidates == [0]
-    assert sorted(found.settings[0].runs.runs) == [2, 3, 4]
+    assert sorted(found.settings[0].runs) == [2, 3, 4]
     assert abs(found.settings[0].test["loc_acc_75"].mean - 0.60) < 1e-3
-    assert sorted(found.settings[1].runs.runs) == [0, 1]  # shown, not compared
+    assert sorted(found.settings[1].runs) == [0, 1]  # shown, not compared
     assert not found.decision.choice.adjusted  # the seeds of the first stage are not missing

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
 from locexp.analysis.comparison import SweepComparison, sign_of, tie_break_of
-from locexp.analysis.decision import PairedTest, Verdict, pairs_of
-from locexp.analysis.methods import FIXED, by_verdict
+from locexp.analysis.decision import PairedTest, pairs_of
+from locexp.analysis.methods import FIXED
 from locexp.analysis.statistics import Interval, seeds_needed
 from locexp.analysis.wording import TITLES, mean, probability, shortened, signed_mean
 from locexp.configuration.schema import BBOX, CLASSIFICATION
-from locexp.errors import counted
-
-VERDICTS: tuple[Verdict, ...] = ("better", "worse", "no difference seen", "too few seeds to tell")
+from locexp.errors import counted, listed
 
 
 def answers(comparison: SweepComparison) -> list[str]:
@@ -34,8 +32,9 @@ def answers(comparison: SweepComparison) -> list[str]:
     sentences += _not_shown_worse(comparison)
     sentences += _methods(comparison)
     front = comparison.front
-    best = shortened(_labels(comparison, front.best))
-    knee = "" if front.knee is None else f" Its knee is {_labels(comparison, [front.knee])[0]}."
+    labels = [setting.label for setting in comparison.settings]
+    best = shortened([labels[index] for index in front.best])
+    knee = "" if front.knee is None else f" Its knee is {labels[front.knee]}."
     sentences.append(
         f"The accuracy–IoU front (means on test): {best}.{knee} Hypervolume per seed {mean(front.hypervolume)}, "
         f"measured from accuracy {front.reference[0]:.2f} and mean IoU {front.reference[1]:.3f}, which need no network."
@@ -43,15 +42,10 @@ def answers(comparison: SweepComparison) -> list[str]:
     return sentences
 
 
-def _labels(comparison: SweepComparison, candidates: Iterable[int]) -> list[str]:
-    """Return the labels of settings that are given as indices of candidates."""
-    return [comparison.settings[comparison.candidates[index]].label for index in candidates]
-
-
 def _chosen(comparison: SweepComparison) -> str:
     chosen, title = comparison.settings[comparison.chosen], TITLES[comparison.metric]
     validation, test = mean(chosen.validation[comparison.metric]), mean(chosen.test[comparison.metric])
-    count = len(chosen.runs.runs)
+    count = len(chosen.runs)
     over = f"mean ± 95 % interval over {count} seeds" if count > 1 else "one seed, which says nothing about the spread"
     headline = f"accuracy {mean(chosen.test['accuracy'])}, mean IoU {mean(chosen.test['mean_iou'])}; {over}"
     if len(comparison.candidates) == 1:
@@ -67,14 +61,14 @@ def _limits_of_choice(comparison: SweepComparison) -> list[str]:
     choice = comparison.decision.choice
     sentences = []
     if choice.equal:
-        equal = ", ".join(_labels(comparison, choice.equal))
+        equal = listed(comparison.settings[index].label for index in choice.equal)
         second = TITLES[tie_break_of(comparison.metric)]
         how = f"{second} decided" if choice.by_tie_break else f"so is {second}, so the first in the list was taken"
         sentences.append(f"Equal on validation: {equal}; {how}.")
     if choice.excluded:
         most = max(comparison.settings[index].test[comparison.metric].n for index in comparison.candidates)
-        settings = [comparison.settings[comparison.candidates[index]] for index in choice.excluded]
-        excluded = ", ".join(f"{setting.label} ({len(setting.runs.runs)})" for setting in settings)
+        settings = [comparison.settings[index] for index in choice.excluded]
+        excluded = listed(f"{setting.label} ({len(setting.runs)})" for setting in settings)
         sentences.append(f"Not eligible, because fewer than half of {counted(most, 'seed')} have finished: {excluded}.")
     if choice.adjusted:
         sentences.append(
@@ -90,14 +84,14 @@ def _against_default(comparison: SweepComparison) -> list[str]:
     if comparison.default is None:
         return ["The default setting is not among those compared, so there are no tests against it."]
     chosen, default = comparison.settings[comparison.chosen].label, comparison.settings[comparison.default]
-    keys = {key for index in comparison.candidates for key in comparison.settings[index].runs.varied}
+    keys = {key for index in comparison.candidates for key in comparison.settings[index].varied}
     are_weights = keys <= {CLASSIFICATION, BBOX}  # it may be the learning rate that varies
     are, they_reach, these_are = ("are", "they reach", "These are") if are_weights else ("is", "it reaches", "This is")
     name = f"{'default weights' if are_weights else 'default setting'} ({default.label})"
     if comparison.default == comparison.chosen:
         return [f"{these_are} the {name}: no other setting did better on validation."]
     tests = comparison.decision.against_default
-    test = next(test for test in tests if comparison.candidates[test.setting] == comparison.chosen)
+    test = next(test for test in tests if test.setting == comparison.chosen)
     head = {
         "better": f"{chosen} is better than the {name}",
         "worse": f"The {name} {are} better on test, though not on validation",
@@ -132,33 +126,27 @@ def _not_shown_worse(comparison: SweepComparison) -> list[str]:
     tests = comparison.decision.against_chosen
     if not tests:
         return []
-    settings_with: dict[Verdict, list[str]] = {
-        verdict: _labels(comparison, (test.setting for test in tests if test.verdict == verdict))
-        for verdict in VERDICTS
-    }
-    undecided, sentences = settings_with["too few seeds to tell"], []
-    if settings_with["better"]:
-        better = shortened(settings_with["better"])
-        sentences.append(f"Better than the chosen one on test, though not on validation: {better}.")
-    if undecided:
+    settings_with = _by_verdict(tests, [setting.label for setting in comparison.settings])
+    sentences = []
+    if better := settings_with.get("better"):
+        sentences.append(f"Better than the chosen one on test, though not on validation: {shortened(better)}.")
+    if undecided := settings_with.get("too few seeds to tell"):
         pairs = pairs_of(len(comparison.candidates))
         smallest = min(test.smallest_reachable_p for test in tests if test.verdict == "too few seeds to tell")
         over = f", corrected over all {pairs} pairs," if pairs > 1 else ""
+        seeds = counted(len(comparison.settings[comparison.chosen].runs), "seed")
         which = f"{len(undecided)} of the {len(tests)} others are"
         if len(undecided) == len(tests):
             which = "the other one is" if len(tests) == 1 else f"the {len(tests)} others are"
         sentences.append(
-            f"Whether {which} worse than the chosen one cannot be told with "
-            f"{counted(comparison.decision.seeds, 'seed')}: the smallest p they can give{over} is "
-            f"{probability(smallest)}; at least {seeds_needed(pairs)} seeds are needed."
+            f"Whether {which} worse than the chosen one cannot be told with {seeds}: the smallest p they can "
+            f"give{over} is {probability(smallest)}; at least {seeds_needed(pairs)} seeds are needed."
         )
         if len(undecided) < len(tests):
             sentences[-1] += f" These are: {shortened(undecided)}."
-    if settings_with["no difference seen"]:
-        sentences.append(
-            f"Not shown to be worse than the chosen one: {shortened(settings_with['no difference seen'])}."
-        )
-    if len(settings_with["worse"]) == len(tests):
+    if equal := settings_with.get("no difference seen"):
+        sentences.append(f"Not shown to be worse than the chosen one: {shortened(equal)}.")
+    if settings_with.keys() == {"worse"}:
         sentences.append("Every other setting is worse than the chosen one (corrected over all pairs).")
     return sentences
 
@@ -168,24 +156,22 @@ def _methods(comparison: SweepComparison) -> list[str]:
     methods = comparison.methods
     if methods is None:
         return []
-    labels = {index: setting.label for index, setting in enumerate(comparison.settings)}
-    names = [comparison.settings[test.setting].runs.method for test in methods.against_fixed]
-    if len(set(names)) == len(names):  # nothing else varies among the methods, so their names are enough
-        labels = {
-            index: setting.label if setting.runs.method == FIXED else setting.runs.method
-            for index, setting in enumerate(comparison.settings)
-        }
     sign = sign_of(comparison.metric)
     best, tests = comparison.settings[methods.best_fixed], methods.against_fixed
+    # Where nothing else varies among the methods, their names are enough.
+    are_named = len({comparison.settings[test.setting].method for test in tests}) == len(tests)
+    labels = [
+        setting.method if are_named and setting.method != FIXED else setting.label for setting in comparison.settings
+    ]
     sentences = [
         f"The best fixed weights on validation, of {methods.fixed} tried, are {best.label} "
         f"({mean(best.test[comparison.metric])} on test). Against these, {_verdicts(tests, labels, sign)} (on test; "
         "Wilcoxon over seeds, corrected by Holm over the methods; for “worse”, over all "
         f"{len(tests) * methods.fixed} pairs of a method and fixed weights, since the best ones were picked)."
     ]
-    candidates = [comparison.settings[index].runs for index in comparison.candidates]
-    ratios = [runs.ratio for runs in candidates if runs.method == FIXED]
-    if methods.fixed > 1 and best.runs.ratio in (min(ratios), max(ratios)):
+    candidates = [comparison.settings[index] for index in comparison.candidates]
+    ratios = [setting.ratio for setting in candidates if setting.method == FIXED]
+    if methods.fixed > 1 and best.ratio in (min(ratios), max(ratios)):
         sentences[-1] += " They lie at an end of the range that was tried: weights beyond it may be better still."
     if methods.against_replay:
         sentences.append(
@@ -199,9 +185,9 @@ def _methods(comparison: SweepComparison) -> list[str]:
     return sentences
 
 
-def _verdicts(tests: Sequence[PairedTest], labels: Mapping[int, str], sign: float) -> str:
+def _verdicts(tests: Sequence[PairedTest], labels: Sequence[str], sign: float) -> str:
     """Put verdicts into words: ``1 of 3 methods does better (a); worse: b; no difference seen: c (…)``."""
-    settings_with = by_verdict(tests, labels)
+    settings_with = _by_verdict(tests, labels)
     better = settings_with.pop("better", [])
     methods = counted(len(tests), "method")
     parts = [f"none of {methods} does better"]
@@ -213,6 +199,14 @@ def _verdicts(tests: Sequence[PairedTest], labels: Mapping[int, str], sign: floa
         if verdict == "no difference seen":
             parts[-1] += f" ({_span([test for test in tests if test.verdict == verdict], sign)})"
     return "; ".join(parts)
+
+
+def _by_verdict(tests: Sequence[PairedTest], labels: Sequence[str]) -> dict[str, list[str]]:
+    """Return the labels of the tested settings by verdict."""
+    grouped: dict[str, list[str]] = {}
+    for test in tests:
+        grouped.setdefault(test.verdict, []).append(labels[test.setting])
+    return grouped
 
 
 def _span(tests: Sequence[PairedTest], sign: float) -> str:

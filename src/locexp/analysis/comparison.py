@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,9 +11,8 @@ from locexp.analysis import fronts
 from locexp.analysis.decision import Decision, PairedTest, decide, family
 from locexp.analysis.examples import over_examples
 from locexp.analysis.methods import Methods, compare_methods, equivalents
-from locexp.analysis.results import TASKS, SettingRuns
-from locexp.analysis.statistics import Interval, mean_interval
-from locexp.analysis.summary import SettingSummary, summaries
+from locexp.analysis.results import METRIC_OF_TASK, TASKS, SettingRuns
+from locexp.analysis.statistics import Interval, delta_m, mean_interval
 from locexp.records.record import RunRecord
 from locexp.records.sweep_list import CONTROL, FINAL
 
@@ -27,13 +25,13 @@ class Front:
     """The accuracy-IoU front on test; single-task runs are no part of it, for they answer half the question.
 
     Attributes:
-        points: by seed, (settings, 2) of those settings that have the seed.
+        points: by seed, (candidates, 2) of those that have the seed.
         reference: chance accuracy, and the mean IoU of a constant box: what needs no network.
         whole: the seeds that the most settings have, all of them where any seed has: the hypervolume and the bands
             are over these, for a seed that lacks a good setting would count as a worse sweep.
         hypervolume: over seeds, against the reference.
         attained: by share, the corners of the attainment surface.
-        best: which settings' means no other setting's mean dominates.
+        best: the candidates whose means no other candidate's mean dominates.
         knee: of those, the one farthest beyond the chord, or ``None``.
     """
 
@@ -48,28 +46,32 @@ class Front:
 
 @dataclass(frozen=True)
 class SweepComparison:
-    """Everything that a report shows.
+    """Everything that a report shows; all indices are of ``settings``.
 
     Attributes:
         settings: in the order of the sweep's list.
-        candidates: indices of those that can be chosen: see :func:`_candidates`.
+        candidates: those that can be chosen: see :func:`_candidates`.
         seeds: all that occur.
         metric: the settings were chosen by it.
-        decision: its indices count in ``candidates``.
-        default: index in ``settings`` of what the command runs without a sweep, or ``None``.
-        by_task: for each task's metric, the chosen setting against the default one, corrected over the settings; its
-            indices count in ``settings``. Empty without a default.
+        front: of the candidates.
+        decision: among the candidates.
+        default: what the command runs without a sweep, or ``None``.
+        delta_m: how much worse than the single-task runs, in percent, with its terms; only of settings that have such
+            runs beside them.
+        by_task: for each task's metric, the chosen setting against the default one, corrected over the settings. Empty
+            without a default.
         over_examples: for each metric, the 95 % bootstrap interval over test examples of chosen minus default.
         methods: the comparison of weighting methods, or ``None`` where the sweep varies none.
     """
 
-    settings: list[SettingSummary]
+    settings: list[SettingRuns]
     candidates: list[int]
     seeds: list[int]
     metric: str
     front: Front
     decision: Decision
     default: int | None
+    delta_m: dict[int, tuple[float, dict[str, float]]]
     by_task: dict[str, PairedTest]
     over_examples: dict[str, tuple[float, float]]
     methods: Methods | None
@@ -77,16 +79,16 @@ class SweepComparison:
     @property
     def is_final(self) -> bool:
         """Whether settings are compared that earlier stages chose, on seeds that had no part in that choice."""
-        return self.settings[self.chosen].runs.role == FINAL
+        return self.settings[self.chosen].role == FINAL
 
     @property
     def chosen(self) -> int:
-        """Index in ``settings`` of the chosen one."""
-        return self.candidates[self.decision.chosen]
+        """Index of the chosen one."""
+        return self.decision.chosen
 
 
 def compare_settings(
-    groups: Sequence[SettingRuns],
+    settings: Sequence[SettingRuns],
     *,
     default_hash: str | None,
     metric: str,
@@ -95,23 +97,21 @@ def compare_settings(
     """Compare the settings of a sweep.
 
     Args:
-        groups: at least one with a finished run.
+        settings: at least one with a finished run.
         default_hash: the config hash of what the command runs without a sweep.
         metric: to choose by, one of :data:`~locexp.analysis.results.METRICS`.
         read: returns a file of a run, for the bootstrap over examples.
     """
-    seeds = sorted({seed for group in groups for seed in group.runs})
-    settings = summaries(groups)
-    candidates = _candidates(groups)
+    seeds = sorted({seed for setting in settings for seed in setting.runs})
+    candidates = _candidates(settings)
 
     def values(part: str, name: str) -> np.ndarray:
-        return sign_of(name) * np.array([group.values(f"{part}/{name}", seeds) for group in groups])
+        return sign_of(name) * np.array([setting.values(f"{part}/{name}", seeds) for setting in settings])
 
     validation, test, second = values("kept", metric), values("test", metric), values("kept", tie_break_of(metric))
-    default = next((index for index in candidates if groups[index].config_hash == default_hash), None)
-    place = None if default is None else candidates.index(default)
-    decision = decide(validation[candidates], test[candidates], place, second[candidates])
-    chosen = candidates[decision.chosen]
+    default = next((index for index in candidates if settings[index].config_hash == default_hash), None)
+    decision = decide(validation, test, default, second, candidates)
+    chosen = decision.chosen
     by_task: dict[str, PairedTest] = {}
     examples: dict[str, tuple[float, float]] = {}
     if default is not None and chosen != default:
@@ -119,18 +119,19 @@ def compare_settings(
         for name in TASKS:
             made = family(values("test", name), default, others, len(others))
             by_task[name] = next(found for found in made if found.setting == chosen)
-        examples = over_examples(groups[chosen], groups[default], read)
+        examples = over_examples(settings[chosen], settings[default], read)
     return SweepComparison(
-        settings=settings,
+        settings=list(settings),
         candidates=candidates,
         seeds=seeds,
         metric=metric,
-        front=_front([settings[index] for index in candidates], seeds),
+        front=_front(settings, candidates, seeds),
         decision=decision,
         default=default,
+        delta_m=_delta_m(settings),
         by_task=by_task,
         over_examples=examples,
-        methods=compare_methods(groups, candidates, validation, test, second),
+        methods=compare_methods(settings, candidates, validation, test, second),
     )
 
 
@@ -144,27 +145,42 @@ def tie_break_of(metric: str) -> str:
     return "accuracy" if metric == "mean_iou" else "mean_iou"
 
 
-def _candidates(groups: Sequence[SettingRuns]) -> list[int]:
+def _candidates(settings: Sequence[SettingRuns]) -> list[int]:
     """Return what can be chosen: both tasks trained, no control, no second name of the same method; final runs alone
     where there are any. A setting without a finished run cannot be."""
-    having = [index for index, group in enumerate(groups) if group.runs]
-    finals = [index for index in having if groups[index].role == FINAL]
+    having = {index: setting for index, setting in enumerate(settings) if setting.runs}
+    finals = [index for index, setting in having.items() if setting.role == FINAL]
     if finals:
         return finals
-    left_out = equivalents(groups)
-    both = [index for index in having if groups[index].single_task is None and groups[index].role != CONTROL]
-    return [index for index in both if index not in left_out] or having
+    left_out = equivalents(settings)
+    both = [index for index, setting in having.items() if setting.single_task is None and setting.role != CONTROL]
+    return [index for index in both if index not in left_out] or list(having)
 
 
-def _front(settings: Sequence[SettingSummary], seeds: Sequence[int]) -> Front:
+def _delta_m(settings: Sequence[SettingRuns]) -> dict[int, tuple[float, dict[str, float]]]:
+    """Return Δm and its terms by setting, against the single-task runs that share what else varies with it."""
+    alone: dict[tuple[tuple[str, str], ...], dict[str, float]] = {}
+    for setting in settings:
+        if setting.single_task and setting.runs:
+            name = METRIC_OF_TASK[setting.single_task]
+            alone.setdefault(setting.beside, {})[name] = setting.test[name].mean
+    return {
+        index: delta_m({name: setting.test[name].mean for name in TASKS}, means)
+        for index, setting in enumerate(settings)
+        if setting.runs and len(means := alone.get(setting.beside, {})) == len(TASKS) and all(means.values())
+    }
+
+
+def _front(settings: Sequence[SettingRuns], candidates: Sequence[int], seeds: Sequence[int]) -> Front:
+    compared = [settings[index] for index in candidates]
     points = {}
     for seed in seeds:
-        having = [setting.runs.runs[seed].metrics for setting in settings if seed in setting.runs.runs]
+        having = [setting.runs[seed].metrics for setting in compared if seed in setting.runs]
         if having:
             points[seed] = np.array([[metrics[f"test/{name}"] for name in TASKS] for metrics in having])
-    classes = max(int(run.tags.get("classes", "10")) for setting in settings for run in setting.runs.runs.values())
-    reference = (1 / classes, float(np.mean([setting.baseline for setting in settings])))
-    means = np.array([[setting.test[name].mean for name in TASKS] for setting in settings])
+    classes = max(int(run.tags.get("classes", "10")) for setting in compared for run in setting.runs.values())
+    reference = (1 / classes, float(np.mean([setting.baseline for setting in compared])))
+    means = np.array([[setting.test[name].mean for name in TASKS] for setting in compared])
     most = max(map(len, points.values()), default=0)
     whole = [seed for seed, found in points.items() if len(found) == most]
     sets = [points[seed] for seed in whole]
@@ -175,11 +191,6 @@ def _front(settings: Sequence[SettingSummary], seeds: Sequence[int]) -> Front:
         reference=reference,
         hypervolume=mean_interval([fronts.hypervolume(found, reference) for found in sets]),
         attained={share: fronts.attainment(sets, share) for share in SHARES},
-        best=[int(index) for index in np.flatnonzero(fronts.non_dominated(means))],
-        knee=knee,
+        best=[index for index, is_best in zip(candidates, fronts.non_dominated(means), strict=True) if is_best],
+        knee=None if knee is None else candidates[knee],
     )
-
-
-def finite(value: float) -> float | None:
-    """Return a number as JSON can hold it."""
-    return value if math.isfinite(value) else None

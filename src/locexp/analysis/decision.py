@@ -68,13 +68,11 @@ class Decision:
 
     Attributes:
         choice: the setting with the best mean on validation.
-        seeds: how many runs that setting has.
         against_default: every other setting against the default one; empty where there is none.
         against_chosen: every other setting against the chosen one.
     """
 
     choice: Choice
-    seeds: int
     against_default: list[PairedTest]
     against_chosen: list[PairedTest]
 
@@ -85,7 +83,11 @@ class Decision:
 
 
 def decide(
-    validation: np.ndarray, test: np.ndarray, default: int | None, tie_break: np.ndarray | None = None
+    validation: np.ndarray,
+    test: np.ndarray,
+    default: int | None,
+    tie_break: np.ndarray | None = None,
+    candidates: Sequence[int] | None = None,
 ) -> Decision:
     """Choose a setting on validation, and test the settings against it and against the default one.
 
@@ -94,20 +96,20 @@ def decide(
         test: the same on test.
         default: the index of the default setting.
         tie_break: on validation, the metric that decides among settings that are equal in the first.
+        candidates: indices of the settings that can be chosen, all by default; the others have no part in this.
 
     Raises:
-        ValueError: no setting has a value.
+        ValueError: no candidate has a value.
     """
-    count = len(test)
-    choice = choose(validation, validation if tie_break is None else tie_break, range(count))
-    chosen = choice.index
+    candidates = range(len(test)) if candidates is None else candidates
+    count = len(candidates)
+    choice = choose(validation, validation if tie_break is None else tie_break, candidates)
 
-    def others(one: int) -> list[int]:
-        return [index for index in range(count) if index != one]
+    def against(other: int, comparisons: int) -> list[PairedTest]:
+        return family(test, other, [index for index in candidates if index != other], comparisons)
 
-    against_default = [] if default is None else family(test, default, others(default), max(count - 1, 1))
-    against_chosen = family(test, chosen, others(chosen), max(pairs_of(count), 1))
-    return Decision(choice, int(np.isfinite(test[chosen]).sum()), against_default, against_chosen)
+    against_default = [] if default is None else against(default, count - 1)
+    return Decision(choice, against_default, against(choice.index, pairs_of(count)))
 
 
 def pairs_of(count: int) -> int:
@@ -115,16 +117,17 @@ def pairs_of(count: int) -> int:
     return count * (count - 1) // 2
 
 
-def family(test: np.ndarray, other: int, settings: Sequence[int], comparisons: int) -> list[PairedTest]:
+def family(test: np.ndarray, other: int | Sequence[int], settings: Sequence[int], comparisons: int) -> list[PairedTest]:
     """Test settings against another one, with p values corrected by Holm: one family.
 
     Args:
         test: float (settings, seeds), higher is better; NaN where a run is missing.
-        other: index of the setting to compare with.
+        other: index of the setting to compare with, or one for each of ``settings``.
         settings: indices of those to test.
         comparisons: how many were declared, at least as many as ``settings``; Holm counts these.
     """
-    differences = [_differences(test[index], test[other]) for index in settings]
+    opponents = np.broadcast_to(other, len(settings))
+    differences = [_differences(*test[[index, opponent]]) for index, opponent in zip(settings, opponents, strict=True)]
     p_values = [signed_rank(pairs) for pairs in differences]
     corrected = holm(p_values, comparisons)
     return [

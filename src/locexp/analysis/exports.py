@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from locexp.analysis.answer import answers
-from locexp.analysis.comparison import SweepComparison, finite
+from locexp.analysis.comparison import SweepComparison
 from locexp.analysis.decision import PairedTest
 from locexp.analysis.methods import Methods
 from locexp.analysis.results import METRICS, TASKS
 from locexp.analysis.statistics import Interval
-from locexp.analysis.summary import SettingSummary
 from locexp.analysis.tables import verdict
 
 TEST_COLUMNS = ("difference", "half_width", "p", "corrected", "verdict")
@@ -26,60 +26,53 @@ def as_csv(comparison: SweepComparison) -> str:
     The tests against the default and the chosen setting, then mean, half width and n of each metric on test and
     validation.
     """
-    families = {
-        "against_default": comparison.decision.against_default,
-        "against_chosen": comparison.decision.against_chosen,
-    }
-    tests = {
-        family: {comparison.candidates[test.setting]: test for test in against} for family, against in families.items()
-    }
-    intervals = [(part, name) for part in ("test", "kept") for name in METRICS]
+    decision = comparison.decision
+    families = {"against_default": decision.against_default, "against_chosen": decision.against_chosen}
+    tests = [{test.setting: _test_cells(test) for test in family} for family in families.values()]
     titles = ["setting", "config_hash", "failed", "floor/mean_iou", "skill", "delta_m"]
     titles += [*(f"delta_m/{name}" for name in TASKS), "verdict"]
     titles += [f"{family}/{name}" for family in families for name in TEST_COLUMNS]
-    titles += [f"{part}/{name}/{number}" for part, name in intervals for number in INTERVAL_COLUMNS]
+    titles += [
+        f"{part}/{name}/{number}" for part in ("test", "kept") for name in METRICS for number in INTERVAL_COLUMNS
+    ]
     stream = io.StringIO()
     writer = csv.writer(stream)
     writer.writerow(titles)
     for index, setting in enumerate(comparison.settings):
-        runs, part_of = setting.runs, {"test": setting.test, "kept": setting.validation}
-        delta_m, terms = setting.delta_m or (None, {})
-        row: list[object] = [setting.label, runs.config_hash, runs.failures, finite(setting.baseline), setting.skill]
-        row += [delta_m, *(terms.get(name) for name in TASKS), verdict(comparison, index)]
-        for family in families:
-            row += _test_cells(tests[family].get(index))
-        for part, name in intervals:
-            row += [finite(getattr(part_of[part][name], number)) for number in INTERVAL_COLUMNS]
+        delta_m, terms = comparison.delta_m.get(index, (None, {}))
+        row: list[object] = [setting.label, setting.config_hash, setting.failures, finite(setting.baseline)]
+        row += [setting.skill, delta_m, *(terms.get(name) for name in TASKS), verdict(comparison, index)]
+        for cells in tests:
+            row += cells.get(index, [None] * len(TEST_COLUMNS))
+        for part in (setting.test, setting.validation):
+            row += [number for name in METRICS for number in _interval(part[name]).values()]
         writer.writerow(row)
     return stream.getvalue()
 
 
-def _test_cells(test: PairedTest | None) -> list[object]:
-    if test is None:
-        return [None] * len(TEST_COLUMNS)
+def _test_cells(test: PairedTest) -> list[object]:
     return [finite(test.difference.mean), finite(test.difference.half_width), test.p, test.corrected, test.verdict]
 
 
 def as_json(comparison: SweepComparison) -> dict[str, Any]:
     """Return the whole comparison as plain values; numbers that are not finite are null."""
     labels = [setting.label for setting in comparison.settings]
-    candidates = [labels[index] for index in comparison.candidates]
-    front = comparison.front
+    decision, front = comparison.decision, comparison.front
     return {
         "metric": comparison.metric,
         "chosen": labels[comparison.chosen],
         "default": None if comparison.default is None else labels[comparison.default],
         "answers": answers(comparison),
         "seeds": comparison.seeds,
-        "settings": [_setting(setting) for setting in comparison.settings],
-        "against_default": [_test(test, candidates) for test in comparison.decision.against_default],
-        "against_chosen": [_test(test, candidates) for test in comparison.decision.against_chosen],
+        "settings": [_setting(comparison, index) for index in range(len(labels))],
+        "against_default": [_test(test, labels) for test in decision.against_default],
+        "against_chosen": [_test(test, labels) for test in decision.against_chosen],
         "chosen_minus_default_by_task": {name: _test(test, labels) for name, test in comparison.by_task.items()},
         "methods": None if comparison.methods is None else _methods(comparison.methods, labels),
         "chosen_minus_default_over_examples": {name: list(ends) for name, ends in comparison.over_examples.items()},
         "front": {
-            "settings": [candidates[index] for index in front.best],
-            "knee": None if front.knee is None else candidates[front.knee],
+            "settings": [labels[index] for index in front.best],
+            "knee": None if front.knee is None else labels[front.knee],
             "reference": list(front.reference),
             "hypervolume": _interval(front.hypervolume),
             "attained": {str(share): corners.tolist() for share, corners in front.attained.items()},
@@ -87,8 +80,13 @@ def as_json(comparison: SweepComparison) -> dict[str, Any]:
     }
 
 
+def finite(value: float) -> float | None:
+    """Return a number as JSON can hold it."""
+    return value if math.isfinite(value) else None
+
+
 def _interval(interval: Interval) -> dict[str, Any]:
-    return {"mean": finite(interval.mean), "half_width": finite(interval.half_width), "n": interval.n}
+    return {name: finite(getattr(interval, name)) for name in INTERVAL_COLUMNS}
 
 
 def _test(test: PairedTest, labels: Sequence[str]) -> dict[str, Any]:
@@ -104,19 +102,19 @@ def _test(test: PairedTest, labels: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _setting(setting: SettingSummary) -> dict[str, Any]:
-    runs = setting.runs
+def _setting(comparison: SweepComparison, index: int) -> dict[str, Any]:
+    setting, delta_m = comparison.settings[index], comparison.delta_m.get(index)
     return {
         "label": setting.label,
-        "config_hash": runs.config_hash,
-        "varied": runs.varied,
-        "runs": {str(seed): run.run_id for seed, run in runs.runs.items()},
-        "failed": runs.failures,
+        "config_hash": setting.config_hash,
+        "varied": setting.varied,
+        "runs": {str(seed): run.run_id for seed, run in setting.runs.items()},
+        "failed": setting.failures,
         "test": {name: _interval(interval) for name, interval in setting.test.items()},
         "validation": {name: _interval(interval) for name, interval in setting.validation.items()},
         "floor_mean_iou": finite(setting.baseline),
         "skill_mean_iou": setting.skill,
-        "delta_m": None if setting.delta_m is None else dict(zip(("mean", "terms"), setting.delta_m, strict=True)),
+        "delta_m": None if delta_m is None else dict(zip(("mean", "terms"), delta_m, strict=True)),
     }
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from locexp.analysis.comparison import SweepComparison
 from locexp.analysis.methods import FIXED
-from locexp.analysis.summary import METRIC_OF_TASK, SettingSummary
+from locexp.analysis.results import METRIC_OF_TASK, TASKS, SettingRuns
 from locexp.analysis.wording import shortened
 from locexp.errors import counted
 from locexp.plots import sweeps as plots
@@ -39,7 +40,10 @@ def draw_figures(comparison: SweepComparison, read: ReadFile) -> tuple[dict[str,
     figures = {"front": plots.front(dots, comparison.front.attained, baseline)}
     ratios = [dot.ratio for dot in dots]
     if all(map(math.isfinite, ratios)) and len(set(ratios)) == len(ratios) > 2:
-        figures["weights"] = plots.against_weights(dots, _single_task_means(comparison), baseline)
+        finished = [setting for setting in comparison.settings if setting.runs]
+        alone = {METRIC_OF_TASK[setting.single_task]: setting for setting in finished if setting.single_task}
+        means = {name: setting.test[name].mean for name, setting in alone.items()}
+        figures["weights"] = plots.against_weights(dots, means, baseline)
     else:
         figures["settings"] = plots.side_by_side(dots, baseline)
     curves, missing = _curves(comparison, read)
@@ -49,68 +53,43 @@ def draw_figures(comparison: SweepComparison, read: ReadFile) -> tuple[dict[str,
     return figures, missing
 
 
-def _ratio(setting: SettingSummary) -> float:
+def _ratio(setting: SettingRuns) -> float:
     """Return the ratio of fixed weights; that of a weighting method is not a number, for it changes as it trains."""
-    return setting.runs.ratio if setting.runs.method == FIXED else math.nan
+    return setting.ratio if setting.method == FIXED else math.nan
 
 
 def _dots(comparison: SweepComparison) -> list[plots.Dot]:
-    candidates, knee = comparison.candidates, comparison.front.knee
-    roles = {None if knee is None else candidates[knee]: "knee", comparison.default: "default"}
-    roles[comparison.chosen] = "chosen"
-    dots = []
-    for index in candidates:
-        setting = comparison.settings[index]
-        runs = setting.runs.runs.values()
-        dots.append(
-            plots.Dot(
-                label=setting.label,
-                ratio=_ratio(setting),
-                means={name: interval.mean for name, interval in setting.test.items()},
-                half_widths={name: interval.half_width for name, interval in setting.test.items()},
-                points=np.array([[run.metrics["test/accuracy"], run.metrics["test/mean_iou"]] for run in runs]),
-                role=roles.get(index, ""),
-            )
+    roles = {comparison.front.knee: "knee", comparison.default: "default", comparison.chosen: "chosen"}
+    compared = {index: comparison.settings[index] for index in comparison.candidates}
+    return [
+        plots.Dot(
+            label=setting.label,
+            ratio=_ratio(setting),
+            means={name: interval.mean for name, interval in setting.test.items()},
+            half_widths={name: interval.half_width for name, interval in setting.test.items()},
+            points=np.array([[run.metrics[f"test/{name}"] for name in TASKS] for run in setting.runs.values()]),
+            role=roles.get(index, ""),
         )
-    return dots
+        for index, setting in compared.items()
+    ]
 
 
-def _single_task_means(comparison: SweepComparison) -> dict[str, float]:
-    """Return accuracy and mean IoU of the settings that trained this task alone."""
-    means = {}
-    for setting in comparison.settings:
-        if setting.runs.single_task and setting.runs.runs:
-            name = METRIC_OF_TASK[setting.runs.single_task]
-            means[name] = setting.test[name].mean
-    return means
-
-
-def _curves(comparison: SweepComparison, read: ReadFile) -> tuple[dict[str, Mapping[str, np.ndarray]], list[str]]:
+def _curves(comparison: SweepComparison, read: ReadFile) -> tuple[dict[str, dict[str, np.ndarray]], list[str]]:
     """Return validation metrics by setting, float (seeds, epochs), from the histories of the runs."""
-    curves: dict[str, Mapping[str, np.ndarray]] = {}
+    curves: dict[str, dict[str, np.ndarray]] = {}
     without = 0
     for setting in comparison.settings:
-        histories = []
-        for run in setting.runs.runs.values():
-            content = read(run, "history.jsonl")
-            if content is None:
-                without += 1
-            else:
-                histories.append([json.loads(line) for line in content.decode().splitlines()])
-        if not histories:
-            continue
-        longest = max(len(history) for history in histories)
-        metrics = {}
-        for name in CURVES:
-            values = np.full((len(histories), longest), np.nan)
-            for row, history in zip(values, histories, strict=True):
-                row[: len(history)] = [epoch[f"val/{name}"] for epoch in history]
-            metrics[name] = values
-        curves[setting.label] = metrics
-    missing = (
-        [f"The learning curves lack {counted(without, 'run')}, of which there is no history.jsonl."] if without else []
-    )
-    return curves, missing
+        contents = [read(run, "history.jsonl") for run in setting.runs.values()]
+        without += contents.count(None)
+        histories = [
+            list(map(json.loads, content.decode().splitlines())) for content in contents if content is not None
+        ]
+        for name in CURVES if histories else ():
+            rows = [[epoch[f"val/{name}"] for epoch in history] for history in histories]
+            epochs = list(itertools.zip_longest(*rows, fillvalue=math.nan))
+            curves.setdefault(setting.label, {})[name] = np.array(epochs).reshape(-1, len(rows)).T
+    lacking = f"The learning curves lack {counted(without, 'run')}, of which there is no history.jsonl."
+    return curves, [lacking] if without else []
 
 
 def read_galleries(comparison: SweepComparison, read: ReadFile) -> tuple[list[tuple[str, bytes]], list[str]]:
@@ -119,23 +98,22 @@ def read_galleries(comparison: SweepComparison, read: ReadFile) -> tuple[list[tu
     Returns:
         Labels with PNGs, at most :data:`MAX_GALLERIES`; and in words, which galleries are not among them.
     """
-    finished = [index for index, setting in enumerate(comparison.settings) if setting.runs.runs]
-    order = sorted(finished, key=lambda index: -comparison.settings[index].validation[comparison.metric].mean)
+    finished = [setting for setting in comparison.settings if setting.runs]
+    ordered = sorted(finished, key=lambda setting: -setting.validation[comparison.metric].mean)
     galleries: list[tuple[str, bytes]] = []
     absent, missing = [], []
-    for index in order[:MAX_GALLERIES]:
-        setting = comparison.settings[index]
-        seed, run = min(setting.runs.runs.items())
+    for setting in ordered[:MAX_GALLERIES]:
+        seed, run = min(setting.runs.items())
         content = read(run, "pictures/gallery_random.png")
         if content is None:
             absent.append(setting.label)
         else:
             galleries.append((f"{setting.label}, seed {seed}", content))
     if absent:
-        missing.append(f"The store has no gallery of: {shortened(absent)}.")
-    if len(order) > MAX_GALLERIES:
+        missing.append(f"There is no gallery of: {shortened(absent)}.")
+    if len(ordered) > MAX_GALLERIES:
         missing.append(
             f"Galleries are shown for the {MAX_GALLERIES} best settings on validation; those of the other "
-            f"{len(order) - MAX_GALLERIES} are with their runs."
+            f"{len(ordered) - MAX_GALLERIES} are with their runs."
         )
     return galleries, missing

@@ -8,7 +8,7 @@ and it counts all of these. A method whose seeds speak against it, but not enoug
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -92,7 +92,7 @@ def compare_methods(
         best_fixed=best,
         fixed=len(fixed),
         against_fixed=against_picked(test, best, others, len(fixed)),
-        against_replay=_against_own(test, pairs),
+        against_replay=family(test, [replay for _, replay in pairs], [index for index, _ in pairs], len(pairs)),
         equivalent={index: other for index, other in equivalents(groups).items() if index not in candidates},
     )
 
@@ -107,20 +107,5 @@ def against_picked(test: np.ndarray, best: int, others: Sequence[int], picked_fr
     ]
 
 
-def _against_own(test: np.ndarray, pairs: Sequence[tuple[int, int]]) -> list[PairedTest]:
-    """Test the first of each pair against the second: one family, though each has an opponent of its own."""
-    differences = np.array([test[first] - test[second] for first, second in pairs] + [np.zeros(test.shape[1])])
-    tests = family(differences, len(pairs), range(len(pairs)), max(len(pairs), 1))
-    return [replace(one, setting=pairs[one.setting][0]) for one in tests]
-
-
 def _besides_method(group: SettingRuns) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((key, value) for key, value in group.varied.items() if key != METHOD))
-
-
-def by_verdict(tests: Sequence[PairedTest], labels: Mapping[int, str]) -> dict[str, list[str]]:
-    """Return the labels of the tested settings by verdict."""
-    grouped: dict[str, list[str]] = {}
-    for test in tests:
-        grouped.setdefault(test.verdict, []).append(labels[test.setting])
-    return grouped

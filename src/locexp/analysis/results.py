@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
+from locexp.analysis.statistics import Interval, mean_interval
 from locexp.configuration.schema import BBOX, CLASSIFICATION, METHOD
 from locexp.errors import UserError, counted, listed
+from locexp.evaluation.metrics import skill
 from locexp.records.record import RunRecord
 from locexp.records.sweep_list import BUDGET, FINAL, REPLAY, setting_name
 
 METRICS = ("accuracy", "mean_iou", "loc_acc_50", "loc_acc_75", "center_error_px")
 """What is compared; none depends on the weights. ``center_error_px`` is the one where lower is better."""
-TASKS = ("accuracy", "mean_iou")
-"""The headline metric of each task: of the front and of Δm."""
+METRIC_OF_TASK = {"classification": "accuracy", "bbox": "mean_iou"}
+"""By task, as a setting that trains it alone names it, its headline metric."""
+TASKS = tuple(METRIC_OF_TASK.values())
+"""The metrics of the front and of Δm."""
 MUST_AGREE = {
     "data": ("tags", ("data_digest",)),
     "box strategy or scenes": ("tags", ("scenes_digest",)),
@@ -85,6 +91,30 @@ class SettingRuns:
         """Return a metric of each seed, NaN where that run is missing: float (seeds,)."""
         return np.array([self.runs[seed].metrics[name] if seed in self.runs else math.nan for seed in seeds])
 
+    def interval(self, name: str) -> Interval:
+        """Return a metric over the seeds, with its 95 % interval."""
+        return mean_interval([run.metrics[name] for run in self.runs.values()])
+
+    @cached_property
+    def test(self) -> dict[str, Interval]:
+        """Each metric on test, over the seeds."""
+        return {name: self.interval(f"test/{name}") for name in METRICS}
+
+    @cached_property
+    def validation(self) -> dict[str, Interval]:
+        """Each metric on validation, over the seeds."""
+        return {name: self.interval(f"kept/{name}") for name in METRICS}
+
+    @cached_property
+    def baseline(self) -> float:
+        """Mean IoU of a constant box; not a number where no run has finished."""
+        return self.interval("floor/mean_iou").mean
+
+    @property
+    def skill(self) -> float | None:
+        """(mean IoU - baseline) / (1 - baseline); ``None`` where there is nothing to gain, or no finished run."""
+        return skill(self.test["mean_iou"].mean, self.baseline) if self.runs else None
+
 
 def sort_runs(children: Sequence[RunRecord]) -> list[SettingRuns]:
     """Sort the runs of a sweep by setting, in the order of its list; a setting without a finished run is one, too.
@@ -148,17 +178,8 @@ def mixtures(settings: Sequence[SettingRuns]) -> list[str]:
     reasons = []
     for what, (place, keys) in MUST_AGREE.items():
         for key in keys:
-            values: Mapping[str, int] = _counted(getattr(run, place).get(key, "unknown") for run in runs)
+            values = Counter(getattr(run, place).get(key, "unknown") for run in runs)
             if len(values) > 1:
-                shown = ", ".join(
-                    f"{value[:16]} ({counted(count, 'run')})" for value, count in list(values.items())[:4]
-                )
-                reasons.append(f"{what}: {key} differs: {shown}")
+                shown = [f"{value[:16]} ({counted(count, 'run')})" for value, count in list(values.items())[:4]]
+                reasons.append(f"{what}: {key} differs: {listed(shown)}")
     return reasons
-
-
-def _counted(values: object) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for value in values:  # type: ignore[attr-defined]
-        counts[value] = counts.get(value, 0) + 1
-    return counts

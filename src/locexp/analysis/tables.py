@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from locexp.analysis.comparison import SweepComparison
-from locexp.analysis.results import METRICS, TASKS
+from locexp.analysis.results import METRICS, TASKS, SettingRuns
 from locexp.analysis.statistics import Interval
 from locexp.analysis.wording import TITLES
 
@@ -67,7 +66,10 @@ def table(comparison: SweepComparison, *, brief: bool = False) -> Table:
     metrics = [name for name in METRICS if name != "center_error_px" or name == comparison.metric]
     terms = [f"Δ {TITLES[name]} %" for name in TASKS]
     titles = ["n", "failed", *(TITLES[name] for name in metrics), "floor", "skill", *terms, "Δm %", "verdict"]
-    rows = [Row(*_name(comparison, index), _cells(comparison, index, metrics)) for index in _ordered(comparison)]
+    ordered = sorted(enumerate(comparison.settings), key=lambda pair: _place(pair[1]))
+    rows = [
+        Row(setting.label, _marks(comparison, index), _cells(comparison, index, metrics)) for index, setting in ordered
+    ]
     left_out = {"floor", *terms} if brief else set()
     if brief and comparison.metric != "loc_acc_50":
         left_out.add("loc_acc_50")
@@ -82,31 +84,29 @@ def table(comparison: SweepComparison, *, brief: bool = False) -> Table:
     )
 
 
-def _ordered(comparison: SweepComparison) -> list[int]:
-    def key(index: int) -> tuple[Any, ...]:
-        setting = comparison.settings[index].runs
-        others = [value for name, value in setting.varied.items() if not name.startswith("loss.")]
-        return others, math.isnan(setting.ratio), setting.ratio
-
-    return sorted(range(len(comparison.settings)), key=key)
+def _place(setting: SettingRuns) -> tuple[list[str], bool, float]:
+    """Return what rows are ordered by."""
+    others = [value for name, value in setting.varied.items() if not name.startswith("loss.")]
+    return others, math.isnan(setting.ratio), setting.ratio
 
 
-def _name(comparison: SweepComparison, index: int) -> tuple[str, list[str]]:
-    """Return the label of a setting, and its marks."""
+def _marks(comparison: SweepComparison, index: int) -> list[str]:
     setting = comparison.settings[index]
-    marks = ["chosen"] if index == comparison.chosen else []
-    marks += ["default"] if index == comparison.default else []
-    marks += [setting.runs.role] if setting.runs.role else []
-    marks += [f"{setting.runs.single_task} alone"] if setting.runs.single_task else []
-    return setting.label, marks
+    marks = {
+        "chosen": index == comparison.chosen,
+        "default": index == comparison.default,
+        setting.role: setting.role,
+        f"{setting.single_task} alone": setting.single_task,
+    }
+    return [mark for mark, has_it in marks.items() if has_it]
 
 
 def _cells(comparison: SweepComparison, index: int, metrics: Sequence[str]) -> list[Cell]:
     setting = comparison.settings[index]
-    delta_m, terms = setting.delta_m or (None, {})
+    delta_m, terms = comparison.delta_m.get(index, (None, {}))
     return [
-        Cell(str(len(setting.runs.runs))),
-        Cell(str(setting.runs.failures)),
+        Cell(str(len(setting.runs))),
+        Cell(str(setting.failures)),
         *(_mean(setting.test[name]) for name in metrics),
         Cell(f"{setting.baseline:.3f}" if math.isfinite(setting.baseline) else ""),
         Cell("" if setting.skill is None else f"{setting.skill:+.3f}"),
@@ -129,13 +129,10 @@ def _percent(value: float | None) -> Cell:
 
 def verdict(comparison: SweepComparison, index: int) -> str:
     """Return the verdict of the tests on a setting against the default one; empty where none was made."""
-    if not comparison.settings[index].runs.runs:
+    if not comparison.settings[index].runs:
         return "no run has finished"
-    if comparison.default is None or index == comparison.default or index not in comparison.candidates:
-        return ""
-    candidate = comparison.candidates.index(index)
-    test = next(test for test in comparison.decision.against_default if test.setting == candidate)
-    return SHORT_VERDICTS.get(test.verdict, test.verdict)
+    verdicts = {test.setting: test.verdict for test in comparison.decision.against_default}
+    return SHORT_VERDICTS.get(verdicts.get(index, ""), verdicts.get(index, ""))
 
 
 def as_text(rows: Sequence[Sequence[str]], most: int | None = None) -> list[str]:
