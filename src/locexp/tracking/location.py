@@ -11,7 +11,7 @@ import threading
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,13 +95,11 @@ def check(location: Location) -> None:
             "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
         )
     _check_address(location.uri)
-    if location.is_server:
-        _probe(location.uri)
-    elif location.database is None:
-        _connect(location.uri)
-    if location.database is not None:
+    if location.database is None:
+        _check_answer(location)
+    else:
         check_writable(location.database.parent, "tracking.uri")
-        _check_database(location)
+        _check_database(location.database, location)
     if location.artifact_root is not None and location.artifact_root.startswith("file://"):
         check_writable(local_path(location.artifact_root), "tracking.artifact_root")
 
@@ -124,9 +122,7 @@ def local_path(uri: str) -> Path:
     return Path(urllib.request.url2pathname(urllib.parse.urlparse(uri).path))
 
 
-def _check_database(location: Location) -> None:
-    database = location.database
-    assert database is not None
+def _check_database(database: Path, location: Location) -> None:
     if not database.exists() or database.stat().st_size == 0:
         return
     key = f"tracking.uri: {database}"
@@ -142,10 +138,7 @@ def _check_database(location: Location) -> None:
         return
     artifacts, stage = experiment
     if stage != "active":
-        raise UserError(
-            f"tracking.experiment={location.experiment}: was deleted in this store; restore it with "
-            "`mlflow experiments restore`, or give another name."
-        )
+        raise deleted(location.experiment)
     if artifacts and artifacts.startswith("file://") and artifacts != location.artifact_root:
         place = local_path(artifacts)
         if not place.is_dir():
@@ -155,66 +148,56 @@ def _check_database(location: Location) -> None:
             )
 
 
-def _probe(uri: str) -> None:
-    """Ask an MLflow server for an experiment; raises :class:`UserError` unless it answers."""
-
-    def failure() -> str:
-        request = f"{uri}/api/2.0/mlflow/experiments/search?max_results=1"
-        try:
-            with urllib.request.urlopen(request, timeout=PROBE_SECONDS) as answer:
-                json.loads(answer.read())
-        except urllib.error.HTTPError as error:
-            if error.code not in (401, 403):  # alive, and MLflow's client will bring its credentials
-                return f"it answers {error.code} {error.reason}, so it is not an MLflow server"
-        except urllib.error.URLError as error:
-            return str(error.reason)
-        except http.client.HTTPException:
-            return "it does not answer in HTTP, so it is not an MLflow server"
-        except ValueError:
-            return "it does not answer in JSON, so it is not an MLflow server"
-        except OSError as error:
-            return str(error)
-        return ""
-
-    _require_answer(uri, failure)
+def deleted(experiment: str) -> UserError:
+    """Return the error of an experiment that was deleted."""
+    return UserError(
+        f"tracking.experiment={experiment}: was deleted in this store; restore it with `mlflow experiments restore`, "
+        "or give another name."
+    )
 
 
-def _connect(uri: str) -> None:
-    """Open a connection to the host of a database, if it names one; raises :class:`UserError` unless there is one."""
-    parts = urllib.parse.urlsplit(uri)
-    port = parts.port or DATABASE_PORTS.get(parts.scheme.split("+")[0])
-    if parts.hostname is None or port is None:
-        return
-    address = parts.hostname, port
-
-    def failure() -> str:
-        try:
-            socket.create_connection(address, PROBE_SECONDS).close()
-        except OSError as error:
-            return str(error)
-        return ""
-
-    _require_answer(uri.replace(parts.netloc, parts.netloc.rpartition("@")[2]), failure)
-
-
-def _require_answer(uri: str, failure: Callable[[], str]) -> None:
-    """Wait for an answer within the time limit.
-
-    Args:
-        uri: of the store, for the message.
-        failure: probes the store; returns what is wrong, empty where nothing is.
+def _check_answer(location: Location) -> None:
+    """Check that an MLflow server answers for its experiments, or the host that a database names takes a connection.
 
     Raises:
         UserError: something is wrong, or there was no answer in time.
     """
-    result = [f"no answer within {PROBE_SECONDS:g} s"]
+    uri, shown = location.uri, location.uri
+    parts = urllib.parse.urlsplit(uri)
+    port = parts.port or DATABASE_PORTS.get(parts.scheme.split("+")[0])
+    if not location.is_server:
+        if parts.hostname is None or port is None:
+            return
+        shown = uri.replace(parts.netloc, parts.netloc.rpartition("@")[2])
+    failure = f"no answer within {PROBE_SECONDS:g} s"
+
+    def probe() -> None:
+        nonlocal failure
+        try:
+            if location.is_server:
+                request = f"{uri}/api/2.0/mlflow/experiments/search?max_results=1"
+                with urllib.request.urlopen(request, timeout=PROBE_SECONDS) as answer:
+                    json.load(answer)
+            else:
+                socket.create_connection((parts.hostname, port), PROBE_SECONDS).close()
+            failure = ""
+        except urllib.error.HTTPError as error:
+            alive = error.code in (401, 403)  # and MLflow's client will bring its credentials
+            failure = "" if alive else f"it answers {error.code} {error.reason}, so it is not an MLflow server"
+        except http.client.HTTPException:
+            failure = "it does not answer in HTTP, so it is not an MLflow server"
+        except ValueError:
+            failure = "it does not answer in JSON, so it is not an MLflow server"
+        except OSError as error:
+            failure = str(error.reason if isinstance(error, urllib.error.URLError) else error)
+
     # In a thread: looking up a host name cannot be given a time limit.
-    thread = threading.Thread(target=lambda: result.__setitem__(0, failure()), daemon=True)
+    thread = threading.Thread(target=probe, daemon=True)
     thread.start()
     thread.join(PROBE_SECONDS)
-    if result[0]:
+    if failure:
         raise UserError(
-            f"tracking.uri={uri}: {result[0]}. Start the server, or leave tracking.uri out to use ./mlruns."
+            f"tracking.uri={shown}: {failure}. Start the server, or leave tracking.uri out to use ./mlruns."
         )
 
 

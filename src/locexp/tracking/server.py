@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from locexp.errors import RunFailedError, UserError
 from locexp.tracking.location import Location, check
@@ -30,11 +30,8 @@ def free_port(port: int | None, first: int = 5000) -> int:
         UserError: the given port is taken.
     """
     for candidate in [port] if port is not None else range(first, first + 100):
-        with contextlib.closing(socket.socket()) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind((HOST, candidate))
-                return candidate
+        with contextlib.suppress(OSError), socket.create_server((HOST, candidate)):
+            return candidate
     raise UserError(f"--port {port}: is in use; give another, or none to take the next free one.")
 
 
@@ -46,8 +43,8 @@ def command(location: Location, port: int) -> list[str]:
     return [*arguments, "--host", HOST, "--port", str(port), "--workers", "1"]
 
 
-def serve(location: Location, port: int | None, say: Callable[[str], None]) -> int:
-    """Serve a store until Ctrl-C or SIGTERM; returns the exit status.
+def serve(location: Location, port: int | None, say: Callable[[str], None]) -> None:
+    """Serve a store until Ctrl-C or SIGTERM.
 
     Args:
         location: of a store that exists; where it is itself a server, only its links are shown.
@@ -60,9 +57,8 @@ def serve(location: Location, port: int | None, say: Callable[[str], None]) -> i
     """
     check(location)
     if location.is_server:
-        for line in links(location, location.uri):
-            say(line)
-        return 0
+        say(links(location, location.uri))
+        return
     if location.database is not None and not location.database.is_file():
         raise UserError(
             f"{location.database.parent}: holds no store yet; run python -m locexp.train first, or give --uri."
@@ -78,42 +74,29 @@ def serve(location: Location, port: int | None, say: Callable[[str], None]) -> i
         start_new_session=True,
     )
     try:
-        with _stoppable():
-            say(f"starting the MLflow UI on {location.uri} …")
-            _wait(process, base)
-            for line in links(location, base):
-                say(line)
-            say("Ctrl-C stops it.")
-            assert process.stderr is not None
-            for _ in process.stderr:  # keeps the pipe empty; ends with the server
-                pass
-            raise RunFailedError(f"the MLflow server ended by itself with status {process.wait()}")
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it as Ctrl-C does
+        say(f"starting the MLflow UI on {location.uri} …")
+        _wait(process, base)
+        say(f"{links(location, base)}\nCtrl-C stops it.")
+        assert process.stderr is not None
+        for _ in process.stderr:  # keeps the pipe empty; ends with the server
+            pass
+        raise RunFailedError(f"the MLflow server ended by itself with status {process.wait()}")
     except KeyboardInterrupt:
-        return 0
+        pass
     finally:
         _stop(process)
 
 
-def links(location: Location, base: str) -> Iterator[str]:
-    """Yield lines with the addresses that open an experiment's runs as a table and as charts."""
-    found = experiment_id(location, base)
-    if found is None:
-        yield f"{base}/  (there is no experiment {location.experiment!r} yet)"
-        return
-    yield f"runs    {experiment_link(base, found)}"
-    yield f"charts  {experiment_link(base, found, view='CHART')}"
-
-
-def experiment_id(location: Location, base: str) -> str | None:
-    """Return the id that a running server has of the experiment; ``None`` where it has none."""
-    name = urllib.parse.quote(location.experiment)
+def links(location: Location, base: str) -> str:
+    """Return the lines with the addresses that open an experiment's runs, as a table and as charts, in a server."""
+    query = f"experiment_name={urllib.parse.quote(location.experiment)}"
     try:
-        with urllib.request.urlopen(
-            f"{base}/api/2.0/mlflow/experiments/get-by-name?experiment_name={name}", timeout=10
-        ) as answer:
-            return str(json.loads(answer.read())["experiment"]["experiment_id"])
+        with urllib.request.urlopen(f"{base}/api/2.0/mlflow/experiments/get-by-name?{query}", timeout=10) as answer:
+            found = json.load(answer)["experiment"]["experiment_id"]
     except urllib.error.HTTPError:
-        return None
+        return f"{base}/  (there is no experiment {location.experiment!r} yet)"
+    return f"runs    {experiment_link(base, found)}\ncharts  {experiment_link(base, found, view='CHART')}"
 
 
 def _wait(process: subprocess.Popen[bytes], base: str) -> None:
@@ -128,20 +111,6 @@ def _wait(process: subprocess.Popen[bytes], base: str) -> None:
             return
         time.sleep(0.2)
     raise RunFailedError(f"the MLflow server did not answer within {START_SECONDS:g} s")
-
-
-@contextlib.contextmanager
-def _stoppable() -> Iterator[None]:
-    """Make SIGTERM end the block as Ctrl-C does."""
-
-    def interrupt(signum: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

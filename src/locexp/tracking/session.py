@@ -15,10 +15,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
-from locexp.errors import UserError
 from locexp.records.history import HISTORY
 from locexp.records.record import RECORD, RunRecord, finite_metrics, milliseconds
-from locexp.tracking.location import Location
+from locexp.tracking.location import Location, deleted
 from locexp.tracking.mlflow_internals import SystemMetrics, silence_loggers, use_store
 from locexp.tracking.models import log_model
 
@@ -69,10 +68,7 @@ class Session:
                 if found is None:
                     raise
         if found.lifecycle_stage != "active":
-            raise UserError(
-                f"tracking.experiment={name}: was deleted in this store; restore it with "
-                "`mlflow experiments restore`, or give another name."
-            )
+            raise deleted(name)
         return str(found.experiment_id)
 
     def left_behind(self, record: RunRecord) -> str | None:
