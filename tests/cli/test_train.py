@@ -27,7 +27,7 @@ REFUSED: list[tuple[list[str], str]] = [
     (["--multirun", "trainer.epochs=1", "data=mnst"], "Did you mean 'mnist'?"),
     (["--cfg", "job", "data=mnst"], "Did you mean 'mnist'?"),
     (["model=null"], "model=null: expected one of backbone, cnn, cnn_small"),
-    (["--multirun", "seed=1,2", "hydra/sweeper=basic"], "hydra/sweeper: sweeps go through locexp's own sweeper"),
+    (["--multirun", "seed=1,2", "hydra/sweeper=basic"], "hydra/sweeper: locexp runs sweeps itself"),
     (["--cfg", "job", "bbox=3"], "bbox=3: expected one of clutter, fixed, jitter, scatter, tight."),
     (["--config-dir", "nowhere"], "--config-dir nowhere: there is no such folder"),
     (["tracking.uri=http://127.0.0.1:9"], "tracking.uri=http://127.0.0.1:9: [Errno 111] Connection refused"),

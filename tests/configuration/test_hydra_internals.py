@@ -105,7 +105,7 @@ def test_a_launcher_takes_its_jobs_configurations_from_the_loader_that_it_is_giv
         job = composer.compose(["hydra/launcher=basic"])
         config = whole(job.cfg, job.hydra(tmp_path / "7", index=7))
         loader = Loader(config)
-        launcher = hydra.foreign_launcher(config, loader, hydra.Callbacks(config), note_folder)
+        launcher = hydra.hydra_launcher(config, loader, hydra.Callbacks(config), note_folder)
         launcher.launch([["some=override"]], 7)
     assert loader.asked == [["some=override"]]
     assert ran == [str(tmp_path / "7")]

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from locexp.configuration.compose import composing
 from locexp.configuration.schema import config_hash
 from locexp.errors import UserError
-from locexp.sweep.launching import launch_plan
+from locexp.sweep.capacity import capacity_of
 from locexp.sweep.plan import Plan, SweepJob
 
 
@@ -254,7 +254,7 @@ def test_jobs_side_by_side_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(8)))
 
     def planned(target: str, **keys: object) -> tuple[int, int | None, int | None]:
-        made = launch_plan(OmegaConf.create({"_target_": target, **keys}))
+        made = capacity_of(OmegaConf.create({"_target_": target, **keys}))
         return made.width, made.batch, made.threads
 
     submitit = "hydra_plugins.hydra_submitit_launcher.submitit_launcher"

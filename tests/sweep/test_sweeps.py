@@ -24,7 +24,7 @@ from omegaconf import OmegaConf
 
 from locexp.errors import Terminated
 from locexp.records.record import RunRecord
-from locexp.sweep.guard import LOCK
+from locexp.sweep.folder import LOCK
 from locexp.sweep.mending import close_dead
 from locexp.sweep.outcomes import outcome_of
 from locexp.sweep.progress import Progress

@@ -17,7 +17,7 @@ BESIDE = {
 """What may stand beside each, the keys below included: where the results are, and how the rest is run."""
 EXPECTED = {RUN: "the folder of a run, or its MLflow id", SWEEP: "the id of a sweep, or last"}
 ONE = {RUN: "continues one run", SWEEP: "resumes one sweep"}
-ALONE = {RUN: "continues a run with its own configuration", SWEEP: "replays the stored list alone"}
+ALONE = {RUN: "continues a run with its own configuration", SWEEP: "goes on with the stored list alone"}
 
 
 def resumed(key: str, overrides: Sequence[str]) -> tuple[str, list[str]] | None:

@@ -27,9 +27,9 @@ from locexp.errors import Terminated, UserError, first_line
 from locexp.records.provenance import provenance
 from locexp.records.record import RECORD
 from locexp.records.sweep_list import SweepCommand
+from locexp.sweep.capacity import is_stacked
 from locexp.sweep.conduct import Conductor
-from locexp.sweep.guard import check_free, held
-from locexp.sweep.launching import is_stacked
+from locexp.sweep.folder import check_free, held
 from locexp.sweep.listing import list_jobs
 from locexp.sweep.plan import Plan, SweepJob
 from locexp.sweep.stored import StoredSweep, load
@@ -61,12 +61,12 @@ def train_command(arguments: Sequence[str]) -> int:
     return exit_status(run)
 
 
-def _run(words: Sequence[str]) -> None:
+def _run(given: Sequence[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # its errors are caught and worded above
     signal.signal(signal.SIGTERM, _terminate)
     register()
     parser = argument_parser(PROGRAM)
-    arguments = parser.parse_intermixed_args(list(words))
+    arguments = parser.parse_intermixed_args(list(given))
     overrides = list(arguments.overrides)
     check_groups(overrides)
     _check_flags(arguments)
@@ -210,7 +210,7 @@ def _settings(jobs: Sequence[SweepJob]) -> list[SweepJob]:
 
 
 def _prepare(jobs: Sequence[SweepJob], *, stacked: bool = False) -> Prepared:
-    """Load the data of every job and build its network once, so that what is wrong shows before Hydra writes."""
+    """Load the data of every job and build its network once, so that what is wrong shows before anything is written."""
     from locexp.run.prepare import prepare
     from locexp.run.problem import load_problem
 

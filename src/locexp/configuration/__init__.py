@@ -1,1 +1,1 @@
-"""From the words of a command to valid configurations, and from these to objects; imports nothing heavy."""
+"""From the overrides of a command to valid configurations, and from these to objects; no TensorFlow, no MLflow."""

@@ -173,8 +173,8 @@ def _check_hydra(hydra: DictConfig, overrides: Sequence[str]) -> None:
     given = [override for override in overrides if re.match(r"hydra[/.]sweeper\b", key_of(override))]
     if given or not str(sweeper._target_).endswith(".BasicSweeper") or sweeper.get("params"):
         raise UserError(
-            "hydra/sweeper: sweeps go through locexp's own sweeper, which keeps their jobs and compares them; "
-            "leave it out. Grids, whole sweeps and searches: docs/sweeps.md."
+            "hydra/sweeper: locexp runs sweeps itself, keeps their jobs and compares them; Hydra's sweepers are not "
+            "used. Leave it out. Grids, whole sweeps and searches: docs/sweeps.md."
         )
     if hydra.job.chdir:
         raise UserError(

@@ -116,7 +116,7 @@ class JobConfigurations(Protocol):
         ...
 
 
-def foreign_launcher(cfg: DictConfig, configurations: JobConfigurations, callbacks: Callbacks, task: Task) -> Launcher:
+def hydra_launcher(cfg: DictConfig, configurations: JobConfigurations, callbacks: Callbacks, task: Task) -> Launcher:
     """Return one of Hydra's launchers, ready to launch.
 
     Launchers are plugins, and ask a configuration loader for each job's configuration, in this process or in the

@@ -139,20 +139,6 @@ class SweepLink:
         )
 
 
-def next_attempt(directory: Path, index: int) -> Path:
-    """Return the folder for the next attempt at a job of the sweep in ``directory``: ``3``, ``3-2`` for a second."""
-    place, attempt = directory / str(index), 1
-    while place.exists():
-        attempt += 1
-        place = directory / f"{index}-{attempt}"
-    return place
-
-
-def index_of(place: Path) -> int:
-    """Return the index of the job whose folder this is."""
-    return int(place.name.partition("-")[0])
-
-
 def setting_name(varied: Mapping[str, str]) -> str:
     """Return what varies but the seed, in short: keys by their last part, or whole where that is ambiguous."""
     keys = [key for key in varied if key != "seed"]

@@ -11,11 +11,11 @@ from pathlib import Path
 from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import Callbacks, configure_log
 from locexp.errors import RunFailedError, Terminated, counted, first_line
-from locexp.records.sweep_list import SweepCommand, next_attempt
+from locexp.records.sweep_list import SweepCommand
+from locexp.sweep.capacity import capacity_of, end_workers, is_stacked
 from locexp.sweep.ending import conclude
-from locexp.sweep.foreign import ForeignLauncher
-from locexp.sweep.guard import check_free, held
-from locexp.sweep.launching import end_workers, is_stacked, launch_plan
+from locexp.sweep.folder import check_free, held, next_attempt
+from locexp.sweep.hydra_launcher import HydraLauncher
 from locexp.sweep.mending import close_dead, mend
 from locexp.sweep.outcomes import Outcome, outcome_of, was_cut_off
 from locexp.sweep.parent import Parent
@@ -62,7 +62,7 @@ class Conductor:
     ) -> None:
         self._plan, self._stored, self._screen, self._compare = plan, stored, screen, compare
         self._began = time.time()
-        self._how = launch_plan(plan.launcher)
+        self._how = capacity_of(plan.launcher)
         self._parent = Parent(plan, command, stored)
         self.notes: list[str] = []
         self._outcomes: dict[RunKey, Outcome] = {}
@@ -104,7 +104,7 @@ class Conductor:
             most = self._plan.launcher.get("max_members")
             yield Stacks(config.hydra, callbacks, note=self._screen.note, max_members=most)
         else:
-            yield ForeignLauncher(config, directory, self._how.threads, callbacks)
+            yield HydraLauncher(config, directory, self._how.threads, callbacks)
         callbacks.on_multirun_end(config=config, config_name=config.hydra.job.config_name)
 
     def _conduct(self, launch: Launch) -> None:

@@ -1,4 +1,4 @@
-"""The end of a sweep: its comparison, and what is said of it."""
+"""The end of a sweep, as the screen shows it: how its jobs ended, how to go on, where its results are."""
 
 from __future__ import annotations
 

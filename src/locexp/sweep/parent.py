@@ -15,7 +15,7 @@ from locexp.errors import UserError, first_line
 from locexp.records.provenance import flattened, provenance
 from locexp.records.record import RunRecord
 from locexp.records.sweep_list import LIST, SweepCommand, SweepList
-from locexp.sweep.guard import new_sweep_id
+from locexp.sweep.folder import new_sweep_id
 from locexp.sweep.plan import Plan
 from locexp.sweep.stored import StoredSweep
 from locexp.system.process import process_tags

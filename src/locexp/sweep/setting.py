@@ -30,7 +30,7 @@ class Setting:
         values: configuration keys and what they are set to.
         fresh_seeds: 0 for the seeds of the sweep; n for n seeds that no earlier stage has used.
         role: empty, ``control`` or ``final``, see :class:`locexp.records.sweep_list.SweepLink`.
-        facts: said of its runs beside the values, such as ``{"replay": "mgda"}``.
+        facts: stored with its runs beside the values, such as ``{"replay": "mgda"}``.
     """
 
     values: dict[str, float | int | str] = field(default_factory=dict)

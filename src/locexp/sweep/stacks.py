@@ -21,7 +21,7 @@ from locexp.errors import counted
 from locexp.records.sweep_list import LIST, SweepLink
 from locexp.run.folder import RunFolder, job_logging
 from locexp.run.pictures import Draw, Drawer
-from locexp.sweep.launching import usual_members
+from locexp.sweep.capacity import usual_members
 from locexp.sweep.plan import SweepJob
 from locexp.system.process import core_count, forget_networks
 from locexp.system.screen import Screen

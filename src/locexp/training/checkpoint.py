@@ -25,7 +25,7 @@ class Checkpoint:
 
     Attributes:
         path: the file it was read from.
-        identity: what its writer called the training; one that is to go on must be called the same.
+        training_id: the setting and the seed; only a training of the same may go on from it.
         epoch: how many epochs are done, >= 1.
         best_epoch: the best of them by the monitored metric, from 1.
         stopped: training has ended early.
@@ -36,7 +36,7 @@ class Checkpoint:
     """
 
     path: Path
-    identity: str
+    training_id: str
     epoch: int
     best_epoch: int
     stopped: bool
@@ -44,20 +44,20 @@ class Checkpoint:
     arrays: dict[str, list[np.ndarray]]
 
 
-def write_checkpoint(path: Path, member: Member, identity: str) -> None:
+def write_checkpoint(path: Path, member: Member, training_id: str) -> None:
     """Write the state of a member after a whole epoch, all at once: a reader never sees half of it.
 
     Args:
         path: of the file, which is replaced.
         member: has at least one epoch of history.
-        identity: names the training, see :class:`Checkpoint`.
+        training_id: see :class:`Checkpoint`.
 
     Raises:
         OSError: it cannot be written; what was there before is still there.
     """
     about = {
         "format": FORMAT,
-        "identity": identity,
+        "identity": training_id,
         "epoch": len(member.history),
         "best_epoch": member.best_epoch,
         "stopped": member.stopped,
@@ -102,7 +102,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             arrays[name.split("/")[0]].append(content[name])
         checkpoint = Checkpoint(
             path=path,
-            identity=str(about["identity"]),
+            training_id=str(about["identity"]),
             epoch=int(about["epoch"]),
             best_epoch=int(about["best_epoch"]),
             stopped=bool(about["stopped"]),
@@ -121,20 +121,20 @@ def read_checkpoint(path: Path) -> Checkpoint:
     return checkpoint
 
 
-def restore(member: Member, checkpoint: Checkpoint, identity: str, history: Sequence[dict[str, float]]) -> None:
+def restore(member: Member, checkpoint: Checkpoint, training_id: str, history: Sequence[dict[str, float]]) -> None:
     """Bring a freshly built member to the state of a checkpoint; it is left alone if that does not fit.
 
     Args:
         member: built as the one that was written.
-        checkpoint: of a training with the same ``identity``.
-        identity: see :class:`Checkpoint`.
+        checkpoint: of a training with the same ``training_id``.
+        training_id: see :class:`Checkpoint`.
         history: one row for each epoch of the checkpoint.
 
     Raises:
         UserError: the checkpoint is of another training or another network.
     """
-    if checkpoint.identity != identity:
-        raise UserError(f"{checkpoint.path}: is of another run ({checkpoint.identity}); expected {identity}.")
+    if checkpoint.training_id != training_id:
+        raise UserError(f"{checkpoint.path}: is of another run ({checkpoint.training_id}); expected {training_id}.")
     if len(history) != checkpoint.epoch:
         raise ValueError(f"{len(history)} rows of history for {checkpoint.epoch} epochs")
     targets = {

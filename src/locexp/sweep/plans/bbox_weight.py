@@ -31,7 +31,7 @@ def bbox_weight(
     single_task: bool,
     final_seeds: Annotated[int, Ge(0)],
 ) -> Stages:
-    """Yield the settings of the sweep, and then, where asked for, the replay of the best and the configured one.
+    """Yield the settings of the sweep, and then, where asked for, the best and the configured one again on fresh seeds.
 
     Args:
         base: its loss weights are the configured ones.

@@ -12,7 +12,7 @@ from locexp.system.process import core_count
 
 
 @dataclass(frozen=True)
-class LaunchPlan:
+class Capacity:
     """How a launcher is used.
 
     Attributes:
@@ -30,7 +30,7 @@ class LaunchPlan:
     queued: bool = False
 
 
-def launch_plan(launcher: DictConfig) -> LaunchPlan:
+def capacity_of(launcher: DictConfig) -> Capacity:
     """Return how to use a launcher, so that jobs on one machine do not fight for its cores.
 
     Args:
@@ -45,9 +45,9 @@ def launch_plan(launcher: DictConfig) -> LaunchPlan:
         asked = launcher.get("max_members")
         if asked is not None and (not isinstance(asked, int) or asked < 1):
             raise UserError(f"hydra.launcher.max_members={asked}: expected a whole number >= 1, or null.")
-        return LaunchPlan(asked or usual_members(cores), None, None, "")
+        return Capacity(asked or usual_members(cores), None, None, "")
     if target.endswith("BasicLauncher"):
-        return LaunchPlan(1, 1, None, "")
+        return Capacity(1, 1, None, "")
     if target.endswith("JoblibLauncher"):
         asked = launcher.get("n_jobs", -1)
         if not isinstance(asked, int) or asked == 0:
@@ -55,23 +55,23 @@ def launch_plan(launcher: DictConfig) -> LaunchPlan:
         width = max(1, cores + 1 + asked if asked < 0 else asked)
         threads = max(1, cores // width)
         note = f"joblib runs {width} jobs at a time, with {threads} of {cores} cores each"
-        return LaunchPlan(width, None, threads, note)
+        return Capacity(width, None, threads, note)
     if "submitit" in target:
         threads = int(launcher.get("cpus_per_task") or 1)
         if target.endswith("LocalLauncher"):
             # Submitit's local executor has no queue: it starts whatever it is given at once.
             width = max(1, cores // threads)
             note = f"submitit runs {width} jobs at a time here, {threads} cores each"
-            return LaunchPlan(width, width, threads, note)
+            return Capacity(width, width, threads, note)
         width = int(launcher.get("array_parallelism") or 1)
         note = f"SLURM runs the jobs, {threads} cores each (hydra.launcher.cpus_per_task)"
-        return LaunchPlan(width, None, threads, note, queued=True)
+        return Capacity(width, None, threads, note, queued=True)
     if "ray" in target.lower():
         threads = int(OmegaConf.select(launcher, "ray.remote.num_cpus") or 1)
         there = int(OmegaConf.select(launcher, "ray.init.num_cpus") or cores)
         note = f"ray runs the jobs, {threads} cores each (hydra.launcher.ray.remote.num_cpus)"
-        return LaunchPlan(max(1, there // threads), None, threads, note)
-    return LaunchPlan(1, None, None, f"{target} runs the jobs; set trainer.threads if they share a machine")
+        return Capacity(max(1, there // threads), None, threads, note)
+    return Capacity(1, None, None, f"{target} runs the jobs; set trainer.threads if they share a machine")
 
 
 def is_stacked(launcher: DictConfig) -> bool:

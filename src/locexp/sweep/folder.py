@@ -1,4 +1,4 @@
-"""A sweep's folder belongs to one sweep, and one command at a time works in it."""
+"""A sweep's folder: it belongs to one sweep, one command at a time works in it, and each attempt has its own."""
 
 from __future__ import annotations
 
@@ -68,3 +68,17 @@ def held(directory: Path, key: str) -> Iterator[None]:
         ) from None
     with lock:
         yield
+
+
+def next_attempt(directory: Path, index: int) -> Path:
+    """Return the folder for the next attempt at a job of the sweep in ``directory``: ``3``, ``3-2`` for a second."""
+    place, attempt = directory / str(index), 1
+    while place.exists():
+        attempt += 1
+        place = directory / f"{index}-{attempt}"
+    return place
+
+
+def index_of(place: Path) -> int:
+    """Return the index of the job whose folder this is."""
+    return int(place.name.partition("-")[0])

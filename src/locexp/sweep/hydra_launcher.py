@@ -16,10 +16,11 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from locexp.configuration.compose import Composition, Job, whole
-from locexp.configuration.hydra_internals import Callbacks, HydraConfig, foreign_launcher
+from locexp.configuration.hydra_internals import Callbacks, HydraConfig, hydra_launcher
 from locexp.configuration.overrides import key_of, quoted, value_of
 from locexp.configuration.schema import Config, register
-from locexp.records.sweep_list import LIST, SweepLink, SweepList, index_of
+from locexp.records.sweep_list import LIST, SweepLink, SweepList
+from locexp.sweep.folder import index_of
 from locexp.sweep.plan import SweepJob
 from locexp.system.process import end_with, forget_networks
 from locexp.system.screen import Screen
@@ -29,7 +30,7 @@ SETTINGS = LIST.with_name("settings")
 SUBDIR = "hydra.sweep.subdir"
 
 
-class ForeignLauncher:
+class HydraLauncher:
     """Runs jobs with one of Hydra's launchers.
 
     Args:
@@ -41,7 +42,7 @@ class ForeignLauncher:
 
     def __init__(self, config: DictConfig, directory: Path, threads: int | None, callbacks: Callbacks) -> None:
         self._directory = directory
-        self._launcher = foreign_launcher(config, StoredJobs(directory, threads), callbacks, train_stored_job)
+        self._launcher = hydra_launcher(config, StoredJobs(directory, threads), callbacks, train_stored_job)
 
     def __call__(self, jobs: Sequence[tuple[SweepJob, Path]]) -> None:
         """Run jobs, each in its folder; how each ended is in its record.
