@@ -167,7 +167,7 @@ def _sweep(plan: Plan, command: SweepCommand, stored: StoredSweep | None) -> Non
         conductor.notes += [f"mixed code, as sweep.allow_mixed asks: {what}" for what in mixed]
     if missing:
         if stored is not None:
-            stored.check_data(plan.jobs, _digests)
+            stored.check_data(plan.jobs)
         _prepare(missing, stacked=is_stacked(plan.launcher))
     conductor.conduct()
 
@@ -189,7 +189,7 @@ def _compare(location: Location, sweep_id: str, allow_mixed: bool) -> list[str]:
 
 def _check_surroundings(jobs: Sequence[SweepJob], plan: Plan) -> None:
     """Check what a process has one of, folders and tracking stores, each once."""
-    values = sorted({str(job.cfg.trainer.deterministic) for job in _settings(jobs)})
+    values = sorted({str(job.composition.cfg.trainer.deterministic) for job in jobs})
     if len(values) > 1:
         raise UserError(
             f"trainer.deterministic={','.join(values)}: TensorFlow takes one value in a process, so it cannot be "
@@ -204,25 +204,21 @@ def _check_surroundings(jobs: Sequence[SweepJob], plan: Plan) -> None:
     check(location_of(plan.base.tracking))
 
 
-def _settings(jobs: Sequence[SweepJob]) -> list[SweepJob]:
-    """Return one job of each setting: seeds make no difference to what is checked."""
-    return list({job.config_hash: job for job in reversed(jobs)}.values())[::-1]
-
-
 def _prepare(jobs: Sequence[SweepJob], *, stacked: bool = False) -> Prepared:
     """Load the data of every job and build its network once, so that what is wrong shows before Hydra writes."""
     from locexp.run.prepare import prepare
     from locexp.run.problem import load_problem
 
     made: dict[str, Prepared] = {}
-    settings = _settings(jobs)
+    first = {job.config_hash: job for job in reversed(jobs)}  # seeds make no difference to what is checked
+    settings = [job.cfg for job in reversed(first.values())]
     with _downloads_shown():
-        for job in settings:
-            load_problem(job.cfg)
-    for job in settings:
-        shape = str((job.cfg.data, job.cfg.bbox, job.cfg.model, job.cfg.optimizer, job.cfg.trainer.callbacks))
+        for cfg in settings:
+            load_problem(cfg)
+    for cfg in settings:
+        shape = str((cfg.data, cfg.bbox, cfg.model, cfg.optimizer, cfg.trainer.callbacks))
         if shape not in made:
-            made[shape] = prepare(job.cfg, stacked=stacked)
+            made[shape] = prepare(cfg, stacked=stacked)
     return next(iter(made.values()))
 
 
@@ -238,13 +234,6 @@ def _downloads_shown() -> Iterator[None]:
     finally:
         log.removeHandler(handler)
         log.setLevel(level)
-
-
-def _digests(job: SweepJob) -> tuple[str, str]:
-    from locexp.run.problem import load_problem
-
-    problem = load_problem(job.cfg)
-    return problem.dataset.digest, problem.scenes_digest
 
 
 def _terminate(signum: int, frame: FrameType | None) -> None:

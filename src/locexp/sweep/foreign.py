@@ -7,8 +7,8 @@ task in it. What crosses here is the folder's name alone: loader and task find t
 
 from __future__ import annotations
 
+import io
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,8 +75,7 @@ class StoredJobs:
     """Gives a launcher the configurations that :func:`store_jobs` has written; see ``JobConfigurations``.
 
     Attributes:
-        directory: of the sweep.
-        threads: for each job where ``trainer.threads=auto``; ``None`` leaves it.
+        directory, threads: see :class:`ForeignLauncher`.
     """
 
     directory: Path
@@ -94,12 +93,11 @@ class StoredJobs:
         assert isinstance(cfg, DictConfig)
         composition = Composition(cfg, stored["hydra"], listed["config_hash"], place, self.directory)
         job = Job(tuple(listed["overrides"]), listed["seed"], composition)
-        own = job.cfg
         extra = []
-        if self.threads is not None and own.trainer.threads == "auto":
-            own.trainer.threads = self.threads
+        if self.threads is not None and job.cfg.trainer.threads == "auto":
+            job.cfg.trainer.threads = self.threads
             extra = [f"trainer.threads={self.threads}"]
-        return whole(own, job.hydra(place, index=listed["index"], extra=extra))
+        return whole(job.cfg, job.hydra(place, index=listed["index"], extra=extra))
 
 
 def train_stored_job(cfg: DictConfig) -> None:
@@ -114,17 +112,16 @@ def train_stored_job(cfg: DictConfig) -> None:
     end_with(link.conductor)
     from locexp.run.prepare import prepare
 
-    with Path(os.devnull).open("w") as nowhere:
-        try:
-            prepared = prepare(cfg)
-        except Exception as error:
-            from locexp.run.opening import record_failure
+    try:
+        prepared = prepare(cfg)
+    except Exception as error:
+        from locexp.run.opening import record_failure
 
-            record_failure(cfg, directory, overrides, link, error)
-            return
-        from locexp.run.execute import execute  # imports TensorFlow, which `prepare` has started quietly
-        from locexp.run.run import Run
+        record_failure(cfg, directory, overrides, link, error)
+        return
+    from locexp.run.execute import execute  # imports TensorFlow, which `prepare` has started quietly
+    from locexp.run.run import Run
 
-        execute([Run(prepared, directory, overrides, Screen(nowhere), link)])
+    execute([Run(prepared, directory, overrides, Screen(io.StringIO()), link)])
     del prepared
     forget_networks()
