@@ -598,5 +598,5 @@ def test_no_process_is_left_behind(done: tuple[Path, str]) -> None:
     leftovers = []
     for process in psutil.process_iter(["cwd", "pid"]):
         if process.info["cwd"] == str(place) and process.info["pid"] != os.getpid():
-            leftovers.append(process)
+            leftovers.append(process.cmdline())
     assert leftovers == []

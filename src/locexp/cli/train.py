@@ -24,7 +24,6 @@ from locexp.configuration.hydra_internals import argument_parser, show
 from locexp.configuration.overrides import check_groups, is_for_hydra, key_of, with_open_keys
 from locexp.configuration.schema import config_directory, register
 from locexp.errors import Terminated, UserError, first_line
-from locexp.records.provenance import provenance
 from locexp.records.record import RECORD
 from locexp.records.sweep_list import SweepCommand
 from locexp.sweep.conduct import Conductor
@@ -162,9 +161,6 @@ def _train(command: SweepCommand, config_name: str, stored: StoredSweep | None =
 def _sweep(plan: Plan, command: SweepCommand, stored: StoredSweep | None) -> None:
     conductor = Conductor(plan, command, screen=Screen(), compare=_compare, stored=stored)
     missing = conductor.missing(plan.jobs)
-    if stored is not None and (missing or plan.more):
-        mixed = stored.check_code(provenance(plan.base, command.overrides), allowed=plan.base.sweep.allow_mixed)
-        conductor.notes += [f"mixed code, as sweep.allow_mixed asks: {what}" for what in mixed]
     if missing:
         if stored is not None:
             stored.check_data(plan.jobs)

@@ -13,7 +13,7 @@ from locexp.configuration.hydra_internals import Callbacks, configure_log
 from locexp.errors import RunFailedError, Terminated, counted, first_line
 from locexp.records.sweep_list import SweepCommand, next_attempt
 from locexp.sweep.ending import conclude
-from locexp.sweep.foreign import ForeignLauncher
+from locexp.sweep.foreign import Launch, foreign_launch
 from locexp.sweep.guard import check_free, held
 from locexp.sweep.launching import end_workers, is_stacked, launch_plan
 from locexp.sweep.mending import close_dead, mend
@@ -28,8 +28,6 @@ from locexp.tracking.location import Location
 
 logger = logging.getLogger(__name__)
 
-Launch = Callable[[Sequence[tuple[SweepJob, Path]]], None]
-"""Runs jobs, each in its folder; how each ended is in its record."""
 Compare = Callable[[Location, str, bool], Sequence[str]]
 """Compares the sweep of an id in a store, mixed runs too where that is allowed; returns what is shown of it."""
 
@@ -44,11 +42,8 @@ class Conductor:
         compare: compares the sweep when its jobs have ended.
         stored: what an earlier command left of this sweep.
 
-    Attributes:
-        notes: to be said before the first job.
-
     Raises:
-        UserError: the launcher cannot be used as it is asked for.
+        UserError: the launcher cannot be used as it is asked for, or the code has changed since the sweep began.
     """
 
     def __init__(
@@ -64,9 +59,11 @@ class Conductor:
         self._began = time.time()
         self._how = launch_plan(plan.launcher)
         self._parent = Parent(plan, command, stored)
-        self.notes: list[str] = []
         self._outcomes: dict[RunKey, Outcome] = {}
         self._take_stored()
+        self._mixed: list[str] = []
+        if stored and (plan.more or self.missing(plan.jobs)):
+            self._mixed = stored.check_code(self._parent.record.tags, allowed=plan.base.sweep.allow_mixed)
 
     def _take_stored(self) -> None:
         if self._stored:
@@ -104,7 +101,7 @@ class Conductor:
             most = self._plan.launcher.get("max_members")
             yield Stacks(config.hydra, callbacks, note=self._screen.note, max_members=most)
         else:
-            yield ForeignLauncher(config, directory, self._how.threads, callbacks)
+            yield foreign_launch(config, directory, self._how.threads, callbacks)
         callbacks.on_multirun_end(config=config, config_name=config.hydra.job.config_name)
 
     def _conduct(self, launch: Launch) -> None:
@@ -156,7 +153,8 @@ class Conductor:
         self._screen.line(f"sweep    {self._parent.sweep_id}: {counted(len(jobs), 'job')}{later}")
         if self._stored:
             self._screen.line(f"resumed  {len(jobs) - missing} have finished before, {missing} are missing")
-        for note in [*self.notes, *self._plan.unlike(), *([self._how.note] if self._how.note and missing else [])]:
+        mixed = [f"mixed code, as sweep.allow_mixed asks: {what}" for what in self._mixed]
+        for note in [*mixed, *self._plan.unlike(), *([self._how.note] if self._how.note and missing else [])]:
             self._screen.note(note)
 
     def _run_stages(self, launch: Launch) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,8 +29,13 @@ SETTINGS = LIST.with_name("settings")
 SUBDIR = "hydra.sweep.subdir"
 
 
-class ForeignLauncher:
-    """Runs jobs with one of Hydra's launchers.
+Launch = Callable[[Sequence[tuple[SweepJob, Path]]], None]
+"""Runs jobs, each in its folder; how each ended is in its record. Raises what the launcher raises, as where a worker is
+killed."""
+
+
+def foreign_launch(config: DictConfig, directory: Path, threads: int | None, callbacks: Callbacks) -> Launch:
+    """Return what runs jobs with one of Hydra's launchers.
 
     Args:
         config: of the sweep, Hydra's part included; names the launcher.
@@ -38,20 +43,14 @@ class ForeignLauncher:
         threads: for each job where ``trainer.threads=auto``; ``None`` leaves it.
         callbacks: the user's, of ``hydra.callbacks``.
     """
+    launcher = foreign_launcher(config, StoredJobs(directory, threads), callbacks, train_stored_job)
 
-    def __init__(self, config: DictConfig, directory: Path, threads: int | None, callbacks: Callbacks) -> None:
-        self._directory = directory
-        self._launcher = foreign_launcher(config, StoredJobs(directory, threads), callbacks, train_stored_job)
-
-    def __call__(self, jobs: Sequence[tuple[SweepJob, Path]]) -> None:
-        """Run jobs, each in its folder; how each ended is in its record.
-
-        Raises:
-            Exception: whatever the launcher raises, as where a worker was killed.
-        """
-        store_jobs(self._directory, [job for job, _ in jobs])
+    def launch(jobs: Sequence[tuple[SweepJob, Path]]) -> None:
+        store_jobs(directory, [job for job, _ in jobs])
         overrides = [[*job.overrides, f"{SUBDIR}={quoted(place.name)}"] for job, place in jobs]
-        self._launcher.launch(overrides, jobs[0][0].index)
+        launcher.launch(overrides, jobs[0][0].index)
+
+    return launch
 
 
 def store_jobs(directory: Path, jobs: Sequence[SweepJob]) -> None:
@@ -75,7 +74,7 @@ class StoredJobs:
     """Gives a launcher the configurations that :func:`store_jobs` has written; see ``JobConfigurations``.
 
     Attributes:
-        directory, threads: see :class:`ForeignLauncher`.
+        directory, threads: see :func:`foreign_launch`.
     """
 
     directory: Path

@@ -31,9 +31,7 @@ class Parent:
     """The run that holds a sweep.
 
     Args:
-        plan: of which the first stage is known.
-        command: that began it, as it is stored for a resume.
-        stored: what an earlier command left of this sweep.
+        plan, command, stored: see :class:`~locexp.sweep.conduct.Conductor`.
 
     Attributes:
         directory: of the sweep, absolute.

@@ -34,7 +34,6 @@ class Progress:
         self._start = time.monotonic()
         self._active: dict[int, tuple[SweepJob, Path]] = {}
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
 
     def add(self, jobs: int, done: int) -> None:
         """Take in the jobs of a further stage, some of which may have finished before."""
@@ -50,11 +49,9 @@ class Progress:
 
     def end(self) -> None:
         """Stop watching; what has ended since the last look is shown."""
-        if self._thread is not None:
-            self._stop.set()
-            self._thread.join()
-            self._thread = None
-            self._look()
+        self._stop.set()
+        self._thread.join()
+        self._look()
 
     def _loop(self) -> None:
         while not self._stop.wait(POLL_SECONDS):
