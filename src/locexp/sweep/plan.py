@@ -92,7 +92,10 @@ class Plan:
         shared = self.base_job.composition
         self.directory = shared.sweep_directory if self.is_sweep else shared.run_directory
         _check_swept(self._swept, cells)
-        self.default_hash = self._default_hash(overrides)
+        self.default_hash: str | None = None
+        with contextlib.suppress(UserError):  # something may be required that the sweep gives
+            fixed = [override for override in overrides if key_of(override) not in self._swept]
+            self.default_hash = composer.compose(fixed).config_hash
         self._fixed = {key_of(override): override for override in overrides}
         self._seeds = self._all_seeds(cells)
         seedless = (tuple(override for override in cell if key_of(override) != "seed") for cell in cells)
@@ -115,13 +118,6 @@ class Plan:
         launcher = OmegaConf.create(self.base_job.composition.hydra["launcher"])
         assert isinstance(launcher, DictConfig)
         return launcher
-
-    def _default_hash(self, overrides: Sequence[str]) -> str | None:
-        fixed = [override for override in overrides if key_of(override) not in self._swept]
-        try:
-            return self._composer.compose(fixed).config_hash
-        except UserError:  # something is required that the sweep gives
-            return None
 
     def next_stage(self, results: Mapping[RunKey, dict[str, float] | None]) -> list[SweepJob]:
         """Return the jobs of the next stage that no earlier stage had; a plan that has ended gives none.
