@@ -159,9 +159,11 @@ class Conductor:
 
     def _run_stages(self, launch: Launch) -> None:
         plan, jobs = self._plan, self._plan.jobs
-        progress = Progress(self._screen, len(jobs), len(jobs) - len(self.missing(jobs)))
+        progress = Progress(self._screen)
         while jobs:
-            left = self._run_jobs(launch, self.missing(jobs), progress)
+            missing = self.missing(jobs)
+            progress.add(len(jobs), len(jobs) - len(missing))
+            left = self._run_jobs(launch, missing, progress)
             if self._stops:
                 if left or plan.more:
                     what = f"{counted(left, 'job')} {'was' if left == 1 else 'were'} not started"
@@ -171,7 +173,6 @@ class Conductor:
             jobs = plan.next_stage({key: outcome.results for key, outcome in self._outcomes.items()})
             if jobs:
                 self._parent.list_jobs()
-                progress.add(len(jobs), len(jobs) - len(self.missing(jobs)))
                 self._screen.line(f"stage    {jobs[0].stage + 1}: {counted(len(jobs), 'more job')}")
 
     @property
