@@ -264,7 +264,8 @@ def test_progress_tells_how_long_the_rest_takes(tmp_path: Path, monkeypatch: pyt
     now = [0.0]
     monkeypatch.setattr("locexp.sweep.progress.time", SimpleNamespace(monotonic=lambda: now[0]))
     terminal = Terminal()
-    progress = Progress(Screen(terminal), total=5, done=1)
+    progress = Progress(Screen(terminal))
+    progress.add(5, done=1)
     cfg = OmegaConf.create({"trainer": {"epochs": 2}})
     places = [tmp_path / str(index) for index in range(4)]
     metrics = {"test/accuracy": 0.9, "test/mean_iou": 0.8, "test/loc_acc_75": 0.7, "time/total_seconds": 30.0}
@@ -286,7 +287,8 @@ def test_a_record_of_a_newer_locexp_is_the_failure_of_its_job(tmp_path: Path) ->
     place.mkdir()
     (place / "run.json").write_text('{"format": 99, "name": "x"}')
     job: Any = SimpleNamespace(index=0, name="job-0", cfg=OmegaConf.create({"trainer": {"epochs": 2}}))
-    progress = Progress(Screen(shown), total=1, done=0)
+    progress = Progress(Screen(shown))
+    progress.add(1, done=0)
     progress.watch([(job, place)])
     close_dead([place], stopped=False)
     progress.end()
@@ -603,5 +605,5 @@ def test_no_process_is_left_behind(done: tuple[Path, str]) -> None:
     leftovers = []
     for process in psutil.process_iter(["cwd", "pid"]):
         if process.info["cwd"] == str(place) and process.info["pid"] != os.getpid():
-            leftovers.append(process)
+            leftovers.append(process.cmdline())
     assert leftovers == []

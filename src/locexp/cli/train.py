@@ -24,7 +24,6 @@ from locexp.configuration.hydra_internals import argument_parser, show
 from locexp.configuration.overrides import check_groups, is_for_hydra, key_of, with_open_keys
 from locexp.configuration.schema import config_directory, register
 from locexp.errors import Terminated, UserError, first_line
-from locexp.records.provenance import provenance
 from locexp.records.record import RECORD
 from locexp.records.sweep_list import SweepCommand
 from locexp.sweep.capacity import is_stacked
@@ -162,12 +161,9 @@ def _train(command: SweepCommand, config_name: str, stored: StoredSweep | None =
 def _sweep(plan: Plan, command: SweepCommand, stored: StoredSweep | None) -> None:
     conductor = Conductor(plan, command, screen=Screen(), compare=_compare, stored=stored)
     missing = conductor.missing(plan.jobs)
-    if stored is not None and (missing or plan.more):
-        mixed = stored.check_code(provenance(plan.base, command.overrides), allowed=plan.base.sweep.allow_mixed)
-        conductor.notes += [f"mixed code, as sweep.allow_mixed asks: {what}" for what in mixed]
     if missing:
         if stored is not None:
-            stored.check_data(plan.jobs, _digests)
+            stored.check_data(plan.jobs)
         _prepare(missing, stacked=is_stacked(plan.launcher))
     conductor.conduct()
 
@@ -189,7 +185,7 @@ def _compare(location: Location, sweep_id: str, allow_mixed: bool) -> list[str]:
 
 def _check_surroundings(jobs: Sequence[SweepJob], plan: Plan) -> None:
     """Check what a process has one of, folders and tracking stores, each once."""
-    values = sorted({str(job.cfg.trainer.deterministic) for job in _settings(jobs)})
+    values = sorted({str(job.composition.cfg.trainer.deterministic) for job in jobs})
     if len(values) > 1:
         raise UserError(
             f"trainer.deterministic={','.join(values)}: TensorFlow takes one value in a process, so it cannot be "
@@ -204,25 +200,21 @@ def _check_surroundings(jobs: Sequence[SweepJob], plan: Plan) -> None:
     check(location_of(plan.base.tracking))
 
 
-def _settings(jobs: Sequence[SweepJob]) -> list[SweepJob]:
-    """Return one job of each setting: seeds make no difference to what is checked."""
-    return list({job.config_hash: job for job in reversed(jobs)}.values())[::-1]
-
-
 def _prepare(jobs: Sequence[SweepJob], *, stacked: bool = False) -> Prepared:
     """Load the data of every job and build its network once, so that what is wrong shows before anything is written."""
     from locexp.run.prepare import prepare
     from locexp.run.problem import load_problem
 
     made: dict[str, Prepared] = {}
-    settings = _settings(jobs)
+    first = {job.config_hash: job for job in reversed(jobs)}  # seeds make no difference to what is checked
+    settings = [job.cfg for job in reversed(first.values())]
     with _downloads_shown():
-        for job in settings:
-            load_problem(job.cfg)
-    for job in settings:
-        shape = str((job.cfg.data, job.cfg.bbox, job.cfg.model, job.cfg.optimizer, job.cfg.trainer.callbacks))
+        for cfg in settings:
+            load_problem(cfg)
+    for cfg in settings:
+        shape = str((cfg.data, cfg.bbox, cfg.model, cfg.optimizer, cfg.trainer.callbacks))
         if shape not in made:
-            made[shape] = prepare(job.cfg, stacked=stacked)
+            made[shape] = prepare(cfg, stacked=stacked)
     return next(iter(made.values()))
 
 
@@ -238,13 +230,6 @@ def _downloads_shown() -> Iterator[None]:
     finally:
         log.removeHandler(handler)
         log.setLevel(level)
-
-
-def _digests(job: SweepJob) -> tuple[str, str]:
-    from locexp.run.problem import load_problem
-
-    problem = load_problem(job.cfg)
-    return problem.dataset.digest, problem.scenes_digest
 
 
 def _terminate(signum: int, frame: FrameType | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from omegaconf import DictConfig
 
@@ -16,7 +16,7 @@ from locexp.run.folder import RunFolder, job_logging
 from locexp.run.pictures import Draw, draw_here
 from locexp.run.prepare import Prepared
 from locexp.run.resume import Resumed
-from locexp.run.run import Evaluation, Run
+from locexp.run.run import Run
 from locexp.system.process import collected_once
 from locexp.system.screen import Screen
 from locexp.training.stack import Stack
@@ -93,9 +93,8 @@ def _train_and_finish(
             return
         logger.warning("%d runs could not be trained together", len(runs), exc_info=True)
         left = [run for run in runs if run.is_open]
-        note(
-            f"{counted(len(left), 'job')} cannot be trained together ({first_line(error)}): they are trained one by one"
-        )
+        jobs = counted(len(left), "job")
+        note(f"{jobs} cannot be trained together ({first_line(error)}): they are trained one by one")
         for run in left:
             with run.current():
                 _train_and_finish([run], note, draw, from_start=True)
@@ -167,7 +166,8 @@ def _finish(runs: Sequence[Run], stack: Stack, draw: Draw) -> None:
         return
     waiting: deque[Run] = deque()
     for index, run in trained.items():
-        _report(run, evaluations[index], draw)
+        with _ending(run):
+            run.report(evaluations[index], draw)
         waiting.append(run)
         while waiting and waiting[0].is_drawn:
             _complete(waiting.popleft())
@@ -175,24 +175,21 @@ def _finish(runs: Sequence[Run], stack: Stack, draw: Draw) -> None:
         _complete(run)
 
 
-def _report(run: Run, evaluation: Evaluation, draw: Draw) -> None:
-    with collected_once(), run.current():
-        try:
-            run.report(evaluation, draw)
-        except Exception as error:
-            _close(run, error)
-
-
 def _complete(run: Run) -> None:
-    if not run.is_open:
-        return
+    if run.is_open:
+        with _ending(run):
+            run.complete()
+            _close(run, None)
+
+
+@contextlib.contextmanager
+def _ending(run: Run) -> Iterator[None]:
+    """Do something on behalf of a run that was trained; what it raises ends the run."""
     with collected_once(), run.current():
         try:
-            run.complete()
+            yield
         except Exception as error:
             _close(run, error)
-        else:
-            _close(run, None)
 
 
 def _close(run: Run, error: BaseException | None) -> None:

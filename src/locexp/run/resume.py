@@ -127,9 +127,9 @@ def _set_tracking(cfg: DictConfig, record: RunRecord, wanted: DictConfig, overri
 
 def _check_data(record: RunRecord, problem: Problem) -> None:
     then, dataset = record.dataset, problem.dataset
-    now = {"sha256": dataset.digest, "scenes_sha256": problem.scenes_digest}
-    if any(then.get(name) != value for name, value in now.items()):
-        what = "images" if then.get("sha256") != dataset.digest else "boxes"
+    same_images = then.get("sha256") == dataset.digest
+    if not same_images or then.get("scenes_sha256") != problem.scenes_digest:
+        what = "boxes" if same_images else "images"
         raise UserError(
             f"data: the {what} are not those that the run was started with: {then.get('name')} ({then.get('source')}), "
             f"{then.get('train')} to train, {then.get('test')} to test, then; {dataset.name} ({dataset.source}), "

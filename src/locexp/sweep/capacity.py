@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from omegaconf import DictConfig, OmegaConf
 
-from locexp.errors import UserError
+from locexp.errors import UserError, counted
 from locexp.system.process import core_count
 
 
@@ -24,9 +24,9 @@ class Capacity:
     """
 
     width: int
-    batch: int | None
-    threads: int | None
-    note: str
+    batch: int | None = None
+    threads: int | None = None
+    note: str = ""
     queued: bool = False
 
 
@@ -39,39 +39,37 @@ def capacity_of(launcher: DictConfig) -> Capacity:
     Raises:
         UserError: it asks for no jobs at a time.
     """
-    target = str(launcher.get("_target_", ""))
-    cores = core_count()
+    target, cores = str(launcher.get("_target_", "")), core_count()
     if is_stacked(launcher):
         asked = launcher.get("max_members")
         if asked is not None and (not isinstance(asked, int) or asked < 1):
             raise UserError(f"hydra.launcher.max_members={asked}: expected a whole number >= 1, or null.")
-        return Capacity(asked or usual_members(cores), None, None, "")
+        return Capacity(asked or usual_members(cores))
     if target.endswith("BasicLauncher"):
-        return Capacity(1, 1, None, "")
+        return Capacity(1, batch=1)
     if target.endswith("JoblibLauncher"):
         asked = launcher.get("n_jobs", -1)
         if not isinstance(asked, int) or asked == 0:
             raise UserError(f"hydra.launcher.n_jobs={asked}: expected a whole number >= 1, or -1 for all cores.")
         width = max(1, cores + 1 + asked if asked < 0 else asked)
         threads = max(1, cores // width)
-        note = f"joblib runs {width} jobs at a time, with {threads} of {cores} cores each"
-        return Capacity(width, None, threads, note)
+        note = f"joblib runs {counted(width, 'job')} at a time, with {threads} of {counted(cores, 'core')} each"
+        return Capacity(width, threads=threads, note=note)
     if "submitit" in target:
         threads = int(launcher.get("cpus_per_task") or 1)
+        each = f"{counted(threads, 'core')} each"
         if target.endswith("LocalLauncher"):
             # Submitit's local executor has no queue: it starts whatever it is given at once.
             width = max(1, cores // threads)
-            note = f"submitit runs {width} jobs at a time here, {threads} cores each"
-            return Capacity(width, width, threads, note)
-        width = int(launcher.get("array_parallelism") or 1)
-        note = f"SLURM runs the jobs, {threads} cores each (hydra.launcher.cpus_per_task)"
-        return Capacity(width, None, threads, note, queued=True)
+            return Capacity(width, width, threads, f"submitit runs {counted(width, 'job')} at a time here, {each}")
+        note = f"SLURM runs the jobs, {each} (hydra.launcher.cpus_per_task)"
+        return Capacity(int(launcher.get("array_parallelism") or 1), threads=threads, note=note, queued=True)
     if "ray" in target.lower():
         threads = int(OmegaConf.select(launcher, "ray.remote.num_cpus") or 1)
         there = int(OmegaConf.select(launcher, "ray.init.num_cpus") or cores)
-        note = f"ray runs the jobs, {threads} cores each (hydra.launcher.ray.remote.num_cpus)"
-        return Capacity(max(1, there // threads), None, threads, note)
-    return Capacity(1, None, None, f"{target} runs the jobs; set trainer.threads if they share a machine")
+        note = f"ray runs the jobs, {counted(threads, 'core')} each (hydra.launcher.ray.remote.num_cpus)"
+        return Capacity(max(1, there // threads), threads=threads, note=note)
+    return Capacity(1, note=f"{target} runs the jobs; set trainer.threads if they share a machine")
 
 
 def is_stacked(launcher: DictConfig) -> bool:

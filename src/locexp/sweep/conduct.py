@@ -15,7 +15,7 @@ from locexp.records.sweep_list import SweepCommand
 from locexp.sweep.capacity import capacity_of, end_workers, is_stacked
 from locexp.sweep.ending import conclude
 from locexp.sweep.folder import check_free, held, next_attempt
-from locexp.sweep.hydra_launcher import HydraLauncher
+from locexp.sweep.hydra_launcher import Launch, launch_with_hydra
 from locexp.sweep.mending import close_dead, mend
 from locexp.sweep.outcomes import Outcome, outcome_of, was_cut_off
 from locexp.sweep.parent import Parent
@@ -28,8 +28,6 @@ from locexp.tracking.location import Location
 
 logger = logging.getLogger(__name__)
 
-Launch = Callable[[Sequence[tuple[SweepJob, Path]]], None]
-"""Runs jobs, each in its folder; how each ended is in its record."""
 Compare = Callable[[Location, str, bool], Sequence[str]]
 """Compares the sweep of an id in a store, mixed runs too where that is allowed; returns what is shown of it."""
 
@@ -44,11 +42,8 @@ class Conductor:
         compare: compares the sweep when its jobs have ended.
         stored: what an earlier command left of this sweep.
 
-    Attributes:
-        notes: to be said before the first job.
-
     Raises:
-        UserError: the launcher cannot be used as it is asked for.
+        UserError: the launcher cannot be used as it is asked for, or the code has changed since the sweep began.
     """
 
     def __init__(
@@ -64,9 +59,11 @@ class Conductor:
         self._began = time.time()
         self._how = capacity_of(plan.launcher)
         self._parent = Parent(plan, command, stored)
-        self.notes: list[str] = []
         self._outcomes: dict[RunKey, Outcome] = {}
         self._take_stored()
+        self._mixed: list[str] = []
+        if stored and (plan.more or self.missing(plan.jobs)):
+            self._mixed = stored.check_code(self._parent.record.tags, allowed=plan.base.sweep.allow_mixed)
 
     def _take_stored(self) -> None:
         if self._stored:
@@ -104,7 +101,7 @@ class Conductor:
             most = self._plan.launcher.get("max_members")
             yield Stacks(config.hydra, callbacks, note=self._screen.note, max_members=most)
         else:
-            yield HydraLauncher(config, directory, self._how.threads, callbacks)
+            yield launch_with_hydra(config, directory, self._how.threads, callbacks)
         callbacks.on_multirun_end(config=config, config_name=config.hydra.job.config_name)
 
     def _conduct(self, launch: Launch) -> None:
@@ -156,14 +153,17 @@ class Conductor:
         self._screen.line(f"sweep    {self._parent.sweep_id}: {counted(len(jobs), 'job')}{later}")
         if self._stored:
             self._screen.line(f"resumed  {len(jobs) - missing} have finished before, {missing} are missing")
-        for note in [*self.notes, *self._plan.unlike(), *([self._how.note] if self._how.note and missing else [])]:
+        mixed = [f"mixed code, as sweep.allow_mixed asks: {what}" for what in self._mixed]
+        for note in [*mixed, *self._plan.unlike(), *([self._how.note] if self._how.note and missing else [])]:
             self._screen.note(note)
 
     def _run_stages(self, launch: Launch) -> None:
         plan, jobs = self._plan, self._plan.jobs
-        progress = Progress(self._screen, len(jobs), len(jobs) - len(self.missing(jobs)))
+        progress = Progress(self._screen)
         while jobs:
-            left = self._run_jobs(launch, self.missing(jobs), progress)
+            missing = self.missing(jobs)
+            progress.add(len(jobs), len(jobs) - len(missing))
+            left = self._run_jobs(launch, missing, progress)
             if self._stops:
                 if left or plan.more:
                     what = f"{counted(left, 'job')} {'was' if left == 1 else 'were'} not started"
@@ -173,7 +173,6 @@ class Conductor:
             jobs = plan.next_stage({key: outcome.results for key, outcome in self._outcomes.items()})
             if jobs:
                 self._parent.list_jobs()
-                progress.add(len(jobs), len(jobs) - len(self.missing(jobs)))
                 self._screen.line(f"stage    {jobs[0].stage + 1}: {counted(len(jobs), 'more job')}")
 
     @property

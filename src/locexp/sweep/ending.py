@@ -7,8 +7,6 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from omegaconf import DictConfig
-
 from locexp.configuration.overrides import quoted
 from locexp.configuration.schema import TrackingConfig
 from locexp.errors import counted, first_line
@@ -61,11 +59,12 @@ def conclude(screen: Screen, parent: Parent, ends: Sequence[End], *, began: floa
         were = "was" if len(waiting) == 1 else "were"
         say(f"waiting  {len(waiting)} {were} not started: {', '.join(waiting[:MOST_NAMED])}{more}")
     if len(finished) < len(ends) or record.status == "KILLED":
-        places = "".join(
-            f" {shlex.quote(f'tracking.{key}={value if PLAIN.fullmatch(value) else quoted(value)}')}"
-            for key, value in _places(parent.tracking).items()
-        )
-        say(f"Resume   python -m locexp.train sweep.resume={parent.sweep_id}{places}")
+        words = [f"sweep.resume={parent.sweep_id}"]
+        for key in ("uri", "artifact_root", "experiment"):  # where the store is, if not in the usual place
+            if parent.tracking[key] != getattr(TrackingConfig, key):
+                value = str(parent.tracking[key])
+                words.append(f"tracking.{key}={value if PLAIN.fullmatch(value) else quoted(value)}")
+        say(f"Resume   python -m locexp.train {shlex.join(words)}")
     if not all_logged:
         say(f"The results are not all in {parent.location.uri}. They are in {parent.directory}; log them later with")
         say(f"  python -m locexp.log {parent.directory}")
@@ -73,13 +72,6 @@ def conclude(screen: Screen, parent: Parent, ends: Sequence[End], *, began: floa
     logged = [(job, run.run_id) for job, run in finished if run.run_id]
     if logged:
         _say_links(screen, parent, logged)
-
-
-def _places(tracking: DictConfig) -> dict[str, str]:
-    """Return the keys of ``tracking`` that say where the store is, where they are not the usual ones."""
-    usual = TrackingConfig()
-    keys = ("uri", "artifact_root", "experiment")
-    return {key: str(tracking[key]) for key in keys if tracking[key] != getattr(usual, key)}
 
 
 def _say_links(screen: Screen, parent: Parent, logged: Sequence[tuple[SweepJob, str]]) -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
-import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,20 +13,6 @@ from locexp.records.sweep_list import LIST, SweepList
 
 LOCK = LIST.with_name("lock")
 """The file in a sweep's folder that the command at work holds; the system lets go of it if the command is killed."""
-DEFAULT_FOLDER = re.compile(r"\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d-[0-9a-f]{6}")
-
-
-def new_sweep_id(directory: Path, *, is_default: bool) -> str:
-    """Return an id for a new sweep: date, time and six random digits, those of its folder where that has them.
-
-    Args:
-        directory: of the sweep.
-        is_default: its name was generated, not given; a given one may be anything, and may have been there before.
-    """
-    own = f"{directory.parent.name}-{directory.name}"
-    if is_default and DEFAULT_FOLDER.fullmatch(own):
-        return own
-    return f"{time.strftime('%Y-%m-%d-%H-%M-%S')}-{uuid.uuid4().hex[:6]}"
 
 
 def check_free(directory: Path) -> None:

@@ -7,9 +7,9 @@ task in it. What crosses here is the folder's name alone: loader and task find t
 
 from __future__ import annotations
 
+import io
 import json
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +30,13 @@ SETTINGS = LIST.with_name("settings")
 SUBDIR = "hydra.sweep.subdir"
 
 
-class HydraLauncher:
-    """Runs jobs with one of Hydra's launchers.
+Launch = Callable[[Sequence[tuple[SweepJob, Path]]], None]
+"""Runs jobs, each in its folder; how each ended is in its record. Raises what the launcher raises, as where a worker is
+killed."""
+
+
+def launch_with_hydra(config: DictConfig, directory: Path, threads: int | None, callbacks: Callbacks) -> Launch:
+    """Return what runs jobs with one of Hydra's launchers.
 
     Args:
         config: of the sweep, Hydra's part included; names the launcher.
@@ -39,20 +44,14 @@ class HydraLauncher:
         threads: for each job where ``trainer.threads=auto``; ``None`` leaves it.
         callbacks: the user's, of ``hydra.callbacks``.
     """
+    launcher = hydra_launcher(config, StoredJobs(directory, threads), callbacks, train_stored_job)
 
-    def __init__(self, config: DictConfig, directory: Path, threads: int | None, callbacks: Callbacks) -> None:
-        self._directory = directory
-        self._launcher = hydra_launcher(config, StoredJobs(directory, threads), callbacks, train_stored_job)
-
-    def __call__(self, jobs: Sequence[tuple[SweepJob, Path]]) -> None:
-        """Run jobs, each in its folder; how each ended is in its record.
-
-        Raises:
-            Exception: whatever the launcher raises, as where a worker was killed.
-        """
-        store_jobs(self._directory, [job for job, _ in jobs])
+    def launch(jobs: Sequence[tuple[SweepJob, Path]]) -> None:
+        store_jobs(directory, [job for job, _ in jobs])
         overrides = [[*job.overrides, f"{SUBDIR}={quoted(place.name)}"] for job, place in jobs]
-        self._launcher.launch(overrides, jobs[0][0].index)
+        launcher.launch(overrides, jobs[0][0].index)
+
+    return launch
 
 
 def store_jobs(directory: Path, jobs: Sequence[SweepJob]) -> None:
@@ -76,8 +75,7 @@ class StoredJobs:
     """Gives a launcher the configurations that :func:`store_jobs` has written; see ``JobConfigurations``.
 
     Attributes:
-        directory: of the sweep.
-        threads: for each job where ``trainer.threads=auto``; ``None`` leaves it.
+        directory, threads: see :func:`launch_with_hydra`.
     """
 
     directory: Path
@@ -95,12 +93,11 @@ class StoredJobs:
         assert isinstance(cfg, DictConfig)
         composition = Composition(cfg, stored["hydra"], listed["config_hash"], place, self.directory)
         job = Job(tuple(listed["overrides"]), listed["seed"], composition)
-        own = job.cfg
         extra = []
-        if self.threads is not None and own.trainer.threads == "auto":
-            own.trainer.threads = self.threads
+        if self.threads is not None and job.cfg.trainer.threads == "auto":
+            job.cfg.trainer.threads = self.threads
             extra = [f"trainer.threads={self.threads}"]
-        return whole(own, job.hydra(place, index=listed["index"], extra=extra))
+        return whole(job.cfg, job.hydra(place, index=listed["index"], extra=extra))
 
 
 def train_stored_job(cfg: DictConfig) -> None:
@@ -115,17 +112,16 @@ def train_stored_job(cfg: DictConfig) -> None:
     end_with(link.conductor)
     from locexp.run.prepare import prepare
 
-    with Path(os.devnull).open("w") as nowhere:
-        try:
-            prepared = prepare(cfg)
-        except Exception as error:
-            from locexp.run.opening import record_failure
+    try:
+        prepared = prepare(cfg)
+    except Exception as error:
+        from locexp.run.opening import record_failure
 
-            record_failure(cfg, directory, overrides, link, error)
-            return
-        from locexp.run.execute import execute  # imports TensorFlow, which `prepare` has started quietly
-        from locexp.run.run import Run
+        record_failure(cfg, directory, overrides, link, error)
+        return
+    from locexp.run.execute import execute  # imports TensorFlow, which `prepare` has started quietly
+    from locexp.run.run import Run
 
-        execute([Run(prepared, directory, overrides, Screen(nowhere), link)])
+    execute([Run(prepared, directory, overrides, Screen(io.StringIO()), link)])
     del prepared
     forget_networks()

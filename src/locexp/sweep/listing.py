@@ -24,9 +24,14 @@ def list_jobs(plan: Plan, jobs: Sequence[SweepJob], stored: StoredSweep | None, 
     """
     if stored is not None:
         screen.line(f"sweep    {stored.sweep_id}")
-    runs = _finished_runs(plan)
+    from locexp.tracking.store import MlflowStore
+
+    try:
+        runs = MlflowStore(location_of(plan.base.tracking)).finished()
+    except UserError:  # there is no store yet
+        runs = []
     elsewhere = finished_runs(runs)
-    done = set(stored.finished) if stored else set()
+    done = stored.finished if stored else {}
     for job in jobs:
         state = "done" if job.key in done else ""
         if not state and job.key in elsewhere:
@@ -40,15 +45,6 @@ def list_jobs(plan: Plan, jobs: Sequence[SweepJob], stored: StoredSweep | None, 
         screen.line("More jobs follow in a later stage, from the results of these.")
     if missing:
         screen.line(_estimate(missing, runs))
-
-
-def _finished_runs(plan: Plan) -> list[RunRecord]:
-    from locexp.tracking.store import MlflowStore
-
-    try:
-        return MlflowStore(location_of(plan.base.tracking)).finished()
-    except UserError:  # there is no store yet
-        return []
 
 
 def _estimate(jobs: Sequence[SweepJob], runs: Sequence[RunRecord]) -> str:

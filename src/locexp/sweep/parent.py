@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
+import uuid
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +17,6 @@ from locexp.errors import UserError, first_line
 from locexp.records.provenance import flattened, provenance
 from locexp.records.record import RunRecord
 from locexp.records.sweep_list import LIST, SweepCommand, SweepList
-from locexp.sweep.folder import new_sweep_id
 from locexp.sweep.plan import Plan
 from locexp.sweep.stored import StoredSweep
 from locexp.system.process import process_tags
@@ -26,14 +27,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+DEFAULT_FOLDER = re.compile(r"\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d-[0-9a-f]{6}")
+
 
 class Parent:
     """The run that holds a sweep.
 
     Args:
-        plan: of which the first stage is known.
-        command: that began it, as it is stored for a resume.
-        stored: what an earlier command left of this sweep.
+        plan, command, stored: see :class:`~locexp.sweep.conduct.Conductor`.
 
     Attributes:
         directory: of the sweep, absolute.
@@ -49,8 +50,7 @@ class Parent:
         self.tracking: DictConfig = plan.base.tracking
         self.location = location_of(self.tracking)
         self.directory = (stored.directory if stored and stored.directory.is_dir() else plan.directory).absolute()
-        named = any(key_of(override) == "hydra.sweep.dir" for override in command.overrides)
-        self.sweep_id = stored.sweep_id if stored else new_sweep_id(self.directory, is_default=not named)
+        self.sweep_id = stored.sweep_id if stored else _new_id(self.directory, command)
         self._session: Session | None = None
         self.record = self._new_record(stored)
 
@@ -144,3 +144,14 @@ class Parent:
         except Exception as error:
             logger.info("the parent run was not closed", exc_info=error)
         record.write(self.directory)
+
+
+def _new_id(directory: Path, command: SweepCommand) -> str:
+    """Return an id for a new sweep: date, time and six random digits; those of its folder, unless the command names it:
+    a given name may be anything, and may have been there before.
+    """
+    own = f"{directory.parent.name}-{directory.name}"
+    is_given = any(key_of(override) == "hydra.sweep.dir" for override in command.overrides)
+    if DEFAULT_FOLDER.fullmatch(own) and not is_given:
+        return own
+    return f"{time.strftime('%Y-%m-%d-%H-%M-%S')}-{uuid.uuid4().hex[:6]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from locexp.configuration.overrides import combinations, key_of
 from locexp.configuration.schema import sweep_arguments
 from locexp.configuration.targets import import_target
 from locexp.errors import UserError, listed
+from locexp.records.provenance import flattened
 from locexp.records.sweep_list import BUDGET, setting_name
 from locexp.sweep.setting import Setting, Stage, Stages
 
@@ -90,7 +92,10 @@ class Plan:
         shared = self.base_job.composition
         self.directory = shared.sweep_directory if self.is_sweep else shared.run_directory
         _check_swept(self._swept, cells)
-        self.default_hash = self._default_hash(overrides)
+        self.default_hash: str | None = None
+        with contextlib.suppress(UserError):  # something may be required that the sweep gives
+            fixed = [override for override in overrides if key_of(override) not in self._swept]
+            self.default_hash = composer.compose(fixed).config_hash
         self._fixed = {key_of(override): override for override in overrides}
         self._seeds = self._all_seeds(cells)
         seedless = (tuple(override for override in cell if key_of(override) != "seed") for cell in cells)
@@ -113,13 +118,6 @@ class Plan:
         launcher = OmegaConf.create(self.base_job.composition.hydra["launcher"])
         assert isinstance(launcher, DictConfig)
         return launcher
-
-    def _default_hash(self, overrides: Sequence[str]) -> str | None:
-        fixed = [override for override in overrides if key_of(override) not in self._swept]
-        try:
-            return self._composer.compose(fixed).config_hash
-        except UserError:  # something is required that the sweep gives
-            return None
 
     def next_stage(self, results: Mapping[RunKey, dict[str, float] | None]) -> list[SweepJob]:
         """Return the jobs of the next stage that no earlier stage had; a plan that has ended gives none.
@@ -148,7 +146,7 @@ class Plan:
             if job.key not in self._by_key:
                 self._by_key[job.key] = job
                 new.append(job)
-            elif self._plans[cell] is None and not settings[cell][place].values:
+            elif self.base.sweep._target_ is None:
                 swept = " ".join(override for override in self._cells[cell] if key_of(override) in self._swept)
                 raise UserError(
                     f"{swept}: is the same run as {self._by_key[job.key].name}; what is swept makes no difference."
@@ -189,20 +187,16 @@ class Plan:
 
     def _stage(self, number: int, results: Mapping[RunKey, dict[str, float] | None]) -> Stage:
         plan = self._plans[number]
-        if plan is None:
-            return Stage([] if self._asked else [Setting()])
-        try:
+        with contextlib.suppress(StopIteration):
             if not self._asked:
                 return next(plan)
             return plan.send([[results.get(job.key) for job in jobs] for jobs in self._asked[number]])
-        except StopIteration:
-            self._plans[number] = None
-            return Stage([])
+        return Stage([])
 
-    def _start(self, cell: tuple[str, ...]) -> Stages | None:
+    def _start(self, cell: tuple[str, ...]) -> Stages:
         cfg = self._composer.compose(cell).cfg
         if cfg.sweep._target_ is None:
-            return None
+            return _as_it_is()
         target = import_target(str(cfg.sweep._target_), "sweep._target_")
         return target(cfg, **sweep_arguments(cfg))
 
@@ -215,11 +209,9 @@ class Plan:
                 )
         overrides = (*cell, *(f"{key}={value}" for key, value in setting.values.items()), f"seed={seed}")
         job = self._composer.compose(overrides)
-        swept = [override.partition("=") for override in cell if key_of(override) in self._swept]
-        varied = {key: value for key, _, value in swept}
-        varied |= {
-            key: f"{value:g}" if isinstance(value, float) else str(value) for key, value in setting.values.items()
-        }
+        varied = dict(override.split("=", 1) for override in cell if key_of(override) in self._swept)
+        for key, value in setting.values.items():
+            varied[key] = f"{value:g}" if isinstance(value, float) else str(value)
         varied |= setting.facts
         if len(self._seeds) > 1 or setting.fresh_seeds:
             varied["seed"] = str(seed)
@@ -237,6 +229,11 @@ class Plan:
             return [int(seed) for seed in asked]
         first = int(self.base.seed)
         return list(range(first, first + (asked or 1)))
+
+
+def _as_it_is() -> Stages:
+    """Yield the one setting of a cell that no plan varies."""
+    yield Stage([Setting()])
 
 
 def _check_swept(keys: Sequence[str], cells: Sequence[tuple[str, ...]]) -> None:
@@ -257,6 +254,8 @@ def _check_swept(keys: Sequence[str], cells: Sequence[tuple[str, ...]]) -> None:
 
 def _must_agree(cfg: DictConfig) -> dict[str, str]:
     """Return, key by key, what a run has of data, boxes and budget, in which runs that are compared must agree."""
-    own = {f"{group}.{key}": repr(value) for group in ("data", "bbox") for key, value in cfg[group].items()}
-    budget = {key: repr(OmegaConf.select(cfg, key)) for key in BUDGET}
-    return {key: value for key, value in (own | budget).items() if key not in SAME_SCENES}
+    return {
+        key: value
+        for key, value in flattened(cfg).items()
+        if (key.startswith(("data.", "bbox.")) or key in BUDGET) and key not in SAME_SCENES
+    }

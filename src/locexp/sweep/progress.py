@@ -24,20 +24,17 @@ class Progress:
 
     Args:
         screen: where.
-        total: how many jobs are known, finished ones included.
-        done: how many of them had finished before.
     """
 
-    def __init__(self, screen: Screen, total: int, done: int) -> None:
+    def __init__(self, screen: Screen) -> None:
         self._screen = screen
-        self._total, self._before, self._ended = total, done, 0
+        self._total = self._before = self._ended = 0
         self._start = time.monotonic()
         self._active: dict[int, tuple[SweepJob, Path]] = {}
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
 
     def add(self, jobs: int, done: int) -> None:
-        """Take in the jobs of a further stage, some of which may have finished before."""
+        """Take in how many jobs a stage has, and how many of them had finished before."""
         self._total += jobs
         self._before += done
 
@@ -50,11 +47,9 @@ class Progress:
 
     def end(self) -> None:
         """Stop watching; what has ended since the last look is shown."""
-        if self._thread is not None:
-            self._stop.set()
-            self._thread.join()
-            self._thread = None
-            self._look()
+        self._stop.set()
+        self._thread.join()
+        self._look()
 
     def _loop(self) -> None:
         while not self._stop.wait(POLL_SECONDS):

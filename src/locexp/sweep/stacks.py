@@ -6,8 +6,8 @@ run in the store. What cannot be stacked is trained alone.
 
 from __future__ import annotations
 
+import io
 import math
-import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -66,16 +66,12 @@ class Stacks:
         for job, place in jobs:
             group = OmegaConf.to_yaml(OmegaConf.masked_copy(job.cfg, list(SHARED)), resolve=True)
             groups.setdefault(group, []).append((job, place))
-        with (
-            job_logging(self._hydra),
-            Path(os.devnull).open("w") as nowhere,
-            Drawer(min(core_count(), MAX_DRAWING_PROCESSES)) as drawer,
-        ):
+        with job_logging(self._hydra), Drawer(min(core_count(), MAX_DRAWING_PROCESSES)) as drawer:
             for waiting in groups.values():
                 while waiting:
-                    waiting = waiting[self._run_stack(waiting, Screen(nowhere), drawer.draw) :]
+                    waiting = waiting[self._run_stack(waiting, drawer.draw) :]
 
-    def _run_stack(self, waiting: Sequence[PlacedJob], screen: Screen, draw: Draw) -> int:
+    def _run_stack(self, waiting: Sequence[PlacedJob], draw: Draw) -> int:
         """Run as many of these jobs, from the first, as fit a stack; returns how many have been."""
         runs: list[tuple[Run, RunFolder]] = []
         taken, most = 0, 1
@@ -86,7 +82,7 @@ class Stacks:
                     taken += 1
                     hydra = job.hydra(place, index=job.index)
                     folder = folders.enter_context(RunFolder(job.cfg, hydra, self._callbacks, alone=False))
-                    run = self._prepared(job, folder, screen)
+                    run = self._prepared(job, folder)
                     if run is not None:
                         runs.append((run, folder))
                         if len(runs) == 1:
@@ -105,7 +101,7 @@ class Stacks:
             forget_networks()
         return taken
 
-    def _prepared(self, job: SweepJob, folder: RunFolder, screen: Screen) -> Run | None:
+    def _prepared(self, job: SweepJob, folder: RunFolder) -> Run | None:
         """Prepare the run of a job; ``None`` where that fails, which its record says."""
         link = SweepLink.read(folder.directory.parent / LIST, job.index)
         with folder.current():
@@ -121,7 +117,8 @@ class Stacks:
                 return None
             from locexp.run.run import Run
 
-            return Run(prepared, folder.directory, folder.overrides, screen, link, current=folder.current)
+            silent = Screen(io.StringIO())
+            return Run(prepared, folder.directory, folder.overrides, silent, link, current=folder.current)
 
     def _most_members(self, prepared: Prepared) -> int:
         """Return how many members like this one a stack can have; says if memory allows fewer than are asked for."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locexp.configuration.renamed import renamed_overrides
-from locexp.errors import UserError, listed
+from locexp.errors import UserError, counted, listed
 from locexp.records.provenance import VERSIONS
 from locexp.records.record import RunRecord
 from locexp.records.sweep_list import LIST, SweepList
@@ -51,16 +51,18 @@ class StoredSweep:
         Raises:
             UserError: the configuration files have changed since.
         """
-        if len(jobs) < len(self.listed.jobs):
+        begun = self.listed.jobs
+        changed = "the configuration files have changed. Restore them, or begin a new sweep."
+        if len(jobs) < len(begun):
             raise UserError(
-                f"sweep.resume={self.sweep_id}: has {len(self.listed.jobs)} jobs in its list, now there would be "
-                f"{len(jobs)}: the configuration files have changed. Restore them, or begin a new sweep."
+                f"sweep.resume={self.sweep_id}: has {counted(len(begun), 'job')} in its list, now there would be "
+                f"{len(jobs)}: {changed}"
             )
-        for job, stored in zip(jobs, self.listed.jobs, strict=False):
+        for job, stored in zip(jobs, begun, strict=False):
             if (job.config_hash, job.seed) != (stored["config_hash"], stored["seed"]):
                 raise UserError(
                     f"sweep.resume={self.sweep_id}: job {stored['index']} ({stored['name']}) is another run now than "
-                    "when the sweep began: the configuration files have changed. Restore them, or begin a new sweep."
+                    f"when the sweep began: {changed}"
                 )
 
     def check_code(self, now: Mapping[str, str], *, allowed: bool) -> list[str]:
@@ -89,32 +91,26 @@ class StoredSweep:
             )
         return differ
 
-    def check_data(self, jobs: Sequence[SweepJob], digests: Callable[[SweepJob], tuple[str, str]]) -> None:
-        """Check that the data are still those that the finished runs were trained on.
-
-        Args:
-            jobs: of the sweep.
-            digests: returns sha256 of a job's data set and of its scenes, as they are now.
+    def check_data(self, jobs: Sequence[SweepJob]) -> None:
+        """Check that the data of these jobs are still those that the finished runs were trained on.
 
         Raises:
             UserError: they are not.
         """
-        problems: dict[str, tuple[SweepJob, RunRecord]] = {}
-        checked: set[str] = set()
-        for job in jobs:
-            run = self.finished.get(job.key)
-            if run is not None and job.config_hash not in checked:
-                checked.add(job.config_hash)
-                problems.setdefault(str((job.cfg.data, job.cfg.bbox)), (job, run))
-        for job, run in problems.values():
-            now = digests(job)
-            then = run.tags.get("data_digest", now[0]), run.tags.get("scenes_digest", now[1])
-            if then != now:
-                what, old, new = ("data set", then[0], now[0]) if then[0] != now[0] else ("boxes", then[1], now[1])
-                raise UserError(
-                    f"sweep.resume={self.sweep_id}: the {what} of {run.name} had sha256 {old[:16]}…, now it is "
-                    f"{new[:16]}…, so the runs could not be compared. Restore the data, or begin a new sweep."
-                )
+        from locexp.run.problem import load_problem
+
+        settings = {job.config_hash: job for job in reversed(jobs) if job.key in self.finished}  # the first of each
+        problems = {str((job.cfg.data, job.cfg.bbox)): job for job in settings.values()}
+        for job in problems.values():
+            run, problem = self.finished[job.key], load_problem(job.cfg)
+            now = {"data_digest": problem.dataset.digest, "scenes_digest": problem.scenes_digest}
+            for (tag, new), what in zip(now.items(), ("data set", "boxes"), strict=True):
+                old = run.tags.get(tag, new)
+                if old != new:
+                    raise UserError(
+                        f"sweep.resume={self.sweep_id}: the {what} of {run.name} had sha256 {old[:16]}…, now it is "
+                        f"{new[:16]}…, so the runs could not be compared. Restore the data, or begin a new sweep."
+                    )
 
 
 def load(store: Store, sweep_id: str, *, presume_dead: bool) -> StoredSweep:
