@@ -9,7 +9,8 @@ import numpy as np
 from locexp.analysis import methods
 from locexp.analysis.comparison import compare_settings
 from locexp.analysis.methods import compare_methods
-from locexp.analysis.results import METRICS, SettingRuns, sort_runs
+from locexp.analysis.results import SettingRuns, sort_runs
+from locexp.evaluation.metrics import METRICS
 from locexp.records.record import RunRecord
 
 SEEDS = range(10)

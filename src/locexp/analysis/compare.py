@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from locexp.analysis.results import SettingRuns, mixtures, sort_runs
 from locexp.errors import UserError, counted
 from locexp.evaluation.metrics import SELECTION_METRIC
 from locexp.records.format import MalformedError
 from locexp.records.record import RunRecord
 from locexp.records.store import Store
-from locexp.records.sweep_list import FINAL, LIST, SweepList, setting_name
+from locexp.records.sweep_list import LIST, SweepList, setting_name
 from locexp.system.screen import terminal_width
 
 FOLDER = "comparison"
@@ -51,15 +50,19 @@ def compare_sweep(
     from locexp.analysis.answer import answers
     from locexp.analysis.comparison import compare_settings
     from locexp.analysis.report import write_report
+    from locexp.analysis.results import notes_on, sort_runs
     from locexp.analysis.tables import as_text, table
 
     sweep_id = parent.tags["sweep_id"]
     children = store.children(sweep_id) if children is None else children
-    groups = _sorted(children, sweep_id)
-    notes = [store.note] if store.note else []
-    notes += _notes(groups, options.allow_mixed, sweep_id) + _not_started(store, parent, children)
+    try:
+        settings = sort_runs(children)
+        notes = [store.note] if store.note else []
+        notes += notes_on(settings, options.allow_mixed) + _not_started(store, parent, children)
+    except UserError as error:
+        raise UserError(f"sweep {sweep_id}: {error}") from None
     found = compare_settings(
-        groups, default_hash=parent.tags.get("default_hash"), metric=options.metric, read=store.content
+        settings, default_hash=parent.tags.get("default_hash"), metric=options.metric, read=store.content
     )
     front = found.front
     if len(front.whole) < len(front.points):
@@ -73,34 +76,6 @@ def compare_sweep(
     lines = ["", *as_text(table(found, brief=True).lines, terminal_width()), "", *answers(found)]
     lines += [f"note     {note}" for note in [*notes, *missing]]
     return [*lines, "", f"Report   {home / FOLDER / 'report.html'}"]
-
-
-def _sorted(children: Sequence[RunRecord], sweep_id: str) -> list[SettingRuns]:
-    try:
-        return sort_runs(children)
-    except UserError as error:
-        raise UserError(f"sweep {sweep_id}: {error}") from None
-
-
-def _notes(groups: Sequence[SettingRuns], allow_mixed: bool, sweep_id: str) -> list[str]:
-    reasons = mixtures(groups)
-    if reasons and not allow_mixed:
-        raise UserError(
-            f"sweep {sweep_id}: its runs must not be compared, for they differ in more than their settings: "
-            f"{'; '.join(reasons)}. compare.allow_mixed=true compares them anyway."
-        )
-    notes = [f"Mixed, as compare.allow_mixed asks: {reason}" for reason in reasons]
-    empty = [group.label for group in groups if not group.runs]
-    if empty:
-        notes.append(f"No run has finished of: {'; '.join(empty)}.")
-    failed = sum(group.failures for group in groups)
-    if failed:
-        notes.append(f"Jobs that did not finish: {failed}; they are counted in the column failed, and in nothing else.")
-    compared = [group for group in groups if group.role == FINAL] or groups
-    counts = {len(group.runs) for group in compared if group.runs}
-    if len(counts) > 1:
-        notes.append(f"The settings have from {min(counts)} to {max(counts)} seeds; tests pair those that both have.")
-    return notes
 
 
 def listed_jobs(store: Store, parent: RunRecord) -> list[dict[str, Any]] | None:

@@ -99,7 +99,7 @@ def compare_settings(
     Args:
         settings: at least one with a finished run.
         default_hash: the config hash of what the command runs without a sweep.
-        metric: to choose by, one of :data:`~locexp.analysis.results.METRICS`.
+        metric: to choose by, one of :data:`~locexp.evaluation.metrics.METRICS`.
         read: returns a file of a run, for the bootstrap over examples.
     """
     seeds = sorted({seed for setting in settings for seed in setting.runs})

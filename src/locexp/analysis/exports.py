@@ -12,9 +12,10 @@ from locexp.analysis.answer import answers
 from locexp.analysis.comparison import SweepComparison
 from locexp.analysis.decision import PairedTest
 from locexp.analysis.methods import Methods
-from locexp.analysis.results import METRICS, TASKS
+from locexp.analysis.results import TASKS
 from locexp.analysis.statistics import Interval
 from locexp.analysis.tables import verdict
+from locexp.evaluation.metrics import METRICS
 
 TEST_COLUMNS = ("difference", "half_width", "p", "corrected", "verdict")
 INTERVAL_COLUMNS = ("mean", "half_width", "n")

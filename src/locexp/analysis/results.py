@@ -13,12 +13,10 @@ import numpy as np
 from locexp.analysis.statistics import Interval, mean_interval
 from locexp.configuration.schema import BBOX, CLASSIFICATION, METHOD
 from locexp.errors import UserError, counted, listed
-from locexp.evaluation.metrics import skill
+from locexp.evaluation.metrics import METRICS, skill
 from locexp.records.record import RunRecord
 from locexp.records.sweep_list import BUDGET, FINAL, REPLAY, setting_name
 
-METRICS = ("accuracy", "mean_iou", "loc_acc_50", "loc_acc_75", "center_error_px")
-"""What is compared; none depends on the weights. ``center_error_px`` is the one where lower is better."""
 METRIC_OF_TASK = {"classification": "accuracy", "bbox": "mean_iou"}
 """By task, as a setting that trains it alone names it, its headline metric."""
 TASKS = tuple(METRIC_OF_TASK.values())
@@ -172,7 +170,33 @@ def _check_metrics(settings: Sequence[SettingRuns]) -> None:
                 )
 
 
-def mixtures(settings: Sequence[SettingRuns]) -> list[str]:
+def notes_on(settings: Sequence[SettingRuns], allow_mixed: bool) -> list[str]:
+    """Return what a reader of a comparison must know of its runs.
+
+    Raises:
+        UserError: they differ in more than their settings, and ``allow_mixed`` is false.
+    """
+    reasons = _mixtures(settings)
+    if reasons and not allow_mixed:
+        raise UserError(
+            f"its runs must not be compared, for they differ in more than their settings: {'; '.join(reasons)}. "
+            "compare.allow_mixed=true compares them anyway."
+        )
+    notes = [f"Mixed, as compare.allow_mixed asks: {reason}" for reason in reasons]
+    empty = [setting.label for setting in settings if not setting.runs]
+    if empty:
+        notes.append(f"No run has finished of: {'; '.join(empty)}.")
+    failed = sum(setting.failures for setting in settings)
+    if failed:
+        notes.append(f"Jobs that did not finish: {failed}; they are counted in the column failed, and in nothing else.")
+    compared = [setting for setting in settings if setting.role == FINAL] or settings
+    counts = {len(setting.runs) for setting in compared if setting.runs}
+    if len(counts) > 1:
+        notes.append(f"The settings have from {min(counts)} to {max(counts)} seeds; tests pair those that both have.")
+    return notes
+
+
+def _mixtures(settings: Sequence[SettingRuns]) -> list[str]:
     """Return why the runs should not be compared: a sentence for each thing that differs and should not."""
     runs = [run for setting in settings for run in setting.runs.values()]
     reasons = []

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from locexp.analysis.comparison import SweepComparison
-from locexp.analysis.results import METRICS, TASKS, SettingRuns
+from locexp.analysis.results import TASKS, SettingRuns
 from locexp.analysis.statistics import Interval
 from locexp.analysis.wording import TITLES
+from locexp.evaluation.metrics import METRICS
 
 SHORT_VERDICTS = {"too few seeds to tell": "too few seeds"}
 

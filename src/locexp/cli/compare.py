@@ -14,10 +14,10 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from locexp.analysis.compare import CompareOptions, compare_sweep, listed_jobs
-from locexp.analysis.results import METRICS
 from locexp.configuration.rules import check_tracking
 from locexp.configuration.schema import TrackingConfig
 from locexp.errors import RunFailedError, UserError, first_line, listed, nearest
+from locexp.evaluation.metrics import METRICS
 from locexp.records.folder_store import FolderStore
 from locexp.records.record import RunRecord
 from locexp.records.store import Store

@@ -13,8 +13,9 @@ SELECTION_METRIC = "loc_acc_75"
 """What settings are compared by unless told otherwise: class right and IoU >= .75. At .5 a box that never moves passes
 for most digits, so ``loc_acc_50`` hardly sees localization there."""
 
-
-HEADLINES = ("accuracy", "mean_iou", "loc_acc_50", "loc_acc_75", "center_error_px", "classification_loss", "bbox_loss")
+METRICS = ("accuracy", "mean_iou", "loc_acc_50", "loc_acc_75", "center_error_px")
+"""What settings are compared by; none depends on the weights. ``center_error_px`` is the one where lower is better."""
+HEADLINES = (*METRICS, "classification_loss", "bbox_loss")
 """What a run is summed up by, and what can pick its best epoch."""
 
 
