@@ -6,7 +6,7 @@ import argparse
 import sys
 from functools import partial
 
-from locexp.cli.status import exit_status
+from locexp.cli.exit_status import exit_status
 
 
 def main() -> None:

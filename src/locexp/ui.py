@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from locexp.cli.status import exit_status
+from locexp.cli.exit_status import exit_status
 
 
 def main() -> None:

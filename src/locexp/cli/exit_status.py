@@ -16,14 +16,14 @@ def exit_status(command: Callable[[], None]) -> int:
     try:
         command()
     except UserError as error:
-        return _told(f"error: {error}", 2)
+        return _print(f"error: {error}", 2)
     except RunFailedError as error:
-        return _told(f"failed: {error}", 1)
+        return _print(f"failed: {error}", 1)
     except KeyboardInterrupt:
-        return _told("interrupted", 130)
+        return _print("interrupted", 130)
     return 0
 
 
-def _told(text: str, status: int) -> int:
+def _print(text: str, status: int) -> int:
     print(text, file=sys.stderr)
     return status
