@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from hydra.errors import HydraException
 
-from locexp.cli.resuming import RUN, SWEEP, resumed
 from locexp.cli.exit_status import exit_status
+from locexp.cli.resuming import RUN, SWEEP, resumed
 from locexp.configuration.compose import composing
 from locexp.configuration.explain import explain
 from locexp.configuration.hydra_internals import argument_parser, show

@@ -1,4 +1,4 @@
-"""Keys that have a new name: who gives the old one is told the new one, and what older versions stored is read."""
+"""Keys that have a new name: the old one is answered with it, and what older versions stored is read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from locexp.errors import UserError
 
 RENAMED = {"sweep.replay_seeds": "sweep.final_seeds"}
-"""Old and new name; an old one is told for one version, and read for as long as runs that have it are."""
+"""Old and new name; an old one is answered with its new name for one version, and read while runs that have it are."""
 
 
 def check_overrides(overrides: Iterable[str]) -> None:

@@ -51,9 +51,9 @@ def edge_spread(model: Any, images: np.ndarray, canvas: tuple[int, int]) -> np.n
     spreads = []
     for start in range(0, len(images), BATCH):
         batch = images[start : start + BATCH, ..., np.newaxis].astype(np.float32) / 255
-        said = looking(batch, training=False)
+        values = looking(batch, training=False)
         pairs = [
-            _ordered(np.asarray(said[name], np.float64), np.asarray(model.get_layer(layer).kernel, np.float64)) * size
+            _ordered(np.asarray(values[name], np.float64), np.asarray(model.get_layer(layer).kernel, np.float64)) * size
             for name, layer, size in (("columns", X, canvas[0]), ("rows", Y, canvas[1]))
         ]
         spreads.append(np.stack(pairs, axis=2).reshape(-1, 4))

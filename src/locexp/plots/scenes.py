@@ -22,7 +22,7 @@ def page(scenes: Scenes, labels: np.ndarray, chosen: np.ndarray, title: str, col
     """Return a page of scenes with the box that is to be learnt, large enough to count pixels.
 
     Args:
-        scenes: n of them; clean boxes, where there are any, are dashed, and a clipped or covered digit is said to be.
+        scenes: n of them; clean boxes, where there are any, are dashed, and a clipped or covered digit is marked.
         labels: int (n,).
         chosen: indices to show, at least one.
         title: of the page.

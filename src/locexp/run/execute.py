@@ -60,7 +60,7 @@ def execute(runs: Sequence[Run], *, note: Callable[[str], None] = logger.warning
 
     Args:
         runs: not opened yet; equal in data, boxes, network and schedule.
-        note: is told what did not go as planned.
+        note: receives what did not go as planned.
         draw: draws the pictures of a run.
 
     Raises:

@@ -198,7 +198,7 @@ def _find(given: str, wanted: DictConfig) -> Path:
 
     run = MlflowStore(location).run(given)
     if "directory" not in run.tags:
-        raise UserError(f"run {given} in {location.uri} names no directory, so it is none of locexp's.")
+        raise UserError(f"run {given} in {location.uri} names no directory, so it is not one of locexp's.")
     return Path(run.tags["directory"])
 
 

@@ -19,7 +19,7 @@ class Capacity:
         width: how many jobs it runs at a time.
         batch: jobs handed over at a time; ``None`` for all.
         threads: for each job where ``trainer.threads=auto``; ``None`` leaves it.
-        note: what the user is told.
+        note: for the user.
         queued: jobs wait in a queue that outlives the launcher, so that one that has not begun may still begin.
     """
 

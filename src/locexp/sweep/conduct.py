@@ -91,7 +91,7 @@ class Conductor:
 
     @contextlib.contextmanager
     def _launcher(self) -> Iterator[Launch]:
-        """Make what runs the jobs; Hydra's callbacks are told of the whole sweep meanwhile."""
+        """Make what runs the jobs; Hydra's callbacks hear of the whole sweep meanwhile."""
         base, directory = self._plan.base_job, self._parent.directory
         config = whole(base.cfg, base.hydra(directory / "0", index=0))
         configure_log(config.hydra.hydra_logging, config.hydra.verbose)

@@ -1,4 +1,4 @@
-"""How the jobs of a sweep ended, as their folders tell: what the plan, the screen and the counts are told from."""
+"""How the jobs of a sweep ended, as their folders show: the one account for the plan, the screen and the counts."""
 
 from __future__ import annotations
 

@@ -172,7 +172,7 @@ class Plan:
             return []
         return [
             f"{', '.join(sorted(named))}: runs that differ in this are trained, but not compared in the end, since "
-            "more than a setting differs; sweep.allow_mixed=true compares them all the same"
+            "more than a setting differs; sweep.allow_mixed=true compares them anyway"
         ]
 
     def take_stages(self, past_results: Sequence[StageResults]) -> None:

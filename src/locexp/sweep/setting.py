@@ -1,4 +1,4 @@
-"""What a plan yields and what it is told.
+"""What a plan yields and what it receives.
 
 A plan is a generator function ``plan(base, **arguments)``: ``base`` is the composed configuration that it varies, the
 arguments are the keys of its ``sweep`` file. It yields a :class:`Stage` at a time; after each it is sent the outcomes,
