@@ -10,8 +10,8 @@ import numpy as np
 from locexp.bbox import geometry as geometry
 
 SELECTION_METRIC = "loc_acc_75"
-"""What settings are compared by unless another metric is given: class right and IoU >= .75. At .5 a box that never moves
-passes for most digits, so ``loc_acc_50`` hardly sees localization there."""
+"""What settings are compared by unless another metric is given: class right and IoU >= .75. At .5 a box that never
+moves passes for most digits, so ``loc_acc_50`` hardly sees localization there."""
 
 METRICS = ("accuracy", "mean_iou", "loc_acc_50", "loc_acc_75", "center_error_px")
 """What settings are compared by; none depends on the weights. ``center_error_px`` is the one where lower is better."""
