@@ -14,23 +14,14 @@ def non_dominated(points: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: a coordinate is not a number.
     """
-    points = _checked(points)
-    mask = np.zeros(len(points), bool)
-    best_second, best_first = -math.inf, math.nan
-    for index in np.lexsort((-points[:, 1], -points[:, 0])):  # by first objective, then second, descending
-        first, second = points[index]
-        if second > best_second:
-            best_first, best_second = first, second
-            mask[index] = True
-        elif second == best_second and first == best_first:  # a copy of a point of the front
-            mask[index] = True
-    return mask
+    return np.asarray((_checked(points)[:, None] == front(points)).all(axis=2).any(axis=1))
 
 
 def front(points: np.ndarray) -> np.ndarray:
     """Return the distinct non-dominated points, ascending in the first objective: float (k, 2)."""
-    points = _checked(points)
-    return np.unique(points[non_dominated(points)], axis=0)
+    points = np.unique(_checked(points), axis=0)[::-1]  # by first objective, then second, descending
+    highest_before = np.maximum.accumulate(np.append(-math.inf, points[:, 1]))[:-1]
+    return points[points[:, 1] > highest_before][::-1]
 
 
 def hypervolume(points: np.ndarray, reference: Sequence[float]) -> float:

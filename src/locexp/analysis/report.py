@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
@@ -14,7 +13,8 @@ from locexp.analysis.answer import answers
 from locexp.analysis.comparison import SweepComparison
 from locexp.analysis.exports import as_csv, as_json
 from locexp.analysis.figures import CAPTIONS, ReadFile, draw_figures, read_galleries
-from locexp.analysis.tables import Table, as_markdown, table
+from locexp.analysis.tables import as_markdown, table
+from locexp.plots.files import save
 
 PAGES = jinja2.Environment(
     loader=jinja2.PackageLoader("locexp.analysis"),
@@ -52,40 +52,26 @@ def write_report(
     (directory / "comparison.json").write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
     paragraphs = "\n\n".join([*sentences, *(f"Note: {note}" for note in [*notes, *missing])])
     (directory / "comparison.md").write_text(f"# {title}\n\n{paragraphs}\n\n{as_markdown(settings)}\n")
-    pictures = {}
+    pictures = []
     for name, figure in figures.items():
-        stream = io.BytesIO()
-        figure.savefig(stream, format="png", dpi=120)
-        pictures[name] = stream.getvalue()
-        (directory / f"{name}.png").write_bytes(pictures[name])
+        save(figure, directory / f"{name}.png")
+        pictures.append((CAPTIONS[name], (directory / f"{name}.png").read_bytes()))
     galleries, not_shown = read_galleries(comparison, read)
     missing += not_shown
-    page = _page(comparison, title, sentences, settings, [*notes, *missing], pictures, galleries)
+    page = PAGES.get_template("report.html").render(
+        title=title,
+        answers=sentences,
+        notes=[*notes, *missing],
+        table=settings,
+        metric=comparison.metric,
+        is_final=comparison.is_final,
+        figures=_encoded(pictures),
+        galleries=_encoded(galleries),
+    )
     (directory / "report.html").write_text(page)
     return missing
 
 
-def _page(
-    comparison: SweepComparison,
-    title: str,
-    sentences: Sequence[str],
-    settings: Table,
-    notes: Sequence[str],
-    pictures: Mapping[str, bytes],
-    galleries: Sequence[tuple[str, bytes]],
-) -> str:
-    return PAGES.get_template("report.html").render(
-        title=title,
-        answers=sentences,
-        notes=notes,
-        table=settings,
-        metric=comparison.metric,
-        is_final=comparison.is_final,
-        figures=_encoded((CAPTIONS[name], png) for name, png in pictures.items()),
-        galleries=_encoded(galleries),
-    )
-
-
-def _encoded(pictures: Iterable[tuple[str, bytes]]) -> list[tuple[str, str]]:
+def _encoded(pictures: Sequence[tuple[str, bytes]]) -> list[tuple[str, str]]:
     """Return labels and PNGs in base64, as a ``data:`` address takes them."""
     return [(label, base64.b64encode(png).decode()) for label, png in pictures]

@@ -14,8 +14,8 @@ import numpy as np
 from locexp.data.arrays import checked
 from locexp.errors import UserError, listed, nearest
 
-BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, RuntimeError, MemoryError)
-"""What reading a spoilt archive can raise beside ``ValueError``: its headers may ask for a password or terabytes."""
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, RuntimeError, MemoryError, ValueError)
+"""What reading a spoilt archive can raise: its headers may ask for a password or terabytes."""
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]
 
@@ -29,26 +29,19 @@ def read_npz(path: Path, key: str = "data.path") -> Arrays:
     Raises:
         UserError: missing, truncated or corrupt, or it holds pickled objects (they are never unpickled).
     """
-    found: dict[str, np.ndarray] = {}
     try:
+        if not path.is_file():
+            raise UserError(f"{key}={path}: there is no such file.")
         if not zipfile.is_zipfile(path):
-            if not path.is_file():
-                raise FileNotFoundError(path)
             raise UserError(f"{key}={path}: is not an .npz archive, or a truncated one.")
         with np.load(path, allow_pickle=False) as archive:
             names = archive.files
-            for name in KEYS:
-                if name in names:
-                    found[name] = archive[name]
-    except FileNotFoundError:
-        raise UserError(f"{key}={path}: there is no such file.") from None
-    except ValueError as error:
-        if "pickle" in str(error).lower():
+            found = {name: archive[name] for name in KEYS if name in names}
+    except BROKEN as error:
+        if isinstance(error, ValueError) and "pickle" in str(error).lower():
             raise UserError(
                 f"{key}={path}: holds pickled objects, which could run code; expected plain arrays. Not read."
             ) from None
-        raise UserError(f"{key}={path}: is truncated or corrupt ({error}).") from None
-    except BROKEN as error:
         raise UserError(f"{key}={path}: is truncated or corrupt ({error}).") from None
     for name in KEYS[:2]:
         if name not in found:

@@ -39,12 +39,6 @@ def keras_cache() -> Path:
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
 
 
-def cached(files: tuple[RemoteFile, ...]) -> list[Path] | None:
-    """Return the paths of files in the Keras cache, or ``None`` unless all are there."""
-    paths = [keras_cache() / file.relative_path for file in files]
-    return paths if all(path.is_file() for path in paths) else None
-
-
 def download(files: tuple[RemoteFile, ...]) -> list[Path]:
     """Download files into the Keras cache, checking their sha256, and their length where it is known.
 
@@ -119,14 +113,13 @@ def locate(files: tuple[RemoteFile, ...], source: str, name: str) -> tuple[str, 
         OfflineError: ``source`` is ``auto`` and neither the cache nor the network has it.
         UserError: the one source that was asked for does not have it.
     """
-    if source in ("auto", "cache"):
-        paths = cached(files)
-        if paths is not None:
-            return "cache", paths
-        if source == "cache":
-            raise UserError(
-                f"data.source=cache: {name} is not in {keras_cache()}; expected {files[0].relative_path} there."
-            )
+    paths = [keras_cache() / file.relative_path for file in files]
+    if source != "download" and all(path.is_file() for path in paths):
+        return "cache", paths
+    if source == "cache":
+        raise UserError(
+            f"data.source=cache: {name} is not in {keras_cache()}; expected {files[0].relative_path} there."
+        )
     try:
         return "download", download(files)
     except OfflineError as error:

@@ -116,7 +116,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             f"{path.parent}: holds no {path.name}, so there is nothing to continue from (the run was stopped before "
             "its first epoch ended, or had trainer.checkpoint=false)."
         ) from None
-    except (*BROKEN, ValueError, TypeError, AttributeError) as bad:
+    except (*BROKEN, TypeError, AttributeError) as bad:
         raise UserError(f"{path}: is not a whole checkpoint ({first_line(bad)}).") from None
     return checkpoint
 
