@@ -60,12 +60,12 @@ def train_command(arguments: Sequence[str]) -> int:
     return exit_status(run)
 
 
-def _run(words: Sequence[str]) -> None:
+def _run(given: Sequence[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # its errors are caught and worded above
     signal.signal(signal.SIGTERM, _terminate)
     register()
     parser = argument_parser(PROGRAM)
-    arguments = parser.parse_intermixed_args(list(words))
+    arguments = parser.parse_intermixed_args(list(given))
     overrides = list(arguments.overrides)
     check_groups(overrides)
     _check_flags(arguments)

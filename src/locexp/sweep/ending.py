@@ -59,12 +59,12 @@ def conclude(screen: Screen, parent: Parent, ends: Sequence[End], *, began: floa
         were = "was" if len(waiting) == 1 else "were"
         say(f"waiting  {len(waiting)} {were} not started: {', '.join(waiting[:MOST_NAMED])}{more}")
     if len(finished) < len(ends) or record.status == "KILLED":
-        words = [f"sweep.resume={parent.sweep_id}"]
+        overrides = [f"sweep.resume={parent.sweep_id}"]
         for key in ("uri", "artifact_root", "experiment"):  # where the store is, if not in the usual place
             if parent.tracking[key] != getattr(TrackingConfig, key):
                 value = str(parent.tracking[key])
-                words.append(f"tracking.{key}={value if PLAIN.fullmatch(value) else quoted(value)}")
-        say(f"Resume   python -m locexp.train {shlex.join(words)}")
+                overrides.append(f"tracking.{key}={value if PLAIN.fullmatch(value) else quoted(value)}")
+        say(f"Resume   python -m locexp.train {shlex.join(overrides)}")
     if not all_logged:
         say(f"The results are not all in {parent.location.uri}. They are in {parent.directory}; log them later with")
         say(f"  python -m locexp.log {parent.directory}")
