@@ -65,8 +65,8 @@ def resume_command(directory: Path) -> str:
     """Return the command that continues a run."""
     place = directory.absolute()
     here = Path.cwd()
-    word = f"{KEY}={place.relative_to(here) if place.is_relative_to(here) else place}"
-    return f"python -m locexp.train {shlex.quote(word)}"
+    override = f"{KEY}={place.relative_to(here) if place.is_relative_to(here) else place}"
+    return f"python -m locexp.train {shlex.quote(override)}"
 
 
 def resume(given: str, wanted: DictConfig, overrides: Sequence[str]) -> tuple[Prepared, Resumed]:

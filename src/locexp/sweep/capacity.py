@@ -84,6 +84,8 @@ def usual_members(cores: int) -> int:
 
 def end_workers() -> None:
     """End joblib's idle worker processes, which would otherwise stay for five minutes and hold the screen open."""
-    loky = sys.modules.get("joblib.externals.loky")
-    if loky is not None:
-        loky.get_reusable_executor().shutdown(wait=True, kill_workers=True)
+    # Others import joblib, too; without workers, this would start a process to end them.
+    if "hydra_plugins.hydra_joblib_launcher._core" in sys.modules:
+        from joblib.externals.loky import get_reusable_executor
+
+        get_reusable_executor().shutdown(wait=True, kill_workers=True)
