@@ -49,9 +49,7 @@ def checked(key: str, *rules: Callable[..., None]) -> Callable[[Callable[P, R]],
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
             bound = inspect.signature(function).bind(*args, **kwargs)
             bound.apply_defaults()
-            hints = typing.get_type_hints(function, include_extras=True)
-            for name, value in bound.arguments.items():
-                check_value(f"{key}.{name}", value, hints.get(name, Any))
+            check_values(key, bound.arguments, typing.get_type_hints(function, include_extras=True))
             check_rules(wrapper, bound.arguments)
             return function(*args, **kwargs)
 
@@ -65,6 +63,12 @@ def check_rules(function: Callable[..., Any], arguments: Mapping[str, Any]) -> N
     """Apply the rules that a function under :func:`checked` has; raises :class:`UserError`."""
     for rule in getattr(function, "rules", ()):
         rule(**{name: arguments[name] for name in inspect.signature(rule).parameters})
+
+
+def check_values(key: str, values: Mapping[str, Any], hints: Mapping[str, Any]) -> None:
+    """Check values by name, each against its annotation if it has one; raises as :func:`check_value`."""
+    for name, value in values.items():
+        check_value(f"{key}.{name}", value, hints.get(name, Any))
 
 
 def check_value(key: str, value: object, hint: Any) -> None:

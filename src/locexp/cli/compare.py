@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -23,6 +23,9 @@ from locexp.records.record import RunRecord
 from locexp.records.store import Store
 from locexp.system.process import is_alive
 from locexp.tracking.location import check, location_of
+
+if TYPE_CHECKING:
+    from locexp.tracking.store import MlflowStore
 
 
 @dataclass
@@ -127,7 +130,7 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[str, Any]:
     return which, cfg
 
 
-def listing(store: Store) -> list[str]:
+def listing(store: MlflowStore) -> list[str]:
     """Return a line for each sweep of the experiment, the latest first."""
     from locexp.analysis.tables import as_text
 

@@ -99,12 +99,11 @@ class Job:
             node.mode = RunMode.MULTIRUN
             node.job.num, node.job.id = index, str(index)
             node.sweep.dir, node.sweep.subdir = str(directory.parent), directory.name
-            own = [override for override in node.overrides.hydra if override != "hydra.mode=RUN"]
-            places = (("dir", str(directory.parent)), ("subdir", directory.name))
             node.overrides.hydra = [
-                *own,
+                *(override for override in node.overrides.hydra if override != "hydra.mode=RUN"),
                 "hydra.mode=MULTIRUN",
-                *(f"hydra.sweep.{key}={quoted(value)}" for key, value in places),
+                f"hydra.sweep.dir={quoted(str(directory.parent))}",
+                f"hydra.sweep.subdir={quoted(directory.name)}",
             ]
         if not write_configuration:
             node.output_subdir = None

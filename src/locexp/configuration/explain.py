@@ -42,8 +42,7 @@ def explain(error: BaseException, overrides: Sequence[str]) -> str:
     if "is not in struct" in reason or "not in '" in reason or "No match in the defaults list" in str(error):
         return _explain_unknown(key or first_line, given, overrides)
     if key and given:
-        expected = _expected(key) if isinstance(cause, ValidationError) else ""
-        if expected:
+        if isinstance(cause, ValidationError) and (expected := _expected(key)):
             return f"{given}: expected {expected}."
         return f"{given}: {reason[0].lower()}{reason[1:]}."
     return f"{key}: {reason}." if key else f"{reason}."
@@ -81,17 +80,10 @@ def _explain_unknown(key: str, given: str | None, overrides: Sequence[str]) -> s
     names = sorted(str(child) for child in node) if isinstance(node, DictConfig) else []
     if not parent:
         names = sorted({*names, "experiment"} - {"hydra"})
-    every = [
-        key for child in names if isinstance(default.get(child), DictConfig) for key in _keys(default[child], child)
-    ]
     hint = nearest(name, names)
     if not hint:
-        same = [path for path in every if path.rpartition(".")[2] == name]
-        hint = f" Did you mean {same[0]!r}?" if same else ""
+        parents = [child for child in names if isinstance(default.get(child), DictConfig) and name in default[child]]
+        hint = f" Did you mean {f'{parents[0]}.{name}'!r}?" if parents else ""
     where = f" in {parent}" if parent else ""
     allowed = f"allowed{where}: {listed(names)}" if names else f"{parent} is empty; add to it with +{key}=VALUE"
     return f"{given or key}: unknown key; {allowed}.{hint}"
-
-
-def _keys(node: DictConfig, prefix: object) -> list[str]:
-    return [f"{prefix}.{name}" for name in map(str, node)]

@@ -88,8 +88,8 @@ def combinations(overrides: Sequence[str]) -> tuple[list[str], list[tuple[str, .
             choices.append(values)
         else:
             choices.append([str(override.input_line)])
-    for key in keys:
-        given = [override for override in overrides if key_of(override) == key_of(f"{key}=")]
+    for key in map(key_of, keys):
+        given = [override for override in overrides if key_of(override) == key]
         if len(given) > 1:
-            raise UserError(f"{' '.join(given)}: {key_of(f'{key}=')} is given twice, and swept; leave one out.")
+            raise UserError(f"{' '.join(given)}: {key} is given twice, and swept; leave one out.")
     return keys, list(itertools.product(*choices))

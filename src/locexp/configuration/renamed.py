@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from locexp.configuration.overrides import key_of
 from locexp.errors import UserError
 
 RENAMED = {"sweep.replay_seeds": "sweep.final_seeds"}
@@ -15,8 +16,7 @@ RENAMED = {"sweep.replay_seeds": "sweep.final_seeds"}
 def check_overrides(overrides: Iterable[str]) -> None:
     """Refuse overrides of old names; raises :class:`UserError` with the new one."""
     for override in overrides:
-        new = RENAMED.get(override.lstrip("+~").partition("=")[0].strip())
-        if new is not None:
+        if new := RENAMED.get(key_of(override)):
             raise UserError(f"{override}: was renamed to {new}.")
 
 

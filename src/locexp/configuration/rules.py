@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 
-from locexp.bounds import check_value
+from locexp.bounds import check_value, check_values
 from locexp.configuration.renamed import check_configuration
 from locexp.configuration.schema import (
     GROUPS,
@@ -23,7 +22,7 @@ from locexp.configuration.schema import (
     sweep_arguments,
     target_arguments,
 )
-from locexp.configuration.targets import check_arguments, find_loss, import_target
+from locexp.configuration.targets import check_arguments, check_names, find_loss, import_target
 from locexp.errors import UserError, listed, nearest
 from locexp.evaluation.metrics import HEADLINES
 from locexp.losses.weighting.base import Weighting
@@ -43,13 +42,16 @@ def validate(cfg: DictConfig) -> None:
         UserError: names the key, what was given, what is allowed and the nearest name.
     """
     check_configuration(cfg)
-    _check_names(cfg, Config, "")
+    values = plain(cfg)
+    for group, schema in {"": Config, **GROUPS}.items():
+        names = [entry.name for entry in fields(schema)]  # others were forced in with `+`, or taken out with `~`
+        check_names(f"{group}." if group else "", values[group] if group else values, names, names)
     missing = sorted(OmegaConf.missing_keys(cfg))
     if missing:
         raise UserError(f"{missing[0]} is required: give it as {missing[0]}=VALUE.")
     check_seed(cfg.seed)
     for group, schema in GROUPS.items():
-        _check_values(plain(cfg[group]), schema, group)
+        check_values(group, values[group], _hints(schema))
     for rule in (_data, _bbox, _model, _loss, _optimizer, _trainer, check_tracking, _sweep):
         rule(cfg)
 
@@ -59,26 +61,8 @@ def check_seed(seed: int) -> None:
     check_value("seed", seed, Seed)
 
 
-def _check_names(node: DictConfig, schema: type, prefix: str) -> None:
-    """Refuse keys that were forced in with ``+`` or taken out with ``~``."""
-    names = [entry.name for entry in fields(schema)]
-    for name in map(str, node):
-        if name not in names:
-            raise UserError(
-                f"{prefix}{name}={node[name]}: unknown key; allowed: {listed(names)}.{nearest(name, names)}"
-            )
-    for name in names:
-        if name not in node:
-            raise UserError(f"{prefix}{name} is required: give it as {prefix}{name}=VALUE.")
-        if name in GROUPS:
-            _check_names(node[name], GROUPS[name], f"{name}.")
-
-
-def _check_values(values: Mapping[str, Any], schema: type, key: str) -> None:
-    """Check the values that are there against the annotations of a schema."""
-    for name, hint in get_type_hints(schema, include_extras=True).items():
-        if name in values:
-            check_value(f"{key}.{name}", values[name], hint)
+def _hints(schema: type) -> dict[str, Any]:
+    return get_type_hints(schema, include_extras=True)
 
 
 def _data(cfg: DictConfig) -> None:
@@ -146,7 +130,7 @@ def _weighting(cfg: DictConfig) -> None:
 
 def _optimizer(cfg: DictConfig) -> None:
     optimizer = cfg.optimizer
-    _check_values(plain(optimizer.params), OptimizerParams, "optimizer.params")
+    check_values("optimizer.params", plain(optimizer.params), _hints(OptimizerParams))
     if not str(optimizer._target_).startswith("keras."):
         import_target(optimizer._target_, "optimizer._target_")
 
@@ -180,10 +164,9 @@ def check_tracking(cfg: DictConfig) -> None:
 
 def _sweep(cfg: DictConfig) -> None:
     sweep = cfg.sweep
-    for key in SWEEP_KEYS:
-        if key not in sweep:
-            raise UserError(f"sweep.{key} is required: give it as sweep.{key}=VALUE.")
-    _check_values(plain(sweep), SweepKeys, "sweep")
+    values = plain(sweep)
+    check_names("sweep.", values, values, SWEEP_KEYS)
+    check_values("sweep", values, _hints(SweepKeys))
     _require(sweep.resume is None, "sweep.resume", sweep.resume, "it on the command line, not in a file")
     arguments = sweep_arguments(cfg)
     if sweep._target_ is None:

@@ -6,10 +6,10 @@ import importlib
 import inspect
 import pkgutil
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from locexp.bounds import check_rules, check_value
+from locexp.bounds import check_rules, check_values
 from locexp.errors import UserError, listed, nearest
 
 
@@ -60,6 +60,26 @@ def loss_names() -> list[str]:
     return sorted(module.name for module in found if not (module.name[0] == "_" or module.ispkg))
 
 
+def check_names(prefix: str, given: Mapping[str, Any], allowed: Collection[str], required: Collection[str]) -> None:
+    """Check which keys there are.
+
+    Args:
+        prefix: of the keys, with the dot at its end, for the message.
+        given: values by name.
+        allowed, required: names.
+
+    Raises:
+        UserError: an unknown name, or a missing one.
+    """
+    for name, value in given.items():
+        if name not in allowed:
+            names = listed(allowed) or "nothing"
+            raise UserError(f"{prefix}{name}={value}: unknown key; allowed: {names}.{nearest(name, allowed)}")
+    for name in required:
+        if name not in given:
+            raise UserError(f"{prefix}{name} is required: give it as {prefix}{name}=VALUE.")
+
+
 def check_arguments(
     function: Callable[..., Any], arguments: dict[str, Any], key: str, given_by_caller: tuple[str, ...] = ()
 ) -> None:
@@ -88,12 +108,7 @@ def check_arguments(
         hints = typing.get_type_hints(function.__init__ if inspect.isclass(function) else function, include_extras=True)
     except (NameError, TypeError):
         hints = {}
-    for name, value in arguments.items():
-        if name not in names and not takes_any:
-            allowed = listed(names) if names else "nothing"
-            raise UserError(f"{key}.{name}={value}: unknown key; allowed: {allowed}.{nearest(name, names)}")
-        check_value(f"{key}.{name}", value, hints.get(name, Any))
-    for name in names:
-        if name not in arguments and parameters[name].default is inspect.Parameter.empty:
-            raise UserError(f"{key}.{name} is required: give it as {key}.{name}=VALUE.")
+    required = [name for name in names if parameters[name].default is inspect.Parameter.empty]
+    check_names(f"{key}.", arguments, [*names, *arguments] if takes_any else names, required)
+    check_values(key, arguments, hints)
     check_rules(function, {name: parameters[name].default for name in names} | arguments)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,17 +33,13 @@ class FolderStore:
 
     def __init__(self, given: str) -> None:
         self.folder = Path(os.path.abspath(Path(given).expanduser()))
-        self._parent = _parent_record(self.folder, given)
-
-    def sweeps(self) -> list[RunRecord]:
-        """Return the parent run of the sweep."""
-        return [_as_tracked(self._parent)]
+        self._parent = _as_tracked(_parent_record(self.folder, given))
 
     def sweep(self, which: str) -> RunRecord:
         """Return the parent run; raises :class:`UserError` where ``which`` names another."""
         if which not in ("last", self._parent.tags["sweep_id"], self._parent.run_id):
             raise UserError(f"{which}: {self.folder} holds the sweep {self._parent.tags['sweep_id']}.")
-        return _as_tracked(self._parent)
+        return self._parent
 
     def children(self, sweep_id: str) -> list[RunRecord]:
         """Return every run of the sweep, finished or not, the latest first."""
@@ -51,18 +47,6 @@ class FolderStore:
         own = [record for record in records if not record.is_sweep and record.tags.get("sweep_id") == sweep_id]
         # MLflow breaks ties by the id of the run.
         return sorted(own, key=lambda record: (-record.start_time, record.run_id or "", str(record.directory)))
-
-    def finished(self) -> list[RunRecord]:
-        """Return every finished run of the sweep, the latest first."""
-        children = self.children(self._parent.tags["sweep_id"])
-        return [record for record in children if record.status == "FINISHED"]
-
-    def run(self, run_id: str) -> RunRecord:
-        """Return a run of the sweep by its MLflow id; raises :class:`UserError` where there is none."""
-        for record in self.children(self._parent.tags["sweep_id"]):
-            if record.run_id == run_id:
-                return record
-        raise UserError(f"{self.folder} has no run {run_id}.")
 
     def content(self, run: RunRecord, path: str) -> bytes | None:
         """Return a file of a run; ``None`` where it has none of this path."""
@@ -103,7 +87,7 @@ def _parent_record(folder: Path, given: str) -> RunRecord:
         if "sweep_id" not in record.tags:
             raise UserError(f"{folder / RECORD}: is the record of a sweep, but names no sweep_id.")
         return record
-    around = next((place for place in folder.parents if _is_sweep(place)), None)
+    around = next((one.directory for one in _readable(folder.parents) if one.is_sweep), None)
     if around is not None:
         what = "is not the folder of a sweep, but lies in one" if record is None else "is one run of a sweep"
         raise UserError(f"{given}: {what}; compare the whole: python -m locexp.compare {_shown(around)}")
@@ -111,7 +95,7 @@ def _parent_record(folder: Path, given: str) -> RunRecord:
         sweep_id = record.tags.get("sweep_id")
         what = f"is one run of the sweep {sweep_id}, without the others" if sweep_id else "is a run by itself"
         raise UserError(f"{given}: {what}, so there is nothing to compare; expected the folder of a sweep.")
-    below = _readable(path.parent for path in sorted(folder.glob(f"*/{RECORD}")))
+    below = list(_readable(path.parent for path in sorted(folder.glob(f"*/{RECORD}"))))
     orphans = sorted({one.tags["sweep_id"] for one in below if not one.is_sweep and "sweep_id" in one.tags})
     if orphans or (folder / LIST).is_file():
         store = f", or compare it from its store: python -m locexp.compare {orphans[0]}" if orphans else ""
@@ -125,17 +109,11 @@ def _parent_record(folder: Path, given: str) -> RunRecord:
     raise UserError(f"{given}: holds no {RECORD}; expected the folder of a sweep.")
 
 
-def _is_sweep(folder: Path) -> bool:
-    return any(record.is_sweep for record in _readable([folder]))
-
-
-def _readable(folders: Iterable[Path]) -> list[RunRecord]:
-    """Return the records of those folders that have one; what cannot be read may be the file of another program."""
-    records = []
+def _readable(folders: Iterable[Path]) -> Iterator[RunRecord]:
+    """Yield the records of those folders that have one; what cannot be read may be the file of another program."""
     for folder in folders:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError, MalformedError):
-            records.append(RunRecord.read(folder))
-    return records
+            yield RunRecord.read(folder)
 
 
 def _shown(folder: Path) -> str:

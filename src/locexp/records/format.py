@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -22,6 +23,13 @@ class MalformedError(UserError):
 
 class NewerFormatError(UserError):
     """A file was written by a newer locexp; the message names the file."""
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file all at once: a reader never sees half of it."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(text)
+    partial.replace(path)
 
 
 def parse_object(content: bytes | str, place: object) -> dict[str, Any]:
@@ -60,23 +68,18 @@ def build(cls: type[Stored], stored: dict[str, Any], place: object) -> Stored:
     Raises:
         MalformedError: a value is missing or of the wrong type.
     """
-    hints = get_type_hints(cls)
-    values = {}
+    hints, values, missing = get_type_hints(cls), {}, []
     for field in dataclasses.fields(cls):  # type: ignore[arg-type]
         if field.name in stored:
-            values[field.name] = stored[field.name]
-            if not _fits(stored[field.name], hints[field.name]):
-                shown = json.dumps(stored[field.name])[:60]
+            value = values[field.name] = stored[field.name]
+            if not _fits(value, hints[field.name]):
+                shown = json.dumps(value)[:60]
                 raise MalformedError(f"{place}: cannot be read: {field.name} is {shown}; expected {field.type}.")
-    try:
-        return cls(**values)
-    except TypeError:
-        missing = [field.name for field in dataclasses.fields(cls) if _is_required(field) and field.name not in values]  # type: ignore[arg-type]
-        raise MalformedError(f"{place}: cannot be read: it lacks {listed(missing)}.") from None
-
-
-def _is_required(field: dataclasses.Field[Any]) -> bool:
-    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        elif field.default is field.default_factory is dataclasses.MISSING:
+            missing.append(field.name)
+    if missing:
+        raise MalformedError(f"{place}: cannot be read: it lacks {listed(missing)}.")
+    return cls(**values)
 
 
 def _fits(value: object, hint: Any) -> bool:

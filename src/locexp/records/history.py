@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from locexp.records.format import write_whole
+
 HISTORY = "history.jsonl"
 
 
@@ -37,6 +39,4 @@ def read_history(directory: Path) -> list[dict[str, float]]:
 
 def write_history(directory: Path, rows: Iterable[dict[str, float]]) -> None:
     """Write ``history.jsonl`` anew, all at once."""
-    partial = directory / f"{HISTORY}.partial"
-    partial.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    partial.replace(directory / HISTORY)
+    write_whole(directory / HISTORY, "".join(json.dumps(row) + "\n" for row in rows))

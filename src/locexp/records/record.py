@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from locexp.records.format import FORMAT, MalformedError, build, parse_object
+from locexp.records.format import FORMAT, MalformedError, build, parse_object, write_whole
 
 RECORD = "run.json"
 CUT_OFF = "ended without closing its record"
@@ -58,12 +58,10 @@ class RunRecord:
         return self.tags.get("kind") == "sweep"
 
     def write(self, directory: Path) -> None:
-        """Write ``run.json``, all at once: a reader never sees half of it."""
+        """Write ``run.json``, all at once."""
         values = asdict(self)
         del values["directory"]
-        partial = directory / f"{RECORD}.partial"
-        partial.write_text(json.dumps({"format": FORMAT, **values}, indent=2, default=str) + "\n")
-        partial.replace(directory / RECORD)
+        write_whole(directory / RECORD, json.dumps({"format": FORMAT, **values}, indent=2, default=str) + "\n")
 
     @classmethod
     def read(cls, directory: Path) -> RunRecord:

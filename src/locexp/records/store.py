@@ -19,9 +19,6 @@ class Store(Protocol):
     place: str
     note: str
 
-    def sweeps(self) -> list[RunRecord]:
-        """Return the parent runs of all sweeps, the latest first."""
-
     def sweep(self, which: str) -> RunRecord:
         """Return the parent run of a sweep.
 
@@ -34,12 +31,6 @@ class Store(Protocol):
 
     def children(self, sweep_id: str) -> list[RunRecord]:
         """Return every run of a sweep, finished or not, the latest first."""
-
-    def finished(self) -> list[RunRecord]:
-        """Return every finished run, the latest first."""
-
-    def run(self, run_id: str) -> RunRecord:
-        """Return a run by its MLflow id; raises :class:`UserError` where there is none."""
 
     def content(self, run: RunRecord, path: str) -> bytes | None:
         """Return a file of a run, named relative to its directory; ``None`` where it has none of this path."""

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from locexp.records.format import FORMAT, build, parse_object
+from locexp.records.format import FORMAT, build, parse_object, write_whole
 
 LIST = Path("sweep", "sweep.json")
 """The file in a sweep's folder, and on its parent run, that says which jobs it has."""
@@ -39,11 +39,10 @@ class SweepCommand:
 
 
 @dataclass(frozen=True)
-class SweepList:
+class SweepList(SweepCommand):
     """The jobs of a sweep and the command that began it; ``sweep/sweep.json`` in its folder.
 
     Attributes:
-        overrides, multirun, config_dir: see :class:`SweepCommand`.
         jobs: of all stages that have begun, each with ``index``, ``name``, ``seed``, ``config_hash``, ``varied`` and
             ``role``.
         stage_results: for each stage but the first, the results that it followed from, by the index of the job.
@@ -52,9 +51,6 @@ class SweepList:
         conductor: the process that runs the sweep, see :func:`locexp.system.process.process_tags`.
     """
 
-    overrides: list[str]
-    multirun: bool
-    config_dir: str | None
     jobs: list[dict[str, Any]]
     stage_results: list[dict[str, dict[str, float] | None]] = field(default_factory=list)
     sweep_id: str = ""
@@ -68,23 +64,11 @@ class SweepList:
 
     def write(self, directory: Path) -> None:
         """Write the list into the sweep's folder, all at once."""
-        path = directory / LIST
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps({"format": FORMAT, **asdict(self)}, indent=1) + "\n")
-        partial.replace(path)
+        write_whole(directory / LIST, json.dumps({"format": FORMAT, **asdict(self)}, indent=1) + "\n")
 
     @classmethod
     def parse(cls, content: bytes, place: object) -> SweepList:
-        """Return the list from the content of its file.
-
-        Args:
-            content: of the file.
-            place: what names the file in messages.
-
-        Raises:
-            MalformedError: it is not the list of a sweep.
-            NewerFormatError: a newer locexp wrote it.
-        """
+        """Return the list from the content of its file; for arguments and errors see :func:`parse_object`."""
         stored = parse_object(content, place)
         return build(cls, {NAMES_OF_FORMAT_1.get(name, name): value for name, value in stored.items()}, place)
 

@@ -19,6 +19,7 @@ from locexp.configuration.compose import Composition, Job, whole
 from locexp.configuration.hydra_internals import Callbacks, HydraConfig, hydra_launcher
 from locexp.configuration.overrides import key_of, quoted, value_of
 from locexp.configuration.schema import Config, register
+from locexp.records.format import write_whole
 from locexp.records.sweep_list import LIST, SweepLink, SweepList
 from locexp.sweep.folder import index_of
 from locexp.sweep.plan import SweepJob
@@ -60,14 +61,11 @@ def store_jobs(directory: Path, jobs: Sequence[SweepJob]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for job in {job.config_hash: job for job in jobs}.values():
         composition = job.composition
-        path = folder / f"{job.config_hash}.json"
         content = {
             "cfg": OmegaConf.to_container(composition.cfg, resolve=True, enum_to_str=True),
             "hydra": OmegaConf.to_container(OmegaConf.create(composition.hydra), enum_to_str=True),
         }
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(content), encoding="utf-8")
-        partial.replace(path)
+        write_whole(folder / f"{job.config_hash}.json", json.dumps(content))
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,6 @@ class Parent:
             raise UserError(
                 f"tracking.uri={self.location.uri}: cannot be opened ({first_line(error, 200)})."
             ) from error
-        self.record.run_id, self.record.experiment_id = self._session.run_id, self._session.experiment_id
         self.record.write(self.directory)
         self.list_jobs()
 

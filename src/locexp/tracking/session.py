@@ -42,27 +42,24 @@ class Session:
     """
 
     def __init__(self, location: Location) -> None:
-        self.location = location
         use_store(location.uri)
-        if location.database is None:
+        with contextlib.ExitStack() as stack:
+            if location.database is not None:
+                # Two processes that create one SQLite store at the same time destroy it.
+                location.database.parent.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(FileLock(location.database.with_suffix(".lock")))
             self.client = MlflowClient(location.uri)
-            self.experiment_id = self._experiment()
-        else:
-            # Two processes that create one SQLite store at the same time destroy it.
-            location.database.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(location.database.with_suffix(".lock")):
-                self.client = MlflowClient(location.uri)
-                self.experiment_id = self._experiment()
+            self.experiment_id = self._experiment(location)
         self.run_id = ""
         self._active = False
         self._system_metrics: SystemMetrics | None = None
 
-    def _experiment(self) -> str:
-        name = self.location.experiment
+    def _experiment(self, location: Location) -> str:
+        name = location.experiment
         found = self.client.get_experiment_by_name(name)
         if found is None:
             try:
-                return str(self.client.create_experiment(name, artifact_location=self.location.artifact_root))
+                return str(self.client.create_experiment(name, artifact_location=location.artifact_root))
             except MlflowException:  # another process was quicker
                 found = self.client.get_experiment_by_name(name)
                 if found is None:
@@ -86,7 +83,7 @@ class Session:
         """Create the run of a record, or take it up again if the store has it; log parameters, tags and data set.
 
         Args:
-            record: of the run; its ``dataset`` may be empty.
+            record: of the run; gets its ``run_id`` and ``experiment_id``. Its ``dataset`` may be empty.
             sampling_seconds: between samples of CPU and memory use; ``None`` takes none.
             active: make it this thread's active run, as logging a model and sampling need; a parent run is not.
         """
@@ -99,7 +96,6 @@ class Session:
                 self.experiment_id, start_time=milliseconds(record.start_time), tags=record.tags, run_name=record.name
             )
         self.run_id = str(known.info.run_id)
-        self.experiment_id = str(known.info.experiment_id)
         if "error" in known.data.tags and "error" not in record.tags:  # of an end that was not the last
             self.client.delete_tag(self.run_id, "error")
         params = [Param(name, value) for name, value in record.parameters.items()]
@@ -115,6 +111,7 @@ class Session:
                 self._system_metrics = SystemMetrics(self.run_id, sampling_seconds, resume=known.data.metrics != {})
         else:
             self.client.update_run(self.run_id, status="RUNNING")
+        record.run_id, record.experiment_id = self.run_id, str(known.info.experiment_id)
 
     def last_epoch(self) -> int:
         """Return the last epoch that the store has of the run, 0 if it has none."""

@@ -63,7 +63,7 @@ class Tracker:
     def check(self) -> None:
         """Raise if the store could not even be opened: better known in the first seconds than in the last."""
         if self._must_open and self._session is None and self.error is not None:
-            raise RunFailedError(f"tracking.uri={self._location.uri}: cannot be opened ({_reason(self.error)}).")
+            raise RunFailedError(f"tracking.uri={self._location.uri}: cannot be opened ({self.reason}).")
 
     def epoch(self, row: dict[str, float]) -> None:
         """Log a row of the history."""
@@ -71,8 +71,12 @@ class Tracker:
 
     @property
     def reason(self) -> str:
-        """Why tracking stopped, in one line."""
-        return _reason(self.error) if self.error is not None else ""
+        """Why tracking stopped, in one line; for an error on the way to a server, its innermost cause."""
+        request, failed, cause = first_line(self.error).partition(" failed with exception ")
+        if failed:
+            cause = re.sub(r"['\")]+$", "", cause.rpartition(": ")[2])
+            return f"{request}: {cause}"
+        return request[:200]
 
     def wait(self, say: Callable[[str], None] = logger.info) -> None:
         """Wait until everything handed over so far is logged, or known not to be; ``say`` a line if it takes long."""
@@ -106,7 +110,6 @@ class Tracker:
 
         session = Session(self._location)
         session.start(self._record, sampling_seconds=sampling_seconds)
-        self._record.run_id, self._record.experiment_id = session.run_id, session.experiment_id
         self._record.write(self._directory)
         self._session = session
         if earlier:
@@ -144,7 +147,7 @@ class Tracker:
             if self._session is not None or not self._must_open:
                 logger.warning(
                     "tracking stopped (%s). The run goes on; its results are kept in %s",
-                    _reason(error),
+                    self.reason,
                     self._directory,
                 )
             if self._session is not None:
@@ -159,17 +162,7 @@ def log_directory(location: Location, directory: Path, record: RunRecord, model:
     if record.run_id is None:
         record.run_id = session.left_behind(record)
     session.start(record)
-    record.run_id, record.experiment_id = session.run_id, session.experiment_id
     record.write(directory)
     for row in read_history(directory):
         session.log_epoch(row)
     session.finish(record, directory, model)
-
-
-def _reason(error: Exception) -> str:
-    """Return a store's error in one line; for one on the way to a server, its innermost cause."""
-    request, failed, cause = first_line(error).partition(" failed with exception ")
-    if failed:
-        cause = re.sub(r"['\")]+$", "", cause.rpartition(": ")[2])
-        return f"{request}: {cause}"
-    return request[:200]
