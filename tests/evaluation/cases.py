@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,12 @@ def random_predictions(seed: int, count: int = 60, classes: int = 4) -> Predicti
         bbox_loss=rng.exponential(size=count),
         canvas=CANVAS,
     )
+
+
+def rows_of(table: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+    """The rows of a table that is given by its columns."""
+    columns = [column.tolist() for column in table.values()]
+    return [dict(zip(table, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def perfect(predictions: Predictions) -> Predictions:

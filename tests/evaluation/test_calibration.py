@@ -6,7 +6,6 @@ import itertools
 import math
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 import pytest
@@ -23,12 +22,12 @@ from locexp.evaluation.calibration import (
     equal_width,
     mean_deviation,
     reliability,
-    reliability_rows,
+    reliability_columns,
     wilson_interval,
 )
 from locexp.evaluation.metrics import Predictions
 from tests.bbox.test_geometry import iou_by_hand
-from tests.evaluation.cases import random_predictions
+from tests.evaluation.cases import random_predictions, rows_of
 
 
 def by_hand(
@@ -268,13 +267,13 @@ def test_one_test_image_gives_numbers_only(confidence: float) -> None:
     assert values["ece"] == pytest.approx(1 - confidence)
     assert values["brier"] == pytest.approx(2 * (1 - confidence) ** 2)
     assert not any(name.startswith("d_ece") for name in values)  # one example is fewer than eight
-    (row,) = (row for row in reliability_rows(one_image(confidence)) if row["event"] == "accuracy")
+    (row,) = (row for row in rows_of(reliability_columns(one_image(confidence))) if row["event"] == "accuracy")
     assert all(math.isfinite(float(value)) for name, value in row.items() if name != "event")
 
 
 def test_rows_say_what_the_diagrams_show() -> None:
     predictions = random_predictions(8, count=200)
-    rows: list[dict[str, Any]] = [*reliability_rows(predictions)]
+    rows = rows_of(reliability_columns(predictions))
     diagrams = reliability(predictions)
     assert [row["event"] for row in rows] == [name for name, cells in diagrams.items() for _ in cells.count]
     for name in ("accuracy", "loc_acc_50", "loc_acc_75"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import statistics
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from locexp.bbox.geometry import ink_boxes, normalise
 from locexp.evaluation import metrics
 from tests.bbox.test_geometry import iou_by_hand
-from tests.evaluation.cases import CANVAS, random_predictions
+from tests.evaluation.cases import CANVAS, random_predictions, rows_of
 
 
 def by_hand(predictions: metrics.Predictions) -> dict[str, float]:
@@ -99,12 +98,12 @@ def test_confusion_and_per_class_tables() -> None:
         for said in range(4):
             count = sum((predictions.labels == true) & (predictions.classes == said))
             assert matrix[true, said] == count
-    rows: list[dict[str, Any]] = [*metrics.per_class(predictions)]
+    rows = rows_of(metrics.per_class(predictions))
     total = metrics.summarise(predictions)
     for name in ("accuracy", "mean_iou", "loc_acc_50", "center_error_px"):
         assert sum(row["count"] * row[name] for row in rows) / 60 == pytest.approx(total[name])
     assert [row["class"] for row in rows] == [0, 1, 2, 3]
     ious = [iou for iou, label in zip(predictions.iou.tolist(), predictions.labels, strict=True) if label == 2]
     assert rows[2]["iou_standard_error"] == pytest.approx(statistics.stdev(ious) / math.sqrt(len(ious)))
-    (single,) = metrics.per_class(random_predictions(7, count=1))
-    assert single["iou_standard_error"] is None
+    (single,) = rows_of(metrics.per_class(random_predictions(7, count=1)))
+    assert math.isnan(single["iou_standard_error"])

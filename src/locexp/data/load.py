@@ -21,14 +21,8 @@ def load_dataset(config: DictConfig) -> Dataset:
     """
     loader = import_target(config._target_, "data._target_")
     raw = loader(source=config.source, path=config.path)
-    validation = config.validation
     with naming(config.path):
-        return split(
-            raw,
-            validation="test" if validation == "test" else float(validation),
-            split_seed=config.split_seed,
-            limit=config.limit,
-        )
+        return split(raw, validation=config.validation, split_seed=config.split_seed, limit=config.limit)
 
 
 @contextlib.contextmanager

@@ -95,29 +95,18 @@ def _groups(iou: np.ndarray, group: np.ndarray, low: np.ndarray, high: np.ndarra
     return Groups(low, high, count, mean, error, quantiles)
 
 
-def rows(groups: Groups, names: tuple[str, ...]) -> list[dict[str, float | None]]:
-    """Return groups as a table; what cannot be said of a group is ``None``.
+def columns(groups: Groups, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Return groups as the columns of a table; what cannot be said of a group is NaN.
 
     Args:
         groups: of (groups, dimensions).
         names: of the dimensions, which become ``…_from`` and ``…_to``.
     """
-    table: list[dict[str, float | None]] = []
-    for i, count in enumerate(groups.count.tolist()):
-        row: dict[str, float | None] = {}
-        for dimension, name in enumerate(names):
-            row[f"{name}_from"] = float(groups.low[i, dimension])
-            row[f"{name}_to"] = float(groups.high[i, dimension])
-        row["count"] = count
-        row["mean_iou"] = _number(groups.mean[i])
-        row["standard_error"] = _number(groups.standard_error[i])
-        row["iou_q05"], row["iou_q95"] = (_number(value) for value in groups.quantiles[i])
-        table.append(row)
-    return table
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+    ends = {"from": groups.low, "to": groups.high}
+    borders = {f"{name}_{end}": ends[end][:, place] for place, name in enumerate(names) for end in ends}
+    low, high = groups.quantiles.T
+    values = {"mean_iou": groups.mean, "standard_error": groups.standard_error, "iou_q05": low, "iou_q95": high}
+    return borders | {"count": groups.count} | values
 
 
 def worst_cases(predictions: Predictions, most: int) -> dict[str, np.ndarray]:

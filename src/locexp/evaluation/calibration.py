@@ -7,7 +7,7 @@ an event: the class is right (ECE), or the class is right and the box has IoU >=
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
@@ -239,27 +239,24 @@ def summarise(predictions: Predictions) -> dict[str, float]:
     return values
 
 
-def reliability_rows(predictions: Predictions) -> list[dict[str, float | str]]:
-    """Return the reliability diagrams as a table, one row a bin that is not empty.
+def reliability_columns(predictions: Predictions) -> dict[str, np.ndarray]:
+    """Return the reliability diagrams as the columns of a table, one row per bin that is not empty.
 
     Returns:
-        Rows of ``event`` (see :func:`events`), ``confidence_from``, ``confidence_to``, ``count``, ``mean_confidence``,
+        ``event`` (see :func:`events`), ``confidence_from``, ``confidence_to``, ``count``, ``mean_confidence``,
         ``share`` and its 95 % interval ``share_low``, ``share_high``.
     """
-    rows: list[dict[str, float | str]] = []
-    for event, cells in reliability(predictions).items():
-        low, high = wilson_interval(cells.count, cells.share)
-        for i, count in enumerate(cells.count.tolist()):
-            rows.append(
-                {
-                    "event": event,
-                    "confidence_from": float(cells.low[i, 0]),
-                    "confidence_to": float(cells.high[i, 0]),
-                    "count": count,
-                    "mean_confidence": float(cells.confidence[i]),
-                    "share": float(cells.share[i]),
-                    "share_low": float(low[i]),
-                    "share_high": float(high[i]),
-                }
-            )
-    return rows
+    diagrams = reliability(predictions)
+    parts = [astuple(cells) for cells in diagrams.values()]
+    low, high, count, confidence, share = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    share_low, share_high = wilson_interval(count, share)
+    return {
+        "event": np.repeat(list(diagrams), [len(cells.count) for cells in diagrams.values()]),
+        "confidence_from": low[:, 0],
+        "confidence_to": high[:, 0],
+        "count": count,
+        "mean_confidence": confidence,
+        "share": share,
+        "share_low": share_low,
+        "share_high": share_high,
+    }

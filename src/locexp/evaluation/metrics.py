@@ -151,23 +151,22 @@ def confusion_matrix(predictions: Predictions) -> np.ndarray:
     return np.bincount(flat, minlength=classes * classes).reshape(classes, classes)
 
 
-def per_class(predictions: Predictions) -> list[dict[str, float | None]]:
-    """Return one row a class that occurs: class, count, accuracy, mean_iou and its standard error (``None`` of one
-    example), loc_acc_50, center_error_px.
+def per_class(predictions: Predictions) -> dict[str, np.ndarray]:
+    """Return columns with one row per class that occurs: class, count, accuracy, mean_iou and its standard error (NaN
+    of one example), loc_acc_50, center_error_px.
     """
-    rows: list[dict[str, float | None]] = []
-    for label in np.unique(predictions.labels):
-        members = predictions.labels == label
-        correct, iou = predictions.correct[members], predictions.iou[members]
-        rows.append(
-            {
-                "class": int(label),
-                "count": int(members.sum()),
-                "accuracy": float(correct.mean()),
-                "mean_iou": float(iou.mean()),
-                "iou_standard_error": float(iou.std(ddof=1) / np.sqrt(len(iou))) if len(iou) > 1 else None,
-                "loc_acc_50": float((correct & (iou >= 0.5)).mean()),
-                "center_error_px": float(predictions.center_error_px[members].mean()),
-            }
-        )
-    return rows
+    labels, counts = np.unique(predictions.labels, return_counts=True)
+    members = [predictions.labels == label for label in labels]
+    localized = predictions.correct & (predictions.iou >= 0.5)
+    ious = [predictions.iou[part] for part in members]
+    return {
+        "class": labels,
+        "count": counts,
+        "accuracy": np.array([predictions.correct[part].mean() for part in members]),
+        "mean_iou": np.array([iou.mean() for iou in ious]),
+        "iou_standard_error": np.array(
+            [iou.std(ddof=1) / np.sqrt(len(iou)) if len(iou) > 1 else np.nan for iou in ious]
+        ),
+        "loc_acc_50": np.array([localized[part].mean() for part in members]),
+        "center_error_px": np.array([predictions.center_error_px[part].mean() for part in members]),
+    }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,8 @@ from locexp.bbox.geometry import to_pixels
 from locexp.evaluation import breakdown, calibration, metrics
 from locexp.evaluation.metrics import Predictions
 
-Table = Sequence[Mapping[str, float | str | None]]
-"""Rows of equal keys."""
+Table = Mapping[str, np.ndarray]
+"""Columns of equal length; NaN where there is nothing to say."""
 
 
 def tables(predictions: Predictions) -> dict[str, Table]:
@@ -22,12 +23,12 @@ def tables(predictions: Predictions) -> dict[str, Table]:
     """
     made: dict[str, Table] = {
         "per_class": metrics.per_class(predictions),
-        "four_way": [metrics.four_way(predictions)],
-        "iou_by_size": breakdown.rows(breakdown.by_size(predictions), ("side_px",)),
-        "iou_by_position": breakdown.rows(breakdown.by_position(predictions), ("x_px", "y_px")),
+        "four_way": {name: np.array([share]) for name, share in metrics.four_way(predictions).items()},
+        "iou_by_size": breakdown.columns(breakdown.by_size(predictions), ("side_px",)),
+        "iou_by_position": breakdown.columns(breakdown.by_position(predictions), ("x_px", "y_px")),
     }
     if calibration.are_probabilities(predictions.confidence):
-        made["reliability"] = calibration.reliability_rows(predictions)
+        made["reliability"] = calibration.reliability_columns(predictions)
     return made
 
 
@@ -36,8 +37,11 @@ def write_tables(directory: Path, predictions: Predictions) -> None:
     directory.mkdir(exist_ok=True)
     _write_predictions(directory / "predictions.csv", predictions)
     np.savetxt(directory / "confusion_matrix.csv", metrics.confusion_matrix(predictions), fmt="%d", delimiter=",")
-    for name, rows in tables(predictions).items():
-        _write_table(directory / f"{name}.csv", rows)
+    for name, table in tables(predictions).items():
+        with (directory / f"{name}.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(table)
+            writer.writerows(zip(*(map(_cell, column.tolist()) for column in table.values()), strict=True))
 
 
 def _write_predictions(path: Path, predictions: Predictions) -> None:
@@ -59,10 +63,7 @@ def _write_predictions(path: Path, predictions: Predictions) -> None:
     path.write_text("\r\n".join(lines) + "\r\n", newline="")  # as the csv module ends lines
 
 
-def _write_table(path: Path, rows: Table) -> None:
-    """Write rows of equal keys as CSV; ``None`` becomes an empty cell."""
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()})
+def _cell(value: float | str) -> float | str:
+    if not isinstance(value, float):
+        return value
+    return f"{value:.6g}" if math.isfinite(value) else ""
