@@ -26,12 +26,11 @@ def measure(jobs: int, launcher: str) -> dict[str, list[float]]:
     import psutil
 
     from locexp.cli.train import train_command
-    from locexp.run import job
-    from locexp.sweep import stacking
+    from locexp.sweep import hydra_launcher, stacks
 
     ended: list[float] = []
     memory: list[float] = []
-    forget = job.forget
+    forget = stacks.forget_networks
     process = psutil.Process()
 
     def watched() -> None:
@@ -39,7 +38,7 @@ def measure(jobs: int, launcher: str) -> dict[str, list[float]]:
         ended.append(float(sum(name.isdigit() for name in os.listdir(folder))))
         memory.append(process.memory_info().rss / 2**20)
 
-    job.forget = stacking.forget = watched
+    hydra_launcher.forget_networks = stacks.forget_networks = watched
     with tempfile.TemporaryDirectory() as place:
         os.chdir(place)
         folder = os.path.join(place, "sweep")
@@ -62,8 +61,8 @@ def main() -> None:
     if arguments.worker:
         print(json.dumps(measure(arguments.jobs, arguments.launcher)))
         return
-    told = ["--worker", "--jobs", str(arguments.jobs), "--launcher", arguments.launcher]
-    made = common.worker(__file__, *told)
+    options = ["--worker", "--jobs", str(arguments.jobs), "--launcher", arguments.launcher]
+    made = common.worker(__file__, *options)
     ended, memory = np.array(made["ended"]), np.array(made["memory"])
     print(f"{common.machine()}\n{arguments.jobs} runs one after the other, hydra/launcher={arguments.launcher}")
     step = max(1, len(ended) // 20)

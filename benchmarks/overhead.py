@@ -35,8 +35,8 @@ STAGES = {
     "check the save round trip": ("locexp.run.prepare", "check_round_trip"),
     "train (with validation)": ("locexp.run.execute", "train"),
     "save and reload": ("locexp.run.run", "save_checked"),
-    "tables": ("locexp.run.report", "write_tables"),
-    "pictures": ("locexp.run.report", "write_pictures"),
+    "tables": ("locexp.run.run", "write_tables"),
+    "pictures": ("locexp.run.pictures", "draw_pictures"),
     "wait for MLflow at the end": ("locexp.tracking.tracker", "Tracker.finish"),
     "(beside) import MLflow, open store, start run": ("locexp.tracking.tracker", "Tracker._start"),
 }
