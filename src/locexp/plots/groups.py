@@ -63,8 +63,8 @@ def panels(classes: Groups, sizes: Groups, positions: Groups, mean: float, title
     left, right = axes.get_xlim()
     middle = ((len(classes.count) - 1) / 2 - left) / (right - left)
     axes.set_title("by class (below: examples)", x=middle, y=TITLE, pad=0, fontsize=10)
-    title = "by size, √(width · height) of the true box in px"
-    axes.text((start + end) / 2, TITLE, title, transform=below, fontsize=10, ha="center")
+    by_size = "by size, √(width · height) of the true box in px"
+    axes.text((start + end) / 2, TITLE, by_size, transform=below, fontsize=10, ha="center")
     _map(figure.add_axes((0.745, 0.15, 0.235, 0.7)), positions)
     figure.suptitle(title, fontsize=10, y=0.985)
     return figure

@@ -37,8 +37,8 @@ def page(images: np.ndarray, predictions: Predictions, chosen: Mapping[str, np.n
     counts = {name: int(members.sum()) for name, members in quadrants(predictions).items()}
     rows, shown = [], []
     for name, (what, order) in SECTIONS.items():
-        title = f"{what}: {counts[name]:,} of {len(images):,}"
-        rows.append((f"{title}, {order}" if counts[name] else title, len(chosen[name])))
+        heading = f"{what}: {counts[name]:,} of {len(images):,}"
+        rows.append((f"{heading}, {order}" if counts[name] else heading, len(chosen[name])))
         shown += chosen[name].tolist()
     mosaic = Mosaic(images[shown], title, rows=rows, caption_lines=2, legend=LEGEND, tile=TILE)
     show_predictions(mosaic, predictions, np.array(shown))
