@@ -31,8 +31,7 @@ def learning_curves(history: list[dict[str, float]], best_epoch: int, floor: flo
     figure.subplots_adjust(left=0.05, right=0.99, bottom=0.08, top=0.89, wspace=0.2, hspace=0.2)
     epochs = [row["epoch"] for row in history]
     for axes, (name, title) in zip(figure.subplots(2, 3, sharex=True).ravel(), PANELS, strict=True):
-        for part, style in (("train", "o--"), ("val", "o-")):
-            label = "train (while learning)" if part == "train" else "validation"
+        for part, style, label in (("train", "o--", "train (while learning)"), ("val", "o-", "validation")):
             axes.plot(epochs, [row[f"{part}/{name}"] for row in history], style, label=label, markersize=4)
         axes.axvline(best_epoch, color="gray", linewidth=0.8, linestyle=":")
         if name == "mean_iou":
@@ -78,8 +77,8 @@ def weighting(history: list[dict[str, float]]) -> Figure | None:
     panels: Panels = (("effective weights", True, ("weights/classification", "weights/bbox")),)
     panels += GRADIENT_PANELS if measured else ()
     panels += (("step, ms", False, ("time/step_ms",)),)
-    figure = Figure(figsize=(3.4 * len(panels) + 0.4, 3.1))
     width = 3.4 * len(panels) + 0.4
+    figure = Figure(figsize=(width, 3.1))
     figure.subplots_adjust(left=0.55 / width, right=1 - 0.1 / width, bottom=0.16, top=0.88, wspace=0.24)
     epochs = [row["epoch"] for row in history]
     for axes, (title, is_log, names) in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
@@ -96,9 +95,7 @@ def weighting(history: list[dict[str, float]]) -> Figure | None:
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
-    for axes, (title, _, _) in zip(figure.axes, panels, strict=True):
-        low, high = {"share of batches in conflict": (-0.03, 1.03), "step, ms": (0, None)}.get(title, (None, None))
-        axes.set_ylim(low, high)
+        axes.set_ylim(*{"share of batches in conflict": (-0.03, 1.03), "step, ms": (0, None)}.get(title, (None, None)))
     return figure
 
 

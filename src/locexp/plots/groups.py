@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from locexp.evaluation.breakdown import Groups
@@ -46,16 +45,15 @@ def panels(classes: Groups, sizes: Groups, positions: Groups, mean: float, title
     axes.plot([], [], "o", color=MEAN, markersize=5, label="mean, 95 % interval")
     axes.plot([], [], color=SPREAD, linewidth=6, label="5 to 95 % of examples")
     axes.legend(fontsize=8, loc="lower left", ncols=3, columnspacing=1, handlelength=1.5)
-    names: list[tuple[float, str]] = []
+    labels: list[tuple[float, str]] = []
     if len(classes.count) <= MOST_LABELS:
-        names += enumerate(f"{label:.0f}" for label in classes.low[:, 0])
-    for place, (low, high) in enumerate(zip(sizes.low[:, 0], sizes.high[:, 0], strict=True)):
-        names.append((start + place * WIDE, f"{low:.3g}–{high:.3g}"))
-    counts = [*classes.count[: len(names) - len(sizes.count)], *sizes.count]
+        labels += enumerate(f"{low:.0f}\n{count}" for low, count in zip(classes.low[:, 0], classes.count, strict=True))
+    for place, (low, high, count) in enumerate(zip(sizes.low[:, 0], sizes.high[:, 0], sizes.count, strict=True)):
+        labels.append((start + place * WIDE, f"{low:.3g}–{high:.3g}\n{count}"))
     axes.set_xticks([])
     below = axes.get_xaxis_transform()
-    for (x, name), count in zip(names, counts, strict=True):
-        axes.text(x, -0.03, f"{name}\n{count}", transform=below, fontsize=8, ha="center", va="top")
+    for x, label in labels:
+        axes.text(x, -0.03, label, transform=below, fontsize=8, ha="center", va="top")
     axes.set(xlim=(-0.6, end + 0.9), ylim=(floor, 1.01), ylabel="IoU")
     axes.locator_params(axis="y", nbins=5)
     axes.grid(axis="y", alpha=0.3)
@@ -79,8 +77,7 @@ def _draw(axes: Axes, groups: Groups, left: float, step: float) -> None:
         (*groups.quantiles[full].T, 9, SPREAD),
         (np.clip(values - error, 0, 1), np.clip(values + error, 0, 1), 1.6, MEAN),
     ):
-        lines = np.stack([np.stack([place, low], axis=1), np.stack([place, high], axis=1)], axis=1)
-        axes.add_collection(LineCollection(list(lines), colors=color, linewidths=width, capstyle="butt"))
+        axes.vlines(place, low, high, colors=color, linewidths=width, capstyle="butt")
     axes.scatter(place, values, s=26, color=MEAN, zorder=3)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
 from locexp.evaluation.calibration import D_ECE_LEAST, CalibrationError, Cells, wilson_interval
@@ -68,8 +68,7 @@ def _draw(axes: Axes, cells: Cells, least: int, left: float) -> None:
         (cells.confidence, share, 6, 0.3),
         (*wilson_interval(cells.count, share), 1.2, 1),
     ):
-        ends = np.stack([np.stack([confidence, first], axis=1), np.stack([confidence, second], axis=1)], axis=1)
-        axes.add_collection(LineCollection(list(ends), colors=color.tolist(), linewidths=width, alpha=alpha))
+        axes.vlines(confidence, first, second, colors=color.tolist(), linewidths=width, alpha=alpha)
     inside = np.where(cells.count >= least, color, "white")
     axes.scatter(confidence, share, s=28, c=inside.tolist(), edgecolors=color.tolist(), linewidths=1.2, zorder=3)
     # Roots: a good network gives nearly all examples the last bin, and the others should still be seen.

@@ -56,18 +56,18 @@ def front(dots: Sequence[Dot], attained: Mapping[float, np.ndarray], baseline: f
     margin = np.maximum(np.ptp(everything, axis=0), 1e-3) * 0.06
     left, bottom = everything.min(axis=0) - margin
     right, top = everything.max(axis=0) + margin
-    shares = sorted(attained)
-    outlines = {share: _stairs(attained[share], left, bottom) for share in shares}
-    for share, style in zip(shares, (":", "-", "--"), strict=False):
+    for share, style in zip(sorted(attained), (":", "-", "--"), strict=False):
         if len(attained[share]):
-            axes.plot(*outlines[share].T, style, color="black", lw=1, label=f"reached by {share:.0%} of the seeds")
+            x, y = attained[share].T
+            stairs = [left, *x, x[-1]], [y[0], *y, bottom]
+            reached = f"reached by {share:.0%} of the seeds"
+            axes.plot(*stairs, style, color="black", lw=1, drawstyle="steps-pre", label=reached)
     for dot in dots:
         color = _color(dot.ratio, norm)
         axes.scatter(dot.points[:, 0], dot.points[:, 1], s=12, color=color, alpha=0.55, linewidths=0)
         accuracy, iou = dot.means["accuracy"], dot.means["mean_iou"]
-        errors = [dot.half_widths["accuracy"], dot.half_widths["mean_iou"]]
-        errors = [value if math.isfinite(value) else 0 for value in errors]
-        axes.errorbar(accuracy, iou, xerr=errors[0], yerr=errors[1], color=color, lw=1)
+        error_x, error_y = np.nan_to_num([dot.half_widths["accuracy"], dot.half_widths["mean_iou"]])
+        axes.errorbar(accuracy, iou, xerr=error_x, yerr=error_y, color=color, lw=1)
         edge = {"chosen": CHOSEN, "default": DEFAULT, "knee": "black"}.get(dot.role, "white")
         label = f"{dot.role}: {dot.label}" if dot.role else None
         axes.scatter([accuracy], [iou], s=70, color=[color], edgecolors=edge, linewidths=2, zorder=3, label=label)
@@ -94,16 +94,6 @@ def _norm(ratios: Sequence[float]) -> Normalize:
     if not finite:
         return Normalize(0, 1)
     return LogNorm(min(finite), max(finite) if max(finite) > min(finite) else min(finite) * 10)
-
-
-def _stairs(corners: np.ndarray, left: float, bottom: float) -> np.ndarray:
-    """Return the outline of what corners attain, from the left edge down to the bottom one."""
-    outline = []
-    before = left
-    for first, second in corners:
-        outline += [(before, second), (first, second)]
-        before = first
-    return np.array([*outline, (before, bottom)]) if len(corners) else np.empty((0, 2))
 
 
 def against_weights(dots: Sequence[Dot], alone: Mapping[str, float], baseline: float) -> Figure:
@@ -167,13 +157,10 @@ def learning_curves(curves: Mapping[str, Mapping[str, np.ndarray]], ratios: Mapp
     panels = figure.subplots(1, len(PANELS))
     for axes, (name, title) in zip(panels, PANELS.items(), strict=True):
         for label, metrics in curves.items():
-            values = metrics[name]
-            counts = np.isfinite(values).sum(axis=0)
-            mean = np.nansum(values, axis=0) / np.maximum(counts, 1)
-            ratio = ratios[label]
-            color = _color(ratio, norm)
+            mean, ratio = np.nanmean(metrics[name], axis=0), ratios[label]
             style = "-" if 0 < ratio < math.inf else "--"
-            axes.plot(np.arange(1, values.shape[1] + 1), mean, style, color=color, lw=1.1, marker=".", ms=3)
+            color = _color(ratio, norm)
+            axes.plot(np.arange(1, len(mean) + 1), mean, style, color=color, lw=1.1, marker=".", ms=3)
         axes.set(xlabel="epoch", title=f"{title} (validation)")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if len(set(ratios.values())) > 1:
