@@ -1,0 +1,24 @@
+"""A page shows the title that it is given."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from locexp.evaluation import breakdown
+from locexp.plots import groups, worst
+from tests.evaluation.cases import random_predictions
+
+
+def test_groups_have_the_title_that_is_given() -> None:
+    predictions = random_predictions(0)
+    by = breakdown.by_class(predictions), breakdown.by_size(predictions), breakdown.by_position(predictions)
+    assert groups.panels(*by, 0.5, "IoU of mine").get_suptitle() == "IoU of mine"
+
+
+def test_worst_cases_have_the_title_that_is_given() -> None:
+    predictions = random_predictions(0)
+    width, height = predictions.canvas
+    images = np.zeros((len(predictions.labels), height, width), np.uint8)
+    cases = breakdown.worst_cases(predictions, worst.COLUMNS)
+    pages = [worst.page(images, predictions, cases, title).tobytes() for title in ("first", "second")]
+    assert pages[0] != pages[1]
