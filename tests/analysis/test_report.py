@@ -5,7 +5,10 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
+
 from locexp.analysis.comparison import compare_settings
+from locexp.analysis.figures import read_galleries
 from locexp.analysis.report import write_report
 from locexp.analysis.results import sort_runs
 from tests.analysis.test_methods import run
@@ -65,3 +68,14 @@ def test_the_page_holds_its_pictures(tmp_path: Path) -> None:
     assert page.count('src="data:image/png;base64,') == page.count("<img") == 2  # the front, the settings
     assert page.startswith("<!doctype html>")
     assert page.endswith("</html>\n")
+
+
+@pytest.mark.parametrize(("metric", "first"), [("loc_acc_75", "0.3"), ("center_error_px", "0.1")])
+def test_galleries_begin_with_the_best_setting_whichever_way_the_metric_counts(metric: str, first: str) -> None:
+    runs = [
+        run(rate, seed, job, 0.6 + job / 10, rate=rate) for seed in range(2) for job, rate in enumerate(("0.1", "0.3"))
+    ]
+    comparison = compare_settings(sort_runs(runs), default_hash=None, metric=metric, read=lambda *_: None)
+    galleries, missing = read_galleries(comparison, lambda run, path: b"a picture")
+    assert [label.split(", ")[0] for label, _ in galleries][0].endswith(first)
+    assert (len(galleries), missing) == (2, [])

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from matplotlib.figure import Figure
 
-from locexp.analysis.comparison import SweepComparison
+from locexp.analysis.comparison import SweepComparison, sign_of
 from locexp.analysis.methods import FIXED
 from locexp.analysis.results import METRIC_OF_TASK, TASKS, SettingRuns
 from locexp.analysis.wording import shortened
@@ -99,7 +99,8 @@ def read_galleries(comparison: SweepComparison, read: ReadFile) -> tuple[list[tu
         Labels with PNGs, at most :data:`MAX_GALLERIES`; and in words, which galleries are not among them.
     """
     finished = [setting for setting in comparison.settings if setting.runs]
-    ordered = sorted(finished, key=lambda setting: -setting.validation[comparison.metric].mean)
+    sign = sign_of(comparison.metric)
+    ordered = sorted(finished, key=lambda setting: -sign * setting.validation[comparison.metric].mean)
     galleries: list[tuple[str, bytes]] = []
     absent, missing = [], []
     for setting in ordered[:MAX_GALLERIES]:
