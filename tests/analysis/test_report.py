@@ -77,5 +77,5 @@ def test_galleries_begin_with_the_best_setting_whichever_way_the_metric_counts(m
     ]
     comparison = compare_settings(sort_runs(runs), default_hash=None, metric=metric, read=lambda *_: None)
     galleries, missing = read_galleries(comparison, lambda run, path: b"a picture")
-    assert [label.split(", ")[0] for label, _ in galleries][0].endswith(first)
+    assert next(label for label, _ in galleries).split(", ")[0].endswith(first)
     assert (len(galleries), missing) == (2, [])

@@ -63,6 +63,7 @@ def test_each_job_leaves_what_the_basic_launcher_leaves(
         assert {one.data.metrics["time/stack_members"] for one in (run, other)} == {1, 2}
 
 
+@pytest.mark.slow
 def test_a_member_that_diverges_fails_and_the_others_go_on(workplace: Path) -> None:
     assert train_here(*TINY, *RATES, "trainer.epochs=2") == 1
     found = by_name(workplace)

@@ -189,6 +189,7 @@ def test_a_sweep_is_resumed_by_one_command_at_a_time(
         assert train_here("sweep.resume=last", "sweep.dry_run=true") == 0  # only looks
 
 
+@pytest.mark.slow
 def test_a_folder_holds_one_sweep(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Ids come not from the folder's name, so equal names do not mix, and a dot in it does no harm."""
     for parent in "ab":
@@ -330,6 +331,7 @@ def test_failures_are_data(workplace: Path, capsys: pytest.CaptureFixture[str]) 
             assert f"failed   {name}: " in said.out
 
 
+@pytest.mark.slow
 def test_the_resume_line_can_be_typed_as_it_stands(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The store is named in words that both the shell and Hydra read: this experiment has what either would split."""
     words = ("loss.bbox_weight=1", "optimizer.learning_rate=0.001,1e30", "tracking.experiment='Ann\\'s runs, first'")
