@@ -86,7 +86,7 @@ def loaded() -> set[str]:
 
 
 def test_work_of_a_lost_process_is_done_here_and_logged_for_its_run(tmp_path: Path) -> None:
-    log = RunLog(logging.FileHandler(tmp_path / "run.log"), alone=False)
+    log = RunLog(logging.FileHandler(tmp_path / "run.log"))
     try:
         with Workers(1) as workers:
             slow, waiting = workers.submit(slow_unless, os.getpid(), 60.0), workers.submit(os.getpid)

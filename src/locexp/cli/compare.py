@@ -67,7 +67,7 @@ def compare_command(arguments: Sequence[str], say: Callable[[str], None]) -> Non
 
 def _is_folder(which: str) -> bool:
     """Whether a folder is meant; no sweep id holds a slash."""
-    return which not in ("last", "list") and (os.sep in which or which[:1] in (".", "~") or Path(which).is_dir())
+    return which not in ("", "last", "list") and (os.sep in which or which[:1] in (".", "~") or Path(which).is_dir())
 
 
 def _compare(store: Store, which: str, options: CompareOptions) -> list[str]:

@@ -35,14 +35,11 @@ class Composition:
         cfg: the configuration, valid; its seed is the default one.
         hydra: Hydra's part as plain values, interpolations as they are written: what says how the job is run.
         config_hash: names the setting.
-        run_directory, sweep_directory: where one run, or a sweep, is to write; resolved once, for they hold the time.
     """
 
     cfg: DictConfig
     hydra: dict[str, Any]
     config_hash: str
-    run_directory: Path
-    sweep_directory: Path
 
 
 @dataclass(frozen=True)
@@ -70,6 +67,11 @@ class Job:
         cfg = copy.deepcopy(self.composition.cfg)
         cfg.seed = self.seed
         return cfg
+
+    def directory(self, kind: str) -> Path:
+        """Return where a ``run`` by itself, or the whole ``sweep``, is to write. Ask once: it may hold the time."""
+        config = whole(self.cfg, self.hydra(Path.cwd()))
+        return Path(str(config.hydra[kind].dir))
 
     def hydra(
         self,
@@ -156,14 +158,13 @@ class Composer:
         if cfg.hydra.mode == RunMode.MULTIRUN:
             raise UserError("hydra.mode=MULTIRUN: give --multirun instead.")
         _check_hydra(cfg.hydra, overrides)
-        run, sweep = Path(cfg.hydra.run.dir), Path(cfg.hydra.sweep.dir)
         hydra = OmegaConf.to_container(cfg.hydra)
         assert isinstance(hydra, dict)
         with open_dict(cfg):
             del cfg["hydra"]
         OmegaConf.to_container(cfg, resolve=True)
         validate(cfg)
-        return Composition(cfg, {str(key): value for key, value in hydra.items()}, config_hash(cfg), run, sweep)
+        return Composition(cfg, {str(key): value for key, value in hydra.items()}, config_hash(cfg))
 
 
 def _check_hydra(hydra: DictConfig, overrides: Sequence[str]) -> None:

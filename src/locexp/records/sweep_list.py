@@ -43,8 +43,8 @@ class SweepList(SweepCommand):
     """The jobs of a sweep and the command that began it; ``sweep/sweep.json`` in its folder.
 
     Attributes:
-        jobs: of all stages that have begun, each with ``index``, ``name``, ``seed``, ``config_hash``, ``varied`` and
-            ``role``.
+        jobs: of all stages that have begun, each with ``index``, ``stage``, ``name``, ``overrides``, ``seed``,
+            ``config_hash``, ``varied`` and ``role``.
         stage_results: for each stage but the first, the results that it followed from, by the index of the job.
         sweep_id: of the sweep.
         parent_run_id: MLflow's id of the run that holds the sweep; null until the run is there.

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import Callbacks
 from locexp.errors import Terminated, counted, first_line
-from locexp.run.folder import RunFolder, job_logging
+from locexp.run.folder import RunFolder
 from locexp.run.pictures import Draw, draw_here
 from locexp.run.prepare import Prepared
 from locexp.run.resume import Resumed
@@ -43,7 +43,7 @@ def run_alone(prepared: Prepared, hydra: DictConfig, screen: Screen, resumed: Re
     callbacks = Callbacks(config)
     callbacks.on_run_start(config=config, config_name=hydra.job.config_name)
     folder = RunFolder(prepared.cfg, hydra, callbacks, alone=True)
-    with screen, job_logging(config.hydra), folder, folder.current():
+    with screen, folder, folder.current():
         run = Run(prepared, folder.directory, folder.overrides, screen, resumed=resumed, current=folder.current)
         execute([run])
         folder.error = run.error

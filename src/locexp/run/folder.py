@@ -36,7 +36,8 @@ class RunFolder:
         cfg: the run's configuration.
         hydra: Hydra's part of it, which names the folder.
         callbacks: the user's, of ``hydra.callbacks``.
-        alone: everything that is logged in this process is the run's; else what is logged within :meth:`current`.
+        alone: this process has one run, whose logging is all that ``hydra.job_logging`` says. Else the run has its log
+            file, for what is logged within :meth:`current`, and shares the rest: see :func:`shared_logging`.
 
     Attributes:
         directory: the folder, absolute.
@@ -47,14 +48,19 @@ class RunFolder:
     def __init__(self, cfg: DictConfig, hydra: DictConfig, callbacks: Callbacks, *, alone: bool) -> None:
         self._cfg, self._whole = cfg, whole(cfg, hydra)
         self._callbacks, self._alone = callbacks, alone
+        self._log: RunLog | None = None
         self.directory = Path(hydra.runtime.output_dir)
         self.overrides = [str(override) for override in hydra.overrides.task]
         self.error: BaseException | None = None
 
     def __enter__(self) -> Self:
+        hydra = self._whole.hydra
         self.directory.mkdir(parents=True, exist_ok=True)
+        if self._alone:
+            configure_log(hydra.job_logging, hydra.verbose)
+        else:
+            self._log = RunLog(_handler(hydra.job_logging, self.directory))
         self._write_configuration()
-        self._log = RunLog(_handler(self._whole.hydra.job_logging, self.directory), alone=self._alone)
         with self.current():
             self._callbacks.on_job_start(config=self._whole, task_function=lambda cfg: None)
         return self
@@ -76,14 +82,18 @@ class RunFolder:
             with self.current():
                 self._callbacks.on_job_end(config=self._whole, job_return=self.job_return)
         finally:
-            self._log.close()
+            if self._log is not None:
+                self._log.close()
+            else:
+                configure_log(self._whole.hydra.hydra_logging, self._whole.hydra.verbose)
 
     @contextlib.contextmanager
     def current(self) -> Iterator[None]:
         """Make the run the one on whose behalf things are logged, and whose configuration Hydra knows."""
         known = HydraConfig.instance()
         before = known.cfg
-        with self._log.current(), env_override(self._whole.hydra.job.env_set):
+        log = self._log.current() if self._log is not None else contextlib.nullcontext()
+        with log, env_override(self._whole.hydra.job.env_set):
             known.set_config(self._whole)
             try:
                 yield
@@ -95,7 +105,7 @@ class RunFolder:
         if hydra.output_subdir is None:
             return
         folder = self.directory / hydra.output_subdir
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         parts = (
             ("config", self._cfg),
             ("hydra", OmegaConf.masked_copy(self._whole, ["hydra"])),
@@ -106,12 +116,13 @@ class RunFolder:
 
 
 @contextlib.contextmanager
-def job_logging(hydra: DictConfig) -> Iterator[None]:
+def shared_logging(hydra: DictConfig) -> Iterator[None]:
     """Log as ``hydra.job_logging`` says, but for its file, of which each run has its own; then as before jobs."""
     shared = plain(hydra.job_logging)
     shared.get("handlers", {}).pop(FILE, None)
-    if shared.get("root"):
-        shared["root"]["handlers"] = [name for name in shared["root"]["handlers"] if name != FILE]
+    for log in (shared.get("root") or {}, *shared.get("loggers", {}).values()):
+        if "handlers" in log:
+            log["handlers"] = [name for name in log["handlers"] if name != FILE]
     configure_log(OmegaConf.create(shared), hydra.verbose)
     try:
         yield

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from omegaconf import DictConfig, OmegaConf
 
-from locexp.errors import UserError, counted
+from locexp.errors import UserError, counted, nearest
 from locexp.system.process import core_count
 
 
@@ -41,7 +41,9 @@ def capacity_of(launcher: DictConfig) -> Capacity:
     """
     target, cores = str(launcher.get("_target_", "")), core_count()
     if is_stacked(launcher):
-        asked = launcher.get("max_members")
+        asked, keys = launcher.get("max_members"), ("_target_", "max_members")
+        for key in set(map(str, launcher)) - set(keys):
+            raise UserError(f"hydra.launcher.{key}: unknown key; allowed: max_members.{nearest(key, keys)}")
         if asked is not None and (not isinstance(asked, int) or asked < 1):
             raise UserError(f"hydra.launcher.max_members={asked}: expected a whole number >= 1, or null.")
         return Capacity(asked or usual_members(cores))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from omegaconf import DictConfig
 
 from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import Callbacks, configure_log
@@ -82,27 +84,27 @@ class Conductor:
             KeyboardInterrupt, Terminated: the sweep was stopped; it can be resumed.
         """
         directory = self._parent.directory
+        config, callbacks, launch = self._launcher()  # what is wrong with these shows before the folder is made
+        name = config.hydra.job.config_name
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._screen)
             if self._stored is None or directory != self._stored.directory:
                 stack.enter_context(held(directory, f"hydra.sweep.dir={directory}"))
                 check_free(directory)
-            self._conduct(stack.enter_context(self._launcher()))
+            callbacks.on_multirun_start(config=config, config_name=name)
+            self._conduct(launch)
+            callbacks.on_multirun_end(config=config, config_name=name)
 
-    @contextlib.contextmanager
-    def _launcher(self) -> Iterator[Launch]:
-        """Make what runs the jobs; Hydra's callbacks hear of the whole sweep meanwhile."""
+    def _launcher(self) -> tuple[DictConfig, Callbacks, Launch]:
+        """Return the whole configuration of the sweep, the user's callbacks, and what runs the jobs."""
         base, directory = self._plan.base_job, self._parent.directory
         config = whole(base.cfg, base.hydra(directory / "0", index=0))
         configure_log(config.hydra.hydra_logging, config.hydra.verbose)
         callbacks = Callbacks(config)
-        callbacks.on_multirun_start(config=config, config_name=config.hydra.job.config_name)
         if is_stacked(self._plan.launcher):
             most = self._plan.launcher.get("max_members")
-            yield Stacks(config.hydra, callbacks, note=self._screen.note, max_members=most)
-        else:
-            yield launch_with_hydra(config, directory, self._how.threads, callbacks)
-        callbacks.on_multirun_end(config=config, config_name=config.hydra.job.config_name)
+            return config, callbacks, Stacks(config.hydra, callbacks, note=self._screen.note, max_members=most)
+        return config, callbacks, launch_with_hydra(config, directory, self._how.threads, callbacks)
 
     def _conduct(self, launch: Launch) -> None:
         status, parent = "FAILED", self._parent

@@ -89,7 +89,7 @@ class StoredJobs:
         stored = json.loads((self.directory / SETTINGS / f"{listed['config_hash']}.json").read_text(encoding="utf-8"))
         cfg = OmegaConf.merge(OmegaConf.structured(Config), stored["cfg"])
         assert isinstance(cfg, DictConfig)
-        composition = Composition(cfg, stored["hydra"], listed["config_hash"], place, self.directory)
+        composition = Composition(cfg, stored["hydra"], listed["config_hash"])
         job = Job(tuple(listed["overrides"]), listed["seed"], composition)
         extra = []
         if self.threads is not None and job.cfg.trainer.threads == "auto":

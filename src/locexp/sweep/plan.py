@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig
 
-from locexp.configuration.compose import Composer, Job
+from locexp.configuration.compose import Composer, Job, whole
 from locexp.configuration.overrides import combinations, key_of
 from locexp.configuration.schema import sweep_arguments
 from locexp.configuration.targets import import_target
@@ -89,8 +90,7 @@ class Plan:
         self.is_sweep = multirun or sweep._target_ is not None or sweep.seeds is not None
         if self._swept and not self.is_sweep:
             composer.compose(overrides)  # raises: several values are a sweep
-        shared = self.base_job.composition
-        self.directory = shared.sweep_directory if self.is_sweep else shared.run_directory
+        self.directory = self.base_job.directory("sweep" if self.is_sweep else "run")
         _check_swept(self._swept, cells)
         self.default_hash: str | None = None
         with contextlib.suppress(UserError):  # something may be required that the sweep gives
@@ -112,10 +112,10 @@ class Plan:
         """The configuration that is varied."""
         return self.base_job.cfg
 
-    @property
+    @functools.cached_property
     def launcher(self) -> DictConfig:
-        """The configuration of Hydra's launcher."""
-        launcher = OmegaConf.create(self.base_job.composition.hydra["launcher"])
+        """The configuration of Hydra's launcher; what it refers to in the rest is found."""
+        launcher = whole(self.base, self.base_job.hydra(self.directory.absolute())).hydra.launcher
         assert isinstance(launcher, DictConfig)
         return launcher
 

@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from locexp.configuration.hydra_internals import Callbacks
 from locexp.errors import counted
 from locexp.records.sweep_list import LIST, SweepLink
-from locexp.run.folder import RunFolder, job_logging
+from locexp.run.folder import RunFolder, shared_logging
 from locexp.run.pictures import Draw, Drawer
 from locexp.sweep.capacity import usual_members
 from locexp.sweep.plan import SweepJob
@@ -66,7 +66,7 @@ class Stacks:
         for job, place in jobs:
             group = OmegaConf.to_yaml(OmegaConf.masked_copy(job.cfg, list(SHARED)), resolve=True)
             groups.setdefault(group, []).append((job, place))
-        with job_logging(self._hydra), Drawer(min(core_count(), MAX_DRAWING_PROCESSES)) as drawer:
+        with shared_logging(self._hydra), Drawer(min(core_count(), MAX_DRAWING_PROCESSES)) as drawer:
             for waiting in groups.values():
                 while waiting:
                     waiting = waiting[self._run_stack(waiting, drawer.draw) :]

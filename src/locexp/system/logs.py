@@ -11,18 +11,15 @@ _current: contextvars.ContextVar[RunLog | None] = contextvars.ContextVar("run_lo
 
 
 class RunLog:
-    """Lets a handler take what is logged on behalf of a run.
+    """Lets a handler take what is logged while its run is the current one, in this thread or in one started for it.
 
     Args:
         handler: of the run's own file.
-        alone: whether everything in the process is logged on this run's behalf; else it is what is logged while the
-            run is the current one, in this thread or in one started for it.
     """
 
-    def __init__(self, handler: logging.Handler, *, alone: bool) -> None:
+    def __init__(self, handler: logging.Handler) -> None:
         self._handler = handler
-        if not alone:
-            handler.addFilter(lambda record: _current.get() is self)
+        handler.addFilter(lambda record: _current.get() is self)
         logging.getLogger().addHandler(handler)
 
     @contextlib.contextmanager

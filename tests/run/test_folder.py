@@ -1,0 +1,62 @@
+"""A run's folder: what Hydra's own keys say of it holds for a run by itself, whatever they refer to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from locexp.configuration.compose import composing
+from locexp.errors import UserError
+from locexp.sweep.capacity import capacity_of
+from locexp.sweep.plan import Plan
+from tests.conftest import TINY, tiny_without, train_here
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("runs/s${seed}", "runs/s3"), ("runs/${hydra.job.override_dirname}", "runs/loss.bbox_weight=2,seed=3")],
+)
+def test_a_folder_may_be_named_by_the_seed_and_the_overrides(given: str, expected: str) -> None:
+    with composing() as composer:
+        overrides = ["seed=3", "loss.bbox_weight=2", f"hydra.run.dir={given}"]
+        assert str(Plan(composer, overrides, multirun=False).directory) == expected
+
+
+def test_a_folder_with_a_random_part_is_drawn_once_for_a_command() -> None:
+    with composing() as composer:
+        plan = Plan(composer, ["loss.bbox_weight=1,2", "sweep.seeds=2"], multirun=True)
+        plan.next_stage({})
+    assert {job.hydra(plan.directory / "0", index=0).sweep.dir for job in plan.jobs} == {str(plan.directory)}
+
+
+def test_what_a_launcher_refers_to_is_found_and_what_it_does_not_know_is_refused() -> None:
+    with composing() as composer:
+        words = ["seed=1,2", "trainer.threads=2", "hydra.launcher.max_members=${trainer.threads}"]
+        assert capacity_of(Plan(composer, words, multirun=True).launcher).width == 2
+        mistyped = Plan(composer, ["seed=1,2", "+hydra.launcher.max_member=3"], multirun=True).launcher
+        with pytest.raises(UserError, match="hydra.launcher.max_member: unknown key; .* Did you mean 'max_members'?"):
+            capacity_of(mistyped)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "logged"),
+    [
+        (["hydra/job_logging=disabled"], False),
+        (["hydra.output_subdir=deep/er"], True),
+        (["+hydra.job_logging.loggers.locexp.handlers=[file]"], True),
+        (["hydra.job_logging.root.handlers=[console]"], False),
+        (["+hydra.job_logging.handlers.file.level=CRITICAL"], False),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_run_logs_as_hydra_is_asked_to(workplace: Path, overrides: list[str], logged: bool) -> None:
+    assert train_here(*TINY, "hydra.run.dir=run", "data.validation=test", *overrides) == 0
+    log = workplace / "run" / "train.log"
+    assert ("The test set is the validation set here" in (log.read_text() if log.is_file() else "")) == logged
+
+
+def test_callbacks_that_cannot_be_made_leave_no_folder_of_a_sweep(workplace: Path) -> None:
+    words = ("--multirun", "seed=0,1", "+hydra.callbacks.mine={_target_: no.such.Thing}", "hydra.sweep.dir=sweep")
+    assert train_here(*tiny_without("seed"), *words) == 2
+    assert list(workplace.iterdir()) == []
