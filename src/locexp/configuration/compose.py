@@ -41,6 +41,16 @@ class Composition:
     hydra: dict[str, Any]
     config_hash: str
 
+    @functools.cached_property
+    def hydra_node(self) -> DictConfig:
+        """Hydra's part with its types; made when a job is run, for it takes twenty times the memory and a tenth of a
+        second."""
+        node = OmegaConf.structured(HydraConf)
+        OmegaConf.set_struct(node, False)
+        del node["defaults"]  # of the schema: what they stand for has been composed
+        node.merge_with(self.hydra)
+        return node
+
 
 @dataclass(frozen=True)
 class Job:
@@ -89,10 +99,7 @@ class Job:
             extra: further overrides, of the sweep that the job belongs to.
             write_configuration: whether the configuration is to be stored at all.
         """
-        node = OmegaConf.structured(HydraConf)
-        OmegaConf.set_struct(node, False)
-        del node["defaults"]  # of the schema: what they stand for has been composed
-        node.merge_with(self.composition.hydra)
+        node = copy.deepcopy(self.composition.hydra_node)
         overrides = [override for override in (*self.overrides, *extra) if not is_for_hydra(override)]
         node.overrides.task = overrides
         node.runtime.output_dir = str(directory)
