@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -49,6 +49,7 @@ class RunFolder:
         self._cfg, self._whole = cfg, whole(cfg, hydra)
         self._callbacks, self._alone = callbacks, alone
         self._log: RunLog | None = None
+        self._as_hydra_has_it: Any = None
         self.directory = Path(hydra.runtime.output_dir)
         self.overrides = [str(override) for override in hydra.overrides.task]
         self.error: BaseException | None = None
@@ -92,9 +93,12 @@ class RunFolder:
         """Make the run the one on whose behalf things are logged, and whose configuration Hydra knows."""
         known = HydraConfig.instance()
         before = known.cfg
+        if self._as_hydra_has_it is None:  # which takes ten milliseconds to make, and is asked for at every step
+            known.set_config(self._whole)
+            self._as_hydra_has_it = known.cfg
         log = self._log.current() if self._log is not None else contextlib.nullcontext()
         with log, env_override(self._whole.hydra.job.env_set):
-            known.set_config(self._whole)
+            known.cfg = self._as_hydra_has_it
             try:
                 yield
             finally:
