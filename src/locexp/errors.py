@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class UserError(Exception):
     """Bad input: one readable message, exit status 2, nothing written."""
+
+
+class ImagesError(UserError):
+    """Some images of a part cannot be used.
+
+    Args:
+        text: with ``{which}`` where it says which they are.
+        places: of these images in the part, from 0.
+    """
+
+    def __init__(self, text: str, places: Sequence[int]) -> None:
+        self.text, self.places = text, places
+        super().__init__(text.format(which=f"the first is number {places[0]}"))
 
 
 class RunFailedError(Exception):
@@ -46,3 +59,14 @@ def listed(names: Iterable[object]) -> str:
 def counted(count: int, noun: str) -> str:
     """Return a number with its noun: ``1 seed``, ``2 seeds``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def spans(numbers: Iterable[int]) -> str:
+    """Join ascending whole numbers for a message: ``0 to 3, 7``."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1] = [runs[-1][0], number]
+        else:
+            runs.append([number])
+    return listed(" to ".join(map(str, run)) for run in runs)

@@ -9,7 +9,7 @@ import numpy as np
 from locexp.bbox.geometry import ink_boxes
 from locexp.bbox.resampling import ONE, STEPS
 from locexp.bbox.warping import Warp, largest, warped
-from locexp.errors import UserError
+from locexp.errors import ImagesError
 
 BLOCK = 4096
 
@@ -44,9 +44,10 @@ def cut_out(images: np.ndarray, split: str, least: int = 1) -> Digits:
     sizes = boxes[:, 2:] - boxes[:, :2]
     blank = np.flatnonzero(sizes[:, 0] == 0)
     if len(blank):
-        raise UserError(
-            f"bbox: {len(blank)} of {len(images)} {split} images (the first is number {blank[0]}) are all 0, so there "
-            "is no digit to draw; remove them."
+        raise ImagesError(
+            f"bbox: {len(blank)} of {len(images)} {split} images ({{which}}) are all 0, so there is no digit to draw; "
+            "remove them.",
+            blank.tolist(),
         )
     width, height = (max(int(side), least) for side in sizes.max(axis=0))
     windows = np.empty((len(images), height, width), np.uint8)

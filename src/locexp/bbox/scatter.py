@@ -18,7 +18,7 @@ from locexp.bbox.resampling import LARGEST_CANVAS, ONE, STEPS, draw, drawn_boxes
 from locexp.bbox.scenes import Scenes
 from locexp.bbox.warping import Augment, warps
 from locexp.bounds import checked
-from locexp.errors import UserError
+from locexp.errors import ImagesError, UserError
 
 Canvas = Annotated[
     Sequence[Annotated[int, Interval(ge=8, le=LARGEST_CANVAS)]],
@@ -93,9 +93,10 @@ class Scatter(Generated):
         scenes = super().compose(images, split=split, scene_seed=scene_seed, epoch=epoch)
         unseen = np.flatnonzero(scenes.boxes[:, 2] == 0)
         if epoch == 0 and len(unseen):  # of a later epoch, a run that has trained for hours does not end for one digit
-            raise UserError(
+            raise ImagesError(
                 f"bbox.scale={list(self.scale)}: nothing is left of {len(unseen)} of {len(images)} {split} digits "
-                f"(the first is number {unseen[0]}); expected a higher lowest scale."
+                "({which}); expected a higher lowest scale.",
+                unseen.tolist(),
             )
         return scenes
 

@@ -16,7 +16,7 @@ from locexp.bbox.resampling import STEPS, drawn_boxes
 from locexp.bbox.scenes import Scenes
 from locexp.bbox.warping import Augment, partly_sharp, shifts, warped, warps
 from locexp.bounds import checked
-from locexp.errors import UserError
+from locexp.errors import ImagesError
 
 Margin = Annotated[int, Ge(0)]
 
@@ -53,9 +53,10 @@ class Tight(AsGiven):
         boxes = ink_boxes(images, self.threshold)
         blank = np.flatnonzero(boxes[:, 2] <= boxes[:, 0])
         if len(blank):
-            raise UserError(
-                f"bbox.threshold={self.threshold}: {len(blank)} of {len(images)} {split} images (the first is number "
-                f"{blank[0]}) have no pixel above it, so they have no box; lower it or remove the images."
+            raise ImagesError(
+                f"bbox.threshold={self.threshold}: {len(blank)} of {len(images)} {split} images ({{which}}) have no "
+                "pixel above it, so they have no box; lower it or remove the images.",
+                blank.tolist(),
             )
         boxes = boxes + np.array([-self.margin, -self.margin, self.margin, self.margin])
         return np.asarray(np.clip(boxes, 0, [width, height, width, height]))

@@ -9,7 +9,10 @@ from annotated_types import doc
 
 from locexp.bounds import checked
 from locexp.data.arrays import RawData
-from locexp.data.files import read_idx_folder, read_npz
+from locexp.data.conversion import converted, naming
+from locexp.data.csv_table import read_csv
+from locexp.data.folder import read_folder
+from locexp.data.npz import read_npz
 from locexp.errors import UserError
 
 
@@ -22,12 +25,23 @@ def _needs_path(path: str | None) -> None:
 def load(
     source: Annotated[Literal["auto"], doc("auto (data=file reads data.path)")] = "auto", path: str | None = None
 ) -> RawData:
-    """Read a Keras-style ``.npz`` or a folder of IDX files.
+    """Read an ``.npz``, a CSV file, or a folder of IDX, ``.npy`` or CSV files; docs/data.md lists the layouts.
 
     Raises:
         UserError: another source than ``auto``, no path, or a file that cannot be read.
     """
     assert path is not None
     place = Path(path).expanduser().resolve()
-    arrays = read_idx_folder(place) if place.is_dir() else read_npz(place)
-    return RawData(place.stem, "file", *arrays)
+    raw = (
+        read_folder(place) if place.is_dir() else _of_csv(place) if place.suffix.lower() == ".csv" else read_npz(place)
+    )
+    with naming(str(place)):
+        return converted(raw)
+
+
+def _of_csv(place: Path) -> RawData:
+    table = read_csv(place)
+    if table.labels is None:
+        raise UserError(f"data.path={place}: has no column label, so there is nothing to learn; expected one.")
+    parts = {"train": (table.images, table.labels)}
+    return RawData.of_parts(place.stem, parts, {"train": (place.name, place.name)}, table.notes)

@@ -46,12 +46,7 @@ def open_record(
         **{part: len(getattr(dataset, part)) for part in ("train", "validation", "test")},
     }
     notes = record.notes
-    notes += dataset.notes
-    if problem.constant_targets:
-        notes.append(
-            "Every image has the same box, so localization is trivial here: a constant answer has mean IoU 1, and no "
-            "weights can be compared. Use bbox=tight for boxes that differ."
-        )
+    notes += problem.notes
     if dataset.validation_is_test:
         notes.append("The test set is the validation set here, as data.validation=test asks: nothing is held out.")
     watched = monitor(cfg)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,9 +14,17 @@ from locexp.bbox.given import checked, fresh_scenes, strategy_of
 from locexp.bbox.scenes import Scenes
 from locexp.configuration.instantiate import instantiate
 from locexp.data.arrays import Dataset, Split, sha256
-from locexp.data.load import load_dataset, naming
+from locexp.data.conversion import naming
+from locexp.data.load import load_dataset
+from locexp.data.suspicions import ground
+from locexp.errors import ImagesError, UserError, listed
 from locexp.evaluation.metrics import floors
 from locexp.evaluation.scenes import describe
+
+MOST_NUMBERS = 9
+"""So many images are named in a message."""
+MOST_WHOLE = 0.9
+"""If as many training boxes are the whole image, the ink is not what is above the threshold."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,7 @@ class Problem:
         floors: of the test part, see :func:`locexp.evaluation.metrics.floors`.
         validation_floor: mean IoU of the constant box on the validation part.
         facts: how hard the scenes are, see :func:`locexp.evaluation.scenes.describe`.
+        notes: what the user must know of the data and the boxes.
         fresh: makes the training scenes of an epoch (from 0), where they are new in each.
     """
 
@@ -39,6 +49,7 @@ class Problem:
     floors: dict[str, float]
     validation_floor: float
     facts: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     fresh: Callable[[int], Scenes] | None = None
 
     def arrays(self, part: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -79,10 +90,10 @@ def _load_problem(yaml: str) -> Problem:
     parts = ("train", "test") if dataset.validation_is_test else ("train", "validation", "test")
     with naming(cfg.data.path):
         given = {part: getattr(dataset, part).images for part in parts}
-        scenes = {
-            part: checked(strategy.compose(images, split=part, scene_seed=seed), part, len(images))
-            for part, images in given.items()
-        }
+        scenes = {}
+        for part, images in given.items():
+            with _located(getattr(dataset, part)):
+                scenes[part] = checked(strategy.compose(images, split=part, scene_seed=seed), part, len(images))
     scenes.setdefault("validation", scenes["test"])
     boxes = scenes["train"].boxes
     return Problem(
@@ -94,4 +105,40 @@ def _load_problem(yaml: str) -> Problem:
         validation_floor=floors(boxes, scenes["validation"].boxes)["mean_iou"],
         facts=describe(scenes),
         fresh=fresh_scenes(strategy, dataset.train.images, seed, scenes["train"]),
+        notes=(*dataset.notes, *_notes(cfg.bbox, dataset.train.images, boxes)),
     )
+
+
+@contextlib.contextmanager
+def _located(split: Split) -> Iterator[None]:
+    """Say where in the user's array the images lie that an error is about."""
+    try:
+        yield
+    except ImagesError as error:
+        numbers = split.indices[error.places].tolist()
+        most = numbers[:MOST_NUMBERS]
+        more = f" and {len(numbers) - len(most)} more" if len(numbers) > len(most) else ""
+        raise UserError(error.text.format(which=f"in {split.name}, from 0: {listed(most)}{more}")) from error
+
+
+def _notes(bbox: DictConfig, images: np.ndarray, boxes: np.ndarray) -> list[str]:
+    """Return what is wrong with boxes of the ink where the ground is not black, or all boxes are the same."""
+    same = bool(np.ptp(boxes, axis=0).max() == 0)
+    trivial = (
+        "Every image has the same box, so localization is trivial here: a constant answer has mean IoU 1, and no "
+        "weights can be compared."
+    )
+    if "threshold" not in bbox:
+        return [f"{trivial} Use bbox=tight for boxes that differ."] if same else []
+    drawn = "canvas" in bbox  # what is above 0 is cut out there; the threshold is for what is drawn
+    level, threshold = ground(images), 0 if drawn else int(bbox.threshold)
+    whole = float(np.mean((boxes == np.array([0, 0, 1, 1])).all(axis=1)))
+    if level > threshold or whole >= MOST_WHOLE:
+        raised = f"save np.where(images > {level}, images, 0)" if drawn else "raise bbox.threshold"
+        found = (
+            f"The middle grey level at the borders of the images is {level} of 255, but ink is all above {threshold}: "
+            f"{whole:.0%} of the boxes to train on are the whole image. If the ink is dark on a bright ground, save "
+            f"255 - images; else {raised}."
+        )
+        return [found, trivial] if same else [found]
+    return [f"{trivial} Use bbox=scatter, which moves what is in the images."] if same else []
