@@ -25,21 +25,20 @@ def _needs_path(path: str | None) -> None:
 def load(
     source: Annotated[Literal["auto"], doc("auto (data=file reads data.path)")] = "auto", path: str | None = None
 ) -> RawData:
-    """Read an ``.npz``, a CSV file, or a folder of IDX, ``.npy`` or CSV files; docs/data.md lists the layouts.
+    """Read an ``.npz``, a CSV file, or a folder of IDX, ``.npy`` or CSV files; docs/runs.md lists the layouts.
 
     Raises:
         UserError: another source than ``auto``, no path, or a file that cannot be read.
     """
     assert path is not None
     place = Path(path).expanduser().resolve()
-    raw = (
-        read_folder(place) if place.is_dir() else _of_csv(place) if place.suffix.lower() == ".csv" else read_npz(place)
-    )
+    read = read_folder if place.is_dir() else _read_table if place.suffix.lower() == ".csv" else read_npz
+    raw = read(place)
     with naming(str(place)):
         return converted(raw)
 
 
-def _of_csv(place: Path) -> RawData:
+def _read_table(place: Path) -> RawData:
     table = read_csv(place)
     if table.labels is None:
         raise UserError(f"data.path={place}: has no column label, so there is nothing to learn; expected one.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import struct
 from pathlib import Path
@@ -39,9 +40,13 @@ def read_idx(path: Path, key: str = "data.path") -> np.ndarray:
             raise UserError(f"{key}={path}: is truncated: it ends within its header.")
         shape, dtype = struct.unpack(f">{start[3]}I", header), np.dtype(TYPES[start[2]])
         expected = math.prod(shape) * dtype.itemsize
-        check_size(path, key, expected)
-        content = file.read(expected)
-        if len(content) != expected or file.read(1):
-            held = f"{len(content)}" if len(content) != expected else f"more than {expected}"
-            raise UserError(f"{key}={path}: is truncated or corrupt: {held} bytes of data, expected {expected}.")
+        plain = isinstance(file, io.BufferedReader)
+        held = path.stat().st_size - file.tell() if plain else expected
+        if held == expected:
+            check_size(path, key, expected)
+            content = file.read(expected)
+            held = len(content) + len(file.read(1))
+        if held != expected:
+            more = "" if held < expected or plain else " or more"
+            raise UserError(f"{key}={path}: is truncated or corrupt: {held}{more} bytes of data, expected {expected}.")
     return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="))
