@@ -15,6 +15,8 @@ from locexp.errors import UserError, listed
 RANGES = ((0.0, 1.0), (-1.0, 1.0), (-0.5, 0.5))
 """What black and white are in floats, if not 0 and 255. Negative black must occur: else images are standardised."""
 TOLERANCE = 1e-3
+FAINTEST = 1.5 / 255
+"""Floats up to this are not from 0 to 1: they were divided by 255 twice."""
 BLOCK_PIXELS = 2**22
 """Pixels that are converted at a time, so that memory does not grow with n."""
 EXPECTED = "(n, height, width) grey images, n >= 1, also with an axis of one channel or as rows of a square of pixels"
@@ -103,17 +105,20 @@ def _grey_levels(images: np.ndarray, where: str, say: Say) -> np.ndarray:
 def _from_floats(images: np.ndarray, low: float, high: float, where: str, say: Say) -> np.ndarray:
     for black, white in RANGES:
         lowest = black - TOLERANCE <= low if black == 0 else abs(low - black) <= TOLERANCE
-        if lowest and high <= white + TOLERANCE:
+        if lowest and high <= white + TOLERANCE and not 0 < high <= FAINTEST:
             say(f"floats from {black:g} (black) to {white:g} (white) are read as 0 to 255.")
             return _scaled(images, black, white)[0]
-    if not (low >= 0 and high <= 255):  # NaN is neither
-        raise UserError(
-            f"{where}: images are {images.dtype} from {low:g} to {high:g}; expected uint8 values from 0 to 255, or "
-            f"floats {', '.join(f'from {black:g} to {white:g}' for black, white in RANGES)} or from 0 to 255."
-        )
-    levels, exact = _scaled(images, 0, 255)
-    say(f"{images.dtype} values are read as 0 to 255{'' if exact else ', rounded'}.")
-    return levels
+    if low >= 0 and high <= 255:  # NaN is neither
+        levels, exact = _scaled(images, 0, 255)
+        if exact:
+            return levels
+        if high >= 128:
+            say("floats from 0 to 255 are rounded to whole numbers.")
+            return levels
+    raise UserError(
+        f"{where}: images are {images.dtype} from {low:g} to {high:g}; expected uint8 values from 0 to 255, or floats, "
+        f"black to white {', '.join(f'{black:g} to {white:g}' for black, white in (*RANGES, (0, 255)))}."
+    )
 
 
 def _scaled(images: np.ndarray, black: float, white: float) -> tuple[np.ndarray, bool]:

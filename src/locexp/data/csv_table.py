@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,9 @@ def read_csv(path: Path, key: str = "data.path") -> Table:
         if b"," not in line or len(line) == LONGEST_LINE:
             raise UserError(f"{where}: is not a CSV file with commas; unpack it if it is compressed.")
         check_size(path, key, 2 * path.stat().st_size)  # a digit and a comma become four bytes
+        with path.open("rb") as file:
+            if sum(1 for _ in itertools.islice(filter(bytes.strip, file), 2)) < 2:
+                raise UserError(f"{where}: has no row with an image below its first line.")
         columns = [cell.strip().strip("\"'") for cell in line.decode("utf-8-sig").split(",")]
         header = not all(map(_is_number, columns)) or columns == [str(place) for place in range(len(columns))]
         if header and not all(map(_is_number, columns)):
@@ -54,8 +58,6 @@ def read_csv(path: Path, key: str = "data.path") -> Table:
             table = np.loadtxt(
                 file, np.float32, None, ",", skiprows=int(header), usecols=chosen, ndmin=2, quotechar='"'
             )
-    if not len(table):
-        raise UserError(f"{where}: has no row with an image.")
     if label is None:
         return Table(table, None, tuple(notes))
     return Table(table[:, 1:], table[:, 0], tuple(notes))

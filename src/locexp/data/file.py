@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,6 +15,11 @@ from locexp.data.csv_table import read_csv
 from locexp.data.folder import read_folder
 from locexp.data.npz import read_npz
 from locexp.errors import UserError
+
+EMNIST = (
+    "EMNIST's files hold images transposed. They are read as they are, boxes with them: save "
+    "images.transpose(0, 2, 1) for upright ones."
+)
 
 
 def _needs_path(path: str | None) -> None:
@@ -34,6 +40,8 @@ def load(
     place = Path(path).expanduser().resolve()
     read = read_folder if place.is_dir() else _read_table if place.suffix.lower() == ".csv" else read_npz
     raw = read(place)
+    if any("emnist" in name.lower() for pair in raw.names.values() for name in pair):
+        raw = replace(raw, notes=(*raw.notes, EMNIST))
     with naming(str(place)):
         return converted(raw)
 

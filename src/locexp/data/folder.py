@@ -35,11 +35,6 @@ def read_folder(folder: Path, key: str = "data.path") -> RawData:
     where = f"{key}={folder}"
     prefix, found = _one_set(files, where)
     notes = []
-    if prefix.startswith("emnist"):
-        notes.append(
-            "EMNIST's files hold images transposed. They are read as they are, boxes with them: save "
-            "images.transpose(0, 2, 1) for upright ones."
-        )
     parts, names = {}, {}
     for part, pair in found.items():
         if pair.get("images", "").lower().endswith(".csv"):
@@ -88,7 +83,8 @@ def _one_set(files: Sequence[str], where: str) -> tuple[str, dict[str, dict[str,
 
 def _partner(name: str, kind: str) -> str:
     """Return how the file of labels is called beside one of images, or the other way round, as far as it is known."""
-    swaps = (("images", "labels"), ("imgs", "labels"), ("idx3", "idx1"), ("x_", "y_"))
+    formats = ("idx3-ubyte", "idx2-int") if "qmnist" in name else ("idx3", "idx1")
+    swaps = (("images", "labels"), ("imgs", "labels"), formats, ("x_", "y_"))
     base = COMPRESSED.sub("", name)
     for swap in swaps:
         old, new = swap if kind == "labels" else swap[::-1]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from locexp.data.arrays import NAMES, Dataset, RawData, Split, sha256
-from locexp.data.suspicions import suspicions
+from locexp.data.suspicions import darkness
 from locexp.errors import UserError, spans
 
 TEST_FRACTION = 0.1
@@ -54,6 +54,7 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
     rng = np.random.default_rng(split_seed)
     classes, raw, notes = _classes(raw)
     given = {part: _whole(raw, part) for part in raw.parts}
+    notes += [f"{part.name}: {dark}" for part in given.values() if (dark := darkness(part.images))]
     available = given["train"]
     rest = np.arange(len(available))
     if "test" in given:
@@ -108,7 +109,7 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
         num_classes=max(len(classes), 2),
         digest=sha256(*(array for part in parts.values() for array in (part.images, part.labels))),
         validation_is_test=validation == "test",
-        notes=(*raw.notes, *notes, *suspicions(parts)),
+        notes=(*raw.notes, *notes),
     )
 
 

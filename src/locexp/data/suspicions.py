@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
-
-from locexp.data.arrays import Split
-from locexp.errors import listed
 
 DARK = 128
 """If half of the images have no pixel as bright as this, white is probably not 255 in them."""
 
 
-def suspicions(parts: Mapping[str, Split]) -> list[str]:
-    """Return notes on images that are too dark for values of 0 to 255."""
-    notes: dict[str, list[str]] = {}
-    for part, split in parts.items():
-        peaks = split.images.max(axis=(1, 2))
-        typical = int(np.median(peaks))
-        if typical < DARK:
-            most = "No pixel is" if peaks.max() == typical else "In half of the images no pixel is"
-            white = f" If {typical} is white, save images * (255 / {typical})." if typical else ""
-            notes.setdefault(
-                f"{most} brighter than {typical} of 255, and networks learn less from dark images.{white}", []
-            ).append(part)
-    return [f"{text} (In the {listed(names)} part.)" for text, names in notes.items()]
+def darkness(images: np.ndarray) -> str | None:
+    """Return what to say of images (uint8 (n, height, width)) that are too dark for values of 0 to 255."""
+    peaks = images.max(axis=(1, 2))
+    typical = int(np.median(peaks))
+    if typical >= DARK:
+        return None
+    most = "no pixel is" if peaks.max() == typical else "in half of the images no pixel is"
+    remedy = f" If {typical} is white, save images * (255 / {typical})." if typical else ""
+    return f"{most} brighter than {typical} of 255, and networks learn less from dark images.{remedy}"
 
 
 def ground(images: np.ndarray) -> int:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -91,9 +90,14 @@ def _load_problem(yaml: str) -> Problem:
     with naming(cfg.data.path):
         given = {part: getattr(dataset, part).images for part in parts}
         scenes = {}
+        errors = []
         for part, images in given.items():
-            with _located(getattr(dataset, part)):
+            try:
                 scenes[part] = checked(strategy.compose(images, split=part, scene_seed=seed), part, len(images))
+            except ImagesError as error:
+                errors.append(_located(error, getattr(dataset, part)))
+        if errors:
+            raise UserError(" ".join(errors))
     scenes.setdefault("validation", scenes["test"])
     boxes = scenes["train"].boxes
     return Problem(
@@ -109,16 +113,12 @@ def _load_problem(yaml: str) -> Problem:
     )
 
 
-@contextlib.contextmanager
-def _located(split: Split) -> Iterator[None]:
-    """Say where in the user's array the images lie that an error is about."""
-    try:
-        yield
-    except ImagesError as error:
-        numbers = split.indices[error.places].tolist()
-        most = numbers[:MOST_NUMBERS]
-        more = f" and {len(numbers) - len(most)} more" if len(numbers) > len(most) else ""
-        raise UserError(error.text.format(which=f"in {split.name}, from 0: {listed(most)}{more}")) from error
+def _located(error: ImagesError, split: Split) -> str:
+    """Return an error about images of a part in terms of the user's array."""
+    numbers = split.indices[error.places].tolist()
+    most = numbers[:MOST_NUMBERS]
+    more = f" and {len(numbers) - len(most)} more" if len(numbers) > len(most) else ""
+    return error.text.format(which=f"counted from 0 in {split.name}: {listed(most)}{more}")
 
 
 def _notes(bbox: DictConfig, images: np.ndarray, boxes: np.ndarray) -> list[str]:
@@ -134,11 +134,16 @@ def _notes(bbox: DictConfig, images: np.ndarray, boxes: np.ndarray) -> list[str]
     level, threshold = ground(images), 0 if drawn else int(bbox.threshold)
     whole = float(np.mean((boxes == np.array([0, 0, 1, 1])).all(axis=1)))
     if level > threshold or whole >= MOST_WHOLE:
-        raised = f"save np.where(images > {level}, images, 0)" if drawn else "raise bbox.threshold"
         found = (
-            f"The middle grey level at the borders of the images is {level} of 255, but ink is all above {threshold}: "
-            f"{whole:.0%} of the boxes to train on are the whole image. If the ink is dark on a bright ground, save "
-            f"255 - images; else {raised}."
+            f"The middle grey level at the borders of the images is {level} of 255, but all above {threshold} is ink."
         )
+        if not drawn:
+            found += f" So {whole:.0%} of the boxes to train on are the whole image."
+        if level >= 128:
+            found += " If the ink is dark on a bright ground, save 255 - images."
+        elif drawn:
+            found += f" Save np.where(images > {level}, images, 0)."
+        else:
+            found += f" Raise bbox.threshold{f' to {level} or more' if level > threshold else ''}."
         return [found, trivial] if same else [found]
     return [f"{trivial} Use bbox=scatter, which moves what is in the images."] if same else []
