@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import os
 from dataclasses import fields
-from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
@@ -71,10 +71,10 @@ def _data(cfg: DictConfig) -> None:
     check_arguments(loader, {"source": data.source, "path": data.path}, "data")
     if data.path is not None:
         _require(
-            bool(data.path.strip()) and Path(data.path).exists(),
+            bool(data.path.strip()) and os.path.exists(data.path),
             "data.path",
             data.path,
-            "an existing .npz file or folder of IDX files",
+            "an existing .npz or CSV file, or a folder of IDX files",
         )
 
 

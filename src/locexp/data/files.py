@@ -54,18 +54,18 @@ def check_size(path: Path, key: str, size: int) -> None:
     free, packed = psutil.virtual_memory().available, path.stat().st_size
     if size > MEMORY_SHARE * free:
         raise UserError(
-            f"{key}={path}: holds {_gib(size)} of data; expected at most half of the free memory, which is "
-            f"{_gib(free)}. Give fewer images, or uint8 ones."
+            f"{key}={path}: holds {_readable(size)} of data; expected at most half of the free memory, which is "
+            f"{_readable(free)}. Give fewer images, or uint8 ones."
         )
     if size > max(UNSUSPECTED_BYTES, MOST_EXPANSION * packed):
         raise UserError(
-            f"{key}={path}: {_gib(packed)} unpack to {_gib(size)}; expected at most {MOST_EXPANSION} times as much. "
-            "Not read; save it uncompressed if it is what you want."
+            f"{key}={path}: {_readable(packed)} unpack to {_readable(size)}; expected at most {MOST_EXPANSION} times as "
+            "much. Not read; save it uncompressed if it is what you want."
         )
 
 
-def _gib(size: float) -> str:
-    return f"{size / 2**30:.3g} GiB"
+def _readable(size: float) -> str:
+    return f"{size / 2**30:.3g} GiB" if size >= 2**30 else f"{size / 2**20:.3g} MiB"
 
 
 @contextlib.contextmanager
@@ -126,7 +126,7 @@ def remedy(path: Path) -> str:
     """Return what to do with a file that is no ``.npz``, by how it begins, unpacked."""
     with contextlib.suppress(*BROKEN), opened(path) as file:
         start = file.read(6)
-        if start[:2] == b"\0\0" and len(start) > 3:
+        if start[:2] == b"\0\0" and start[2:3] > b"\0":
             return "It may be one IDX file: give the folder of images and labels."
         if start == b"\x93NUMPY":
             return "It is one array: give the folder of images and labels, x_train.npy and y_train.npy."

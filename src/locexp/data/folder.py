@@ -34,7 +34,7 @@ def read_folder(folder: Path, key: str = "data.path") -> RawData:
         files = sorted(entry.name for entry in entries if entry.is_file())
     where = f"{key}={folder}"
     prefix, found = _one_set(files, where)
-    notes = []
+    notes: list[str] = []
     parts, names = {}, {}
     for part, pair in found.items():
         if pair.get("images", "").lower().endswith(".csv"):

@@ -10,7 +10,9 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 from locexp.bbox.given import checked, fresh_scenes, strategy_of
-from locexp.bbox.scenes import Scenes
+from locexp.bbox.scatter import Scatter
+from locexp.bbox.scenes import Scenes, Strategy
+from locexp.bbox.tight import Tight
 from locexp.configuration.instantiate import instantiate
 from locexp.data.arrays import Dataset, Split, sha256
 from locexp.data.conversion import naming
@@ -109,7 +111,7 @@ def _load_problem(yaml: str) -> Problem:
         validation_floor=floors(boxes, scenes["validation"].boxes)["mean_iou"],
         facts=describe(scenes),
         fresh=fresh_scenes(strategy, dataset.train.images, seed, scenes["train"]),
-        notes=(*dataset.notes, *_notes(cfg.bbox, dataset.train.images, boxes)),
+        notes=(*dataset.notes, *_notes(strategy, dataset.train.images, boxes)),
     )
 
 
@@ -121,17 +123,17 @@ def _located(error: ImagesError, split: Split) -> str:
     return error.text.format(which=f"counted from 0 in {split.name}: {listed(most)}{more}")
 
 
-def _notes(bbox: DictConfig, images: np.ndarray, boxes: np.ndarray) -> list[str]:
+def _notes(strategy: Strategy, images: np.ndarray, boxes: np.ndarray) -> list[str]:
     """Return what is wrong with boxes of the ink where the ground is not black, or all boxes are the same."""
     same = bool(np.ptp(boxes, axis=0).max() == 0)
     trivial = (
         "Every image has the same box, so localization is trivial here: a constant answer has mean IoU 1, and no "
         "weights can be compared."
     )
-    if "threshold" not in bbox:
+    if not isinstance(strategy, Tight | Scatter):
         return [f"{trivial} Use bbox=tight for boxes that differ."] if same else []
-    drawn = "canvas" in bbox  # what is above 0 is cut out there; the threshold is for what is drawn
-    level, threshold = ground(images), 0 if drawn else int(bbox.threshold)
+    drawn = isinstance(strategy, Scatter)  # what is above 0 is cut out there; the threshold is for what is drawn
+    level, threshold = ground(images), 0 if drawn else strategy.threshold
     whole = float(np.mean((boxes == np.array([0, 0, 1, 1])).all(axis=1)))
     if level > threshold or whole >= MOST_WHOLE:
         found = (
