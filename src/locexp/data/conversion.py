@@ -29,6 +29,8 @@ def converted(raw: RawData) -> RawData:
     Raises:
         UserError: shapes, types or values whose meaning is not certain.
     """
+    if not isinstance(raw, RawData):
+        raise UserError(f"data._target_: gives a {type(raw).__name__}; expected locexp.data.arrays.RawData.")
     arrays: dict[str, np.ndarray] = {}
     notes: dict[str, list[str]] = {}
     for part, (images, labels) in raw.parts.items():

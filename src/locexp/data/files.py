@@ -59,8 +59,8 @@ def check_size(path: Path, key: str, size: int) -> None:
         )
     if size > max(UNSUSPECTED_BYTES, MOST_EXPANSION * packed):
         raise UserError(
-            f"{key}={path}: {_readable(packed)} unpack to {_readable(size)}; expected at most {MOST_EXPANSION} times as "
-            "much. Not read; save it uncompressed if it is what you want."
+            f"{key}={path}: {_readable(packed)} unpack to {_readable(size)}; expected at most {MOST_EXPANSION} times "
+            "as much. Not read; save it uncompressed if it is what you want."
         )
 
 

@@ -94,11 +94,12 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
                 f"data: training images are {train.images.shape[1:]} but {part} images {held.images.shape[1:]}; "
                 "expected one size."
             )
-        missing = np.delete(classes, np.unique(held.labels))
+        missing = np.setdiff1d(np.arange(len(classes)), held.labels)
         if len(missing):
+            labels = "" if (classes[missing] == missing).all() else f" (labelled {spans(classes[missing])})"
             notes.append(
-                f"The {part} part has no example of class {spans(missing)} ({len(missing)} of {len(classes)} classes), "
-                "so its metrics say nothing of them. Give it some of each."
+                f"The {part} part has no example of class {spans(missing)}{labels}, so its metrics say nothing of it. "
+                "Give it some of each."
             )
     return Dataset(
         name=raw.name,
@@ -127,13 +128,13 @@ def _classes(raw: RawData) -> tuple[np.ndarray, RawData, list[str]]:
     classes = np.unique(np.concatenate([labels for _, labels in raw.parts.values()]))
     notes = []
     if len(classes) == 1:
-        notes.append(f"All labels are {classes[0]}, so there is nothing to classify: accuracy is 1 whatever is learnt.")
+        notes.append(f"All labels are {classes[0]}, so there is nothing to classify.")
     if classes[-1] == len(classes) - 1:
         return classes, raw, notes
     numbered = {NAMES[part][1]: np.searchsorted(classes, labels) for part, (_, labels) in raw.parts.items()}
     notes.append(
-        f"The labels are {spans(classes)}: {len(classes)} classes, which outputs, tables and pictures "
-        f"count from 0: 0 to {len(classes) - 1}, in this order."
+        f"The labels are {spans(classes)}: they are the classes 0 to {len(classes) - 1} of this run, in this order, in "
+        "outputs, tables and pictures, too."
     )
     return classes, replace(raw, **numbered), notes  # type: ignore[arg-type]
 
