@@ -66,7 +66,7 @@ def naming(path: str | None) -> Iterator[None]:
 
 def _shaped(images: np.ndarray, labels: np.ndarray, where: str, say: Say) -> np.ndarray:
     shape = images.shape
-    if images.ndim > 1 and len(labels) == shape[-1] != shape[0]:
+    if labels.shape[:1] == shape[-1:] != shape[:1]:
         raise UserError(
             f"{where}: images have shape {shape} for {len(labels)} labels, so their last axis counts them; expected "
             f"{EXPECTED}: save np.moveaxis(images, -1, 0)."

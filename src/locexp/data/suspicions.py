@@ -6,6 +6,7 @@ import numpy as np
 
 DARK = 128
 """If half of the images have no pixel as bright as this, white is probably not 255 in them."""
+MOST_IMAGES = 2000
 
 
 def darkness(images: np.ndarray) -> str | None:
@@ -20,6 +21,7 @@ def darkness(images: np.ndarray) -> str | None:
 
 
 def ground(images: np.ndarray) -> int:
-    """Return the middle grey level at the borders of images (uint8 (n, height, width))."""
+    """Return the middle grey level at the borders of images (uint8 (n, height, width)), of some if they are many."""
+    images = images[:: -(-len(images) // MOST_IMAGES)]
     borders = np.concatenate([images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]], axis=1)
     return int(np.median(np.median(borders, axis=1)))

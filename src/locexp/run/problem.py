@@ -136,9 +136,7 @@ def _notes(strategy: Strategy, images: np.ndarray, boxes: np.ndarray) -> list[st
     level, threshold = ground(images), 0 if drawn else strategy.threshold
     whole = float(np.mean((boxes == np.array([0, 0, 1, 1])).all(axis=1)))
     if level > threshold or whole >= MOST_WHOLE:
-        found = (
-            f"The middle grey level at the borders of the images is {level} of 255, but all above {threshold} is ink."
-        )
+        found = f"The middle grey level at the images' borders is {level} of 255, but all above {threshold} is ink."
         if not drawn:
             found += f" So {whole:.0%} of the boxes to train on are the whole image."
         if level >= 128:
