@@ -59,7 +59,10 @@ def test_images_of_0_and_1_are_learnt_as_well_as_black_and_white(
     workplace: Path, digits: tuple[np.ndarray, np.ndarray], white: int
 ) -> None:
     np.savez("a.npz", x_train=(digits[0] > 99).astype(np.uint8) * np.uint8(white), y_train=digits[1])
-    assert train_here("data=file", "data.path=a.npz", "trainer.epochs=1", "tracking.system_metrics=false") == 0
+    assert (
+        train_here("data=file", f"data.path={workplace / 'a.npz'}", "trainer.epochs=1", "tracking.system_metrics=false")
+        == 0
+    )
     record = json.loads((only_run(workplace) / "run.json").read_text())
     assert record["metrics"]["test/accuracy"] > 0.8
     assert bool(record["notes"]) is (white == 1)

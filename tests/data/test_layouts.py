@@ -42,8 +42,8 @@ def check(raw: RawData, *, tests: bool = True) -> None:
 
 @pytest.mark.parametrize("names", PAIRS.values(), ids=PAIRS)
 def test_names_of_four_arrays(tmp_path: Path, names: tuple[str, ...]) -> None:
-    arrays: list[np.ndarray] = [*TRAIN, *TEST]
-    (tmp_path / "a.npz").write_bytes(npz(**dict(zip(names, arrays, strict=True))))
+    arrays: dict[str, np.ndarray] = dict(zip(names, (*TRAIN, *TEST), strict=True))
+    (tmp_path / "a.npz").write_bytes(npz(**arrays))
     raw = load(path=str(tmp_path / "a.npz"))
     check(raw)
     told = " ".join(raw.notes)
