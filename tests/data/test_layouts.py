@@ -42,7 +42,7 @@ def check(raw: RawData, *, tests: bool = True) -> None:
 
 @pytest.mark.parametrize("names", PAIRS.values(), ids=PAIRS)
 def test_names_of_four_arrays(tmp_path: Path, names: tuple[str, ...]) -> None:
-    arrays: dict[str, np.ndarray] = dict(zip(names, (*TRAIN, *TEST), strict=True))
+    arrays = {name: np.asarray(array) for name, array in zip(names, (*TRAIN, *TEST), strict=True)}
     (tmp_path / "a.npz").write_bytes(npz(**arrays))
     raw = load(path=str(tmp_path / "a.npz"))
     check(raw)
