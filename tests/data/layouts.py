@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 COUNT, TESTS, SIDE = 60, 20, 6
-IMAGES = np.random.default_rng(0).integers(0, 256, (COUNT, SIDE, SIDE), dtype=np.uint8)
+IMAGES: np.ndarray = np.random.default_rng(0).integers(0, 256, (COUNT, SIDE, SIDE), dtype=np.uint8)
 """With a black border, so that the ink has a box; the first pixel of the ink is white."""
 IMAGES[:, [0, -1]] = IMAGES[:, :, [0, -1]] = 0
 IMAGES[:, 1, 1] = 255
-LABELS = np.arange(COUNT) % 4
+LABELS: np.ndarray = np.arange(COUNT) % 4
 Pair = tuple[np.ndarray, np.ndarray]
 TRAIN: Pair
 TEST: Pair
