@@ -188,6 +188,24 @@ def test_csv_columns_in_another_place(tmp_path: Path) -> None:
     assert "a.csv: not used: id." in raw.notes
 
 
+def test_the_files_without_a_prefix_come_first_and_what_else_lies_there_is_said(tmp_path: Path) -> None:
+    """Kaggle's Fashion-MNIST holds both; a Mac leaves files that begin with a dot."""
+    folder = write(
+        tmp_path / "mine",
+        {
+            "train-images-idx3-ubyte": idx(IMAGES),
+            "train-images-idx3-ubyte.gz": b"half a download",
+            "train-labels-idx1-ubyte": idx(LABELS),
+            "._train-images-idx3-ubyte": b"of a Mac",
+            "train.csv": b"something else",
+            "fashion-mnist_train.csv": csv(*TEST),
+        },
+    )
+    raw = load(path=str(folder))
+    check(raw, tests=False)
+    assert raw.notes == ("mine: not used: the files of fashion mnist.",)
+
+
 FOLDERS: dict[str, tuple[dict[str, bytes], str]] = {
     "nothing": ({}, r"has no train-images-idx3-ubyte\[.gz\]; it holds nothing; expected"),
     "pictures": ({f"{n}.png": b"" for n in range(12)}, r"it holds 0.png, .* and 3 more; expected"),

@@ -31,10 +31,10 @@ def read_folder(folder: Path, key: str = "data.path") -> RawData:
         UserError: a file is missing or cannot be read, or there are several data sets.
     """
     with reading(folder, key), os.scandir(folder) as entries:
-        files = sorted(entry.name for entry in entries if entry.is_file())
+        files = sorted(entry.name for entry in entries if entry.is_file() and not entry.name.startswith("."))
     where = f"{key}={folder}"
-    prefix, found = _one_set(files, where)
-    notes: list[str] = []
+    prefix, found, others = _one_set(files, where)
+    notes = [f"{folder.name}: not used: the files of {listed(others)}."] if others else []
     parts, names = {}, {}
     for part, pair in found.items():
         if pair.get("images", "").lower().endswith(".csv"):
@@ -59,8 +59,8 @@ def read_folder(folder: Path, key: str = "data.path") -> RawData:
     return RawData.of_parts(folder.name, parts, names, notes)
 
 
-def _one_set(files: Sequence[str], where: str) -> tuple[str, dict[str, dict[str, str]]]:
-    """Return the name of the data set, empty where files do not say, and its files by part and kind."""
+def _one_set(files: Sequence[str], where: str) -> tuple[str, dict[str, dict[str, str]], list[str]]:
+    """Return the name of the data set, empty where files do not say; its files by part and kind; and other sets."""
     unpacked: dict[str, str] = {}
     for name in files:  # a file comes before the same one with .gz
         unpacked.setdefault(COMPRESSED.sub("", name.lower()), name)
@@ -78,7 +78,7 @@ def _one_set(files: Sequence[str], where: str) -> tuple[str, dict[str, dict[str,
             f"{where}: holds several data sets: {listed(complete)}; expected one: give a folder with its files alone."
         )
     prefix = "" if "" in complete else next(iter(complete))
-    return prefix, complete[prefix]
+    return prefix, complete[prefix], [name for name in complete if name != prefix]
 
 
 def _partner(name: str, kind: str) -> str:

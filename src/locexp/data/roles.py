@@ -58,9 +58,12 @@ def role_of(name: str) -> Role | None:
 
 
 def by_role(roles: Iterable[tuple[str, Role]]) -> dict[str, dict[str, str]]:
-    """Return part -> kind -> name; what does not say its part is the part to train on, where no other name is."""
+    """Return part -> kind -> name; what does not say its part is to train on, where no other name is.
+
+    A table of images and labels, which does not say its kind, counts as images where there are no others.
+    """
     found: dict[str | None, dict[str, str]] = {}
-    for name, role in sorted(roles, key=lambda pair: pair[1].rank):
+    for name, role in sorted(roles, key=lambda pair: (pair[1].kind is None, pair[1].rank)):
         found.setdefault(role.part, {}).setdefault(role.kind or "images", name)
     if None in found:
         found.setdefault("train", found.pop(None))
