@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,13 @@ def csv(images: np.ndarray, labels: np.ndarray | None, header: bool = True) -> b
         names = ["label", *names]
     lines = [names, *rows] if header else rows
     return "\n".join(",".join(map(str, line)) for line in lines).encode()
+
+
+def zipped(name: str, content: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(name, content)
+    return file.getvalue()
 
 
 def write(folder: Path, files: dict[str, bytes]) -> Path:
