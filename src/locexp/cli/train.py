@@ -25,7 +25,7 @@ from locexp.configuration.overrides import check_groups, is_for_hydra, key_of, w
 from locexp.configuration.schema import config_directory, register
 from locexp.errors import Terminated, UserError, first_line
 from locexp.records.record import RECORD
-from locexp.records.sweep_list import SweepCommand
+from locexp.records.sweep_list import SweepList
 from locexp.sweep.capacity import is_stacked
 from locexp.sweep.conduct import Conductor
 from locexp.sweep.folder import check_free, held
@@ -85,7 +85,7 @@ def _run(given: Sequence[str]) -> None:
             )
         _resume_sweep(*sweep)
     else:
-        command = SweepCommand(overrides, arguments.multirun, arguments.config_dir)
+        command = SweepList(overrides, arguments.multirun, arguments.config_dir, jobs=[])
         _train(command, arguments.config_name or "config")
 
 
@@ -129,14 +129,14 @@ def _resume_sweep(given: str, overrides: list[str]) -> None:
         if directory.is_dir() and not settings.sweep.dry_run:
             stack.enter_context(held(directory, f"sweep.resume={sweep_id}"))
         stored = load(store, sweep_id, presume_dead=settings.sweep.presume_dead)
-        command, keys = stored.listed.command, {key_of(override) for override in overrides}
+        command, keys = stored.listed, {key_of(override) for override in overrides}
         if "hydra/launcher" in keys:  # the settings of one launcher are not those of another
             keys |= {key for key in map(key_of, command.overrides) if key.startswith("hydra.launcher.")}
         kept = [override for override in command.overrides if key_of(override) not in keys]
         _train(replace(command, overrides=[*kept, *overrides]), "config", stored)
 
 
-def _train(command: SweepCommand, config_name: str, stored: StoredSweep | None = None) -> None:
+def _train(command: SweepList, config_name: str, stored: StoredSweep | None = None) -> None:
     """Compose and check every job, then train the one, or the sweep."""
     with composing(command.config_dir, config_name) as composer:
         plan = Plan(composer, command.overrides, multirun=command.multirun)
@@ -150,7 +150,7 @@ def _train(command: SweepCommand, config_name: str, stored: StoredSweep | None =
         if plan.base.sweep.dry_run:
             list_jobs(plan, jobs, stored, Screen())
         elif plan.is_sweep:
-            _sweep(plan, stored.listed.command if stored else command, stored)
+            _sweep(plan, stored.listed if stored else command, stored)
         else:
             prepared = _prepare(jobs)
             from locexp.run.execute import run_alone
@@ -158,7 +158,7 @@ def _train(command: SweepCommand, config_name: str, stored: StoredSweep | None =
             run_alone(prepared, plan.base_job.hydra(plan.directory.absolute()), Screen())
 
 
-def _sweep(plan: Plan, command: SweepCommand, stored: StoredSweep | None) -> None:
+def _sweep(plan: Plan, command: SweepList, stored: StoredSweep | None) -> None:
     conductor = Conductor(plan, command, screen=Screen(), compare=_compare, stored=stored)
     missing = conductor.missing(plan.jobs)
     if missing:

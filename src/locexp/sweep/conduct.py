@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import Callbacks, configure_log
 from locexp.errors import RunFailedError, Terminated, counted, first_line
-from locexp.records.sweep_list import SweepCommand
+from locexp.records.sweep_list import SweepList
 from locexp.sweep.capacity import capacity_of, end_workers, is_stacked
 from locexp.sweep.ending import conclude
 from locexp.sweep.folder import check_free, held, next_attempt
@@ -51,7 +51,7 @@ class Conductor:
     def __init__(
         self,
         plan: Plan,
-        command: SweepCommand,
+        command: SweepList,
         *,
         screen: Screen,
         compare: Compare,

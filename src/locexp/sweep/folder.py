@@ -17,11 +17,10 @@ LOCK = LIST.with_name("lock")
 
 def check_free(directory: Path) -> None:
     """Check that a folder holds no sweep yet; raises :class:`UserError`."""
-    path = directory / LIST
-    if not path.exists():
+    if not (directory / LIST).exists():
         return
     try:
-        known = f" ({SweepList.parse(path.read_bytes(), path).sweep_id})"
+        known = f" ({SweepList.read(directory).sweep_id})"
     except (OSError, UserError):
         known = ""
     raise UserError(

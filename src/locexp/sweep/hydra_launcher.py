@@ -20,7 +20,7 @@ from locexp.configuration.hydra_internals import Callbacks, HydraConfig, hydra_l
 from locexp.configuration.overrides import key_of, quoted, value_of
 from locexp.configuration.schema import Config, register
 from locexp.records.format import write_whole
-from locexp.records.sweep_list import LIST, SweepLink, SweepList
+from locexp.records.sweep_list import LIST, SweepList
 from locexp.sweep.folder import index_of
 from locexp.sweep.plan import SweepJob
 from locexp.system.process import end_with, forget_networks
@@ -84,8 +84,7 @@ class StoredJobs:
         name = next(value_of(override) for override in sweep_overrides if key_of(override) == SUBDIR)
         place = self.directory / name
         register()
-        path = self.directory / LIST
-        listed = SweepList.parse(path.read_bytes(), path).jobs[index_of(place)]
+        listed = SweepList.read(self.directory).jobs[index_of(place)]
         stored = json.loads((self.directory / SETTINGS / f"{listed['config_hash']}.json").read_text(encoding="utf-8"))
         cfg = OmegaConf.merge(OmegaConf.structured(Config), stored["cfg"])
         assert isinstance(cfg, DictConfig)
@@ -106,8 +105,9 @@ def train_stored_job(cfg: DictConfig) -> None:
     """
     hydra = HydraConfig.get()
     directory, overrides = Path(hydra.runtime.output_dir), list(hydra.overrides.task)
-    link = SweepLink.read(directory.parent / LIST, index_of(directory))
-    end_with(link.conductor)
+    sweep = SweepList.read(directory.parent)
+    link = sweep.link(index_of(directory))
+    end_with(sweep.conductor)
     from locexp.run.prepare import prepare
 
     try:

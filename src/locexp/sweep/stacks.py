@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from locexp.configuration.hydra_internals import Callbacks
 from locexp.errors import counted
-from locexp.records.sweep_list import LIST, SweepLink
+from locexp.records.sweep_list import SweepList
 from locexp.run.folder import RunFolder, shared_logging
 from locexp.run.pictures import Draw, Drawer
 from locexp.sweep.capacity import usual_members
@@ -103,7 +103,7 @@ class Stacks:
 
     def _prepared(self, job: SweepJob, folder: RunFolder) -> Run | None:
         """Prepare the run of a job; ``None`` where that fails, which its record says."""
-        link = SweepLink.read(folder.directory.parent / LIST, job.index)
+        link = SweepList.read(folder.directory.parent).link(job.index)
         with folder.current():
             from locexp.run.prepare import prepare
 
