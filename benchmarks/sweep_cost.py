@@ -69,10 +69,10 @@ def bare(words: list[str], *, stacked: bool) -> None:
         from locexp.training.trainer import train
 
         first = made[0]
-        stack = Stack([one.member for one in made], *first.problem.arrays("train"), dtype=first.dtype)
-        train(stack, first.schedule, first.problem.arrays("validation"))
+        stack = Stack([one.member for one in made], *first.data.arrays("train"), dtype=first.dtype)
+        train(stack, first.schedule, first.data.arrays("validation"))
         tested = stack.evaluations(
-            range(len(made)), *first.problem.arrays("test"), first.schedule.evaluation_batch_size
+            range(len(made)), *first.data.arrays("test"), first.schedule.evaluation_batch_size
         )
         for evaluation in tested.values():
             evaluation.result()

@@ -179,7 +179,7 @@ def test_a_sweep_is_resumed_by_one_command_at_a_time(
     monkeypatch.chdir(place)
     directory = Path(parent_of(place).data.tags["directory"])
     loaded: list[object] = []
-    monkeypatch.setattr("locexp.run.prepare.load_problem", loaded.append)
+    monkeypatch.setattr("locexp.run.prepare.load_training_data", loaded.append)
     with FileLock(directory / LOCK):
         assert train_here("sweep.resume=last") == 2
         said = capsys.readouterr().err

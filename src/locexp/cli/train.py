@@ -203,14 +203,14 @@ def _check_surroundings(jobs: Sequence[SweepJob], plan: Plan) -> None:
 def _prepare(jobs: Sequence[SweepJob], *, stacked: bool = False) -> Prepared:
     """Load the data of every job and build its network once, so that what is wrong shows before anything is written."""
     from locexp.run.prepare import prepare
-    from locexp.run.problem import load_problem
+    from locexp.run.training_data import load_training_data
 
     made: dict[str, Prepared] = {}
     first = {job.config_hash: job for job in reversed(jobs)}  # seeds make no difference to what is checked
     settings = [job.cfg for job in reversed(first.values())]
     with _downloads_shown():
         for cfg in settings:
-            load_problem(cfg)
+            load_training_data(cfg)
     for cfg in settings:
         shape = str((cfg.data, cfg.bbox, cfg.model, cfg.optimizer, cfg.trainer.callbacks))
         if shape not in made:

@@ -14,7 +14,7 @@ from locexp.records.provenance import flattened, provenance, run_name
 from locexp.records.record import RunRecord
 from locexp.records.sweep_list import SweepLink
 from locexp.run.prepare import monitor
-from locexp.run.problem import Problem
+from locexp.run.training_data import TrainingData
 from locexp.tracking.location import location_of
 from locexp.tracking.tracker import Tracker
 
@@ -22,32 +22,32 @@ logger = logging.getLogger(__name__)
 
 
 def open_record(
-    cfg: DictConfig, problem: Problem, directory: Path, overrides: Sequence[str], link: SweepLink | None
+    cfg: DictConfig, data: TrainingData, directory: Path, overrides: Sequence[str], link: SweepLink | None
 ) -> RunRecord:
     """Return the record of a run that is about to train."""
-    dataset = problem.dataset
+    dataset = data.dataset
     record = _bare_record(cfg, directory, overrides, link)
     record.tags |= {
         "data_name": dataset.name,
         "classes": str(dataset.num_classes),
         "data_source": dataset.source,
         "data_digest": dataset.digest,
-        "scenes_digest": problem.scenes_digest,
-        "constant_targets": str(problem.constant_targets).lower(),
+        "scenes_digest": data.scenes_digest,
+        "constant_targets": str(data.constant_targets).lower(),
         "validation_is_test": str(dataset.validation_is_test).lower(),
     }
     record.dataset = {
         "name": dataset.name,
         "source": dataset.source,
         "sha256": dataset.digest,
-        "scenes_sha256": problem.scenes_digest,
+        "scenes_sha256": data.scenes_digest,
         "classes": dataset.num_classes,
-        "canvas": f"{problem.canvas[0]}x{problem.canvas[1]}",
+        "canvas": f"{data.canvas[0]}x{data.canvas[1]}",
         **{part: len(getattr(dataset, part)) for part in ("train", "validation", "test")},
     }
     notes = record.notes
     notes += dataset.notes
-    if problem.constant_targets:
+    if data.constant_targets:
         notes.append(
             "Every image has the same box, so localization is trivial here: a constant answer has mean IoU 1, and no "
             "weights can be compared. Use bbox=tight for boxes that differ."

@@ -29,7 +29,7 @@ from locexp.tracking.location import check, location_of
 
 if TYPE_CHECKING:
     from locexp.run.prepare import Prepared
-    from locexp.run.problem import Problem
+    from locexp.run.training_data import TrainingData
     from locexp.training.checkpoint import Checkpoint
 
 KEY = "trainer.resume"
@@ -93,9 +93,9 @@ def resume(given: str, wanted: DictConfig, overrides: Sequence[str]) -> tuple[Pr
     check(location_of(cfg.tracking))
 
     from locexp.run.prepare import prepare
-    from locexp.run.problem import load_problem
+    from locexp.run.training_data import load_training_data
 
-    _check_data(record, load_problem(cfg))
+    _check_data(record, load_training_data(cfg))
     prepared = prepare(cfg)
     bare = [{name: value for name, value in row.items() if name != "timestamp"} for row in rows]
     restore(prepared.member, checkpoint, training_id(cfg), bare)
@@ -125,10 +125,10 @@ def _set_tracking(cfg: DictConfig, record: RunRecord, wanted: DictConfig, overri
         cfg.tracking[name] = wanted.tracking[name]
 
 
-def _check_data(record: RunRecord, problem: Problem) -> None:
-    then, dataset = record.dataset, problem.dataset
+def _check_data(record: RunRecord, data: TrainingData) -> None:
+    then, dataset = record.dataset, data.dataset
     same_images = then.get("sha256") == dataset.digest
-    if not same_images or then.get("scenes_sha256") != problem.scenes_digest:
+    if not same_images or then.get("scenes_sha256") != data.scenes_digest:
         what = "boxes" if same_images else "images"
         raise UserError(
             f"data: the {what} are not those that the run was started with: {then.get('name')} ({then.get('source')}), "

@@ -125,7 +125,7 @@ class Stacks:
         from locexp.training.memory import member_bytes
 
         wanted = self._asked or usual_members(core_count())
-        need = member_bytes(prepared.member.model, prepared.schedule.batch_size, len(prepared.problem.dataset.train))
+        need = member_bytes(prepared.member.model, prepared.schedule.batch_size, len(prepared.data.dataset.train))
         fit = max(1, int(MEMORY_SHARE * psutil.virtual_memory().available / need))
         if fit < wanted:
             members = counted(fit, "member")

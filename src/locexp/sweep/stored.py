@@ -97,13 +97,13 @@ class StoredSweep:
         Raises:
             UserError: they are not.
         """
-        from locexp.run.problem import load_problem
+        from locexp.run.training_data import load_training_data
 
         settings = {job.config_hash: job for job in reversed(jobs) if job.key in self.finished}  # the first of each
-        problems = {str((job.cfg.data, job.cfg.bbox)): job for job in settings.values()}
-        for job in problems.values():
-            run, problem = self.finished[job.key], load_problem(job.cfg)
-            now = {"data_digest": problem.dataset.digest, "scenes_digest": problem.scenes_digest}
+        first = {str((job.cfg.data, job.cfg.bbox)): job for job in settings.values()}
+        for job in first.values():
+            run, data = self.finished[job.key], load_training_data(job.cfg)
+            now = {"data_digest": data.dataset.digest, "scenes_digest": data.scenes_digest}
             for (tag, new), what in zip(now.items(), ("data set", "boxes"), strict=True):
                 old = run.tags.get(tag, new)
                 if old != new:
