@@ -23,11 +23,10 @@ from locexp.models.saving import MODEL, save, save_checked
 from locexp.models.spread import spread_metrics
 from locexp.records.history import append_history, write_history
 from locexp.records.sweep_list import SweepLink
-from locexp.run.opening import open_record
 from locexp.run.pictures import Draw, PictureData
 from locexp.run.prepare import Prepared, prepare
+from locexp.run.record import conclusion, final_table, introduction, open_record
 from locexp.run.resume import CONFIG, ENDED_EARLY, Resumed, resume_command, training_id
-from locexp.run.wording import conclusion, final_table, introduction
 from locexp.system.screen import Screen
 from locexp.system.workers import Task
 from locexp.tracking.location import location_of
@@ -104,7 +103,7 @@ class Run:
         pictures = directory / "pictures"
         pictures.mkdir(exist_ok=True)
         (pictures / "scenes.png").write_bytes(self.prepared.data.page)
-        for line in introduction(self.record, validation_is_test=self.prepared.data.dataset.validation_is_test):
+        for line in introduction(self.record):
             self.screen.line(line)
         self._say(self.record.notes)
         self._tracker = Tracker(

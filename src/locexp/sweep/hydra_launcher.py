@@ -113,7 +113,7 @@ def train_stored_job(cfg: DictConfig) -> None:
     try:
         prepared = prepare(cfg)
     except Exception as error:
-        from locexp.run.opening import record_failure
+        from locexp.run.record import record_failure
 
         record_failure(cfg, directory, overrides, link, error)
         return

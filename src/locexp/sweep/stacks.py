@@ -110,7 +110,7 @@ class Stacks:
             try:
                 prepared = prepare(job.cfg, stacked=True)
             except Exception as error:
-                from locexp.run.opening import record_failure
+                from locexp.run.record import record_failure
 
                 record_failure(job.cfg, folder.directory, folder.overrides, link, error)
                 folder.error = error
