@@ -53,7 +53,7 @@ def bare(words: list[str], *, stacked: bool) -> None:
     """Build, train and test the networks of a sweep, and keep nothing."""
     from locexp.configuration.compose import composing
     from locexp.run.prepare import prepare
-    from locexp.sweep.capacity import usual_members
+    from locexp.sweep.launchers import usual_members
     from locexp.sweep.plan import Plan
     from locexp.system.process import core_count
 

@@ -47,19 +47,20 @@ def open_record(
         "canvas": f"{canvas[0]}x{canvas[1]}",
         **{part: len(getattr(dataset, part)) for part in ("train", "validation", "test")},
     }
-    record.notes += dataset.notes
+    notes = record.notes
+    notes += dataset.notes
     if data.constant_targets:
-        record.notes.append(
+        notes.append(
             "Every image has the same box, so localization is trivial here: a constant answer has mean IoU 1, and no "
             "weights can be compared. Use bbox=tight for boxes that differ."
         )
     if dataset.validation_is_test:
-        record.notes.append("The test set is the validation set here, as data.validation=test asks: nothing is held out.")
+        notes.append("The test set is the validation set here, as data.validation=test asks: nothing is held out.")
     watched = monitor(cfg)
     if watched != cfg.trainer.monitor:
-        record.notes.append(f"One task is trained alone, so {watched} picks the best epoch, not {cfg.trainer.monitor}.")
+        notes.append(f"One task is trained alone, so {watched} picks the best epoch, not {cfg.trainer.monitor}.")
     if os.environ.get("MLFLOW_TRACKING_URI") and cfg.tracking.uri is None:
-        record.notes.append(
+        notes.append(
             f"MLFLOW_TRACKING_URI is set but not read: results go to {record.tracking_uri}. "
             'Give tracking.uri="$MLFLOW_TRACKING_URI" to send them there.'
         )

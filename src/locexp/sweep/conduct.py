@@ -6,7 +6,6 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from omegaconf import DictConfig
 
@@ -14,14 +13,12 @@ from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import Callbacks, configure_log
 from locexp.errors import RunFailedError, Terminated, counted, first_line
 from locexp.records.sweep_list import SweepList
-from locexp.sweep.capacity import capacity_of, end_workers, is_stacked
-from locexp.sweep.ending import conclude
+from locexp.sweep.display import conclude
 from locexp.sweep.folder import check_free, held, next_attempt
-from locexp.sweep.hydra_launcher import Launch, launch_with_hydra
-from locexp.sweep.mending import close_dead, mend
-from locexp.sweep.outcomes import Outcome, outcome_of, was_cut_off
+from locexp.sweep.launchers import Launch, capacity_of, end_workers, is_stacked, launch_with_hydra
+from locexp.sweep.outcomes import Outcome, close_dead, outcome_of
 from locexp.sweep.parent import Parent
-from locexp.sweep.plan import Plan, RunKey, SweepJob
+from locexp.sweep.plan import PlacedJob, Plan, RunKey, SweepJob
 from locexp.sweep.progress import Progress
 from locexp.sweep.stacks import Stacks
 from locexp.sweep.stored import StoredSweep
@@ -144,7 +141,7 @@ class Conductor:
         if self._stored:
             from locexp.tracking.store import MlflowStore
 
-            for line in mend(MlflowStore(self._parent.location), self._stored):
+            for line in self._stored.mend(MlflowStore(self._parent.location)):
                 self._screen.note(line)
             self._take_stored()
 
@@ -204,7 +201,7 @@ class Conductor:
         error: Exception | None = None
         stopped = False
         cut_off: list[SweepJob] = []
-        unstarted: list[tuple[SweepJob, Path]] = []
+        unstarted: list[PlacedJob] = []
         try:
             launch(places)
         except Exception as failed:  # a worker was killed, or the launcher itself failed
@@ -219,12 +216,12 @@ class Conductor:
             progress.end()
             for job, place in places:
                 outcome = outcome_of(place, stopped=stopped)
-                if error is not None and len(jobs) > 1 and was_cut_off(place):
-                    cut_off.append(job)  # which took the others with it is not known: each is tried by itself
-                elif outcome is not None:
-                    self._outcomes[job.key] = outcome
-                else:
+                if outcome is None:
                     unstarted.append((job, place))
+                elif outcome.cut_off and error is not None and len(jobs) > 1:
+                    cut_off.append(job)  # which took the others with it is not known: each is tried by itself
+                else:
+                    self._outcomes[job.key] = outcome
         if cut_off:
             names = ", ".join(job.name for job in cut_off)
             self._screen.note(f"a worker was killed; what was at work is tried again, one by one: {names}")

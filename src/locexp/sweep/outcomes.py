@@ -1,13 +1,30 @@
-"""How the jobs of a sweep ended, as their folders show: the one account for the plan, the screen and the counts."""
+"""How the jobs of a sweep ended, as their folders show: the one account for the plan, the screen and the counts.
+
+Jobs whose process has gone are brought to an end here.
+"""
 
 from __future__ import annotations
 
+import logging
+import os
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
+from locexp.errors import RunFailedError, UserError
 from locexp.records.format import MalformedError, NewerFormatError
 from locexp.records.record import CUT_OFF, RunRecord
 from locexp.system.process import is_alive
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.5
+"""Between two looks at what runs leave in their folders."""
+PATIENCE_SECONDS = 10.0
+"""How long a process that is told to end may take."""
 
 
 @dataclass(frozen=True)
@@ -18,11 +35,13 @@ class Outcome:
         record: of its finished run, or ``None``.
         place: the folder of the attempt, in this command, that did not finish; or ``None``.
         reason: why that failed; ``None`` where it was stopped with the sweep.
+        cut_off: the process of the run ended before it could say how.
     """
 
     record: RunRecord | None = None
     place: Path | None = None
     reason: str | None = None
+    cut_off: bool = False
 
     @property
     def results(self) -> dict[str, float] | None:
@@ -45,8 +64,10 @@ def outcome_of(place: Path, *, stopped: bool) -> Outcome | None:
     """
     record = read_record(place)
     if record is None:
-        reason = None if stopped else "ended before it left a record"
-        return Outcome(place=place, reason=reason) if _has_begun(place) else None
+        log = place / "train.log"
+        if not log.is_file() or log.stat().st_size == 0:
+            return None
+        return Outcome(place=place, reason=None if stopped else "ended before it left a record", cut_off=True)
     if record.status == "FINISHED":
         return Outcome(record)
     reason = f"{record.status}: {record.error}"
@@ -54,13 +75,9 @@ def outcome_of(place: Path, *, stopped: bool) -> Outcome | None:
     if is_elsewhere:
         host = record.tags.get("host", "another machine")
         reason = f"may still run on {host}; once it has ended, resume with sweep.presume_dead=true"
-    return Outcome(place=place, reason=None if stopped and (is_elsewhere or record.status == "KILLED") else reason)
-
-
-def was_cut_off(place: Path) -> bool:
-    """Whether the run of a folder began, and its process ended before it could say how."""
-    record = read_record(place)
-    return _has_begun(place) if record is None else (record.status, record.error) == ("KILLED", CUT_OFF)
+    was_stopped = stopped and (is_elsewhere or record.status == "KILLED")
+    cut_off = (record.status, record.error) == ("KILLED", CUT_OFF)
+    return Outcome(place=place, reason=None if was_stopped else reason, cut_off=cut_off)
 
 
 def read_record(directory: Path) -> RunRecord | None:
@@ -76,7 +93,54 @@ def read_record(directory: Path) -> RunRecord | None:
         return RunRecord(name=directory.name, status="FAILED", error=str(error), logged=True)
 
 
-def _has_begun(place: Path) -> bool:
-    """Whether a job that has left no record has come as far as its log."""
-    log = place / "train.log"
-    return log.is_file() and log.stat().st_size > 0
+def close_dead(places: Sequence[Path], *, stopped: bool, failed: bool = False) -> None:
+    """Bring what was launched into these folders to an end, now that the launcher has returned.
+
+    A run that was killed is logged as KILLED, and one that was killed before all of it was logged is logged whole.
+
+    Args:
+        places: the folders.
+        stopped: the launcher was interrupted, so that what still runs is stopped first, whatever it does.
+        failed: the launcher gave up, as it does when one of its workers is killed; the others are waited for.
+
+    After both, runs of other machines are left as they are: whether they go on cannot be asked from here.
+    """
+    unlogged = {place: record for place in places if (record := read_record(place)) is not None and not record.logged}
+    if stopped or failed:
+        unlogged = {place: record for place, record in unlogged.items() if is_alive(record.tags) is not None}
+    at_work = [record for record in unlogged.values() if record.status == "RUNNING" or stopped]
+    others = [record for record in at_work if is_alive(record.tags) and int(record.tags["pid"]) != os.getpid()]
+    if failed and not stopped:
+        while any(is_alive(record.tags) for record in others):
+            time.sleep(POLL_SECONDS)
+    else:
+        _stop(others)
+    for place, record in unlogged.items():
+        if record in at_work or not is_alive(record.tags):
+            _log(place)
+
+
+def _stop(records: Sequence[RunRecord]) -> None:
+    processes = []
+    for pid in {int(record.tags["pid"]) for record in records}:
+        try:
+            processes.append(psutil.Process(pid))
+            processes[-1].terminate()
+        except psutil.NoSuchProcess:
+            continue
+    for process in psutil.wait_procs(processes, timeout=PATIENCE_SECONDS)[1]:
+        process.kill()  # submitit's jobs do not listen to SIGTERM
+        process.wait()
+
+
+def _log(place: Path) -> None:
+    from locexp.tracking.relog import relog
+
+    try:
+        relog(str(place), None, ended=True)
+    except (UserError, RunFailedError) as error:
+        logger.info("%s", error)
+        record = RunRecord.read(place)
+        if record.status == "RUNNING":
+            record.status, record.error = "KILLED", CUT_OFF
+            record.write(place)

@@ -6,6 +6,7 @@ import contextlib
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig
@@ -23,8 +24,6 @@ RunKey = tuple[str, int]
 """What names a run of a sweep: its config hash and its seed."""
 StageResults = dict[str, dict[str, float] | None]
 """The results that a stage of a plan followed from, by the index of the job."""
-
-
 SAME_SCENES = ("bbox.fresh", "bbox.augment")
 """The keys of boxes that change what is trained on, but not what is evaluated."""
 
@@ -59,6 +58,10 @@ class SweepJob(Job):
         """Return what is kept of it in the list on the parent run."""
         names = ("index", "stage", "name", "overrides", "config_hash", "seed", "varied", "role")
         return {name: getattr(self, name) for name in names}
+
+
+PlacedJob = tuple[SweepJob, Path]
+"""A job and the folder for this attempt at it."""
 
 
 class Plan:

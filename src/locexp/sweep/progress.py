@@ -9,11 +9,10 @@ from pathlib import Path
 from locexp.errors import first_line
 from locexp.records.history import HISTORY
 from locexp.records.record import RunRecord
-from locexp.sweep.outcomes import read_record
-from locexp.sweep.plan import SweepJob
+from locexp.sweep.outcomes import POLL_SECONDS, read_record
+from locexp.sweep.plan import PlacedJob
 from locexp.system.screen import Screen, duration
 
-POLL_SECONDS = 0.5
 MOST_AT_WORK = 4
 """How many of the runs that are at work are named."""
 SHOWN = {"accuracy": "accuracy", "mean_iou": "mean IoU", "loc_acc_75": "loc_acc_75"}
@@ -30,7 +29,7 @@ class Progress:
         self._screen = screen
         self._total = self._before = self._ended = 0
         self._start = time.monotonic()
-        self._active: dict[int, tuple[SweepJob, Path]] = {}
+        self._active: dict[int, PlacedJob] = {}
         self._stop = threading.Event()
 
     def add(self, jobs: int, done: int) -> None:
@@ -38,7 +37,7 @@ class Progress:
         self._total += jobs
         self._before += done
 
-    def watch(self, jobs: list[tuple[SweepJob, Path]]) -> None:
+    def watch(self, jobs: list[PlacedJob]) -> None:
         """Begin to watch jobs and the folders that they will write to."""
         self._active = {job.index: (job, directory) for job, directory in jobs}
         self._stop.clear()

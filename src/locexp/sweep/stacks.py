@@ -10,7 +10,6 @@ import io
 import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -21,8 +20,8 @@ from locexp.errors import counted
 from locexp.records.sweep_list import SweepList
 from locexp.run.folder import RunFolder, shared_logging
 from locexp.run.pictures import Draw, Drawer
-from locexp.sweep.capacity import usual_members
-from locexp.sweep.plan import SweepJob
+from locexp.sweep.launchers import usual_members
+from locexp.sweep.plan import PlacedJob, SweepJob
 from locexp.system.process import core_count, forget_networks
 from locexp.system.screen import Screen
 
@@ -37,8 +36,6 @@ SHARED = ("data", "bbox", "model", "trainer")
 be known what time and memory each takes."""
 MEMORY_SHARE = 0.5
 """How much of the memory that is free a stack may take."""
-PlacedJob = tuple[SweepJob, Path]
-"""A job and the folder for this attempt at it."""
 
 
 class Stacks:

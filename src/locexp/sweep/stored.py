@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locexp.configuration.renamed import renamed_overrides
-from locexp.errors import UserError, counted, listed
+from locexp.errors import RunFailedError, UserError, counted, listed
 from locexp.records.provenance import VERSIONS
-from locexp.records.record import RunRecord
+from locexp.records.record import RECORD, RunRecord
 from locexp.records.sweep_list import LIST, SweepList
+from locexp.sweep.outcomes import read_record
 from locexp.sweep.plan import RunKey, SweepJob
 from locexp.system.process import is_alive
 
 if TYPE_CHECKING:
     from locexp.records.store import Store
+    from locexp.tracking.store import MlflowStore
 
 
 @dataclass
@@ -111,6 +113,25 @@ class StoredSweep:
                         f"sweep.resume={self.sweep_id}: the {what} of {run.name} had sha256 {old[:16]}…, now it is "
                         f"{new[:16]}…, so the runs could not be compared. Restore the data, or begin a new sweep."
                     )
+
+    def mend(self, store: MlflowStore) -> list[str]:
+        """Close the runs whose process died and log what ended in folders alone; returns what was done, in words."""
+        from locexp.tracking.relog import relog
+
+        done = []
+        for run in self.dead:
+            try:
+                done.append(relog(run.tags.get("directory", "."), None))
+            except (UserError, RunFailedError):
+                store.client.set_terminated(run.run_id, "KILLED")
+                done.append(f"{run.name}: its process has gone; it is KILLED now.")
+        for path in sorted(self.directory.glob(f"*/{RECORD}")):
+            record = read_record(path.parent)
+            if record is not None and record.status != "RUNNING" and not record.logged:
+                done.append(relog(str(path.parent), None))
+        if done:
+            self.finished = finished_runs(store.children(self.sweep_id))
+        return done
 
 
 def load(store: Store, sweep_id: str, *, presume_dead: bool) -> StoredSweep:

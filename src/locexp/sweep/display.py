@@ -1,21 +1,27 @@
-"""The end of a sweep, as the screen shows it: how its jobs ended, how to go on, where its results are."""
+"""What the screen shows of a sweep before it runs, and when it has ended."""
 
 from __future__ import annotations
 
 import re
 import shlex
+import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
 from locexp.configuration.overrides import quoted
 from locexp.configuration.schema import TrackingConfig
-from locexp.errors import counted, first_line
+from locexp.errors import UserError, counted, first_line
+from locexp.records.provenance import flattened
+from locexp.records.record import RunRecord
 from locexp.sweep.outcomes import Outcome
 from locexp.sweep.parent import Parent
-from locexp.sweep.plan import SweepJob
+from locexp.sweep.plan import Plan, SweepJob
+from locexp.sweep.stored import StoredSweep, finished_runs
 from locexp.system.screen import Screen, duration
-from locexp.tracking.location import sweep_links, ui_command
+from locexp.tracking.location import location_of, sweep_links, ui_command
 
+SAME = ("data._target_", "data.limit", "trainer.epochs", "trainer.batch_size", "trainer.precision", "model._target_")
+"""The parameters that runs must share for one to tell how long the other takes."""
 REPORT = Path("comparison", "report.html")
 PLAIN = re.compile(r"[\w/.+%@?|:-]+")
 """Values that Hydra takes as they are; others are quoted."""
@@ -25,17 +31,60 @@ MOST_LINKED = 30
 """How many runs an address for the parallel coordinates names at most."""
 
 
-End = tuple[SweepJob, Outcome]
-"""A job, and how it ended."""
+def list_jobs(plan: Plan, jobs: Sequence[SweepJob], stored: StoredSweep | None, screen: Screen) -> None:
+    """Show what a command would run; nothing is written.
+
+    A job counts as done where it has finished in the sweep that is resumed; for a new sweep, a finished run of the
+    same setting and seed elsewhere in the store is pointed out, but would be run again.
+    """
+    if stored is not None:
+        screen.line(f"sweep    {stored.sweep_id}")
+    from locexp.tracking.store import MlflowStore
+
+    try:
+        runs = MlflowStore(location_of(plan.base.tracking)).finished()
+    except UserError:  # there is no store yet
+        runs = []
+    elsewhere = finished_runs(runs)
+    done = stored.finished if stored else {}
+    for job in jobs:
+        state = "done" if job.key in done else ""
+        if not state and job.key in elsewhere:
+            state = f"(finished before, in {elsewhere[job.key].tags.get('sweep_id', 'a run by itself')})"
+        screen.line(f"{job.index:5}  {job.config_hash}  {job.name:44} {state}".rstrip())
+    missing = [job for job in jobs if job.key not in done]
+    screen.line(f"\n{counted(len(jobs), 'job')}, {len(jobs) - len(missing)} done, {len(missing)} to run")
+    for note in plan.unlike():
+        screen.note(note)
+    if plan.more:
+        screen.line("More jobs follow in a later stage, from the results of these.")
+    if missing:
+        screen.line(_estimate(missing, runs))
 
 
-def conclude(screen: Screen, parent: Parent, ends: Sequence[End], *, began: float, all_logged: bool) -> None:
+def _estimate(jobs: Sequence[SweepJob], runs: Sequence[RunRecord]) -> str:
+    wanted = flattened(jobs[0].cfg)
+    alike = [
+        run.metrics["time/total_seconds"] / run.metrics.get("time/stack_members", 1)
+        for run in runs
+        if all(run.parameters.get(key) == wanted.get(key) for key in SAME) and "time/total_seconds" in run.metrics
+    ]
+    if not alike:
+        return "How long it takes cannot be told: no finished run in this store has the same data, network and epochs."
+    seconds = statistics.median(alike)
+    return (
+        f"About {duration(seconds * len(jobs))}, at {seconds:.1f} s a job (median of {len(alike)} finished runs with "
+        "the same data, network and epochs; of those that trained side by side, their share)."
+    )
+
+
+def conclude(screen: Screen, parent: Parent, ends: Sequence[tuple[SweepJob, Outcome]], *, began: float, all_logged: bool) -> None:
     """Say how a sweep ended: every failure, how to resume, and where its results are.
 
     Args:
         screen: where.
         parent: the sweep's parent run, closed.
-        ends: of all jobs.
+        ends: all jobs, and how each ended.
         began: when this command did, in seconds since 1970.
         all_logged: all results have reached the store.
     """
