@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
 
 from hydra.errors import HydraException
+from omegaconf import DictConfig
 
 from locexp.cli.exit_status import exit_status
 from locexp.cli.resuming import RUN, SWEEP, resumed
@@ -35,9 +35,6 @@ from locexp.sweep.stored import StoredSweep, load
 from locexp.system.folders import check_writable
 from locexp.system.screen import Screen
 from locexp.tracking.location import Location, check, location_of
-
-if TYPE_CHECKING:
-    from locexp.run.prepare import Prepared
 
 logger = logging.getLogger(__name__)
 
@@ -150,22 +147,22 @@ def _train(command: SweepList, config_name: str, stored: StoredSweep | None = No
         if plan.base.sweep.dry_run:
             list_jobs(plan, jobs, stored, Screen())
         elif plan.is_sweep:
-            _sweep(plan, stored.listed if stored else command, stored)
+            command = stored.listed if stored else command  # that which began the sweep is kept
+            conductor = Conductor(plan, command, screen=Screen(), compare=_compare, stored=stored)
+            missing = conductor.missing(jobs)
+            if missing:
+                if stored is not None:
+                    stored.check_data(jobs)
+                _check_prepared(missing, stacked=is_stacked(plan.launcher))
+            conductor.conduct()
         else:
-            prepared = _prepare(jobs)
-            from locexp.run.execute import run_alone
+            from locexp.run.prepare import prepare
+
+            with _downloads_shown():
+                prepared = prepare(plan.base)
+            from locexp.run.execute import run_alone  # imports TensorFlow, which `prepare` has started quietly
 
             run_alone(prepared, plan.base_job.hydra(plan.directory.absolute()), Screen())
-
-
-def _sweep(plan: Plan, command: SweepList, stored: StoredSweep | None) -> None:
-    conductor = Conductor(plan, command, screen=Screen(), compare=_compare, stored=stored)
-    missing = conductor.missing(plan.jobs)
-    if missing:
-        if stored is not None:
-            stored.check_data(plan.jobs)
-        _prepare(missing, stacked=is_stacked(plan.launcher))
-    conductor.conduct()
 
 
 def _compare(location: Location, sweep_id: str, allow_mixed: bool) -> list[str]:
@@ -200,22 +197,21 @@ def _check_surroundings(jobs: Sequence[SweepJob], plan: Plan) -> None:
     check(location_of(plan.base.tracking))
 
 
-def _prepare(jobs: Sequence[SweepJob], *, stacked: bool = False) -> Prepared:
+def _check_prepared(jobs: Sequence[SweepJob], *, stacked: bool) -> None:
     """Load the data of every job and build its network once, so that what is wrong shows before anything is written."""
     from locexp.run.prepare import prepare
     from locexp.run.training_data import load_training_data
 
-    made: dict[str, Prepared] = {}
     first = {job.config_hash: job for job in reversed(jobs)}  # seeds make no difference to what is checked
     settings = [job.cfg for job in reversed(first.values())]
     with _downloads_shown():
         for cfg in settings:
             load_training_data(cfg)
+    shapes: dict[str, DictConfig] = {}
     for cfg in settings:
-        shape = str((cfg.data, cfg.bbox, cfg.model, cfg.optimizer, cfg.trainer.callbacks))
-        if shape not in made:
-            made[shape] = prepare(cfg, stacked=stacked)
-    return next(iter(made.values()))
+        shapes.setdefault(str((cfg.data, cfg.bbox, cfg.model, cfg.optimizer, cfg.trainer.callbacks)), cfg)
+    for cfg in shapes.values():
+        prepare(cfg, stacked=stacked)
 
 
 @contextlib.contextmanager
