@@ -71,9 +71,7 @@ def bare(words: list[str], *, stacked: bool) -> None:
         first = made[0]
         stack = Stack([one.member for one in made], *first.data.arrays("train"), dtype=first.dtype)
         train(stack, first.schedule, first.data.arrays("validation"))
-        tested = stack.evaluations(
-            range(len(made)), *first.data.arrays("test"), first.schedule.evaluation_batch_size
-        )
+        tested = stack.evaluations(range(len(made)), *first.data.arrays("test"), first.schedule.evaluation_batch_size)
         for evaluation in tested.values():
             evaluation.result()
         del made, first, stack

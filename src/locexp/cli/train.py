@@ -26,10 +26,10 @@ from locexp.configuration.schema import config_directory, register
 from locexp.errors import Terminated, UserError, first_line
 from locexp.records.record import RECORD
 from locexp.records.sweep_list import SweepList
-from locexp.sweep.launchers import is_stacked
 from locexp.sweep.conduct import Conductor
-from locexp.sweep.folder import check_free, held
 from locexp.sweep.display import list_jobs
+from locexp.sweep.folder import check_free, held
+from locexp.sweep.launchers import is_stacked
 from locexp.sweep.plan import Plan, SweepJob
 from locexp.sweep.stored import StoredSweep, load
 from locexp.system.folders import check_writable

@@ -78,7 +78,9 @@ def _estimate(jobs: Sequence[SweepJob], runs: Sequence[RunRecord]) -> str:
     )
 
 
-def conclude(screen: Screen, parent: Parent, ends: Sequence[tuple[SweepJob, Outcome]], *, began: float, all_logged: bool) -> None:
+def conclude(
+    screen: Screen, parent: Parent, ends: Sequence[tuple[SweepJob, Outcome]], *, began: float, all_logged: bool
+) -> None:
     """Say how a sweep ended: every failure, how to resume, and where its results are.
 
     Args:
