@@ -36,7 +36,7 @@ STAGES = {
     "train (with validation)": ("locexp.run.execute", "train"),
     "save and reload": ("locexp.run.run", "save_checked"),
     "tables": ("locexp.run.run", "write_tables"),
-    "pictures": ("locexp.run.pictures", "draw_pictures"),
+    "pictures": ("locexp.plots.pictures", "draw_pictures"),
     "wait for MLflow at the end": ("locexp.tracking.tracker", "Tracker.finish"),
     "(beside) import MLflow, open store, start run": ("locexp.tracking.tracker", "Tracker._start"),
 }

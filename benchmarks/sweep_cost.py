@@ -36,7 +36,7 @@ STAGES = {
     "checkpoints": ("locexp.run.run", "write_checkpoint"),
     "save and reload the model": ("locexp.run.run", "save_checked"),
     "tables": ("locexp.run.run", "write_tables"),
-    "pictures, drawn here": ("locexp.run.pictures", "draw_pictures"),
+    "pictures, drawn here": ("locexp.plots.pictures", "draw_pictures"),
     "wait for pictures": ("locexp.run.run", "Run.complete"),
     "wait for MLflow": ("locexp.tracking.tracker", "Tracker.finish"),
     "compare, at the end": ("locexp.cli.train", "_compare"),

@@ -12,8 +12,8 @@ from omegaconf import DictConfig
 from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import Callbacks
 from locexp.errors import Terminated, counted, first_line
+from locexp.plots.pictures import Draw, draw_here
 from locexp.run.folder import RunFolder
-from locexp.run.pictures import Draw, draw_here
 from locexp.run.prepare import Prepared
 from locexp.run.resume import Resumed
 from locexp.run.run import Run

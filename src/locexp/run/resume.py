@@ -23,13 +23,13 @@ from locexp.errors import UserError, listed
 from locexp.records.history import HISTORY, read_history
 from locexp.records.provenance import VERSIONS, flattened, provenance
 from locexp.records.record import RECORD, RunRecord
+from locexp.run.prepare import Prepared, prepare
+from locexp.run.training_data import TrainingData, load_training_data
 from locexp.system.folders import check_writable
 from locexp.system.process import is_alive
 from locexp.tracking.location import check, location_of
 
 if TYPE_CHECKING:
-    from locexp.run.prepare import Prepared
-    from locexp.run.training_data import TrainingData
     from locexp.training.checkpoint import Checkpoint
 
 KEY = "trainer.resume"
@@ -91,10 +91,6 @@ def resume(given: str, wanted: DictConfig, overrides: Sequence[str]) -> tuple[Pr
     rows, lost = _whole_epochs(directory, checkpoint)
     check_writable(directory, KEY)
     check(location_of(cfg.tracking))
-
-    from locexp.run.prepare import prepare
-    from locexp.run.training_data import load_training_data
-
     _check_data(record, load_training_data(cfg))
     prepared = prepare(cfg)
     bare = [{name: value for name, value in row.items() if name != "timestamp"} for row in rows]

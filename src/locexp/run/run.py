@@ -21,9 +21,9 @@ from locexp.evaluation.tables import write_tables
 from locexp.models.costs import cost_metrics
 from locexp.models.saving import MODEL, save, save_checked
 from locexp.models.spread import spread_metrics
+from locexp.plots.pictures import Draw, PictureData
 from locexp.records.history import append_history, write_history
 from locexp.records.sweep_list import SweepLink
-from locexp.run.pictures import Draw, PictureData
 from locexp.run.prepare import Prepared, prepare
 from locexp.run.record import conclusion, final_table, introduction, open_record
 from locexp.run.resume import CONFIG, ENDED_EARLY, Resumed, resume_command, training_id

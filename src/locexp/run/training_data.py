@@ -49,7 +49,7 @@ class TrainingData:
     @functools.cached_property
     def page(self) -> bytes:
         """A PNG of some training scenes, drawn once for all runs on them."""
-        from locexp.run.pictures import scenes_page
+        from locexp.plots.pictures import scenes_page
 
         return scenes_page(self.scenes["train"], self.dataset.train.labels)
 

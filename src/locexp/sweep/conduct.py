@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-
-from omegaconf import DictConfig
 
 from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import Callbacks, configure_log
@@ -39,26 +38,20 @@ class Conductor:
         command: that began the sweep, as it is stored for a resume.
         screen: where the sweep is shown.
         compare: compares the sweep when its jobs have ended.
-        stored: what an earlier command left of this sweep.
+        stored: what an earlier command left of this sweep, or ``None``.
 
     Raises:
         UserError: the launcher cannot be used as it is asked for, or the code has changed since the sweep began.
     """
 
     def __init__(
-        self,
-        plan: Plan,
-        command: SweepList,
-        *,
-        screen: Screen,
-        compare: Compare,
-        stored: StoredSweep | None = None,
+        self, plan: Plan, command: SweepList, *, screen: Screen, compare: Compare, stored: StoredSweep | None
     ) -> None:
         self._plan, self._stored, self._screen, self._compare = plan, stored, screen, compare
         self._began = time.time()
         self._how = capacity_of(plan.launcher)
         self._parent = Parent(plan, command, stored)
-        self._outcomes: dict[RunKey, Outcome] = {}
+        self._outcomes: defaultdict[RunKey, Outcome] = defaultdict(Outcome)
         self._take_stored()
         self._mixed: list[str] = []
         if stored and (plan.more or self.missing(plan.jobs)):
@@ -70,7 +63,7 @@ class Conductor:
 
     def missing(self, jobs: Sequence[SweepJob]) -> list[SweepJob]:
         """Return the jobs that have not finished."""
-        return [job for job in jobs if self._outcomes.get(job.key, Outcome()).record is None]
+        return [job for job in jobs if self._outcomes[job.key].record is None]
 
     def conduct(self) -> None:
         """Run what is missing.
@@ -80,9 +73,16 @@ class Conductor:
             RunFailedError: a job failed, or results did not reach the store.
             KeyboardInterrupt, Terminated: the sweep was stopped; it can be resumed.
         """
-        directory = self._parent.directory
-        config, callbacks, launch = self._launcher()  # what is wrong with these shows before the folder is made
+        plan, directory = self._plan, self._parent.directory
+        config = whole(plan.base, plan.base_job.hydra(directory / "0", index=0))
         name = config.hydra.job.config_name
+        configure_log(config.hydra.hydra_logging, config.hydra.verbose)
+        callbacks = Callbacks(config)  # what is wrong with these and with launchers shows before the folder is made
+        if is_stacked(plan.launcher):
+            most = plan.launcher.get("max_members")
+            launch: Launch = Stacks(config.hydra, callbacks, note=self._screen.note, max_members=most)
+        else:
+            launch = launch_with_hydra(config, directory, self._how.threads, callbacks)
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._screen)
             if self._stored is None or directory != self._stored.directory:
@@ -91,17 +91,6 @@ class Conductor:
             callbacks.on_multirun_start(config=config, config_name=name)
             self._conduct(launch)
             callbacks.on_multirun_end(config=config, config_name=name)
-
-    def _launcher(self) -> tuple[DictConfig, Callbacks, Launch]:
-        """Return the whole configuration of the sweep, the user's callbacks, and what runs the jobs."""
-        base, directory = self._plan.base_job, self._parent.directory
-        config = whole(base.cfg, base.hydra(directory / "0", index=0))
-        configure_log(config.hydra.hydra_logging, config.hydra.verbose)
-        callbacks = Callbacks(config)
-        if is_stacked(self._plan.launcher):
-            most = self._plan.launcher.get("max_members")
-            return config, callbacks, Stacks(config.hydra, callbacks, note=self._screen.note, max_members=most)
-        return config, callbacks, launch_with_hydra(config, directory, self._how.threads, callbacks)
 
     def _conduct(self, launch: Launch) -> None:
         status, parent = "FAILED", self._parent
@@ -245,8 +234,8 @@ class Conductor:
 
     def _close(self, status: str) -> None:
         end_workers()
-        jobs, outcomes = self._plan.jobs, [self._outcomes.get(job.key, Outcome()) for job in self._plan.jobs]
-        numbers = {"jobs": len(jobs), "finished": len(jobs) - len(self.missing(jobs)), "failed": self._failures}
-        self._parent.close(status, {f"sweep/{name}": float(number) for name, number in numbers.items()})
-        ends = list(zip(jobs, outcomes, strict=True))
+        jobs = self._plan.jobs
+        ends = [(job, self._outcomes[job.key]) for job in jobs]
+        counts = {"jobs": len(jobs), "finished": len(jobs) - len(self.missing(jobs)), "failed": self._failures}
+        self._parent.close(status, {f"sweep/{name}": float(count) for name, count in counts.items()})
         conclude(self._screen, self._parent, ends, began=self._began, all_logged=self._is_logged)

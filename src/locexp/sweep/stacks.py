@@ -17,9 +17,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from locexp.configuration.hydra_internals import Callbacks
 from locexp.errors import counted
+from locexp.plots.pictures import Draw, Drawer
 from locexp.records.sweep_list import SweepList
 from locexp.run.folder import RunFolder, shared_logging
-from locexp.run.pictures import Draw, Drawer
 from locexp.sweep.launchers import usual_members
 from locexp.sweep.plan import PlacedJob, SweepJob
 from locexp.system.process import core_count, forget_networks
