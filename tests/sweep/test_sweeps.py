@@ -24,8 +24,7 @@ from omegaconf import OmegaConf
 
 from locexp.errors import Terminated
 from locexp.records.record import RunRecord
-from locexp.sweep.folder import LOCK
-from locexp.sweep.outcomes import close_dead, outcome_of
+from locexp.sweep.folder import LOCK, close_dead, outcome_of
 from locexp.sweep.progress import Progress
 from locexp.system.screen import Screen
 from tests.conftest import TINY, door_here, locexp, tiny_without, train_here, wait_until

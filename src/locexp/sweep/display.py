@@ -13,7 +13,7 @@ from locexp.configuration.schema import TrackingConfig
 from locexp.errors import UserError, counted, first_line
 from locexp.records.provenance import flattened
 from locexp.records.record import RunRecord
-from locexp.sweep.outcomes import Outcome
+from locexp.sweep.folder import Outcome
 from locexp.sweep.parent import Parent
 from locexp.sweep.plan import Plan, SweepJob
 from locexp.sweep.stored import StoredSweep, finished_runs

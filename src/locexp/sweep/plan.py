@@ -24,7 +24,7 @@ RunKey = tuple[str, int]
 """What names a run of a sweep: its config hash and its seed."""
 StageResults = dict[str, dict[str, float] | None]
 """The results that a stage of a plan followed from, by the index of the job."""
-MUST_AGREE = ("data.", "bbox.", *BUDGET)
+AGREE = ("data.", "bbox.", *BUDGET)
 """How keys begin in which runs that are compared must agree: data, boxes and budget."""
 SAME_SCENES = ("bbox.fresh", "bbox.augment")
 """The keys of boxes that change what is trained on, but not what is evaluated."""
@@ -164,11 +164,7 @@ class Plan:
             return []
         settings = {job.config_hash: job.cfg for job in self.jobs}
         parts = [
-            {
-                key: value
-                for key, value in flattened(cfg).items()
-                if key.startswith(MUST_AGREE) and key not in SAME_SCENES
-            }
+            {key: value for key, value in flattened(cfg).items() if key.startswith(AGREE) and key not in SAME_SCENES}
             for cfg in settings.values()
         ]
         keys = {key for part in parts for key in part}

@@ -9,7 +9,7 @@ from pathlib import Path
 from locexp.errors import first_line
 from locexp.records.history import HISTORY
 from locexp.records.record import RunRecord
-from locexp.sweep.outcomes import POLL_SECONDS, read_record
+from locexp.sweep.folder import POLL_SECONDS, read_record
 from locexp.sweep.plan import PlacedJob
 from locexp.system.screen import Screen, duration
 

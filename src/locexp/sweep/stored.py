@@ -12,7 +12,7 @@ from locexp.errors import RunFailedError, UserError, counted, listed
 from locexp.records.provenance import VERSIONS
 from locexp.records.record import RECORD, RunRecord
 from locexp.records.sweep_list import LIST, SweepList
-from locexp.sweep.outcomes import read_record
+from locexp.sweep.folder import read_record
 from locexp.sweep.plan import RunKey, SweepJob
 from locexp.system.process import is_alive
 
