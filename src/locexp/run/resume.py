@@ -109,16 +109,11 @@ def resume(given: str, wanted: DictConfig, overrides: Sequence[str]) -> tuple[Pr
 
 def _set_tracking(cfg: DictConfig, record: RunRecord, wanted: DictConfig, overrides: Sequence[str]) -> None:
     """Track where the run is tracked (its own keys may be relative to another directory), or where it is asked for."""
-    given = [key_of(override) for override in overrides]
-    keys = [key.removeprefix("tracking.") for key in given if key.split(".")[0] == "tracking"]
-    names = [str(name) for name in wanted.tracking] if "tracking" in keys else keys
-    if "uri" not in names:
-        cfg.tracking.uri, cfg.tracking.artifact_root = record.tracking_uri, record.artifact_root
-    else:
-        cfg.tracking.artifact_root = None
-    cfg.tracking.experiment = record.experiment
-    for name in names:
-        cfg.tracking[name] = wanted.tracking[name]
+    given = {key_of(override) for override in overrides}
+    asked = {name: value for name, value in wanted.tracking.items() if given & {"tracking", f"tracking.{name}"}}
+    cfg.tracking.artifact_root = None if "uri" in asked else record.artifact_root
+    cfg.tracking.uri, cfg.tracking.experiment = record.tracking_uri, record.experiment
+    cfg.tracking.update(asked)
 
 
 def _check_data(record: RunRecord, data: TrainingData) -> None:

@@ -169,26 +169,19 @@ class Conductor:
 
     def _run_jobs(self, launch: Launch, waiting: list[SweepJob], progress: Progress) -> int:
         """Run jobs; returns how many were left after a failure that ends the sweep."""
-        size = self._how.width if self._plan.base.sweep.on_error == "stop" else self._how.batch or len(waiting)
-        alone: list[SweepJob] = []
-        while (waiting or alone) and not self._stops:
-            if alone:
-                batch, alone = alone[:1], alone[1:]
-            else:
-                batch, waiting = waiting[:size], waiting[size:]
-            cut_off, unstarted = self._run_batch(launch, batch, progress)
-            alone, waiting = alone + cut_off, unstarted + waiting
-        return len(waiting) + len(alone)
+        size = self._how.width if self._plan.base.sweep.on_error == "stop" else self._how.batch or max(1, len(waiting))
+        batches = [waiting[start : start + size] for start in range(0, len(waiting), size)]
+        while batches and not self._stops:
+            batches = self._run_batch(launch, batches[0], progress) + batches[1:]
+        return sum(map(len, batches))
 
-    def _run_batch(
-        self, launch: Launch, jobs: list[SweepJob], progress: Progress
-    ) -> tuple[list[SweepJob], list[SweepJob]]:
-        """Run jobs; returns those to be tried again one by one, and those that were not started."""
+    def _run_batch(self, launch: Launch, jobs: list[SweepJob], progress: Progress) -> list[list[SweepJob]]:
+        """Run jobs; returns the batches in which some of them are to be tried again."""
         places = [(job, next_attempt(self._parent.directory, job.index)) for job in jobs]
         progress.watch(places)
         error: Exception | None = None
         stopped = False
-        cut_off: list[SweepJob] = []
+        cut_off: list[list[SweepJob]] = []
         unstarted: list[PlacedJob] = []
         try:
             launch(places)
@@ -207,22 +200,22 @@ class Conductor:
                 if outcome is None:
                     unstarted.append((job, place))
                 elif outcome.cut_off and error is not None and len(jobs) > 1:
-                    cut_off.append(job)  # which took the others with it is not known: each is tried by itself
+                    cut_off.append([job])  # which took the others with it is not known: each is tried by itself
                 else:
                     self._outcomes[job.key] = outcome
         if cut_off:
-            names = ", ".join(job.name for job in cut_off)
+            names = ", ".join(job.name for (job,) in cut_off)
             self._screen.note(f"a worker was killed; what was at work is tried again, one by one: {names}")
         reason = first_line(error) if error else "no reason known"
         if error is not None and self._how.queued:
             reason = f"had not begun, and may still wait in the queue: {reason}"
         elif len(unstarted) == len(jobs):
             reason = f"the launcher did not start it: {reason}"
-        else:
-            return cut_off, [job for job, _ in unstarted]  # the launcher gave up on them when another job was killed
+        elif unstarted:
+            return [*cut_off, [job for job, _ in unstarted]]  # the launcher gave up on them when another job was killed
         for job, place in unstarted:
             self._outcomes[job.key] = Outcome(place=place, reason=reason)
-        return cut_off, []
+        return cut_off
 
     def _end(self, status: str) -> None:
         try:

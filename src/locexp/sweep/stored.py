@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,8 +34,8 @@ class StoredSweep:
 
     parent: RunRecord
     listed: SweepList
-    finished: dict[RunKey, RunRecord] = field(default_factory=dict)
-    dead: list[RunRecord] = field(default_factory=list)
+    finished: dict[RunKey, RunRecord]
+    dead: list[RunRecord]
 
     @property
     def sweep_id(self) -> str:
@@ -105,8 +105,8 @@ class StoredSweep:
         first = {str((job.cfg.data, job.cfg.bbox)): job for job in settings.values()}
         for job in first.values():
             run, data = self.finished[job.key], load_training_data(job.cfg)
-            now = {"data_digest": data.dataset.digest, "scenes_digest": data.scenes_digest}
-            for (tag, new), what in zip(now.items(), ("data set", "boxes"), strict=True):
+            now = {"data set": ("data_digest", data.dataset.digest), "boxes": ("scenes_digest", data.scenes_digest)}
+            for what, (tag, new) in now.items():
                 old = run.tags.get(tag, new)
                 if old != new:
                     raise UserError(
@@ -148,29 +148,29 @@ def load(store: Store, sweep_id: str, *, presume_dead: bool) -> StoredSweep:
     parent = store.sweep(sweep_id)
     content = store.content(parent, str(LIST))
     if content is None:
-        raise UserError(
-            f"sweep {parent.tags['sweep_id']}: its parent run {parent.run_id} holds no list of jobs ({LIST})."
-        )
+        raise UserError(f"sweep {sweep_id}: its parent run {parent.run_id} holds no list of jobs ({LIST}).")
     listed = SweepList.parse(content, f"{LIST} of run {parent.run_id}")
-    sweep = StoredSweep(parent, replace(listed, overrides=renamed_overrides(listed.overrides)))
-    children = store.children(sweep.sweep_id)
+    children = store.children(sweep_id)
     for run in [parent, *children]:
         if run.status != "RUNNING":
             continue
         alive = is_alive(run.tags)
         if alive is None and not presume_dead:
             raise UserError(
-                f"sweep.resume={sweep.sweep_id}: run {run.name} is RUNNING on {run.tags.get('host')}, which cannot be "
+                f"sweep.resume={sweep_id}: run {run.name} is RUNNING on {run.tags.get('host')}, which cannot be "
                 "asked from here; if it has ended, add sweep.presume_dead=true."
             )
         if alive:
             raise UserError(
-                f"sweep.resume={sweep.sweep_id}: {run.name} is still running (process {run.tags['pid']}); wait for it "
-                "or stop it first."
+                f"sweep.resume={sweep_id}: {run.name} is still running (process {run.tags['pid']}); wait for it or "
+                "stop it first."
             )
-    sweep.dead = [run for run in children if run.status == "RUNNING"]
-    sweep.finished = finished_runs(children)
-    return sweep
+    return StoredSweep(
+        parent,
+        replace(listed, overrides=renamed_overrides(listed.overrides)),
+        finished=finished_runs(children),
+        dead=[run for run in children if run.status == "RUNNING"],
+    )
 
 
 def finished_runs(runs: Sequence[RunRecord]) -> dict[RunKey, RunRecord]:
