@@ -24,8 +24,8 @@ from omegaconf import OmegaConf
 
 from locexp.errors import Terminated
 from locexp.records.record import RunRecord
+from locexp.sweep.display import Progress
 from locexp.sweep.folder import LOCK, close_dead, outcome_of
-from locexp.sweep.progress import Progress
 from locexp.system.screen import Screen
 from tests.conftest import TINY, door_here, locexp, tiny_without, train_here, wait_until
 
@@ -261,7 +261,7 @@ def test_progress_tells_how_long_the_rest_takes(tmp_path: Path, monkeypatch: pyt
             return True
 
     now = [0.0]
-    monkeypatch.setattr("locexp.sweep.progress.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr("locexp.sweep.display.time", SimpleNamespace(monotonic=lambda: now[0]))
     terminal = Terminal()
     progress = Progress(Screen(terminal))
     progress.add(5, done=1)

@@ -143,9 +143,9 @@ def _train(command: SweepList, config_name: str, stored: StoredSweep | None = No
             stored.check(jobs)
         elif plan.is_sweep:
             check_free(plan.directory)
-        _check_surroundings(jobs, plan)
+        _check_surroundings(plan)
         if plan.base.sweep.dry_run:
-            list_jobs(plan, jobs, stored, Screen())
+            list_jobs(plan, stored, Screen())
         elif plan.is_sweep:
             command = stored.listed if stored else command  # that which began the sweep is kept
             conductor = Conductor(plan, command, screen=Screen(), compare=_compare, stored=stored)
@@ -180,9 +180,9 @@ def _compare(location: Location, sweep_id: str, allow_mixed: bool) -> list[str]:
         return [f"note     not compared: {first_line(error, 200)}"]
 
 
-def _check_surroundings(jobs: Sequence[SweepJob], plan: Plan) -> None:
+def _check_surroundings(plan: Plan) -> None:
     """Check what a process has one of, folders and tracking stores, each once."""
-    values = sorted({str(job.composition.cfg.trainer.deterministic) for job in jobs})
+    values = sorted({str(job.composition.cfg.trainer.deterministic) for job in plan.jobs})
     if len(values) > 1:
         raise UserError(
             f"trainer.deterministic={','.join(values)}: TensorFlow takes one value in a process, so it cannot be "

@@ -12,12 +12,11 @@ from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import Callbacks, configure_log
 from locexp.errors import RunFailedError, Terminated, counted, first_line
 from locexp.records.sweep_list import SweepList
-from locexp.sweep.display import conclude
+from locexp.sweep.display import Progress, conclude
 from locexp.sweep.folder import Outcome, check_free, close_dead, held, next_attempt, outcome_of
 from locexp.sweep.launchers import Launch, capacity_of, end_workers, is_stacked, launch_with_hydra
 from locexp.sweep.parent import Parent
 from locexp.sweep.plan import PlacedJob, Plan, RunKey, SweepJob
-from locexp.sweep.progress import Progress
 from locexp.sweep.stacks import Stacks
 from locexp.sweep.stored import StoredSweep
 from locexp.system.screen import Screen
