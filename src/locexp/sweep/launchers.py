@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -28,6 +29,9 @@ from locexp.sweep.folder import index_of
 from locexp.sweep.plan import PlacedJob, SweepJob
 from locexp.system.process import core_count, end_with, forget_networks
 from locexp.system.screen import Screen
+
+if TYPE_CHECKING:
+    from locexp.run.run import Run
 
 SETTINGS = LIST.with_name("settings")
 """The folder in a sweep's folder that holds the configuration of each setting, by its hash."""
@@ -189,22 +193,35 @@ def train_stored_job(cfg: DictConfig) -> None:
         KeyboardInterrupt, Terminated: the run was stopped, and its record closed.
     """
     hydra = HydraConfig.get()
-    directory, overrides = Path(hydra.runtime.output_dir), list(hydra.overrides.task)
-    sweep = SweepList.read(directory.parent)
-    link = sweep.link(index_of(directory))
-    end_with(sweep.conductor)
+    directory = Path(hydra.runtime.output_dir)
+    end_with(SweepList.read(directory.parent).conductor)
+    run = prepare_job(cfg, directory, list(hydra.overrides.task), stacked=False)
+    if isinstance(run, Exception):
+        return
+    from locexp.run.execute import execute
+
+    execute([run])
+    del run
+    forget_networks()
+
+
+def prepare_job(cfg: DictConfig, directory: Path, overrides: Sequence[str], *, stacked: bool) -> Run | Exception:
+    """Prepare a job and return its run; or what keeps it from starting, which its record then says.
+
+    Args:
+        cfg, stacked: see :func:`locexp.run.prepare.prepare`.
+        directory, overrides: see :class:`locexp.run.run.Run`.
+    """
     from locexp.run.prepare import prepare
 
+    link = SweepList.read(directory.parent).link(index_of(directory))
     try:
-        prepared = prepare(cfg)
+        prepared = prepare(cfg, stacked=stacked)
     except Exception as error:
         from locexp.run.record import record_failure
 
         record_failure(cfg, directory, overrides, link, error)
-        return
-    from locexp.run.execute import execute  # imports TensorFlow, which `prepare` has started quietly
-    from locexp.run.run import Run
+        return error
+    from locexp.run.run import Run  # imports TensorFlow, which `prepare` has started quietly
 
-    execute([Run(prepared, directory, overrides, Screen(io.StringIO()), link)])
-    del prepared
-    forget_networks()
+    return Run(prepared, directory, overrides, Screen(io.StringIO()), link)

@@ -6,7 +6,6 @@ run in the store. What cannot be stacked is trained alone.
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -18,12 +17,10 @@ from omegaconf import DictConfig, OmegaConf
 from locexp.configuration.hydra_internals import Callbacks
 from locexp.errors import counted
 from locexp.plots.pictures import Draw, Drawer
-from locexp.records.sweep_list import SweepList
 from locexp.run.folder import RunFolder, shared_logging
-from locexp.sweep.launchers import usual_members
-from locexp.sweep.plan import PlacedJob, SweepJob
+from locexp.sweep.launchers import prepare_job, usual_members
+from locexp.sweep.plan import PlacedJob
 from locexp.system.process import core_count, forget_networks
-from locexp.system.screen import Screen
 
 if TYPE_CHECKING:
     from locexp.run.prepare import Prepared
@@ -79,14 +76,17 @@ class Stacks:
                     taken += 1
                     hydra = job.hydra(place, index=job.index)
                     folder = folders.enter_context(RunFolder(job.cfg, hydra, self._callbacks, alone=False))
-                    run = self._prepared(job, folder)
-                    if run is not None:
-                        runs.append((run, folder))
-                        if len(runs) == 1:
-                            most = self._most_members(run.prepared)
-                            most = math.ceil(len(waiting) / math.ceil(len(waiting) / most))  # stacks of one size
-                    elif not runs:
-                        most += 1  # that one was no use for telling how many fit
+                    with folder.current():
+                        run = prepare_job(job.cfg, folder.directory, folder.overrides, stacked=True)
+                    if isinstance(run, Exception):
+                        folder.error = run
+                        most += not runs  # that one was no use for telling how many fit
+                        continue
+                    run.current = folder.current
+                    runs.append((run, folder))
+                    if len(runs) == 1:
+                        most = self._most_members(run.prepared)
+                        most = math.ceil(len(waiting) / math.ceil(len(waiting) / most))  # stacks of one size
                 if runs:
                     from locexp.run.execute import execute
 
@@ -97,25 +97,6 @@ class Stacks:
             runs.clear()
             forget_networks()
         return taken
-
-    def _prepared(self, job: SweepJob, folder: RunFolder) -> Run | None:
-        """Prepare the run of a job; ``None`` where that fails, which its record says."""
-        link = SweepList.read(folder.directory.parent).link(job.index)
-        with folder.current():
-            from locexp.run.prepare import prepare
-
-            try:
-                prepared = prepare(job.cfg, stacked=True)
-            except Exception as error:
-                from locexp.run.record import record_failure
-
-                record_failure(job.cfg, folder.directory, folder.overrides, link, error)
-                folder.error = error
-                return None
-            from locexp.run.run import Run
-
-            silent = Screen(io.StringIO())
-            return Run(prepared, folder.directory, folder.overrides, silent, link, current=folder.current)
 
     def _most_members(self, prepared: Prepared) -> int:
         """Return how many members like this one a stack can have; says if memory allows fewer than are asked for."""

@@ -68,14 +68,11 @@ class StoredSweep:
                 )
 
     def check_code(self, now: Mapping[str, str], *, allowed: bool) -> list[str]:
-        """Check that the finished runs were made by the code that runs now.
+        """Check that the finished runs were made by the code that runs now; returns, in words, what differs.
 
         Args:
             now: the tags of a run that would start now.
             allowed: they may differ.
-
-        Returns:
-            In words, what differs.
 
         Raises:
             UserError: something does, and must not.
