@@ -22,13 +22,13 @@ SCENES = {
 TRACED_QUICKLY = {("cnn_small", "scatter"), ("resnet", "clutter")}
 
 
-def problem(bbox: str) -> Any:
+def training_data(bbox: str) -> Any:
     from locexp.configuration.compose import composing
-    from locexp.run.problem import load_problem
+    from locexp.run.training_data import load_training_data
 
     words = ["data=mnist_5k", f"data.limit={EXAMPLES}", f"bbox={bbox}", *SCENES[bbox]]
     with composing() as composer:
-        return load_problem(composer.compose(words).cfg)
+        return load_training_data(composer.compose(words).cfg)
 
 
 def stack(name: str, given: Any, seeds: tuple[int, ...], graph_key: str | None) -> Any:
@@ -78,7 +78,7 @@ def test_a_member_beside_another_with_one_graph_is_the_member_by_itself(
     name: str, bbox: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Boxes, classes, trained weights and running means."""
-    given = problem(bbox)
+    given = training_data(bbox)
     with caplog.at_level(logging.WARNING):
         together = stack(name, given, (1, 2), f"{name} on {bbox}")
         said = epochs(together)[1]

@@ -37,7 +37,7 @@ class SettingRuns:
     Attributes:
         config_hash: names the setting.
         varied: what the sweep varies but the seed, key by key.
-        role: see :class:`locexp.records.sweep_list.SweepLink`; the last one where stages gave it several.
+        role: see :data:`locexp.records.sweep_list.CONTROL`; the last one where stages gave it several.
         parameters: of one of its runs, finished or not; they differ in the seed alone.
         runs: the finished ones by seed; of a setting with the role ``final``, its final runs alone.
         failures: jobs of this setting, likewise, that ended otherwise and have not finished since.

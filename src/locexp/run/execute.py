@@ -12,8 +12,8 @@ from omegaconf import DictConfig
 from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import Callbacks
 from locexp.errors import Terminated, counted, first_line
+from locexp.plots.pictures import Draw, draw_here
 from locexp.run.folder import RunFolder
-from locexp.run.pictures import Draw, draw_here
 from locexp.run.prepare import Prepared
 from locexp.run.resume import Resumed
 from locexp.run.run import Run
@@ -105,10 +105,10 @@ def _train_and_finish(
 def _train(runs: Sequence[Run]) -> Stack:
     """Train the members of runs in one stack, and return it."""
     first = runs[0].prepared
-    images, labels, boxes = first.problem.arrays("train")
+    images, labels, boxes = first.data.arrays("train")
     members = [run.prepared.member for run in runs]
-    stack = Stack(members, images, labels, boxes, dtype=first.dtype, fresh=first.problem.fresh)
-    train(stack, first.schedule, first.problem.arrays("validation"), [_Watch(runs)])
+    stack = Stack(members, images, labels, boxes, dtype=first.dtype, fresh=first.data.fresh)
+    train(stack, first.schedule, first.data.arrays("validation"), [_Watch(runs)])
     return stack
 
 
@@ -153,13 +153,13 @@ def _opened(run: Run, beside: int) -> bool:
 
 def _finish(runs: Sequence[Run], stack: Stack, draw: Draw) -> None:
     """Report and close runs that were trained; the pictures of one are drawn while others are saved and logged."""
-    problem, size = runs[0].prepared.problem, runs[0].prepared.schedule.evaluation_batch_size
+    data, size = runs[0].prepared.data, runs[0].prepared.schedule.evaluation_batch_size
     for run in runs:
         if run.is_open and run.failure is not None:
             _close(run, run.failure)
     trained = {index: run for index, run in enumerate(runs) if run.is_open}
     try:
-        evaluations = stack.evaluations(list(trained), *problem.arrays("test"), size)
+        evaluations = stack.evaluations(list(trained), *data.arrays("test"), size)
     except Exception as error:
         for run in trained.values():
             _close(run, error)
