@@ -9,7 +9,7 @@ from locexp.analysis.comparison import SweepComparison, sign_of, tie_break_of
 from locexp.analysis.decision import PairedTest, pairs_of
 from locexp.analysis.methods import FIXED
 from locexp.analysis.statistics import Interval, seeds_needed
-from locexp.analysis.wording import TITLES, mean, probability, shortened, signed_mean
+from locexp.analysis.wording import TITLES, probability, shortened
 from locexp.configuration.schema import BBOX, CLASSIFICATION
 from locexp.errors import counted, listed
 
@@ -36,7 +36,7 @@ def answers(comparison: SweepComparison) -> list[str]:
     best = shortened([labels[index] for index in front.best])
     knee = "" if front.knee is None else f" Its knee is {labels[front.knee]}."
     sentences.append(
-        f"The accuracy–IoU front (means on test): {best}.{knee} Hypervolume per seed {mean(front.hypervolume)}, "
+        f"The accuracy–IoU front (means on test): {best}.{knee} Hypervolume per seed {front.hypervolume:.4f}, "
         f"measured from accuracy {front.reference[0]:.2f} and mean IoU {front.reference[1]:.3f}, which need no network."
     )
     return sentences
@@ -44,10 +44,10 @@ def answers(comparison: SweepComparison) -> list[str]:
 
 def _chosen(comparison: SweepComparison) -> str:
     chosen, title = comparison.settings[comparison.chosen], TITLES[comparison.metric]
-    validation, test = mean(chosen.validation[comparison.metric]), mean(chosen.test[comparison.metric])
+    validation, test = (f"{part[comparison.metric]:.4f}" for part in (chosen.validation, chosen.test))
     count = len(chosen.runs)
     over = f"mean ± 95 % interval over {count} seeds" if count > 1 else "one seed, which says nothing about the spread"
-    headline = f"accuracy {mean(chosen.test['accuracy'])}, mean IoU {mean(chosen.test['mean_iou'])}; {over}"
+    headline = f"accuracy {chosen.test['accuracy']:.4f}, mean IoU {chosen.test['mean_iou']:.4f}; {over}"
     if len(comparison.candidates) == 1:
         return (
             f"There is one setting, {chosen.label}, and nothing to choose from: its {title} is {validation} on "
@@ -102,13 +102,13 @@ def _against_default(comparison: SweepComparison) -> list[str]:
         sign_of(comparison.metric) * test.difference.mean, test.difference.half_width, test.difference.n
     )
     sentences = [
-        f"{head}: {they_reach} {mean(default.test[comparison.metric])} on test; the difference is "
-        f"{signed_mean(difference)} ({_evidence(test)})."
+        f"{head}: {they_reach} {default.test[comparison.metric]:.4f} on test; the difference is "
+        f"{difference:+.4f} ({_evidence(test)})."
     ]
     if test.verdict in ("no difference seen", "too few seeds to tell"):
         sentences[-1] += f" {_seeds_it_takes(test)}"
     parts = [
-        f"{TITLES[task]} {signed_mean(by_task.difference)} ({by_task.verdict}, p = {probability(by_task.corrected)})"
+        f"{TITLES[task]} {by_task.difference:+.4f} ({by_task.verdict}, p = {probability(by_task.corrected)})"
         for task, by_task in comparison.by_task.items()
     ]
     if parts:
@@ -165,7 +165,7 @@ def _methods(comparison: SweepComparison) -> list[str]:
     ]
     sentences = [
         f"The best fixed weights on validation, of {methods.fixed} tried, are {best.label} "
-        f"({mean(best.test[comparison.metric])} on test). Against these, {_verdicts(tests, labels, sign)} (on test; "
+        f"({best.test[comparison.metric]:.4f} on test). Against these, {_verdicts(tests, labels, sign)} (on test; "
         "Wilcoxon over seeds, corrected by Holm over the methods; for “worse”, over all "
         f"{len(tests) * methods.fixed} pairs of a method and fixed weights, since the best ones were picked)."
     ]

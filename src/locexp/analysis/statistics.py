@@ -21,11 +21,20 @@ MOST_SEEDS = 1000
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean and half the width of its interval; not a number where one value says nothing of the spread."""
+    """A mean and half the width of its interval; not a number where one value says nothing of the spread.
+
+    As text, such as ``f"{interval:.4f}"``, it is ``0.9312 ± 0.0021``; the mean alone where there is no interval.
+    """
 
     mean: float
     half_width: float
     n: int
+
+    def __format__(self, specification: str) -> str:
+        text = format(self.mean, specification)
+        if not math.isfinite(self.half_width):
+            return text
+        return f"{text} ± {format(self.half_width, specification.removeprefix('+'))}"
 
 
 def mean_interval(values: Sequence[float] | np.ndarray, confidence: float = 0.95) -> Interval:
