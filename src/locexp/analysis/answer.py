@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from locexp.analysis.comparison import SweepComparison, sign_of, tie_break_of
-from locexp.analysis.decision import PairedTest, pairs_of
+from locexp.analysis.decision import PairedTest
 from locexp.analysis.methods import FIXED
 from locexp.analysis.statistics import Interval, seeds_needed
 from locexp.analysis.wording import TITLES, probability, shortened
@@ -131,7 +131,7 @@ def _not_shown_worse(comparison: SweepComparison) -> list[str]:
     if better := settings_with.get("better"):
         sentences.append(f"Better than the chosen one on test, though not on validation: {shortened(better)}.")
     if undecided := settings_with.get("too few seeds to tell"):
-        pairs = pairs_of(len(comparison.candidates))
+        pairs = math.comb(len(comparison.candidates), 2)
         smallest = min(test.smallest_reachable_p for test in tests if test.verdict == "too few seeds to tell")
         over = f", corrected over all {pairs} pairs," if pairs > 1 else ""
         seeds = counted(len(comparison.settings[comparison.chosen].runs), "seed")

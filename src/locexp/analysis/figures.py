@@ -90,7 +90,7 @@ def _front(compared: Compared, attained: Mapping[float, np.ndarray], baseline: f
             axes.plot(*stairs, style, color="black", lw=1, drawstyle="steps-pre", label=reached)
     for (setting, role), ratio, of_seeds in zip(compared, ratios, points, strict=True):
         color = _color(ratio, norm)
-        axes.scatter(*of_seeds.T, s=12, color=color, alpha=0.55, linewidths=0)
+        axes.scatter(of_seeds[:, 0], of_seeds[:, 1], s=12, color=color, alpha=0.55, linewidths=0)
         accuracy, iou = (setting.test[name].mean for name in TASKS)
         error_x, error_y = np.nan_to_num([setting.test[name].half_width for name in TASKS])
         axes.errorbar(accuracy, iou, xerr=error_x, yerr=error_y, color=color, lw=1)
