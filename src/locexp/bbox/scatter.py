@@ -48,6 +48,8 @@ class Scatter(Generated):
         UserError: out of range.
     """
 
+    canvas: tuple[int, int]
+
     @checked("bbox")
     def __init__(
         self,
