@@ -10,7 +10,7 @@ from locexp.plots.mosaic import Mosaic, rows_of
 def test_boxes_are_drawn_on_the_edges_of_their_pixels() -> None:
     images = np.zeros((3, 14, 14), np.uint8)
     images[:, 3:7, 2:9] = 200
-    mosaic = Mosaic(images, "three", rows=[("", 2), ("below", 1)], caption_lines=1)
+    mosaic = Mosaic(images, "three", rows=[("", 2), ("below", 1)])
     mosaic.outline(2, (2, 3, 9, 7), "#ff0000", width=1)
     page = np.asarray(mosaic.page).astype(int)
     red = np.argwhere((page == (255, 0, 0)).all(axis=2))
@@ -24,7 +24,7 @@ def test_boxes_are_drawn_on_the_edges_of_their_pixels() -> None:
 
 def test_a_page_of_one_image_is_wide_enough_for_its_title() -> None:
     title = "The 1 most confident mistakes on the test images"
-    mosaic = Mosaic(np.zeros((1, 28, 28), np.uint8), title, rows=rows_of(1, 6), caption_lines=2)
+    mosaic = Mosaic(np.zeros((1, 28, 28), np.uint8), title, rows=rows_of(1, 6))
     dark = np.argwhere(np.asarray(mosaic.page.convert("L"))[:30] < 128)
     assert dark[:, 1].min() > 0
     assert dark[:, 1].max() < mosaic.page.width - 1
@@ -32,7 +32,7 @@ def test_a_page_of_one_image_is_wide_enough_for_its_title() -> None:
 
 
 def test_a_page_without_any_image_still_says_so() -> None:
-    mosaic = Mosaic(np.zeros((0, 28, 28), np.uint8), "empty", rows=[("none of 5", 0)], caption_lines=2)
+    mosaic = Mosaic(np.zeros((0, 28, 28), np.uint8), "empty", rows=[("none of 5", 0)])
     assert (np.asarray(mosaic.page.convert("L")) < 128).any()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,11 @@ from PIL import Image
 
 from locexp.bbox.geometry import to_pixels
 from locexp.evaluation.metrics import Predictions
-from locexp.plots.mosaic import Mosaic, rows_of
+from locexp.plots.mosaic import TILE, Mosaic, rows_of
 
 TRUTH, PREDICTION = "#2ca02c", "#d62728"
 LEGEND = (("truth", TRUTH, True), ("prediction", PREDICTION, False))
+COLUMNS = 6
 
 
 def outline(axes: Axes, boxes: np.ndarray, color: str, style: Any, line_width: float = 1.6) -> None:
@@ -41,24 +43,24 @@ def sample(image: np.ndarray, box: np.ndarray, digit: int) -> Figure:
 
 
 def gallery(
-    images: np.ndarray, predictions: Predictions, chosen: np.ndarray, title: str, columns: int = 6
+    images: np.ndarray,
+    predictions: Predictions,
+    chosen: np.ndarray,
+    title: str,
+    rows: Sequence[tuple[str, int]] | None = None,
+    tile: int = TILE,
 ) -> Image.Image:
     """Return a page of examples with truth and prediction, captioned ``true → predicted p, IoU``.
 
     Args:
         images: uint8, (n, height, width).
         predictions: of the same n examples.
-        chosen: indices to show, at least one.
+        chosen: int (m,), indices to show, at least one.
         title: of the page.
-        columns: at most so many in a row.
+        rows, tile: see :class:`locexp.plots.mosaic.Mosaic`; by default there are :data:`COLUMNS` in a row.
     """
-    mosaic = Mosaic(images[chosen], title, rows=rows_of(len(chosen), columns), caption_lines=2, legend=LEGEND)
-    show_predictions(mosaic, predictions, chosen)
-    return mosaic.page
-
-
-def show_predictions(mosaic: Mosaic, predictions: Predictions, chosen: np.ndarray) -> None:
-    """Caption the chosen examples, which are the images of a page, and draw their boxes."""
+    rows = rows_of(len(chosen), COLUMNS) if rows is None else rows
+    mosaic = Mosaic(images[chosen], title, rows=rows, legend=LEGEND, tile=tile)
     truth = to_pixels(predictions.truth[chosen], *predictions.canvas)
     boxes = to_pixels(predictions.boxes[chosen], *predictions.canvas)
     for place, index in enumerate(chosen):
@@ -67,3 +69,4 @@ def show_predictions(mosaic: Mosaic, predictions: Predictions, chosen: np.ndarra
         mosaic.caption(place, text, "black" if predicted == label else PREDICTION)
         mosaic.outline(place, truth[place], TRUTH, dashed=True)
         mosaic.outline(place, boxes[place], PREDICTION)
+    return mosaic.page

@@ -17,6 +17,8 @@ from PIL import Image, ImageDraw, ImageFont
 TILE = 196
 TEXT, HEADING, TITLE = 13, 15, 17
 """Heights of letters, in pixels of the page."""
+LINE, CAPTION_LINES = TEXT + 3, 2
+"""From one line of a caption to the next, and how many lines there is room for above each image."""
 MARGIN = 12
 DASH, GAP = 9, 6
 SAMPLE, SPACE = 40, 28
@@ -32,7 +34,6 @@ class Mosaic:
         images: uint8, (n, height, width); n may be 0.
         title: of the page.
         rows: what stands above each row, which may be nothing, and how many of the images, in order, are in it.
-        caption_lines: lines of text above each image.
         legend: of what :meth:`outline` draws.
         tile: about how wide an image is drawn: its pixels are enlarged by a whole number.
     """
@@ -43,14 +44,12 @@ class Mosaic:
         title: str,
         *,
         rows: Sequence[tuple[str, int]],
-        caption_lines: int,
         legend: Legend = (),
         tile: int = TILE,
     ) -> None:
         height, width = images.shape[1:]
         self._scale = scale = max(1, round(tile / width))
         self._size = width * scale, height * scale
-        self._line = TEXT + 3
         step = self._size[0] + MARGIN
         columns = max(count for _, count in rows)
         wide = columns * step + MARGIN
@@ -66,7 +65,7 @@ class Mosaic:
                 headings.append((y, heading))
                 y += HEADING + MARGIN
             if count:
-                y += caption_lines * self._line
+                y += CAPTION_LINES * LINE
                 self._corners += [(left + column * step, y) for column in range(count)]
                 y += self._size[1] + MARGIN
         size = size_x, y + (30 if legend else 0)
@@ -85,7 +84,7 @@ class Mosaic:
         """Write above an image; lines are parted by ``\\n``."""
         left, top = self._corners[place]
         for number, line in enumerate(reversed(text.split("\n"))):
-            middle = left + self._size[0] / 2, top - 5 - number * self._line
+            middle = left + self._size[0] / 2, top - 5 - number * LINE
             self._draw.text(middle, line, color, _font(TEXT), anchor="ms")
 
     def outline(self, place: int, box: Sequence[float], color: str, *, dashed: bool = False, width: int = 3) -> None:
@@ -99,14 +98,14 @@ class Mosaic:
         y1, y2 = (top + np.clip(np.multiply(box[1::2], self._scale), -reach, self._size[1] + reach)).tolist()
         corners = [(x1, y1), (x2, y1), (x2, y2), (x1, y2), (x1, y1)]
         for start, end in itertools.pairwise(corners):
-            for piece in _pieces(start, end) if dashed else [(start, end)]:
+            for piece in _pieces(start, end, dashed):
                 self._draw.line(piece, color, width)
 
     def _show(self, legend: Legend, size: tuple[int, int]) -> None:
         widths = _widths(legend)
         x, y = (size[0] - sum(widths) - SPACE * (len(widths) - 1)) / 2, size[1] - MARGIN - TEXT / 2
         for (label, color, dashed), width in zip(legend, widths, strict=True):
-            for piece in _pieces((x, y), (x + SAMPLE, y)) if dashed else [((x, y), (x + SAMPLE, y))]:
+            for piece in _pieces((x, y), (x + SAMPLE, y), dashed):
                 self._draw.line(piece, color, 3)
             self._draw.text((x + SAMPLE + 8, y), label, "black", _font(TEXT), anchor="lm")
             x += width + SPACE
@@ -122,8 +121,12 @@ def rows_of(count: int, columns: int) -> list[tuple[str, int]]:
     return [("", min(columns, count - first)) for first in range(0, count, columns)]
 
 
-def _pieces(start: tuple[float, float], end: tuple[float, float]) -> list[tuple[tuple[float, float], ...]]:
-    """Return the dashes of a line."""
+def _pieces(
+    start: tuple[float, float], end: tuple[float, float], dashed: bool
+) -> list[tuple[tuple[float, float], ...]]:
+    """Return the dashes of a line, or all of it."""
+    if not dashed:
+        return [(start, end)]
     (x1, y1), (x2, y2) = start, end
     length = max(abs(x2 - x1), abs(y2 - y1))
     ways = np.arange(0, max(length, 1), DASH + GAP)

@@ -8,8 +8,7 @@ import numpy as np
 from PIL import Image
 
 from locexp.evaluation.metrics import Predictions, quadrants
-from locexp.plots.boxes import LEGEND, show_predictions
-from locexp.plots.mosaic import Mosaic
+from locexp.plots.boxes import gallery
 
 COLUMNS = 8
 """Examples of a section, in one row."""
@@ -40,6 +39,4 @@ def page(images: np.ndarray, predictions: Predictions, chosen: Mapping[str, np.n
         heading = f"{what}: {counts[name]:,} of {len(images):,}"
         rows.append((f"{heading}, {order}" if counts[name] else heading, len(chosen[name])))
         shown += chosen[name].tolist()
-    mosaic = Mosaic(images[shown], title, rows=rows, caption_lines=2, legend=LEGEND, tile=TILE)
-    show_predictions(mosaic, predictions, np.array(shown))
-    return mosaic.page
+    return gallery(images, predictions, np.array(shown), title, rows, TILE)
