@@ -36,7 +36,7 @@ def describe(scenes: Mapping[str, Scenes]) -> dict[str, float]:
         scenes: of ``train`` and ``test``, at least.
 
     Returns:
-        Of the training scenes, quantiles of the boxes' widths and heights in pixels: ``width_median``, ``height_q95`` …;
+        Of the training scenes, quantiles of the boxes' widths and heights in pixels: ``width_median``, ``height_q95``;
         and what of the digits cannot be seen, where the strategy says so: ``clipped``, the share of digits with ink
         beyond the canvas; ``covered``, with ink under a distractor; ``covered_ink``, the mean share of a digit's ink
         under distractors. Of the test scenes, floors of the constant and of the centred box (see
