@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,22 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from locexp.bbox.geometry import to_pixels
-from locexp.evaluation.metrics import Predictions
+from locexp.evaluation.metrics import Predictions, quadrants
 from locexp.plots.mosaic import TILE, Mosaic, rows_of
 
 TRUTH, PREDICTION = "#2ca02c", "#d62728"
 LEGEND = (("truth", TRUTH, True), ("prediction", PREDICTION, False))
-COLUMNS = 6
+COLUMNS, WORST_COLUMNS = 6, 8
+"""Examples in a row of a gallery, and in the one row of a section of the worst cases."""
+SECTIONS = {
+    "class_only": ("class right, box wrong (IoU < .5)", "lowest IoU first"),
+    "box_only": ("class wrong, box right", "most confident first"),
+    "neither": ("both wrong", "most confident first"),
+    "both_right": ("both right", "lowest IoU first"),
+}
+"""The quadrants of the four-way split in the order of the page: what they are, and how their examples are sorted."""
+WORST_TILE = 150
+"""About how wide an example of the worst cases is drawn."""
 
 
 def outline(axes: Axes, boxes: np.ndarray, color: str, style: Any, line_width: float = 1.6) -> None:
@@ -70,3 +80,22 @@ def gallery(
         mosaic.outline(place, truth[place], TRUTH, dashed=True)
         mosaic.outline(place, boxes[place], PREDICTION)
     return mosaic.page
+
+
+def worst_cases(
+    images: np.ndarray, predictions: Predictions, chosen: Mapping[str, np.ndarray], title: str
+) -> Image.Image:
+    """Return a page with a row of examples for each way to be right or wrong, captioned as in a gallery.
+
+    Args:
+        images: uint8, (n, height, width).
+        predictions: of the same n examples.
+        chosen: by quadrant, indices to show, at most :data:`WORST_COLUMNS`; see
+            :func:`locexp.evaluation.breakdown.worst_cases`.
+        title: of the page.
+    """
+    members, rows = quadrants(predictions), []
+    for name, (what, order) in SECTIONS.items():
+        heading = f"{what}: {members[name].sum():,} of {len(images):,}"
+        rows.append((f"{heading}, {order}" if members[name].any() else heading, len(chosen[name])))
+    return gallery(images, predictions, np.concatenate([chosen[name] for name in SECTIONS]), title, rows, WORST_TILE)
