@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from locexp.analysis.comparison import SweepComparison, sign_of, tie_break_of
 from locexp.analysis.decision import PairedTest
 from locexp.analysis.methods import FIXED
+from locexp.analysis.results import TITLES
 from locexp.analysis.statistics import Interval, seeds_needed
-from locexp.analysis.wording import TITLES, probability, shortened
 from locexp.configuration.schema import BBOX, CLASSIFICATION
 from locexp.errors import counted, listed
+
+MAX_LABELS = 8
 
 
 def answers(comparison: SweepComparison) -> list[str]:
@@ -103,7 +105,9 @@ def _against_default(comparison: SweepComparison) -> list[str]:
     )
     sentences = [
         f"{head}: {they_reach} {default.test[comparison.metric]:.4f} on test; the difference is "
-        f"{difference:+.4f} ({_evidence(test)})."
+        f"{difference:+.4f} (Wilcoxon over {counted(test.difference.n, 'seed')}, p = "
+        f"{probability(test.p)}, corrected {probability(test.corrected)}, smallest reachable "
+        f"{probability(test.smallest_reachable_p)})."
     ]
     if test.verdict in ("no difference seen", "too few seeds to tell"):
         sentences[-1] += f" {_seeds_it_takes(test)}"
@@ -226,8 +230,13 @@ def _seeds_it_takes(test: PairedTest) -> str:
     return f"A difference like this one would take about {test.seeds_for_power} seeds to show (power .8)."
 
 
-def _evidence(test: PairedTest) -> str:
-    return (
-        f"Wilcoxon over {counted(test.difference.n, 'seed')}, p = {probability(test.p)}, corrected "
-        f"{probability(test.corrected)}, smallest reachable {probability(test.smallest_reachable_p)}"
-    )
+def probability(p: float) -> str:
+    """Return a p value with three decimals, or one digit where it is smaller."""
+    return f"{p:.3f}" if p >= 0.001 else f"{p:.1g}"
+
+
+def shortened(labels: Sequence[str]) -> str:
+    """Join labels; of many, the first ones: ``a, b, c and 9 others``."""
+    if len(labels) <= MAX_LABELS + 1:
+        return ", ".join(labels)
+    return f"{', '.join(labels[:MAX_LABELS])} and {len(labels) - MAX_LABELS} others"

@@ -21,6 +21,14 @@ METRIC_OF_TASK = {"classification": "accuracy", "bbox": "mean_iou"}
 """By task, as a setting that trains it alone names it, its headline metric."""
 TASKS = tuple(METRIC_OF_TASK.values())
 """The metrics of the front and of Δm."""
+TITLES = {
+    "accuracy": "accuracy",
+    "mean_iou": "mean IoU",
+    "loc_acc_50": "loc_acc_50",
+    "loc_acc_75": "loc_acc_75",
+    "center_error_px": "centre error, px",
+}
+"""How the metrics are called where people read of them."""
 ReadFile = Callable[[RunRecord, str], bytes | None]
 """Returns a file of a run by its name in the run's folder; ``None`` where it has none."""
 METRICS_COMPARED = (*(f"{part}/{name}" for part in ("test", "kept") for name in METRICS), "floor/mean_iou")
