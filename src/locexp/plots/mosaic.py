@@ -53,7 +53,8 @@ class Mosaic:
         step = self._size[0] + MARGIN
         columns = max(count for _, count in rows)
         wide = columns * step + MARGIN
-        least = [_font(TITLE).getlength(title), sum(_widths(legend)) + SPACE * len(legend)]
+        widths = [SAMPLE + 8 + _font(TEXT).getlength(label) for label, _, _ in legend]
+        least = [_font(TITLE).getlength(title), sum(widths) + SPACE * len(legend)]
         least += [_font(HEADING).getlength(heading) for heading, _ in rows]
         size_x = max(wide, round(max(least)) + 2 * MARGIN)
         left = MARGIN + (size_x - wide) // 2
@@ -78,7 +79,12 @@ class Mosaic:
         self._draw.text((size[0] / 2, MARGIN), title, "black", _font(TITLE), anchor="ma")
         for top, heading in headings:
             self._draw.text((left, top), heading, "black", _font(HEADING), anchor="la")
-        self._show(legend, size)
+        x, middle = (size[0] - sum(widths) - SPACE * (len(widths) - 1)) / 2, size[1] - MARGIN - TEXT / 2
+        for (label, color, dashed), width_of_entry in zip(legend, widths, strict=True):
+            for piece in _pieces((x, middle), (x + SAMPLE, middle), dashed):
+                self._draw.line(piece, color, 3)
+            self._draw.text((x + SAMPLE + 8, middle), label, "black", _font(TEXT), anchor="lm")
+            x += width_of_entry + SPACE
 
     def caption(self, place: int, text: str, color: str = "black") -> None:
         """Write above an image; lines are parted by ``\\n``."""
@@ -100,20 +106,6 @@ class Mosaic:
         for start, end in itertools.pairwise(corners):
             for piece in _pieces(start, end, dashed):
                 self._draw.line(piece, color, width)
-
-    def _show(self, legend: Legend, size: tuple[int, int]) -> None:
-        widths = _widths(legend)
-        x, y = (size[0] - sum(widths) - SPACE * (len(widths) - 1)) / 2, size[1] - MARGIN - TEXT / 2
-        for (label, color, dashed), width in zip(legend, widths, strict=True):
-            for piece in _pieces((x, y), (x + SAMPLE, y), dashed):
-                self._draw.line(piece, color, 3)
-            self._draw.text((x + SAMPLE + 8, y), label, "black", _font(TEXT), anchor="lm")
-            x += width + SPACE
-
-
-def _widths(legend: Legend) -> list[float]:
-    """Return how wide the entries of a legend are."""
-    return [SAMPLE + 8 + _font(TEXT).getlength(label) for label, _, _ in legend]
 
 
 def rows_of(count: int, columns: int) -> list[tuple[str, int]]:
