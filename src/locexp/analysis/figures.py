@@ -73,7 +73,7 @@ def _front(compared: Compared, attained: Mapping[float, np.ndarray], baseline: f
     figure = Figure(figsize=(7.5, 5.2), layout="constrained")
     axes = figure.subplots()
     ratios = [_ratio(setting) for setting, _ in compared]
-    norm = _norm(ratios)
+    norm, colors = _colored(ratios)
     points = [
         np.array([[run.metrics[f"test/{name}"] for name in TASKS] for run in setting.runs.values()])
         for setting, _ in compared
@@ -88,8 +88,7 @@ def _front(compared: Compared, attained: Mapping[float, np.ndarray], baseline: f
             stairs = [left, *x, x[-1]], [y[0], *y, bottom]
             reached = f"reached by {share:.0%} of the seeds"
             axes.plot(*stairs, style, color="black", lw=1, drawstyle="steps-pre", label=reached)
-    for (setting, role), ratio, of_seeds in zip(compared, ratios, points, strict=True):
-        color = _color(ratio, norm)
+    for (setting, role), color, of_seeds in zip(compared, colors, points, strict=True):
         axes.scatter(of_seeds[:, 0], of_seeds[:, 1], s=12, color=color, alpha=0.55, linewidths=0)
         accuracy, iou = (setting.test[name].mean for name in TASKS)
         error_x, error_y = np.nan_to_num([setting.test[name].half_width for name in TASKS])
@@ -111,15 +110,13 @@ def _front(compared: Compared, attained: Mapping[float, np.ndarray], baseline: f
     return figure
 
 
-def _color(ratio: float, norm: Normalize) -> tuple[float, float, float, float] | str:
-    return colormaps["viridis"](norm(ratio)) if 0 < ratio < math.inf else PLAIN
-
-
-def _norm(ratios: Sequence[float]) -> Normalize:
+def _colored(ratios: Sequence[float]) -> tuple[Normalize, list[tuple[float, float, float, float] | str]]:
+    """Return the scale of the colours of weights, and the colour of each setting, by its ratio."""
     finite = [ratio for ratio in ratios if 0 < ratio < math.inf]
-    if not finite:
-        return Normalize(0, 1)
-    return LogNorm(min(finite), max(finite) if max(finite) > min(finite) else min(finite) * 10)
+    norm = Normalize(0, 1)
+    if finite:
+        norm = LogNorm(min(finite), max(finite) if max(finite) > min(finite) else min(finite) * 10)
+    return norm, [colormaps["viridis"](norm(ratio)) if 0 < ratio < math.inf else PLAIN for ratio in ratios]
 
 
 def _against_weights(compared: Compared, alone: Mapping[str, SettingRuns], baseline: float) -> Figure:
@@ -200,14 +197,13 @@ def _learning_curves(curves: Mapping[str, Mapping[str, np.ndarray]], ratios: Map
         ratios: by setting, for the colour.
     """
     figure = Figure(figsize=(9, 3.4), layout="constrained")
-    norm = _norm(list(ratios.values()))
+    norm, colors = _colored(list(ratios.values()))
+    color_of = dict(zip(ratios, colors, strict=True))
     panels = figure.subplots(1, len(PANELS))
     for axes, (name, title) in zip(panels, PANELS.items(), strict=True):
         for label, metrics in curves.items():
-            mean, ratio = np.nanmean(metrics[name], axis=0), ratios[label]
-            style = "-" if 0 < ratio < math.inf else "--"
-            color = _color(ratio, norm)
-            axes.plot(np.arange(1, len(mean) + 1), mean, style, color=color, lw=1.1, marker=".", ms=3)
+            mean, style = np.nanmean(metrics[name], axis=0), "-" if 0 < ratios[label] < math.inf else "--"
+            axes.plot(np.arange(1, len(mean) + 1), mean, style, color=color_of[label], lw=1.1, marker=".", ms=3)
         axes.set(xlabel="epoch", title=f"{title} (validation)")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if len(set(ratios.values())) > 1:
