@@ -13,7 +13,7 @@ from PIL import Image
 
 from locexp.bbox.geometry import to_pixels
 from locexp.evaluation.metrics import Predictions, quadrants
-from locexp.plots.mosaic import TILE, Mosaic, rows_of
+from locexp.plots.mosaic import TILE, Mosaic
 
 TRUTH, PREDICTION = "#2ca02c", "#d62728"
 LEGEND = (("truth", TRUTH, True), ("prediction", PREDICTION, False))
@@ -69,7 +69,7 @@ def gallery(
         title: of the page.
         rows, tile: see :class:`locexp.plots.mosaic.Mosaic`; by default there are :data:`COLUMNS` in a row.
     """
-    rows = rows_of(len(chosen), COLUMNS) if rows is None else rows
+    rows = rows or [("", min(COLUMNS, len(chosen) - first)) for first in range(0, len(chosen), COLUMNS)]
     mosaic = Mosaic(images[chosen], title, rows=rows, legend=LEGEND, tile=tile)
     truth = to_pixels(predictions.truth[chosen], *predictions.canvas)
     boxes = to_pixels(predictions.boxes[chosen], *predictions.canvas)

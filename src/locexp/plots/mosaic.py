@@ -23,8 +23,6 @@ MARGIN = 12
 DASH, GAP = 9, 6
 SAMPLE, SPACE = 40, 28
 """Of a legend: how long its lines are, and what is between its entries."""
-Legend = Sequence[tuple[str, str, bool]]
-"""Label, colour and whether the line is dashed."""
 
 
 class Mosaic:
@@ -34,7 +32,7 @@ class Mosaic:
         images: uint8, (n, height, width); n may be 0.
         title: of the page.
         rows: what stands above each row, which may be nothing, and how many of the images, in order, are in it.
-        legend: of what :meth:`outline` draws.
+        legend: of what :meth:`outline` draws: labels, colours and whether the lines are dashed.
         tile: about how wide an image is drawn: its pixels are enlarged by a whole number.
     """
 
@@ -44,7 +42,7 @@ class Mosaic:
         title: str,
         *,
         rows: Sequence[tuple[str, int]],
-        legend: Legend = (),
+        legend: Sequence[tuple[str, str, bool]] = (),
         tile: int = TILE,
     ) -> None:
         height, width = images.shape[1:]
@@ -106,11 +104,6 @@ class Mosaic:
         for start, end in itertools.pairwise(corners):
             for piece in _pieces(start, end, dashed):
                 self._draw.line(piece, color, width)
-
-
-def rows_of(count: int, columns: int) -> list[tuple[str, int]]:
-    """Return the rows of a page of so many images, with nothing above them."""
-    return [("", min(columns, count - first)) for first in range(0, count, columns)]
 
 
 def _pieces(
