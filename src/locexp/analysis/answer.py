@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from locexp.analysis.comparison import SweepComparison, sign_of, tie_break_of
 from locexp.analysis.decision import PairedTest
 from locexp.analysis.methods import FIXED
 from locexp.analysis.results import TITLES
-from locexp.analysis.statistics import Interval, seeds_needed
+from locexp.analysis.statistics import seeds_needed
 from locexp.configuration.schema import BBOX, CLASSIFICATION
 from locexp.errors import counted, listed
 
@@ -100,9 +101,7 @@ def _against_default(comparison: SweepComparison) -> list[str]:
         "no difference seen": f"No difference from the {name} was seen",
         "too few seeds to tell": f"Too few seeds to tell whether the {name} {are} worse",
     }[test.verdict]
-    difference = Interval(
-        sign_of(comparison.metric) * test.difference.mean, test.difference.half_width, test.difference.n
-    )
+    difference = replace(test.difference, mean=sign_of(comparison.metric) * test.difference.mean)
     sentences = [
         f"{head}: {they_reach} {default.test[comparison.metric]:.4f} on test; the difference is "
         f"{difference:+.4f} (Wilcoxon over {counted(test.difference.n, 'seed')}, p = "
@@ -201,7 +200,11 @@ def _verdicts(tests: Sequence[PairedTest], labels: Sequence[str], sign: float) -
     for verdict, names in settings_with.items():
         parts.append(f"{verdict}: {', '.join(names)}")
         if verdict == "no difference seen":
-            parts[-1] += f" ({_span([test for test in tests if test.verdict == verdict], sign)})"
+            # That no difference was seen does not make it zero.
+            unseen = [test.difference for test in tests if test.verdict == verdict]
+            known = [interval for interval in unseen if math.isfinite(interval.half_width)]
+            ends = [sign * interval.mean + side * interval.half_width for interval in known for side in (-1, 1)]
+            parts[-1] += f" (their 95 % intervals reach from {min(ends):+.4f} to {max(ends):+.4f})"
     return "; ".join(parts)
 
 
@@ -211,13 +214,6 @@ def _by_verdict(tests: Sequence[PairedTest], labels: Sequence[str]) -> dict[str,
     for test in tests:
         grouped.setdefault(test.verdict, []).append(labels[test.setting])
     return grouped
-
-
-def _span(tests: Sequence[PairedTest], sign: float) -> str:
-    """Say how large differences may be that were not seen: that none was seen does not make them zero."""
-    known = [test.difference for test in tests if math.isfinite(test.difference.half_width)]
-    ends = [sign * interval.mean + side * interval.half_width for interval in known for side in (-1, 1)]
-    return f"their 95 % intervals reach from {min(ends):+.4f} to {max(ends):+.4f}"
 
 
 def _seeds_it_takes(test: PairedTest) -> str:

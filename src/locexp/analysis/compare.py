@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,12 +103,9 @@ def _check_ended(parent: RunRecord, children: Sequence[RunRecord], presume_dead:
 def listed_jobs(store: Store, parent: RunRecord) -> list[dict[str, Any]] | None:
     """Return the jobs of a sweep's list; ``None`` where it has none that can be read."""
     content = store.content(parent, str(LIST))
-    if content is None:
-        return None
-    try:
-        return SweepList.parse(content, LIST).jobs
-    except MalformedError:
-        return None
+    with contextlib.suppress(MalformedError):
+        return None if content is None else SweepList.parse(content, LIST).jobs
+    return None
 
 
 def _not_started(store: Store, parent: RunRecord, children: Sequence[RunRecord]) -> list[str]:

@@ -110,9 +110,8 @@ def compare_settings(
     examples: dict[str, tuple[float, float]] = {}
     if default is not None and chosen != default:
         others = [index for index in candidates if index != default]
-        for name in TASKS:
-            made = family(values("test", name), default, others, len(others))
-            by_task[name] = next(found for found in made if found.setting == chosen)
+        at = others.index(chosen)
+        by_task = {name: family(values("test", name), default, others, len(others))[at] for name in TASKS}
         examples = _over_examples(settings[chosen], settings[default], read)
     return SweepComparison(
         settings=list(settings),

@@ -65,8 +65,8 @@ def table(comparison: SweepComparison, *, brief: bool = False) -> Table:
     if brief and comparison.metric != "loc_acc_50":
         left_out.add("loc_acc_50")
     shown = [title for title in rows[0] if title not in left_out and any(cells[title].value for cells in rows)]
-    cells_shown = [[cells[title] for title in shown] for cells in rows]
-    return Table(shown, [Row(*row) for row in zip(marks, cells_shown, strict=True)])
+    shown_rows = [Row(marked, [cells[title] for title in shown]) for marked, cells in zip(marks, rows, strict=True)]
+    return Table(shown, shown_rows)
 
 
 def _place(setting: SettingRuns) -> tuple[list[str], bool, float]:
