@@ -171,8 +171,7 @@ def _compare(location: Location, sweep_id: str, allow_mixed: bool) -> list[str]:
     from locexp.tracking.store import MlflowStore
 
     try:
-        store = MlflowStore(location)
-        return compare_sweep(store, store.sweep(sweep_id), CompareOptions(allow_mixed=allow_mixed))
+        return compare_sweep(MlflowStore(location), sweep_id, CompareOptions(allow_mixed=allow_mixed), has_ended=True)
     except UserError as error:
         return [f"note     not compared: {error}"]
     except Exception as error:  # the server was lost
