@@ -194,24 +194,14 @@ def test_training_moves_what_is_trained_and_nothing_else(name: str) -> None:
     """Constants of a network stay, also under weight decay; running means move; a second member shares the graph."""
     import keras
 
-    from locexp.training.member import MemberSpec, build_member
+    from locexp.training.member import Member
     from locexp.training.stack import Stack
 
-    made = [
-        build_member(
-            MemberSpec(
-                seed=seed,
-                build_model=lambda: tiny(name),
-                build_optimizer=lambda _: keras.optimizers.AdamW(1e-2, weight_decay=0.1),
-                classification_weight=1.0,
-                bbox_weight=1.0,
-                graph_key=f"test of {name}",
-            ),
-            4,
-            "float32",
-        )
-        for seed in (0, 1)
-    ]
+    made = []
+    for seed in (0, 1):
+        keras.utils.set_random_seed(seed)
+        optimizer = keras.optimizers.AdamW(1e-2, weight_decay=0.1)
+        made.append(Member(seed, tiny(name), optimizer, (1.0, 1.0), graph_key=f"test of {name}"))
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (32, 28, 28), np.uint8)
     boxes = np.tile(np.array([0.2, 0.3, 0.7, 0.9], np.float32), (32, 1))

@@ -171,7 +171,7 @@ def test_early_stopping_ends_the_thread(make_stack: Callable[..., Any], validati
     import keras
 
     composing = Composing()
-    stack = fresh_stack(make_stack, composing, optimizer=lambda _: keras.optimizers.SGD(1e-12))
+    stack = fresh_stack(make_stack, composing, optimizer=lambda: keras.optimizers.SGD(1e-12))
     train(stack, validation, 20, early_stopping=2)
     assert len(stack.members[0].history) == 3
     assert max(composing.epochs) <= 3

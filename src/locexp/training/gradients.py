@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import tensorflow as tf
 
 from locexp.errors import UserError
 from locexp.keras_protocols import Model
 from locexp.losses.weighting.base import GradientWeighting, Gramian, Weighting
+
+if TYPE_CHECKING:
+    from locexp.training.member import Member
 
 T = TypeVar("T")
 
@@ -75,41 +78,30 @@ class Weighted:
     """The gradients of a step.
 
     Attributes:
-        network: one per trainable variable of the network, of its shape; ``None`` where no loss depends on it.
-        state: one per trainable variable of the method, of its shape.
+        gradients: one per trainable variable of the network, then of the method, of its shape; ``None`` where no loss
+            depends on it.
         weights: what multiplied the gradients of the two statically weighted losses in the trunk (of this step, where a
             method smooths them over steps): two scalars.
         gramian: of those gradients, as the method saw them: scalars; not a number where it looked at none.
     """
 
-    network: list[tf.Tensor | None]
-    state: list[tf.Tensor]
+    gradients: list[tf.Tensor | None]
     weights: tuple[tf.Tensor, tf.Tensor]
     gramian: Gramian
 
 
-def weigh(
-    method: Weighting,
-    trunk: Trunk | None,
-    model: Model,
-    tape: tf.GradientTape,
-    losses: Sequence[tf.Tensor],
-    extra: Sequence[tf.Tensor],
-) -> Weighted:
-    """Return the gradients of a step.
+def weigh(member: Member, tape: tf.GradientTape, losses: Sequence[tf.Tensor], extra: Sequence[tf.Tensor]) -> Weighted:
+    """Return the gradients of a step, as the member's method wants them.
 
     Args:
-        method: of the member.
-        trunk: of its network, where :func:`needs_trunk`.
-        model: its network.
-        tape: which recorded the losses; persistent where :func:`needs_trunk`.
+        member: whose network made the losses.
+        tape: which recorded them; persistent where :func:`needs_trunk`.
         losses: both, statically weighted, scalars.
         extra: further losses, such as a network's regularisation, with weight 1: scalars.
     """
-    if isinstance(method, GradientWeighting):
-        assert trunk is not None
-        return _by_gradients(method, trunk, model, tape, losses, extra)
-    return _by_losses(method, trunk, model, tape, losses, extra)
+    if isinstance(member.weighting, GradientWeighting):
+        return _by_gradients(member, member.weighting, tape, losses, extra)
+    return _by_losses(member, tape, losses, extra)
 
 
 def gramian_of(first: Sequence[tf.Tensor], second: Sequence[tf.Tensor]) -> Gramian:
@@ -127,41 +119,38 @@ def pick(values: Sequence[T], chosen: Sequence[bool]) -> list[T]:
 
 
 def _by_losses(
-    method: Weighting,
-    trunk: Trunk | None,
-    model: Model,
-    tape: tf.GradientTape,
-    losses: Sequence[tf.Tensor],
-    extra: Sequence[tf.Tensor],
+    member: Member, tape: tf.GradientTape, losses: Sequence[tf.Tensor], extra: Sequence[tf.Tensor]
 ) -> Weighted:
     """The losses are combined; the derivatives of the combination are the effective weights."""
+    method = member.weighting
     state = [variable.value for variable in method.trainable_variables]
     with tf.GradientTape() as inner:
         inner.watch(losses)
         total = method.combine(losses)
     first, second, *slopes = inner.gradient(total, [*losses, *state])
-    values = [variable.value for variable in model.trainable_variables]
+    values = [variable.value for variable in member.model.trainable_variables]
     seeds = [first, second, *(tf.ones_like(loss) for loss in extra)]
     gradients = tape.gradient([*losses, *extra], values, output_gradients=seeds)
     gramian = Gramian(*[tf.constant(float("nan"), losses[0].dtype)] * 3)
     if method.norms:
-        assert trunk is not None
-        last = pick(values, trunk.last)
+        assert member.trunk is not None
+        last = pick(values, member.trunk.last)
         gramian = gramian_of(*(tape.gradient(loss, last) for loss in losses))
         method.after_gradients([tf.sqrt(gramian.a), tf.sqrt(gramian.c)], losses)
-    return Weighted(gradients, slopes, (first, second), gramian)
+    return Weighted([*gradients, *slopes], (first, second), gramian)
 
 
 def _by_gradients(
+    member: Member,
     method: GradientWeighting,
-    trunk: Trunk,
-    model: Model,
     tape: tf.GradientTape,
     losses: Sequence[tf.Tensor],
     extra: Sequence[tf.Tensor],
 ) -> Weighted:
     """The trunk follows the weighted sum of both gradients; each head its own."""
-    values = [variable.value for variable in model.trainable_variables]
+    trunk = member.trunk
+    assert trunk is not None
+    values = [variable.value for variable in member.model.trainable_variables]
     given = list(losses)
     with tape:  # what a method makes of the losses is recorded, too
         losses = method.transform_losses(given)
@@ -182,8 +171,7 @@ def _by_gradients(
             one if more is None else more if one is None else one + more
             for one, more in zip(gradients, further, strict=True)
         ]
-    effective = weights[0] * slopes[0], weights[1] * slopes[1]
-    return Weighted(gradients, [], effective, gramian)
+    return Weighted(gradients, (weights[0] * slopes[0], weights[1] * slopes[1]), gramian)
 
 
 def _sum(weights: tuple[tf.Tensor, tf.Tensor], gradients: Sequence[tf.Tensor | None]) -> tf.Tensor | None:

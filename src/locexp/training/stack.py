@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import tensorflow as tf
+from cachetools import LRUCache, cached
 
 from locexp.evaluation.metrics import Predictions
 from locexp.training.columns import STEP_WEIGHTS, constant_step_weights, unpack
@@ -17,6 +17,8 @@ from locexp.training.member import Member
 from locexp.training.program import Program, data_specs, program_of
 
 Arrays = tuple[tf.TensorArray, ...]
+KEPT = 8
+"""How many loops a process keeps for later stacks."""
 
 
 class Stack:
@@ -26,11 +28,10 @@ class Stack:
     and are gathered and scaled inside the graph.
 
     Args:
-        members: at least one.
+        members: at least one; of one dtype.
         images: uint8, (n, height, width).
         labels: int64, (n,).
         boxes: float, (n, 4), normalised xyxy.
-        dtype: of images, targets and losses, ``float32`` or ``float64``.
         fresh: makes the scenes of later epochs, while others train; those given are of epoch 0.
     """
 
@@ -41,28 +42,30 @@ class Stack:
         labels: np.ndarray,
         boxes: np.ndarray,
         *,
-        dtype: str = "float32",
         fresh: FreshScenes | None = None,
     ) -> None:
-        self.members = list(members)
-        self.dtype = tf.as_dtype(dtype)
-        self.canvas = (int(images.shape[2]), int(images.shape[1]))
+        self.members, self.dtype = list(members), members[0].dtype
         self.images, self.labels, self.boxes = images, labels, boxes
-        self._size = int(images.shape[1]), int(images.shape[2])
+        self.size = int(images.shape[1]), int(images.shape[2])
         self._examples = Examples(images, labels, boxes, self.dtype, fresh)
-        self._programs: dict[int, Program] = {}
-        self._own_loops: OrderedDict[tuple[int, ...], _Loop] = OrderedDict()
+        self._programs: list[Program] = []
+        self._own_loop = _kept_by_programs()  # not for later stacks, for it holds the members
         self._evaluators = ThreadPoolExecutor(_at_a_time(), thread_name_prefix="evaluation")
+
+    @property
+    def canvas(self) -> tuple[int, int]:
+        """(width, height) of the images in pixels."""
+        return self.size[1], self.size[0]
 
     @property
     def examples(self) -> int:
         """How many training examples there are."""
         return len(self.labels)
 
-    def trace(self) -> None:
-        """Trace the members' graphs, which otherwise happens when each is first used."""
-        for index in range(len(self.members)):
-            self._program(index)
+    def traced(self) -> list[Program]:
+        """Return the graphs of each member, which are traced when they are first asked for."""
+        self._programs = self._programs or [program_of(member, self.size) for member in self.members]
+        return self._programs
 
     def begin_epoch(self, epoch: int, *, last: bool) -> None:
         """Have the examples of an epoch (from 0) at hand, and begin to make those of the next, but for the last."""
@@ -89,9 +92,10 @@ class Stack:
             were weighted with is appended to the members' ``step_weights``.
         """
         chosen = range(len(self.members)) if chosen is None else chosen
-        programs = [self._program(index) for index in chosen]
+        programs = tuple(self.traced()[index] for index in chosen)
         states = [program.state(self.members[index]) for program, index in zip(programs, chosen, strict=True)]
-        packed, recorded = self._loop(programs, states)(order, self._examples.of_epoch(epoch), states)
+        loop = _shared_loop if all(program.shared for program in programs) else self._own_loop
+        packed, recorded = loop(programs, states, self.size, self.dtype)(order, self._examples.of_epoch(epoch), states)
         predictions = []
         for place, index in enumerate(chosen):
             member, step_weights = self.members[index], recorded[place]
@@ -102,48 +106,28 @@ class Stack:
             predictions.append(unpack(packed[place], self.labels[order[place].ravel()], self.canvas))
         return predictions
 
-    def evaluate(
-        self, index: int, images: np.ndarray, labels: np.ndarray, boxes: np.ndarray, batch_size: int
-    ) -> Predictions:
-        """Return the predictions of member ``index`` for images (uint8, (n, height, width)); see :class:`Stack`."""
-        program = self._program(index)
-        return self._evaluate(program, program.state(self.members[index]), images, labels, boxes, batch_size)
-
-    def _evaluate(
-        self,
-        program: Program,
-        state: Sequence[tf.Variable],
-        images: np.ndarray,
-        labels: np.ndarray,
-        boxes: np.ndarray,
-        batch_size: int,
-    ) -> Predictions:
-        blocks = []
-        for start in range(0, len(labels), batch_size):
-            part = slice(start, start + batch_size)
-            batch = tf.constant(images[part]), tf.constant(labels[part], tf.int32), tf.constant(boxes[part], self.dtype)
-            blocks.append(program.evaluate(*batch, *state).numpy())
-        return unpack(np.concatenate(blocks), labels, self.canvas)
-
     def evaluations(
         self, chosen: Sequence[int], images: np.ndarray, labels: np.ndarray, boxes: np.ndarray, batch_size: int
     ) -> dict[int, Future[tuple[Predictions, float]]]:
-        """Begin to evaluate members, as many at a time as cores allow.
+        """Begin to evaluate members on images (uint8, (n, height, width)), as many at a time as cores allow.
 
         Returns:
-            By index what :meth:`evaluate` gives, and the seconds that it took.
+            By index the predictions, and the seconds that they took.
         """
 
-        def timed(program: Program, state: Sequence[tf.Variable]) -> tuple[Predictions, float]:
-            start = time.perf_counter()
-            predictions = self._evaluate(program, state, images, labels, boxes, batch_size)
-            return predictions, time.perf_counter() - start
+        programs = self.traced()  # by this thread, not by one of several
 
-        begun = {}
-        for index in chosen:  # what is not traced yet is traced here, by one thread
-            program = self._program(index)
-            begun[index] = self._evaluators.submit(timed, program, program.state(self.members[index]))
-        return begun
+        def evaluate(index: int) -> tuple[Predictions, float]:
+            start = time.perf_counter()
+            state = programs[index].state(self.members[index])
+            rows = []
+            for first in range(0, len(labels), batch_size):
+                part = slice(first, first + batch_size)
+                batch = tf.constant(images[part]), tf.constant(labels[part], tf.int32)
+                rows.append(programs[index].evaluate(*batch, tf.constant(boxes[part], self.dtype), *state).numpy())
+            return unpack(np.concatenate(rows), labels, self.canvas), time.perf_counter() - start
+
+        return {index: self._evaluators.submit(evaluate, index) for index in chosen}
 
     def gramians(self, index: int, order: np.ndarray, *, epoch: int = 0) -> np.ndarray:
         """Return the Gramians of the (statically weighted) losses' gradients in the trunk of a member; no training.
@@ -156,26 +140,11 @@ class Stack:
         Returns:
             a, b and c: (batches, 3); with dropout off and other state left as it is.
         """
-        program = self._program(index)
+        program = self.traced()[index]
         state = program.state(self.members[index])
         batches = (tf.constant(batch, tf.int32) for batch in order)
         data = self._examples.of_epoch(epoch)
         return np.stack([program.trunk_gramian(batch, *data, *state).numpy() for batch in batches])
-
-    def _program(self, index: int) -> Program:
-        if index not in self._programs:
-            self._programs[index] = program_of(self.members[index], self.dtype, self._size)
-        return self._programs[index]
-
-    def _loop(self, programs: Sequence[Program], states: Sequence[Sequence[tf.Variable]]) -> _Loop:
-        key = tuple(id(program) for program in programs)
-        kept = _loops if all(program.shared for program in programs) else self._own_loops
-        if key not in kept:
-            kept[key] = _Loop(programs, states, self._size, self.dtype)
-            while len(kept) > KEPT:
-                kept.popitem(last=False)
-        kept.move_to_end(key)
-        return kept[key]
 
 
 def _at_a_time() -> int:
@@ -199,9 +168,9 @@ class _Loop:
         programs: Sequence[Program],
         states: Sequence[Sequence[tf.Variable]],
         size: tuple[int, int],
-        dtype: tf.DType,
+        dtype: str,
     ) -> None:
-        self._programs = list(programs)
+        self._programs = programs
         self._sizes = [len(state) for state in states]
         self._dtype = dtype
         order = tf.TensorSpec([len(self._programs), None, None], tf.int32)
@@ -245,6 +214,9 @@ class _Loop:
         return [array.concat() for array in rows], [array.stack() for array in weights]
 
 
-_loops: OrderedDict[tuple[int, ...], _Loop] = OrderedDict()
-KEPT = 8
-"""How many loops a process keeps for later stacks. Each holds its programs, so that their ids stay theirs."""
+def _kept_by_programs() -> Callable[..., _Loop]:
+    """Return what makes a loop, or gives that which it has made for the same programs."""
+    return cached(LRUCache(KEPT), key=lambda programs, *_: programs)(_Loop)
+
+
+_shared_loop = _kept_by_programs()
