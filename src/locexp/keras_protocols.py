@@ -6,12 +6,15 @@ Their attributes are only read, but for :attr:`Model.optimizer`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+Tensor: TypeAlias = "tf.Tensor"
+"""For annotations in modules that do not import TensorFlow."""
 
 
 class Variable(Protocol):
