@@ -33,6 +33,7 @@ class Program:
 
     Attributes:
         records: whether a step returns what the losses were weighted with.
+        data: what images, labels and boxes look like as tensors, however many there are.
 
     Raises:
         ValueError: the graph holds state of the template that is none of its variables, so that it cannot be shared.
@@ -41,10 +42,11 @@ class Program:
     def __init__(self, template: Member, size: tuple[int, int], *, shared: bool) -> None:
         self._template, self.shared = template, shared
         self.records = not template.weighting.constant
-        data = data_specs(size, template.dtype)
-        self._drawn = tf.TensorSpec([None], tf.int32), *data
+        labels, boxes = tf.TensorSpec([None], tf.int32), tf.TensorSpec([None, 4], template.dtype)
+        self.data = tf.TensorSpec([None, *size], tf.uint8), labels, boxes
+        self._drawn = tf.TensorSpec([None], tf.int32), *self.data
         self.step = self._traced(lambda *drawn: train_step(template, _batch(*drawn)), self._drawn)
-        self.evaluate = self._traced(lambda *batch: forward(template, batch, training=False)[0], data)
+        self.evaluate = self._traced(lambda *batch: forward(template, batch, training=False)[0], self.data)
 
     @functools.cached_property
     def trunk_gramian(self) -> Graph:
@@ -86,21 +88,11 @@ def _for_any_member(traced: Graph, specs: Sequence[tf.TensorSpec], own: Sequence
     return tf.function(call, autograph=False).get_concrete_function(*specs, *own)
 
 
-def data_specs(size: tuple[int, int], dtype: str) -> tuple[tf.TensorSpec, tf.TensorSpec, tf.TensorSpec]:
-    """Return what images of (height, width), their labels and boxes look like as tensors, however many there are."""
-    images, boxes = tf.TensorSpec([None, *size], tf.uint8), tf.TensorSpec([None, 4], dtype)
-    return images, tf.TensorSpec([None], tf.int32), boxes
-
-
-def program_of(member: Member, size: tuple[int, int]) -> Program:
-    """Return the program of a member: that of an earlier one with its graph key, if this process has had one."""
-    shared = None if member.graph_key is None else _shared(member, size)
-    return shared or Program(member, size, shared=False)
-
-
 @cached(LRUCache(KEPT), key=lambda member, size: (member.graph_key, member.dtype, size))
-def _shared(member: Member, size: tuple[int, int]) -> Program | None:
-    """Return a program for all members with a graph key; ``None`` where each turns out to need its own."""
+def shared_program(member: Member, size: tuple[int, int]) -> Program | None:
+    """Return the program for all members with a graph key, kept for later stacks; ``None`` where each needs its own."""
+    if member.graph_key is None:
+        return None
     try:
         return Program(member, size, shared=True)
     except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,7 +15,7 @@ from locexp.evaluation.metrics import Predictions
 from locexp.training.columns import STEP_WEIGHTS, constant_step_weights, unpack
 from locexp.training.examples import Examples, FreshScenes
 from locexp.training.member import Member
-from locexp.training.program import Program, data_specs, program_of
+from locexp.training.program import Graph, Program, shared_program
 
 Arrays = tuple[tf.TensorArray, ...]
 KEPT = 8
@@ -64,7 +65,9 @@ class Stack:
 
     def traced(self) -> list[Program]:
         """Return the graphs of each member, which are traced when they are first asked for."""
-        self._programs = self._programs or [program_of(member, self.size) for member in self.members]
+        self._programs = self._programs or [
+            shared_program(member, self.size) or Program(member, self.size, shared=False) for member in self.members
+        ]
         return self._programs
 
     def begin_epoch(self, epoch: int, *, last: bool) -> None:
@@ -95,15 +98,18 @@ class Stack:
         programs = tuple(self.traced()[index] for index in chosen)
         states = [program.state(self.members[index]) for program, index in zip(programs, chosen, strict=True)]
         loop = _shared_loop if all(program.shared for program in programs) else self._own_loop
-        packed, recorded = loop(programs, states, self.size, self.dtype)(order, self._examples.of_epoch(epoch), states)
+        data = self._examples.of_epoch(epoch)
+        rows, recorded = loop(programs, states)(tf.constant(order, tf.int32), *data, *itertools.chain(*states))
+        recorded = iter(recorded)
         predictions = []
-        for place, index in enumerate(chosen):
-            member, step_weights = self.members[index], recorded[place]
-            if step_weights is None:
+        for place, (program, index) in enumerate(zip(programs, chosen, strict=True)):
+            member = self.members[index]
+            if program.records:
+                member.step_weights.append(next(recorded).numpy())
+            else:
                 static = [float(weight.numpy()) for weight in member.loss_weights]
-                step_weights = constant_step_weights(static, order.shape[1])
-            member.step_weights.append(step_weights)
-            predictions.append(unpack(packed[place], self.labels[order[place].ravel()], self.canvas))
+                member.step_weights.append(constant_step_weights(static, order.shape[1]))
+            predictions.append(unpack(rows[place].numpy(), self.labels[order[place].ravel()], self.canvas))
         return predictions
 
     def evaluations(
@@ -153,57 +159,33 @@ def _at_a_time() -> int:
     return max(1, threads.get_inter_op_parallelism_threads()) if threads.get_intra_op_parallelism_threads() == 1 else 1
 
 
-class _Loop:
-    """The hot loop, traced: in each step every member takes one of its own.
+def _loop(programs: Sequence[Program], states: Sequence[Sequence[tf.Variable]]) -> Graph:
+    """Trace the hot loop: in each step every member takes one of its own.
 
     Args:
         programs: one per member.
         states: of the members for which it is traced; any others with their graph keys can be handed over.
-        size: (height, width) of the images.
-        dtype: of predictions and step weights.
+
+    Returns:
+        A function of order (int32 (members, steps, batch)), images, labels, boxes and the variables of all states, to
+        rows of predictions (steps · batch, classes + 10) for each member, and step weights (steps, 5) for each whose
+        program records them.
     """
+    *_, boxes = programs[0].data
+    sizes = [len(state) for state in states]  # not the states: the graph may outlive their members
+    recording = [place for place, program in enumerate(programs) if program.records]
 
-    def __init__(
-        self,
-        programs: Sequence[Program],
-        states: Sequence[Sequence[tf.Variable]],
-        size: tuple[int, int],
-        dtype: str,
-    ) -> None:
-        self._programs = programs
-        self._sizes = [len(state) for state in states]
-        self._dtype = dtype
-        order = tf.TensorSpec([len(self._programs), None, None], tf.int32)
-        specs = data_specs(size, dtype)
-        variables = [variable for state in states for variable in state]
-        self._graph = tf.function(self._steps, autograph=False).get_concrete_function(order, *specs, *variables)
-
-    def __call__(
-        self, order: np.ndarray, data: Sequence[tf.Tensor], states: Sequence[Sequence[tf.Variable]]
-    ) -> tuple[list[np.ndarray], list[np.ndarray | None]]:
-        """Take steps; returns packed predictions and, where the program records them, step weights of each member."""
-        variables = [variable for state in states for variable in state]
-        packed, recorded = self._graph(tf.constant(order, tf.int32), *data, *variables)
-        step_weights = iter(recorded)
-        return (
-            [rows.numpy() for rows in packed],
-            [next(step_weights).numpy() if program.records else None for program in self._programs],
-        )
-
-    def _steps(
-        self, order: tf.Tensor, images: tf.Tensor, labels: tf.Tensor, boxes: tf.Tensor, *arguments: tf.Variable
-    ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-        variables = iter(arguments)
-        states = [[next(variables) for _ in range(size)] for size in self._sizes]
+    def loop(order: tf.Tensor, *arguments: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        data, variables = arguments[:3], iter(arguments[3:])
+        given = [list(itertools.islice(variables, size)) for size in sizes]
         steps = tf.shape(order)[1]
-        rows = tuple(tf.TensorArray(self._dtype, size=steps, element_shape=[None, None]) for _ in self._programs)
-        recording = [place for place, program in enumerate(self._programs) if program.records]
-        weights = tuple(tf.TensorArray(self._dtype, size=steps, element_shape=[STEP_WEIGHTS]) for _ in recording)
+        rows = tuple(tf.TensorArray(boxes.dtype, size=steps, element_shape=[None, None]) for _ in programs)
+        weights = tuple(tf.TensorArray(boxes.dtype, size=steps, element_shape=[STEP_WEIGHTS]) for _ in recording)
 
         def body(step: tf.Tensor, rows: Arrays, weights: Arrays) -> tuple[tf.Tensor, Arrays, Arrays]:
             taken = [
-                program.step(order[place, step], images, labels, boxes, *state)
-                for place, (program, state) in enumerate(zip(self._programs, states, strict=True))
+                program.step(order[place, step], *data, *state)
+                for place, (program, state) in enumerate(zip(programs, given, strict=True))
             ]
             rows = tuple(array.write(step, packed) for array, (packed, _) in zip(rows, taken, strict=True))
             weights = tuple(array.write(step, taken[place][1]) for array, place in zip(weights, recording, strict=True))
@@ -213,10 +195,14 @@ class _Loop:
         _, rows, weights = tf.while_loop(lambda step, *_: step < steps, body, start, parallel_iterations=1)
         return [array.concat() for array in rows], [array.stack() for array in weights]
 
+    order = tf.TensorSpec([len(programs), None, None], tf.int32)
+    variables = itertools.chain(*states)
+    return tf.function(loop, autograph=False).get_concrete_function(order, *programs[0].data, *variables)
 
-def _kept_by_programs() -> Callable[..., _Loop]:
-    """Return what makes a loop, or gives that which it has made for the same programs."""
-    return cached(LRUCache(KEPT), key=lambda programs, *_: programs)(_Loop)
+
+def _kept_by_programs() -> Callable[[Sequence[Program], Sequence[Sequence[tf.Variable]]], Graph]:
+    """Return what traces a loop, or gives that which it has traced for the same programs."""
+    return cached(LRUCache(KEPT), key=lambda programs, _: programs)(_loop)
 
 
 _shared_loop = _kept_by_programs()
