@@ -172,7 +172,7 @@ def test_plain_keras_loads_every_network_without_locexp(tmp_path: Path) -> None:
 def test_shared_says_how_much_of_the_trunk_serves_both_heads(name: str) -> None:
     """Counted as the trainer does, by which output depends on which variable."""
     from locexp.losses.weighting.fixed import Fixed
-    from locexp.training.gradients import find_trunk
+    from locexp.training.trunk import find_trunk
 
     stages = len(TINY[name]["filters"]) + (not name.startswith("fcn"))  # the dense layer of the others is one
     counts = []

@@ -4,73 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
 
 import tensorflow as tf
 
-from locexp.errors import UserError
-from locexp.keras_protocols import Model
-from locexp.losses.weighting.base import GradientWeighting, Gramian, Weighting
-
-if TYPE_CHECKING:
-    from locexp.training.member import Member
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Trunk:
-    """Which of a network's trainable variables both heads share.
-
-    Attributes:
-        shared: for each variable, whether both heads' outputs depend on it.
-        chosen: for each, whether it counts as trunk: shared, and named by the method where that names some.
-        last: for each, whether it belongs to the last shared layer.
-    """
-
-    shared: list[bool]
-    chosen: list[bool]
-    last: list[bool]
-
-
-def find_trunk(model: Model, method: Weighting) -> Trunk | None:
-    """Find what both heads share, from which output depends on what; ``None`` where they share nothing.
-
-    Raises:
-        UserError: the heads share nothing, and the method needs what they share; or its patterns match nothing.
-    """
-    variables = model.trainable_variables
-    values = [variable.value for variable in variables]
-    # Two images: for one, TensorFlow 2.21 with oneDNN writes beyond its memory in some 1x1 convolutions with strides.
-    image = tf.zeros((2, *model.input_shape[1:]), model.compute_dtype)
-    with tf.GradientTape(persistent=True) as tape:
-        outputs = model(image, training=False)
-        heads = [tf.reduce_sum(tf.cast(outputs[name], tf.float32)) for name in ("classification", "bbox")]
-    first, second = ([gradient is not None for gradient in tape.gradient(head, values)] for head in heads)
-    shared = [one and other for one, other in zip(first, second, strict=True)]
-    if not any(shared):
-        if not needs_trunk(method):
-            return None
-        raise UserError(
-            f"loss/weighting: {type(method).__name__} weighs the gradients of layers that both heads share, and this "
-            "network has none. Use a method on losses, such as loss/weighting=fixed."
-        )
-    paths = [variable.path for variable in variables]
-    common = [path for path, both in zip(paths, shared, strict=True) if both]
-    chosen = dict.fromkeys(common, True)
-    if isinstance(method, GradientWeighting):
-        chosen = dict(zip(common, method.chosen(common), strict=True))
-    layer = common[-1].rpartition("/")[0]
-    return Trunk(
-        shared=shared,
-        chosen=[chosen.get(path, False) for path in paths],
-        last=[both and path.rpartition("/")[0] == layer for path, both in zip(paths, shared, strict=True)],
-    )
-
-
-def needs_trunk(method: Weighting) -> bool:
-    """Return whether a method looks at gradients."""
-    return method.norms or isinstance(method, GradientWeighting)
+from locexp.losses.weighting.base import GradientWeighting, Gramian
+from locexp.training.member import Member
+from locexp.training.trunk import pick
 
 
 @dataclass(frozen=True)
@@ -95,7 +34,7 @@ def weigh(member: Member, tape: tf.GradientTape, losses: Sequence[tf.Tensor], ex
 
     Args:
         member: whose network made the losses.
-        tape: which recorded them; persistent where :func:`needs_trunk`.
+        tape: which recorded them; persistent where :func:`locexp.training.trunk.needs_trunk`.
         losses: both, statically weighted, scalars.
         extra: further losses, such as a network's regularisation, with weight 1: scalars.
     """
@@ -111,11 +50,6 @@ def gramian_of(first: Sequence[tf.Tensor], second: Sequence[tf.Tensor]) -> Grami
         return tf.add_n([tf.reduce_sum(x * y) for x, y in zip(one, other, strict=True)])
 
     return Gramian(dot(first, first), dot(first, second), dot(second, second))
-
-
-def pick(values: Sequence[T], chosen: Sequence[bool]) -> list[T]:
-    """Return the chosen ones of some values."""
-    return [value for value, wanted in zip(values, chosen, strict=True) if wanted]
 
 
 def _by_losses(

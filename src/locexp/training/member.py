@@ -14,7 +14,7 @@ from locexp.losses.weighting.base import GradientWeighting, Weighting
 from locexp.losses.weighting.fixed import Fixed
 from locexp.training.callbacks import check_callback
 from locexp.training.fused import fuse
-from locexp.training.gradients import find_trunk, needs_trunk, pick
+from locexp.training.trunk import find_trunk, needs_trunk, pick
 
 if TYPE_CHECKING:
     import keras

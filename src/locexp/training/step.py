@@ -5,8 +5,9 @@ from __future__ import annotations
 import tensorflow as tf
 
 from locexp.training.columns import pack
-from locexp.training.gradients import gramian_of, needs_trunk, pick, weigh
+from locexp.training.gradients import gramian_of, weigh
 from locexp.training.member import Member
+from locexp.training.trunk import needs_trunk, pick
 
 Batch = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 """Images (uint8, (batch, height, width)), labels (int32, (batch,)) and boxes ((batch, 4), normalised xyxy)."""
