@@ -69,7 +69,7 @@ def bare(words: list[str], *, stacked: bool) -> None:
         from locexp.training.trainer import train
 
         first = made[0]
-        stack = Stack([one.member for one in made], *first.data.arrays("train"), dtype=first.dtype)
+        stack = Stack([one.member for one in made], *first.data.arrays("train"))
         train(stack, first.schedule, first.data.arrays("validation"))
         tested = stack.evaluations(range(len(made)), *first.data.arrays("test"), first.schedule.evaluation_batch_size)
         for evaluation in tested.values():

@@ -34,25 +34,15 @@ def training_data(bbox: str) -> Any:
 def stack(name: str, given: Any, seeds: tuple[int, ...], graph_key: str | None) -> Any:
     import keras
 
-    from locexp.training.member import MemberSpec, build_member
+    from locexp.training.member import Member
     from locexp.training.stack import Stack
 
     width, height = given.canvas
-    members = [
-        build_member(
-            MemberSpec(
-                seed=seed,
-                build_model=lambda: tiny(name, (height, width)),
-                build_optimizer=lambda _: keras.optimizers.Adam(1e-3),
-                classification_weight=1.0,
-                bbox_weight=5.0,
-                graph_key=graph_key,
-            ),
-            6,
-            "float32",
-        )
-        for seed in seeds
-    ]
+    members = []
+    for seed in seeds:
+        keras.utils.set_random_seed(seed)
+        network = tiny(name, (height, width))
+        members.append(Member(seed, network, keras.optimizers.Adam(1e-3), (1.0, 5.0), graph_key=graph_key))
     return Stack(members, *given.arrays("train"), fresh=given.fresh)
 
 
@@ -64,7 +54,8 @@ def epochs(trained: Any) -> list[Any]:
         trained.train_steps(orders[:, :full].reshape(len(orders), -1, BATCH), epoch=epoch)
         trained.train_steps(orders[:, None, full:], epoch=epoch)
     shown = trained.images[:10], trained.labels[:10], trained.boxes[:10]
-    return [trained.evaluate(index, *shown, 200) for index in range(len(trained.members))]
+    evaluations = trained.evaluations(range(len(trained.members)), *shown, 200)
+    return [evaluation.result()[0] for evaluation in evaluations.values()]
 
 
 @pytest.mark.parametrize(

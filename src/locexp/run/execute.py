@@ -69,7 +69,7 @@ def execute(runs: Sequence[Run], *, note: Callable[[str], None] = logger.warning
     try:
         opened = [run for run in runs if _opened(run, len(runs))]
         if opened:
-            _train_and_finish(opened, note, draw)
+            _train(opened, note, draw)
     except (KeyboardInterrupt, Terminated) as stopped:
         for run in runs:
             with contextlib.suppress(KeyboardInterrupt, Terminated):  # of one who cannot wait: the next is closed, too
@@ -80,13 +80,14 @@ def execute(runs: Sequence[Run], *, note: Callable[[str], None] = logger.warning
         raise
 
 
-def _train_and_finish(
-    runs: Sequence[Run], note: Callable[[str], None], draw: Draw, *, from_start: bool = False
-) -> None:
+def _train(runs: Sequence[Run], note: Callable[[str], None], draw: Draw, *, from_start: bool = False) -> None:
+    """Train runs in one stack and finish them; where that fails, one by one."""
     try:
         if from_start:
             runs[0].restart()
-        stack = _train(runs)
+        first, members = runs[0].prepared, [run.prepared.member for run in runs]
+        stack = Stack(members, *first.data.arrays("train"), fresh=first.data.fresh)
+        train(stack, first.schedule, first.data.arrays("validation"), [_Watch(runs)])
     except Exception as error:
         if len(runs) == 1:
             _close(runs[0], error)
@@ -97,19 +98,9 @@ def _train_and_finish(
         note(f"{jobs} cannot be trained together ({first_line(error)}): they are trained one by one")
         for run in left:
             with run.current():
-                _train_and_finish([run], note, draw, from_start=True)
+                _train([run], note, draw, from_start=True)
         return
     _finish(runs, stack, draw)
-
-
-def _train(runs: Sequence[Run]) -> Stack:
-    """Train the members of runs in one stack, and return it."""
-    first = runs[0].prepared
-    images, labels, boxes = first.data.arrays("train")
-    members = [run.prepared.member for run in runs]
-    stack = Stack(members, images, labels, boxes, dtype=first.dtype, fresh=first.data.fresh)
-    train(stack, first.schedule, first.data.arrays("validation"), [_Watch(runs)])
-    return stack
 
 
 class _Watch(Observer):

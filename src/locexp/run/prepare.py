@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,14 +35,12 @@ class Prepared:
 
     Attributes:
         member: not trained yet.
-        dtype: of images, targets and losses.
     """
 
     cfg: DictConfig
     data: TrainingData
     member: Member
     schedule: Schedule
-    dtype: str
 
 
 _round_trips: set[str] = set()
@@ -67,7 +65,9 @@ def prepare(cfg: DictConfig, *, stacked: bool = False) -> Prepared:
     start_tensorflow(
         threads=trainer.threads, precision=trainer.precision, deterministic=trainer.deterministic, stacked=stacked
     )
-    from locexp.training.member import MemberSpec, build_member
+    import keras
+
+    from locexp.training.member import Member
     from locexp.training.trainer import Schedule, steps_per_epoch
 
     dtype = "float64" if trainer.precision == "float64" else "float32"
@@ -75,29 +75,27 @@ def prepare(cfg: DictConfig, *, stacked: bool = False) -> Prepared:
     width, height = data.canvas
     loss = box_loss(cfg, data.canvas)
     check_box_loss(loss, cfg.loss.bbox_loss, dtype)
-    spec = MemberSpec(
-        seed=cfg.seed,
-        build_model=functools.partial(
-            instantiate, cfg.model, "model", input_shape=(height, width, 1), num_classes=data.dataset.num_classes
-        ),
-        build_optimizer=optimizer_builder(cfg),
-        classification_weight=cfg.loss.classification_weight,
-        bbox_weight=cfg.loss.bbox_weight,
+    keras.utils.set_random_seed(cfg.seed)
+    member = Member(
+        cfg.seed,
+        instantiate(cfg.model, "model", input_shape=(height, width, 1), num_classes=data.dataset.num_classes),
+        build_optimizer(cfg, steps),
+        (cfg.loss.classification_weight, cfg.loss.bbox_weight),
+        dtype=dtype,
         box_loss=loss,
-        build_callbacks=callbacks_builder(cfg),
-        build_weighting=functools.partial(instantiate, cfg.loss.weighting, "loss.weighting"),
+        weighting=instantiate(cfg.loss.weighting, "loss.weighting"),
+        callbacks=[instantiate(node, f"trainer.callbacks.{name}") for name, node in trainer.callbacks.items()],
         diagnostics=trainer.diagnostic_batches > 0,
         monitor=monitor(cfg),
         graph_key=graph_key(cfg, data, steps),
     )
-    member = build_member(spec, steps, dtype)
     check_smallest_batch(member.model, len(data.dataset.train), trainer.batch_size)
-    if spec.graph_key not in _round_trips:
+    if member.graph_key not in _round_trips:
         check_round_trip(member.model, data.arrays("test")[0], trainer.save_h5, data.dataset.num_classes)
-    if spec.graph_key is not None:
-        _round_trips.add(spec.graph_key)
+    if member.graph_key is not None:
+        _round_trips.add(member.graph_key)
     schedule = Schedule(**{field.name: trainer[field.name] for field in dataclasses.fields(Schedule)})
-    return Prepared(cfg, data, member, schedule, dtype)
+    return Prepared(cfg, data, member, schedule)
 
 
 def graph_key(cfg: DictConfig, data: TrainingData, steps: int) -> str | None:
@@ -135,32 +133,27 @@ def monitor(cfg: DictConfig) -> str:
     return "val/mean_iou" if cfg.loss.classification_weight == 0 else asked
 
 
-def optimizer_builder(cfg: DictConfig) -> Callable[[int], Any]:
-    """Return a function from the number of steps of the run to a fresh Keras optimizer."""
+def build_optimizer(cfg: DictConfig, steps: int) -> Any:
+    """Return a fresh Keras optimizer for a run of so many steps.
 
-    def build(steps: int) -> Any:
-        import keras
+    Raises:
+        UserError: it is none, or refuses its arguments.
+    """
+    import keras
 
-        peak, decay = cfg.optimizer.learning_rate, keras.optimizers.schedules.CosineDecay
-        if cfg.optimizer.schedule == "cosine":
-            rate: Any = decay(peak, steps)
-        elif cfg.optimizer.schedule == "one_cycle":
-            rise = max(1, round(0.3 * steps))
-            rate = decay(peak / 25, max(1, steps - rise), warmup_target=peak, warmup_steps=rise)
-        else:
-            rate = peak
-        node = OmegaConf.create({"_target_": cfg.optimizer._target_, **cfg.optimizer.params})
-        optimizer = instantiate(node, "optimizer.params", learning_rate=rate)
-        if not isinstance(optimizer, keras.optimizers.Optimizer):
-            raise UserError(f"optimizer._target_={cfg.optimizer._target_}: is not a keras.optimizers.Optimizer.")
-        return optimizer
-
-    return build
-
-
-def callbacks_builder(cfg: DictConfig) -> Callable[[], Sequence[Any]]:
-    """Return a function that makes fresh Keras callbacks."""
-    return lambda: [instantiate(node, f"trainer.callbacks.{name}") for name, node in cfg.trainer.callbacks.items()]
+    peak, decay = cfg.optimizer.learning_rate, keras.optimizers.schedules.CosineDecay
+    if cfg.optimizer.schedule == "cosine":
+        rate: Any = decay(peak, steps)
+    elif cfg.optimizer.schedule == "one_cycle":
+        rise = max(1, round(0.3 * steps))
+        rate = decay(peak / 25, max(1, steps - rise), warmup_target=peak, warmup_steps=rise)
+    else:
+        rate = peak
+    node = OmegaConf.create({"_target_": cfg.optimizer._target_, **cfg.optimizer.params})
+    optimizer = instantiate(node, "optimizer.params", learning_rate=rate)
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        raise UserError(f"optimizer._target_={cfg.optimizer._target_}: is not a keras.optimizers.Optimizer.")
+    return optimizer
 
 
 def box_loss(cfg: DictConfig, canvas: tuple[int, int]) -> Callable[[Any, Any], Any]:
