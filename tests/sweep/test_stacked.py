@@ -147,11 +147,10 @@ def test_what_a_member_takes_is_estimated_on_the_safe_side() -> None:
     import keras
 
     from locexp.models.cnn import build
-    from locexp.training.member import MemberSpec, build_member
+    from locexp.training.member import Member
     from locexp.training.memory import member_bytes
 
-    spec = MemberSpec(0, lambda: build((28, 28, 1), 10), lambda _: keras.optimizers.Adam(), 1.0, 0.5)
-    member = build_member(spec, 1, "float32")
+    member = Member(0, build((28, 28, 1), 10), keras.optimizers.Adam(), (1.0, 0.5))
     weights = sum(array.nbytes for array in member.model.get_weights())
     state = sum(np.asarray(variable.numpy()).nbytes for variable in member.variables)
     model: Any = member.model

@@ -72,7 +72,7 @@ def test_changing_a_weight_does_not_retrace(make_stack: Any) -> None:
     order = np.arange(64, dtype=np.int32).reshape(1, 2, 32)
     stack.train_steps(order)
     count = len(traces)
-    stack.members[0].bbox_weight.assign(100.0)
+    stack.members[0].loss_weights[1].assign(100.0)
     stack.train_steps(order[:, :1])
     stack.train_steps(order[:, :, :7])
     assert len(traces) == count > 0
@@ -85,13 +85,13 @@ def test_what_is_kept(make_stack: Any, validation: Validation, keep: str) -> Non
 
     from locexp.evaluation.metrics import summarise
 
-    stack = make_stack(optimizer=lambda _: keras.optimizers.Adam(0.05), monitor="val/bbox_loss")
+    stack = make_stack(optimizer=lambda: keras.optimizers.Adam(0.05), monitor="val/bbox_loss")
     (history,) = run(stack, validation, 5, keep=keep)
     member = stack.members[0]
     losses = [row["val/bbox_loss"] for row in history]
     assert member.best_epoch == 1 + losses.index(min(losses))
     expected = history[-1] if keep == "last" else history[member.best_epoch - 1]
-    computed = summarise(stack.evaluate(0, *validation, 64))
+    computed = summarise(stack.evaluations([0], *validation, 64)[0].result()[0])
     assert computed["bbox_loss"] == pytest.approx(expected["val/bbox_loss"], rel=1e-5)
     assert computed["accuracy"] == expected["val/accuracy"]
 
@@ -108,7 +108,7 @@ def test_ties_go_to_mean_iou() -> None:
 def test_early_stopping_waits_as_long_as_it_says(make_stack: Any, validation: Validation) -> None:
     import keras
 
-    stack = make_stack(optimizer=lambda _: keras.optimizers.SGD(1e-12), monitor="val/accuracy")
+    stack = make_stack(optimizer=lambda: keras.optimizers.SGD(1e-12), monitor="val/accuracy")
     (history,) = run(stack, validation, 20, early_stopping=3)
     assert len(history) == 4
     assert stack.members[0].best_epoch == 1
@@ -117,7 +117,7 @@ def test_early_stopping_waits_as_long_as_it_says(make_stack: Any, validation: Va
 def test_divergence_names_its_step(make_stack: Any, validation: Validation) -> None:
     import keras
 
-    stack = make_stack(seeds=(0, 1), weights=((1.0, 0.5), (1e30, 0.5)), optimizer=lambda _: keras.optimizers.SGD(1e-3))
+    stack = make_stack(seeds=(0, 1), weights=((1.0, 0.5), (1e30, 0.5)), optimizer=lambda: keras.optimizers.SGD(1e-3))
     run(stack, validation, 2)
     healthy, sick = stack.members
     assert healthy.failure is None
@@ -227,7 +227,7 @@ def test_callbacks_with_batch_hooks_are_refused_by_name(make_stack: Any) -> None
 
 
 def test_schedules_follow_their_closed_forms() -> None:
-    from locexp.run.prepare import optimizer_builder
+    from locexp.run.prepare import build_optimizer
 
     def rates(schedule: str, steps: int) -> list[float]:
         cfg = OmegaConf.create(
@@ -240,7 +240,7 @@ def test_schedules_follow_their_closed_forms() -> None:
                 }
             }
         )
-        optimizer = optimizer_builder(cfg)(steps)
+        optimizer = build_optimizer(cfg, steps)
         if schedule == "constant":
             return [float(optimizer.learning_rate)]
         return [float(optimizer._learning_rate(step)) for step in range(steps + 1)]

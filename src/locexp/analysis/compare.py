@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from locexp.records.format import MalformedError
 from locexp.records.record import RunRecord
 from locexp.records.store import Store
 from locexp.records.sweep_list import LIST, SweepList, setting_name
+from locexp.system.process import is_alive
 from locexp.system.screen import terminal_width
 
 FOLDER = "comparison"
@@ -33,19 +35,18 @@ class CompareOptions:
     presume_dead: bool = False
 
 
-def compare_sweep(
-    store: Store, parent: RunRecord, options: CompareOptions, children: Sequence[RunRecord] | None = None
-) -> list[str]:
+def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ended: bool = False) -> list[str]:
     """Compare a sweep, write the report and keep it with the sweep; returns the lines for the screen.
 
     Args:
         store: that has it.
-        parent: the sweep's parent run.
+        which: see :meth:`locexp.records.store.Store.sweep`.
         options: of the command.
-        children: its runs, where they have been read.
+        has_ended: nothing of it runs any more but the caller.
 
     Raises:
-        UserError: nothing can be compared, or must not be; nothing has been written then.
+        UserError: there is no such sweep, it is running, or nothing can be compared, or must not be; nothing has been
+            written then.
     """
     from locexp.analysis.answer import answers
     from locexp.analysis.comparison import compare_settings
@@ -53,8 +54,11 @@ def compare_sweep(
     from locexp.analysis.results import notes_on, sort_runs
     from locexp.analysis.tables import as_text, table
 
+    parent = store.sweep(which)
     sweep_id = parent.tags["sweep_id"]
-    children = store.children(sweep_id) if children is None else children
+    children = store.children(sweep_id)
+    if not has_ended:
+        _check_ended(parent, children, options.presume_dead)
     try:
         settings = sort_runs(children)
         notes = [store.note] if store.note else []
@@ -78,15 +82,30 @@ def compare_sweep(
     return [*lines, "", f"Report   {home / FOLDER / 'report.html'}"]
 
 
+def _check_ended(parent: RunRecord, children: Sequence[RunRecord], presume_dead: bool) -> None:
+    """Refuse a sweep of which something still runs: a job may outlive the command that launched it."""
+    for run in [parent, *children]:
+        alive = is_alive(run.tags) if run.status == "RUNNING" else False
+        if alive is False or (alive is None and presume_dead):
+            continue
+        what = f"sweep {parent.tags['sweep_id']}" + ("" if run is parent else f": {run.name}")
+        if alive:
+            raise UserError(
+                f"{what} is still running (process {run.tags.get('pid')} on {run.tags.get('host')}); a sweep is "
+                "compared when it ends."
+            )
+        raise UserError(
+            f"{what} is RUNNING on {run.tags.get('host', 'an unknown machine')}, which cannot be asked from here; if "
+            "it has ended, add compare.presume_dead=true."
+        )
+
+
 def listed_jobs(store: Store, parent: RunRecord) -> list[dict[str, Any]] | None:
     """Return the jobs of a sweep's list; ``None`` where it has none that can be read."""
     content = store.content(parent, str(LIST))
-    if content is None:
-        return None
-    try:
-        return SweepList.parse(content, LIST).jobs
-    except MalformedError:
-        return None
+    with contextlib.suppress(MalformedError):
+        return None if content is None else SweepList.parse(content, LIST).jobs
+    return None
 
 
 def _not_started(store: Store, parent: RunRecord, children: Sequence[RunRecord]) -> list[str]:

@@ -110,13 +110,9 @@ class RunFolder:
             return
         folder = self.directory / hydra.output_subdir
         folder.mkdir(parents=True, exist_ok=True)
-        parts = (
-            ("config", self._cfg),
-            ("hydra", OmegaConf.masked_copy(self._whole, ["hydra"])),
-            ("overrides", hydra.overrides.task),
-        )
-        for name, node in parts:
-            (folder / f"{name}.yaml").write_text(OmegaConf.to_yaml(node), encoding="utf-8")
+        OmegaConf.save(self._cfg, folder / "config.yaml")
+        OmegaConf.save(OmegaConf.masked_copy(self._whole, ["hydra"]), folder / "hydra.yaml")
+        OmegaConf.save(hydra.overrides.task, folder / "overrides.yaml")
 
 
 @contextlib.contextmanager

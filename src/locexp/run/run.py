@@ -21,13 +21,12 @@ from locexp.evaluation.tables import write_tables
 from locexp.models.costs import cost_metrics
 from locexp.models.saving import MODEL, save, save_checked
 from locexp.models.spread import spread_metrics
+from locexp.plots.pictures import Draw, PictureData
 from locexp.records.history import append_history, write_history
 from locexp.records.sweep_list import SweepLink
-from locexp.run.opening import open_record
-from locexp.run.pictures import Draw, PictureData
 from locexp.run.prepare import Prepared, prepare
+from locexp.run.record import conclusion, final_table, introduction, open_record
 from locexp.run.resume import CONFIG, ENDED_EARLY, Resumed, resume_command, training_id
-from locexp.run.wording import conclusion, final_table, introduction
 from locexp.system.screen import Screen
 from locexp.system.workers import Task
 from locexp.tracking.location import location_of
@@ -89,7 +88,7 @@ class Run:
         """
         cfg, resumed, directory = self.prepared.cfg, self._resumed, self.directory
         if resumed is None:
-            self.record = open_record(cfg, self.prepared.problem, directory, self._overrides, self._link)
+            self.record = open_record(cfg, self.prepared.data, directory, self._overrides, self._link)
             config = directory / CONFIG
             config.parent.mkdir(exist_ok=True)
             config.write_text(OmegaConf.to_yaml(cfg, resolve=True), encoding="utf-8")
@@ -98,13 +97,13 @@ class Run:
             write_history(directory, resumed.history)
             (directory / MODEL).unlink(missing_ok=True)  # of the end that was not the last
         self._began, self._spent = (time.time(), resumed.spent) if resumed else (self.record.start_time, 0.0)
-        self.record.metrics |= self.prepared.problem.facts
+        self.record.metrics |= self.prepared.data.facts
         self.record.metrics |= cost_metrics(self.prepared.member.model)
         self.record.write(directory)
         pictures = directory / "pictures"
         pictures.mkdir(exist_ok=True)
-        (pictures / "scenes.png").write_bytes(self.prepared.problem.page)
-        for line in introduction(self.record, validation_is_test=self.prepared.problem.dataset.validation_is_test):
+        (pictures / "scenes.png").write_bytes(self.prepared.data.page)
+        for line in introduction(self.record):
             self.screen.line(line)
         self._say(self.record.notes)
         self._tracker = Tracker(
@@ -169,10 +168,10 @@ class Run:
         Raises:
             RunFailedError: the store of a run by itself could not even be opened, or the last update was one too many.
         """
-        prepared, problem, member = self.prepared, self.prepared.problem, self.prepared.member
+        prepared, data, member = self.prepared, self.prepared.data, self.prepared.member
         directory, record = self.directory, self.record
         self.check()
-        images = problem.arrays("test")[0]
+        images = data.arrays("test")[0]
         self.screen.progress("evaluating and drawing")
         test, _ = evaluation.result()
         if not (np.isfinite(test.boxes).all() and np.isfinite(test.probabilities).all()):
@@ -183,16 +182,16 @@ class Run:
         best = member.best_epoch
         assert best is not None
         kept = best if prepared.schedule.keep == "best" else len(member.history)
-        record.metrics |= final_metrics(test, problem.floors, member.history, best, kept)
-        record.metrics |= against_clean(test, problem.scenes["test"])
-        spread = spread_metrics(member.model, images, problem.canvas)
+        record.metrics |= final_metrics(test, data.floors, member.history, best, kept)
+        record.metrics |= against_clean(test, data.scenes["test"])
+        spread = spread_metrics(member.model, images, data.canvas)
         record.metrics |= {f"test/{name}": value for name, value in spread.items()}
         model = save_checked(member.model, directory / MODEL, images)
         h5 = prepared.cfg.trainer.save_h5
         if h5 is not None:
             save_checked(member.model, directory / h5, images)
         write_tables(directory / "tables", test)
-        floor = problem.validation_floor
+        floor = data.validation_floor
         self._pictures = draw(PictureData(directory / "pictures", images, test, member.history, best, floor))
         self.screen.line()
         for line in final_table(record):

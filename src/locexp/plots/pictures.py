@@ -119,12 +119,12 @@ def failure_pictures(images: np.ndarray, predictions: Predictions) -> tuple[Pict
     Returns:
         Pictures by file name, and one note for each that could not be drawn.
     """
-    from locexp.plots import groups, reliability, worst
+    from locexp.plots import boxes, groups, reliability
 
     notes = []
     number = f"{len(images):,} test images"
-    cases = breakdown.worst_cases(predictions, worst.COLUMNS)
-    pictures: Pictures = {"worst_cases": worst.page(images, predictions, cases, f"The worst of {number}")}
+    cases = breakdown.worst_cases(predictions, boxes.WORST_COLUMNS)
+    pictures: Pictures = {"worst_cases": boxes.worst_cases(images, predictions, cases, f"The worst of {number}")}
     if breakdown.all_the_same(predictions):
         notes.append("IoU by class, size and position is not drawn: all true boxes of the test images are the same.")
     else:

@@ -29,7 +29,7 @@ MOST_WHOLE = 0.9
 
 
 @dataclass(frozen=True)
-class Problem:
+class TrainingData:
     """What a network is asked to learn: a data set with its boxes.
 
     Attributes:
@@ -61,7 +61,7 @@ class Problem:
     @functools.cached_property
     def page(self) -> bytes:
         """A PNG of some training scenes, drawn once for all runs on them."""
-        from locexp.run.pictures import scenes_page
+        from locexp.plots.pictures import scenes_page
 
         return scenes_page(self.scenes["train"], self.dataset.train.labels)
 
@@ -72,17 +72,17 @@ class Problem:
         return int(width), int(height)
 
 
-def load_problem(cfg: DictConfig) -> Problem:
-    """Load the data and make its scenes; imports no TensorFlow. The last problem is kept, for the jobs of a sweep.
+def load_training_data(cfg: DictConfig) -> TrainingData:
+    """Load the data and make its scenes; imports no TensorFlow. The last are kept, for the jobs of a sweep.
 
     Raises:
         UserError: the data cannot be had, or the boxes do not fit it.
     """
-    return _load_problem(OmegaConf.to_yaml(OmegaConf.masked_copy(cfg, ["data", "bbox"]), resolve=True))
+    return _load(OmegaConf.to_yaml(OmegaConf.masked_copy(cfg, ["data", "bbox"]), resolve=True))
 
 
 @functools.lru_cache(maxsize=1)
-def _load_problem(yaml: str) -> Problem:
+def _load(yaml: str) -> TrainingData:
     cfg = OmegaConf.create(yaml)
     assert isinstance(cfg, DictConfig)
     dataset = load_dataset(cfg.data)
@@ -102,7 +102,7 @@ def _load_problem(yaml: str) -> Problem:
             raise UserError(" ".join(errors))
     scenes.setdefault("validation", scenes["test"])
     boxes = scenes["train"].boxes
-    return Problem(
+    return TrainingData(
         dataset=dataset,
         scenes=scenes,
         scenes_digest=sha256(*(array for part in parts for array in (scenes[part].images, scenes[part].boxes))),

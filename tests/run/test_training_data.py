@@ -9,7 +9,7 @@ import pytest
 
 from locexp.configuration.compose import composing
 from locexp.errors import UserError
-from locexp.run.problem import Problem, load_problem
+from locexp.run.training_data import TrainingData, load_training_data
 
 
 @pytest.fixture
@@ -18,14 +18,14 @@ def some(digits: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]
     return digits[0][:300], digits[1][:300]
 
 
-def problem(folder: Path, images: np.ndarray, labels: np.ndarray, *words: str) -> Problem:
+def made(folder: Path, images: np.ndarray, labels: np.ndarray, *words: str) -> TrainingData:
     np.savez(folder / "a.npz", x_train=images, y_train=labels)
     with composing() as composer:
-        return load_problem(composer.compose(["data=file", f"data.path={folder / 'a.npz'}", *words]).cfg)
+        return load_training_data(composer.compose(["data=file", f"data.path={folder / 'a.npz'}", *words]).cfg)
 
 
 def test_digits_have_nothing_to_say(tmp_path: Path, some: tuple[np.ndarray, np.ndarray]) -> None:
-    assert problem(tmp_path, *some).notes == ()
+    assert made(tmp_path, *some).notes == ()
 
 
 @pytest.mark.parametrize(
@@ -33,32 +33,32 @@ def test_digits_have_nothing_to_say(tmp_path: Path, some: tuple[np.ndarray, np.n
     [("tight", "save 255 - images"), ("jitter", "save 255 - images"), ("scatter", "save 255 - images"), ("fixed", "")],
 )
 def test_inverted_images(tmp_path: Path, some: tuple[np.ndarray, np.ndarray], bbox: str, remedy: str) -> None:
-    notes = " ".join(problem(tmp_path, 255 - some[0], some[1], f"bbox={bbox}").notes)
+    notes = " ".join(made(tmp_path, 255 - some[0], some[1], f"bbox={bbox}").notes)
     assert ("grey level at the images' borders is 255 of 255, but all above 0 is ink" in notes) is bool(remedy)
     assert remedy in notes
     assert ("Use bbox=tight" in notes) is (bbox == "fixed")
     if remedy:  # which works
-        assert problem(tmp_path, some[0], some[1], f"bbox={bbox}", "data.split_seed=1").notes == ()
+        assert made(tmp_path, some[0], some[1], f"bbox={bbox}", "data.split_seed=1").notes == ()
 
 
 @pytest.mark.parametrize("level", [5, 20, 90])
 def test_a_ground_that_is_not_black(tmp_path: Path, some: tuple[np.ndarray, np.ndarray], level: int) -> None:
     grey = np.maximum(some[0], level).astype(np.uint8)
-    notes = problem(tmp_path, grey, some[1]).notes
+    notes = made(tmp_path, grey, some[1]).notes
     assert f"100% of the boxes to train on are the whole image. Raise bbox.threshold to {level} or more." in notes[0]
     assert "Every image has the same box" in notes[1]
-    assert problem(tmp_path, grey, some[1], f"bbox.threshold={level}").notes == ()
-    (note,) = problem(tmp_path, grey, some[1], "bbox=scatter").notes
+    assert made(tmp_path, grey, some[1], f"bbox.threshold={level}").notes == ()
+    (note,) = made(tmp_path, grey, some[1], "bbox=scatter").notes
     assert f"Save np.where(images > {level}, images, 0)." in note
 
 
 def test_boxes_that_are_all_the_same_on_a_black_ground(tmp_path: Path) -> None:
     images = np.zeros((60, 12, 12), np.uint8)
     images[:, 3:9, 2:10] = 255
-    (note,) = problem(tmp_path, images, np.arange(60) % 3).notes
+    (note,) = made(tmp_path, images, np.arange(60) % 3).notes
     assert "Every image has the same box" in note
     assert "Use bbox=scatter" in note
-    assert problem(tmp_path, images, np.arange(60) % 3, "bbox=scatter").notes == ()
+    assert made(tmp_path, images, np.arange(60) % 3, "bbox=scatter").notes == ()
 
 
 @pytest.mark.parametrize("bbox", ["tight", "scatter"])
@@ -69,14 +69,14 @@ def test_blank_images_are_named_by_their_place_in_the_file(
     blank = [3, 17, 77, 150, 151, 299]
     images[blank] = 0
     with pytest.raises(UserError, match=r"counted from 0 in x_train: ") as caught:
-        problem(tmp_path, images, some[1], f"bbox={bbox}")
+        made(tmp_path, images, some[1], f"bbox={bbox}")
     told = str(caught.value)
     found = [int(number) for part in told.split("x_train: ")[1:] for number in part.split(")")[0].split(", ")]
     assert sorted(found) == blank  # of all parts at once
     kept = np.delete(np.arange(300), found)
-    assert problem(tmp_path, images[kept], some[1][kept], f"bbox={bbox}", "data.split_seed=2").notes == ()
+    assert made(tmp_path, images[kept], some[1][kept], f"bbox={bbox}", "data.split_seed=2").notes == ()
 
 
 def test_many_blank_images_are_not_all_listed(tmp_path: Path, some: tuple[np.ndarray, np.ndarray]) -> None:
     with pytest.raises(UserError, match=r"x_train: \d+(, \d+){8} and \d+ more\)"):
-        problem(tmp_path, some[0] * 0, some[1])
+        made(tmp_path, some[0] * 0, some[1])

@@ -15,7 +15,7 @@ import pytest
 
 from locexp.evaluation.metrics import Predictions
 from locexp.plots.files import save
-from locexp.run.pictures import Drawer, PictureData, draw_here, failure_pictures
+from locexp.plots.pictures import Drawer, PictureData, draw_here, failure_pictures
 from tests.evaluation.cases import CASES, random_predictions
 
 HISTORY = [

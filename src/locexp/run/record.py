@@ -1,4 +1,4 @@
-"""What is known of a run before it trains: its record, as it opens."""
+"""The record of a run as it opens, or fails before it could; and the lines in which the screen shows it."""
 
 from __future__ import annotations
 
@@ -10,43 +10,45 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from locexp.evaluation.metrics import HEADLINES
+from locexp.models.saving import MODEL
 from locexp.records.provenance import flattened, provenance, run_name
 from locexp.records.record import RunRecord
 from locexp.records.sweep_list import SweepLink
 from locexp.run.prepare import monitor
-from locexp.run.problem import Problem
-from locexp.tracking.location import location_of
+from locexp.run.training_data import TrainingData
+from locexp.tracking.location import Location, location_of, run_link, ui_command
 from locexp.tracking.tracker import Tracker
 
 logger = logging.getLogger(__name__)
 
 
 def open_record(
-    cfg: DictConfig, problem: Problem, directory: Path, overrides: Sequence[str], link: SweepLink | None
+    cfg: DictConfig, data: TrainingData, directory: Path, overrides: Sequence[str], link: SweepLink | None
 ) -> RunRecord:
     """Return the record of a run that is about to train."""
-    dataset = problem.dataset
+    dataset, canvas = data.dataset, data.canvas
     record = _bare_record(cfg, directory, overrides, link)
     record.tags |= {
         "data_name": dataset.name,
         "classes": str(dataset.num_classes),
         "data_source": dataset.source,
         "data_digest": dataset.digest,
-        "scenes_digest": problem.scenes_digest,
-        "constant_targets": str(problem.constant_targets).lower(),
+        "scenes_digest": data.scenes_digest,
+        "constant_targets": str(data.constant_targets).lower(),
         "validation_is_test": str(dataset.validation_is_test).lower(),
     }
     record.dataset = {
         "name": dataset.name,
         "source": dataset.source,
         "sha256": dataset.digest,
-        "scenes_sha256": problem.scenes_digest,
+        "scenes_sha256": data.scenes_digest,
         "classes": dataset.num_classes,
-        "canvas": f"{problem.canvas[0]}x{problem.canvas[1]}",
+        "canvas": f"{canvas[0]}x{canvas[1]}",
         **{part: len(getattr(dataset, part)) for part in ("train", "validation", "test")},
     }
     notes = record.notes
-    notes += problem.notes
+    notes += data.notes
     if dataset.validation_is_test:
         notes.append("The test set is the validation set here, as data.validation=test asks: nothing is held out.")
     watched = monitor(cfg)
@@ -87,3 +89,37 @@ def record_failure(
     record.write(directory)
     record.logged = Tracker(location_of(cfg.tracking), directory, record, sampling_seconds=None).finish(None)
     record.write(directory)
+
+
+def introduction(record: RunRecord) -> list[str]:
+    """Return the lines that say what is about to be trained."""
+    data = record.dataset
+    validation = "the test set" if record.tags["validation_is_test"] == "true" else f"{data['validation']:,}"
+    return [
+        f"locexp   {record.name}",
+        f"data     {data['name']} ({data['source']}), {data['canvas']} pixels: {data['train']:,} to train, "
+        f"{validation} to validate, {data['test']:,} to test",
+    ]
+
+
+def final_table(record: RunRecord) -> list[str]:
+    """Return the lines that sum a finished run up: test metrics, with the floor of those that have one."""
+    metrics = record.metrics
+    lines = [f"{'':22}{'test':>8}{'floor':>9}{'skill':>9}"]
+    for name in HEADLINES:
+        floor, skill = metrics.get(f"floor/{name}"), metrics.get(f"skill/{name}")
+        cells = "".join("" if value is None else f"{value:9.3f}" for value in (floor, skill))
+        lines.append(f"{name:22}{metrics[f'test/{name}']:8.4f}{cells}")
+    return lines
+
+
+def conclusion(record: RunRecord, directory: Path, location: Location) -> list[str]:
+    """Return the lines that say where the results of a finished and logged run are."""
+    assert record.experiment_id is not None
+    assert record.run_id is not None
+    base = location.uri if location.is_server else "http://127.0.0.1:5000"
+    command = "" if location.is_server else f"{ui_command(location)}  then open "
+    return [
+        f"Files    {directory}  (pictures/, tables/, {MODEL}, run.json)",
+        f"MLflow   {command}{run_link(base, record.experiment_id, record.run_id)}",
+    ]
