@@ -56,6 +56,11 @@ def adam_moments(optimizer: Any, variable: tf.Variable) -> tuple[tf.Variable, tf
     return optimizer._momentums[index].value, optimizer._velocities[index].value
 
 
+def keeps_moments(optimizer: Any) -> bool:
+    """Return whether :func:`adam_moments` finds what it looks for in a built Adam."""
+    return all(hasattr(optimizer, name) for name in ("_get_variable_index", "_momentums", "_velocities"))
+
+
 def application_of(tensor: Any) -> tuple[Any, int, Sequence[Any], Sequence[Any]]:
     """Return which application of a layer in a functional model made a symbolic tensor.
 

@@ -157,7 +157,7 @@ def test_what_a_member_takes_is_estimated_on_the_safe_side() -> None:
     inner = keras.Model(model.input, [layer.output for layer in model.layers])
     outputs = sum(np.asarray(output).nbytes for output in inner(np.zeros((32, 28, 28, 1), np.float32)))
     at_least = state + 3 * weights + 2 * outputs + 4 * 1000 * (10 + 4)
-    assert at_least <= member_bytes(member.model, 32, 1000) <= 2 * at_least
+    assert at_least <= member_bytes(member.model, "float32", 32, 1000) <= 2 * at_least
 
 
 def test_a_network_inside_a_network_takes_what_its_layers_take() -> None:
@@ -170,4 +170,4 @@ def test_a_network_inside_a_network_takes_what_its_layers_take() -> None:
     inner = keras.Model(image, keras.layers.GlobalMaxPooling2D()(maps))
     outer_image = keras.Input((28, 28, 1))
     nested = keras.Model(outer_image, inner(outer_image))
-    assert member_bytes(nested, 32, 1000) >= member_bytes(inner, 32, 1000)
+    assert member_bytes(nested, "float32", 32, 1000) >= member_bytes(inner, "float32", 32, 1000)

@@ -103,7 +103,8 @@ class Stacks:
         from locexp.training.memory import member_bytes
 
         wanted = self._asked or usual_members(core_count())
-        need = member_bytes(prepared.member.model, prepared.schedule.batch_size, len(prepared.data.dataset.train))
+        member = prepared.member
+        need = member_bytes(member.model, member.dtype, prepared.schedule.batch_size, len(prepared.data.dataset.train))
         fit = max(1, int(MEMORY_SHARE * psutil.virtual_memory().available / need))
         if fit < wanted:
             members = counted(fit, "member")

@@ -88,8 +88,8 @@ class Member:
             self.weighting.build_for(pick(model.trainable_variables, self.trunk.chosen))
         if self.weighting.trainable_variables:
             optimizer.exclude_from_weight_decay(self.weighting.trainable_variables)
-        fuse(optimizer)
         optimizer.build([*model.trainable_variables, *self.weighting.trainable_variables])
+        fuse(optimizer)
         for callback in callbacks:
             check_callback(callback)
             model.optimizer = optimizer

@@ -54,13 +54,11 @@ def find_trunk(model: Model, method: Weighting) -> Trunk | None:
         )
     paths = [variable.path for variable in variables]
     common = [path for path, both in zip(paths, shared, strict=True) if both]
-    chosen = dict.fromkeys(common, True)
-    if isinstance(method, GradientWeighting):
-        chosen = dict(zip(common, method.chosen(common), strict=True))
+    named = iter(method.chosen(common) if isinstance(method, GradientWeighting) else [True] * len(common))
     layer = common[-1].rpartition("/")[0]
     return Trunk(
         shared=shared,
-        chosen=[chosen.get(path, False) for path in paths],
+        chosen=[both and next(named) for both in shared],
         last=[both and path.rpartition("/")[0] == layer for path, both in zip(paths, shared, strict=True)],
     )
 
