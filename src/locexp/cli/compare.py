@@ -22,6 +22,7 @@ from locexp.records.folder_store import FolderStore
 from locexp.records.record import RunRecord
 from locexp.records.store import Store
 from locexp.system.process import is_alive
+from locexp.tracking.environment import unread_variables
 from locexp.tracking.location import check, location_of
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def compare_command(arguments: Sequence[str], say: Callable[[str], None]) -> Non
         check(location)
         from locexp.tracking.store import MlflowStore, store_errors
 
+        for note in unread_variables(location, cfg.tracking.uri):
+            say(f"note     {note}")
         with store_errors(location):
             store = MlflowStore(location)
             lines = listing(store) if which == "list" else _compare(store, which, cfg.compare)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ LOCK = LIST.with_name("lock")
 def check_free(directory: Path) -> None:
     """Check that a folder holds no sweep yet; raises :class:`UserError`."""
     path = directory / LIST
-    if not path.exists():
+    if not os.path.exists(path):
         return
     try:
         known = f" ({SweepList.parse(path.read_bytes(), path).sweep_id})"

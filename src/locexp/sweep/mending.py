@@ -40,7 +40,9 @@ def mend(store: MlflowStore, sweep: StoredSweep) -> list[str]:
             done.append(f"{run.name}: its process has gone; it is KILLED now.")
     for path in sorted(sweep.directory.glob(f"*/{RECORD}")):
         record = read_record(path.parent)
-        if record is not None and record.status != "RUNNING" and not record.logged:
+        if record is None or record.tags.get("sweep_id") != sweep.sweep_id:
+            continue  # the folder may hold others
+        if record.status != "RUNNING" and not record.logged:
             done.append(relog(str(path.parent), None))
     if done:
         sweep.finished = finished_runs(store.children(sweep.sweep_id))

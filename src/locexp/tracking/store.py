@@ -14,7 +14,7 @@ from mlflow.exceptions import MlflowException
 from locexp.errors import RunFailedError, UserError, first_line, nearest
 from locexp.records.record import RunRecord
 from locexp.system.process import uncollected
-from locexp.tracking.location import Location, local_path
+from locexp.tracking.location import Location, deleted_run, local_path
 
 PAGE = 1000
 
@@ -28,6 +28,25 @@ def store_errors(location: Location) -> Iterator[None]:
         raise RunFailedError(
             f"tracking.uri={location.uri}: cannot be read or written ({first_line(error)})."
         ) from error
+
+
+def has_run(location: Location, record: RunRecord) -> bool:
+    """Return whether a store has the run of a record.
+
+    Raises:
+        UserError: it was deleted there; the message has the command that restores it.
+    """
+    if record.run_id is None or (location.database is not None and not location.database.is_file()):
+        return False
+    try:
+        info = MlflowClient(location.uri).get_run(record.run_id).info
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return False
+        raise
+    if info.lifecycle_stage == "deleted":
+        raise deleted_run(location, record.run_id)
+    return True
 
 
 class MlflowStore:
