@@ -13,7 +13,13 @@ BELOW = 256
 
 
 def expanded(path: str | Path, key: str) -> Path:
-    """Return a path with its ``~`` as the home folder; raises :class:`UserError` where there is no such folder."""
+    """Return a path with its ``~`` as the home folder.
+
+    Raises:
+        UserError: there is no such home, or it is the address of something else than a folder.
+    """
+    if "://" in str(path):
+        raise UserError(f"{key}={path}: is an address; expected the path of a folder.")
     try:
         return Path(path).expanduser()
     except RuntimeError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import urllib.parse
 from importlib import metadata
@@ -20,7 +21,7 @@ ARTIFACTS = {
     "gs": "google.cloud.storage",
     "sftp": "pysftp",
     **dict.fromkeys(("hdfs", "viewfs"), "pyarrow"),
-    **dict.fromkeys(("wasbs", "abfs", "abfss"), "azure"),
+    **dict.fromkeys(("wasbs", "abfs", "abfss"), "azure.storage.blob"),
 }
 """Where MLflow can keep artifacts besides folders, and the package that it needs for that."""
 DATABASE = "mlflow.db"
@@ -28,7 +29,7 @@ DATABASE_FILES = (".db", ".sqlite", ".sqlite3")
 HOST = re.compile(r"localhost|\d{1,3}(\.\d{1,3}){3}|[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}", re.IGNORECASE)
 """The name of a host, or an IPv4 address; a folder may be called so, too."""
 PORT = re.compile(r"\d{1,5}(/.*)?")
-SECRET = re.compile(r"([?&])(password|passwd|pwd|token)=[^&\s]*", re.IGNORECASE)
+SECRET = re.compile(r"([?&])(password|passwd|pwd|token)=(?!\*\*\*)[^&\s]*", re.IGNORECASE)
 USER = re.compile(r"//[^/@]*:(?!\d+/)\S*@")
 
 
@@ -58,7 +59,7 @@ def read_store(given: str, key: str = "tracking.uri") -> str | Path:
     if folder is not None:
         if given.split("-")[0].rstrip("/") == "databricks":
             raise UserError(f"{key}={given}: Databricks is not supported. A folder of this name is given as ./{given}")
-        if folder.is_file() or (folder.suffix in DATABASE_FILES and not folder.is_dir()):
+        if os.path.isfile(folder) or (folder.suffix in DATABASE_FILES and not os.path.isdir(folder)):
             raise UserError(f"{key}={given}: expected a folder; a database is given as sqlite:///{folder}")
         return folder / DATABASE
     name = scheme.split("+")[0]
@@ -79,7 +80,11 @@ def read_artifact_root(given: str, *, of_server: bool, key: str = "tracking.arti
     scheme = given.partition(":")[0]
     if scheme in metadata.entry_points(group="mlflow.artifact_repository").names:  # of somebody's plugin
         return given
-    if scheme not in ARTIFACTS or (scheme == "mlflow-artifacts" and not of_server):
+    if scheme == "mlflow-artifacts" and not of_server:
+        raise UserError(
+            f"{key}={given}: is for a store behind an MLflow server; expected a folder, or another address."
+        )
+    if scheme not in ARTIFACTS:
         raise UserError(
             f"{key}={shown(given)}: expected a folder, or an address that starts with one of "
             f"{listed(f'{known}:' for known in ARTIFACTS)}.{nearest(scheme, ARTIFACTS)}"
@@ -87,9 +92,16 @@ def read_artifact_root(given: str, *, of_server: bool, key: str = "tracking.arti
     if _has_password(given):
         raise UserError(f"{key}={shown(given)}: holds a password, which would be logged with the run; leave it out.")
     package = ARTIFACTS[scheme]
-    if package and importlib.util.find_spec(package.split(".")[0]) is None:
-        raise UserError(f"{key}={given}: MLflow needs the Python package of {package} for it, which is not installed.")
+    if package and not _is_installed(package):
+        raise UserError(f"{key}={given}: MLflow needs the Python package {package} for it, which is not installed.")
     return given
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ModuleNotFoundError:  # not even what it is a part of
+        return False
 
 
 def read_folder(given: str, key: str) -> Path | None:
@@ -107,7 +119,7 @@ def read_folder(given: str, key: str) -> Path | None:
     elif not colon or "/" in scheme:
         first = given.split("/")[0]
         is_file = Path(first).suffix in DATABASE_FILES
-        if given.startswith("//") or (HOST.fullmatch(first) and not is_file and not Path(first).exists()):
+        if given.startswith("//") or (HOST.fullmatch(first) and not is_file and not os.path.exists(first)):
             raise _meant(given, key)
         place = given
     elif PORT.fullmatch(rest) or given.startswith("["):
@@ -135,7 +147,7 @@ def _sqlite_file(given: str, key: str) -> Path:
         raise UserError(f"{key}={given}: expected three slashes before the path of the file: sqlite:///PATH")
     if not path.strip("/") or path.startswith(":memory:") or "?" in path:
         raise UserError(f"{key}={given}: expected the path of a file, without a question mark: sqlite:///PATH")
-    if Path(path).is_dir():
+    if os.path.isdir(path):
         raise UserError(f"{key}={given}: is a folder; give it as it is, {path}, or the file in it.")
     return expanded(path, key)
 

@@ -132,6 +132,14 @@ def is_half_made(connection: sqlite3.Connection) -> bool:
     return not any(connection.execute(f"SELECT 1 FROM {name} LIMIT 1").fetchone() for name in holding)
 
 
+def is_store(database: Path) -> bool:
+    """Return whether a SQLite file is there, and is more than a store that was left half made."""
+    if not database.is_file() or database.stat().st_size == 0:
+        return False
+    with contextlib.closing(sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True)) as connection:
+        return not is_half_made(connection)
+
+
 def _check_schema(database: Path, connection: sqlite3.Connection) -> None:
     if "experiments" not in _tables(connection):
         raise UserError(f"tracking.uri: {database} is a database, but not MLflow's; expected a folder of its own.")
@@ -186,11 +194,9 @@ def make_store(database: Path) -> bool:
     Returns:
         Whether a half-made one was replaced.
     """
-    is_there = database.exists() and database.stat().st_size > 0
-    if is_there:
-        with contextlib.closing(sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True)) as connection:
-            if not is_half_made(connection):
-                return False
+    if is_store(database):
+        return False
+    is_replaced = database.exists() and database.stat().st_size > 0
     from mlflow.store.db import utils
     from sqlalchemy import create_engine
 
@@ -203,7 +209,7 @@ def make_store(database: Path) -> bool:
         engine.dispose()
     _remove(database)
     partial.replace(database)
-    return is_there
+    return is_replaced
 
 
 def _remove(database: Path) -> None:

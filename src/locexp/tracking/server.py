@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from locexp.errors import RunFailedError, UserError
 from locexp.tracking.location import Location, check, experiment_address, fetch
-from locexp.tracking.mlflow_internals import LEAN_SERVER, SERVER_KEEPS, experiment_link
+from locexp.tracking.mlflow_internals import LEAN_SERVER, SERVER_KEEPS, experiment_link, is_store
 
 HOST = "127.0.0.1"
 START_SECONDS = 90.0
@@ -70,7 +70,7 @@ def serve(location: Location, port: int | None, say: Callable[[str], None]) -> N
     if location.is_server:
         say(links(location, location.uri))
         return
-    if location.database is not None and not location.database.is_file():
+    if location.database is not None and not is_store(location.database):
         raise UserError(
             f"{location.database.parent}: holds no store yet; run python -m locexp.train first, or give --uri."
         )

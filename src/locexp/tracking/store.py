@@ -12,9 +12,11 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from locexp.errors import RunFailedError, UserError, first_line, nearest
+from locexp.records.files import OF_SWEEP
 from locexp.records.record import RunRecord
 from locexp.system.process import uncollected
 from locexp.tracking.location import Location, deleted_run, local_path
+from locexp.tracking.mlflow_internals import is_store
 
 PAGE = 1000
 
@@ -36,7 +38,7 @@ def has_run(location: Location, record: RunRecord) -> bool:
     Raises:
         UserError: it was deleted there; the message has the command that restores it.
     """
-    if record.run_id is None or (location.database is not None and not location.database.is_file()):
+    if record.run_id is None or (location.database is not None and not is_store(location.database)):
         return False
     try:
         info = MlflowClient(location.uri).get_run(record.run_id).info
@@ -62,7 +64,7 @@ class MlflowStore:
     def __init__(self, location: Location) -> None:
         self.location = location
         self._artifact_uris: dict[str, str] = {}
-        if location.database is not None and not location.database.is_file():
+        if location.database is not None and not is_store(location.database):
             raise UserError(
                 f"{location.database.parent}: holds no store yet; run python -m locexp.train first, "
                 "or give tracking.uri."
@@ -145,8 +147,10 @@ class MlflowStore:
                 return None
 
     def keep_folder(self, run: RunRecord, folder: Path) -> None:
-        """Log the files of a folder as artifacts of a run, under the folder's name."""
-        self.client.log_artifacts(run.run_id, str(folder), folder.name)
+        """Log the files of a comparison as artifacts of a run, under their folder's name."""
+        for name in OF_SWEEP[folder.name]:
+            if (folder / name).is_file():
+                self.client.log_artifact(run.run_id, str(folder / name), folder.name)
 
     def _search(self, condition: str) -> list[RunRecord]:
         found: list[RunRecord] = []
