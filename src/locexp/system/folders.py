@@ -32,6 +32,7 @@ def check_writable(folder: Path, key: str) -> None:
     A file without a name is opened in the nearest folder that exists: permissions alone do not tell (root may do
     anything, but not on a read-only file system).
     """
+    place = folder
     try:
         place = whole = folder.absolute()
         while not os.path.lexists(place):
@@ -40,8 +41,8 @@ def check_writable(folder: Path, key: str) -> None:
         if not reason:
             with tempfile.TemporaryFile(dir=place):
                 pass
-    except (OSError, ValueError) as error:  # a null byte is a ValueError
-        reason = f"{place}: {getattr(error, 'strerror', None) or error}"
+    except OSError as error:
+        reason = f"{place}: {error.strerror or error}"
     if reason:
         shown = str(folder) if len(str(folder)) < BELOW else f"{str(folder)[:60]}…"
         raise UserError(f"{key}={shown}: cannot be written ({reason}).")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import http.client
-import json
 import os
 import shlex
 import socket
 import sqlite3
-import ssl
 import sys
 import threading
 import urllib.error
@@ -19,15 +16,15 @@ import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 from urllib.request import proxy_bypass
 
 from omegaconf import DictConfig
 
-from locexp.errors import UserError
+from locexp.errors import UserError, first_line
 from locexp.system.folders import check_writable
 from locexp.tracking.address import DATABASE, read_artifact_root, read_store
 from locexp.tracking.mlflow_internals import check_store, experiment_link, parallel_link, run_link
+from locexp.tracking.probe import fetch, why_not
 
 PROBE_SECONDS = 3.0
 """How long a tracking server may take to answer before the run is refused."""
@@ -115,6 +112,10 @@ def local_path(uri: str) -> Path:
 
 def _check_database(database: Path, location: Location) -> None:
     """Check that MLflow can open and write a SQLite store, without which it makes a new one."""
+    if os.environ.get("MLFLOW_ENABLE_WORKSPACES", "").lower() in ("true", "1"):
+        raise UserError(
+            f"MLFLOW_ENABLE_WORKSPACES is set, but {database} is no server, which alone has them; unset it."
+        )
     if not os.path.lexists(database):
         return
     key = f"tracking.uri: {database}"
@@ -132,6 +133,11 @@ def _check_database(database: Path, location: Location) -> None:
             return  # MLflow waits for it
         raise UserError(f"{key} cannot be opened ({error}).") from None
     except sqlite3.DatabaseError as error:
+        if "malformed" in str(error):
+            raise UserError(
+                f"{key} is damaged ({first_line(error)}). Put a copy back, or move it away: python -m locexp.log logs "
+                "the folders of runs in a new store."
+            ) from None
         raise UserError(f"{key} is not a database ({error}); expected MLflow's, or a folder without one.") from None
     if experiment is None:
         return
@@ -169,22 +175,6 @@ def mlflow_command(location: Location, *arguments: str) -> str:
     return f"MLFLOW_TRACKING_URI={shlex.quote(location.uri)} {command}"
 
 
-def fetch(url: str, seconds: float) -> Any:
-    """Return what an MLflow server answers in JSON; MLflow's own credentials are sent along.
-
-    Raises:
-        OSError, http.client.HTTPException, ValueError: there is no answer in time, or not one of MLflow's.
-    """
-    user, password, token = (os.environ.get(f"MLFLOW_TRACKING_{name}") for name in ("USERNAME", "PASSWORD", "TOKEN"))
-    request = urllib.request.Request(url)
-    if user and password:
-        request.add_header("Authorization", f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}")
-    elif token:
-        request.add_header("Authorization", f"Bearer {token}")
-    with urllib.request.urlopen(request, timeout=seconds) as answer:
-        return json.load(answer)
-
-
 def _check_answer(location: Location) -> None:
     """Check that an MLflow server answers for its experiments, or the host that a database names takes a connection.
 
@@ -209,7 +199,7 @@ def _check_answer(location: Location) -> None:
                 socket.create_connection((parts.hostname, port), PROBE_SECONDS).close()
             failure = ""
         except (OSError, http.client.HTTPException, ValueError) as error:
-            failure = _why(error)
+            failure = why_not(error)
 
     # In a thread: looking up a host name cannot be given a time limit.
     thread = threading.Thread(target=probe, daemon=True)
@@ -225,27 +215,6 @@ def _check_answer(location: Location) -> None:
         )
     if experiment.get("lifecycle_stage") == "deleted":
         raise deleted(location, experiment["experiment_id"])
-
-
-def _why(error: Exception) -> str:
-    """Return, in words, why a server did not answer as MLflow's does; nothing where its client may have an answer."""
-    if isinstance(error, urllib.error.HTTPError):
-        if error.code == 403 or (error.code == 401 and not os.environ.get("MLFLOW_TRACKING_USERNAME")):
-            return ""  # MLflow's client may have credentials elsewhere
-        if error.code == 401:
-            return "it refuses the user and password in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
-        what = "" if error.code >= 500 else ", so it is not an MLflow server"
-        return f"it answers {error.code} {error.reason}{what}"
-    if isinstance(error, http.client.HTTPException):
-        return "it does not answer in HTTP, so it is not an MLflow server"
-    if isinstance(error, ValueError) and not isinstance(error, OSError):
-        return "it does not answer in JSON, so it is not an MLflow server"
-    reason = error.reason if isinstance(error, urllib.error.URLError) else error
-    if isinstance(reason, ssl.SSLCertVerificationError) and (
-        os.environ.get("MLFLOW_TRACKING_INSECURE_TLS") or os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH")
-    ):
-        return ""
-    return str(reason)
 
 
 def experiment_address(base: str, location: Location) -> str:

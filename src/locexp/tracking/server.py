@@ -15,8 +15,9 @@ import urllib.request
 from collections.abc import Callable
 
 from locexp.errors import RunFailedError, UserError
-from locexp.tracking.location import Location, check, experiment_address, fetch
+from locexp.tracking.location import Location, check, experiment_address
 from locexp.tracking.mlflow_internals import LEAN_SERVER, SERVER_KEEPS, experiment_link, is_store
+from locexp.tracking.probe import fetch
 
 HOST = "127.0.0.1"
 START_SECONDS = 90.0
