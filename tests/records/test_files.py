@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from locexp.errors import UserError
-from locexp.records.files import NOT_LOGGED, OF_RUN, check_unused, logged_files
+from locexp.records.files import NOT_LOGGED, OF_RUN, check_unused, file_within, logged_files
 from locexp.records.record import RunRecord
 from locexp.training.checkpoint import CHECKPOINT
 
@@ -94,3 +94,14 @@ def test_other_files_are_no_hindrance(tmp_path: Path) -> None:
     check_unused(tmp_path, "hydra.run.dir", sweep=False)
     check_unused(tmp_path, "hydra.sweep.dir", sweep=True)
     check_unused(tmp_path / "new", "hydra.run.dir", sweep=False)
+
+
+def test_a_store_reads_nothing_outside_of_a_runs_folder(tmp_path: Path) -> None:
+    home = tmp_path / "run"
+    touch(home / "a" / "b.csv", tmp_path / "secret")
+    (home / "link").symlink_to(tmp_path / "secret")
+    (home / "out").symlink_to(tmp_path)
+    assert file_within(home, "a/b.csv") == home / "a" / "b.csv"
+    assert file_within(home, "a/../a/b.csv") is not None
+    for path in ("../secret", str(tmp_path / "secret"), "link", "out/secret", "a", "n" * 300):
+        assert file_within(home, path) is None

@@ -17,7 +17,7 @@ import pytest
 from locexp.errors import UserError
 from locexp.tracking.location import check, locate
 from locexp.tracking.server import server_environment
-from tests.conftest import TINY, Server, door_here, locexp, only_run, train_here, wait_until
+from tests.conftest import TINY, Server, locexp, only_run, train_here, wait_until
 from tests.tracking.gate import gate
 
 
@@ -141,31 +141,82 @@ def test_what_mlflow_would_cut_or_refuse_costs_no_run(workplace: Path, capsys: p
     assert len(record["parameters"]["name"]) == len(record["name"]) == 9000
 
 
+CALLBACK = """
+# @package _global_
+trainer:
+  callbacks:
+    "lr (plateau)@x#1":
+      _target_: keras.callbacks.ReduceLROnPlateau
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["hydra.run.dir=multirun/x"], "multirun is a link to nowhere, which is not there"),
+        (["--multirun", "seed=1,2", "hydra.sweep.dir=multirun/x"], "multirun is a link to nowhere"),
+        (["tracking.uri=mlruns"], "mlruns is a link to gone, which is not there"),
+        (["tracking.uri=file:mlruns"], "mlruns is a link to gone, which is not there"),
+        (["tracking.uri=in-the-way/x"], "in-the-way: Not a directory"),
+        (["tracking.artifact_root=in-the-way"], "in-the-way: Not a directory"),
+        ([f"hydra.run.dir={'n' * 300}"], "a name of 300 bytes"),
+        (["--multirun", "seed=1,2", f"hydra.sweep.dir={'n' * 300}"], "a name of 300 bytes"),
+        ([f"tracking.uri={'n' * 300}"], "a name of 300 bytes"),
+        (["hydra.run.dir='s3://bucket/x'"], "is an address; expected the path of a folder"),
+        ([f"tracking.experiment={'e' * 600}"], "expected at most 500"),
+        (["--config-dir", "cfg", "+mine=callback"], "trainer.callbacks.lr (plateau)@x#1: is no name for a parameter"),
+    ],
+)
+def test_what_would_fail_later_is_said_before(
+    workplace: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workplace / "multirun").symlink_to("nowhere")
+    (workplace / "mlruns").symlink_to("gone")
+    (workplace / "in-the-way").touch()
+    (workplace / "cfg" / "mine").mkdir(parents=True)
+    (workplace / "cfg" / "mine" / "callback.yaml").write_text(CALLBACK)
+    before = sorted(workplace.rglob("*"))
+    given = [] if any("tracking.uri" in word for word in words) else ["tracking.uri=store"]
+    run = [] if any(".dir" in word for word in words) else ["hydra.run.dir=run"]
+    assert train_here(*TINY, *words, *given, *run) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+    assert len(line) < 500
+    assert sorted(workplace.rglob("*")) == before
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["500", "silent", "shut"])
 def test_a_server_that_fails_in_the_middle_costs_no_result(
-    workplace: Path, server: Server, mode: str, capsys: pytest.CaptureFixture[str]
+    workplace: Path, server: Server, mode: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """In a folder whose name a shell would split: the command that is printed logs the run."""
     from mlflow import MlflowClient
 
+    place = workplace / "it's a place"
+    place.mkdir()
+    monkeypatch.chdir(place)
     with gate(server.port) as before:
 
         def fail() -> None:
-            wait_until(lambda: any(workplace.glob("multirun/*/*/history.jsonl")))
-            wait_until(lambda: json.loads((only_run(workplace) / "run.json").read_text())["run_id"] is not None)
+            wait_until(lambda: any(place.glob("multirun/*/*/history.jsonl")))
+            wait_until(lambda: json.loads((only_run(place) / "run.json").read_text())["run_id"] is not None)
             before.set(mode)
 
         threading.Thread(target=fail, daemon=True).start()
         assert train_here(*TINY, "data.limit=4000", "trainer.epochs=25", f"tracking.uri={before.uri}") == 1
         said = capsys.readouterr()
-        directory = only_run(workplace)
-        assert f"python -m locexp.log {directory}" in said.out
+        directory = only_run(place)
+        (command,) = [line for line in said.out.splitlines() if "python -m locexp.log" in line]
         assert "failed: not all results reached the tracking store" in said.err
         record = json.loads((directory / "run.json").read_text())
         assert (record["status"], record["logged"]) == ("FINISHED", False)
         assert (directory / "model.keras").is_file()
         before.set("open")
-        assert door_here("log", str(directory)).returncode == 0
+        done = subprocess.run(
+            command.replace("python", sys.executable, 1), shell=True, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
         client = MlflowClient(server.uri)
         assert len(client.get_metric_history(record["run_id"], "val/accuracy")) == 25
         assert client.get_run(record["run_id"]).info.status == "FINISHED"

@@ -53,11 +53,16 @@ def logged_files(directory: Path, record: RunRecord) -> list[Path]:
     if h5 != "None" and not record.is_sweep:
         found.append(Path(h5))
     found = [path for path in found if os.path.isfile(directory / path)]
-    home = directory.resolve()
     for path in found:
-        if not (directory / path).resolve().is_relative_to(home):
+        if file_within(directory, str(path)) is None:
             raise UserError(f"{directory / path}: leads out of the folder of the run, so it is not logged.")
     return found
+
+
+def file_within(directory: Path, path: str) -> Path | None:
+    """Return a file of a folder; ``None`` where it has none of this path, or the path or a link leads out of it."""
+    place = directory / path
+    return place if os.path.isfile(place) and place.resolve().is_relative_to(directory.resolve()) else None
 
 
 def check_unused(directory: Path, key: str, *, sweep: bool, h5: str | None = None) -> None:

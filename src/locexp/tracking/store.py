@@ -12,7 +12,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from locexp.errors import RunFailedError, UserError, first_line, nearest
-from locexp.records.files import OF_SWEEP
+from locexp.records.files import OF_SWEEP, file_within
 from locexp.records.record import RunRecord
 from locexp.system.process import uncollected
 from locexp.tracking.location import Location, deleted_run, local_path
@@ -133,16 +133,17 @@ class MlflowStore:
         assert run.run_id is not None
         uri = self._artifact_uris.get(run.run_id, "")
         is_here = uri.startswith("file://")
-        places = [local_path(uri) / path] if is_here else []
-        places += [Path(run.tags["directory"]) / path] if run.tags.get("directory") else []
-        for place in places:
-            if place.is_file():
+        folders = [local_path(uri)] if is_here else []
+        folders += [Path(run.tags["directory"])] if run.tags.get("directory") else []
+        for folder in folders:
+            place = file_within(folder, path)
+            if place is not None:
                 return place.read_bytes()
         if is_here:
             return None
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as temporary:
             try:
-                return Path(self.client.download_artifacts(run.run_id, path, folder)).read_bytes()
+                return Path(self.client.download_artifacts(run.run_id, path, temporary)).read_bytes()
             except (MlflowException, OSError):
                 return None
 
