@@ -15,11 +15,14 @@ def main() -> None:
     parser.add_argument("--experiment", default="locexp", help="the experiment that the links open (%(default)s)")
     parser.add_argument("--port", type=int, help="port (default: the first free one from 5000)")
     arguments = parser.parse_args()
+    from locexp.tracking.environment import unread_variables
     from locexp.tracking.location import locate
     from locexp.tracking.server import serve
 
     def show() -> None:
         location = locate(arguments.uri, None, arguments.experiment)
+        for note in unread_variables(location, arguments.uri, key="--uri"):
+            print(f"note     {note}", flush=True)
         serve(location, arguments.port, lambda text: print(text, flush=True))
 
     sys.exit(exit_status(show))

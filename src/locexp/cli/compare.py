@@ -20,6 +20,7 @@ from locexp.errors import RunFailedError, UserError, first_line, listed, nearest
 from locexp.evaluation.metrics import METRICS
 from locexp.records.folder_store import FolderStore
 from locexp.system.process import is_alive
+from locexp.tracking.environment import unread_variables
 from locexp.tracking.location import check, location_of
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ def compare_command(arguments: Sequence[str], say: Callable[[str], None]) -> Non
         check(location)
         from locexp.tracking.store import MlflowStore, store_errors
 
+        for note in unread_variables(location, cfg.tracking.uri):
+            say(f"note     {note}")
         with store_errors(location):
             store = MlflowStore(location)
             lines = listing(store) if which == "list" else compare_sweep(store, which, cfg.compare)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 from locexp.errors import RunFailedError, UserError
+from locexp.tracking.address import without_passwords
 
 
 def exit_status(command: Callable[[], None]) -> int:
@@ -25,5 +26,5 @@ def exit_status(command: Callable[[], None]) -> int:
 
 
 def _print(text: str, status: int) -> int:
-    print(text, file=sys.stderr)
+    print(without_passwords(text), file=sys.stderr)
     return status

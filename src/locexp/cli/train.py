@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import logging
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ from locexp.configuration.hydra_internals import argument_parser, show
 from locexp.configuration.overrides import check_groups, is_for_hydra, key_of, with_open_keys
 from locexp.configuration.schema import config_directory, register
 from locexp.errors import Terminated, UserError, first_line
+from locexp.records.files import check_unused
 from locexp.records.record import RECORD
 from locexp.records.sweep_list import SweepList
 from locexp.sweep.conduct import Conductor
@@ -143,6 +145,7 @@ def _train(command: SweepList, config_name: str, stored: StoredSweep | None = No
             stored.check(jobs)
         elif plan.is_sweep:
             check_free(plan.directory)
+            check_unused(plan.directory, "hydra.sweep.dir", sweep=True)
         _check_surroundings(plan)
         if plan.base.sweep.dry_run:
             list_jobs(plan, stored, Screen())
@@ -187,12 +190,14 @@ def _check_surroundings(plan: Plan) -> None:
             f"trainer.deterministic={','.join(values)}: TensorFlow takes one value in a process, so it cannot be "
             "swept; give one command for each."
         )
-    if not plan.is_sweep and (plan.directory / RECORD).exists():
-        raise UserError(
-            f"hydra.run.dir={plan.directory}: holds a run already, and two runs cannot share a folder; give another "
-            f"one, or continue that run with trainer.resume={plan.directory}"
-        )
     check_writable(plan.directory, "hydra.sweep.dir" if plan.is_sweep else "hydra.run.dir")
+    if not plan.is_sweep:
+        if (plan.directory / RECORD).exists():
+            raise UserError(
+                f"hydra.run.dir={plan.directory}: holds a run already, and two runs cannot share a folder; give "
+                f"another one, or continue that run with {shlex.quote(f'{RUN}={plan.directory}')}"
+            )
+        check_unused(plan.directory, "hydra.run.dir", sweep=False, h5=plan.base.trainer.save_h5)
     check(location_of(plan.base.tracking))
 
 

@@ -25,6 +25,7 @@ from locexp.configuration.renamed import check_overrides
 from locexp.configuration.rules import check_seed, validate
 from locexp.configuration.schema import config_directory, config_hash, register
 from locexp.errors import UserError
+from locexp.system.folders import expanded
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Job:
     def directory(self, kind: str) -> Path:
         """Return where a ``run`` by itself, or the whole ``sweep``, is to write. Ask once: it may hold the time."""
         config = whole(self.cfg, self.hydra(Path.cwd()))
-        return Path(str(config.hydra[kind].dir))
+        return expanded(str(config.hydra[kind].dir), f"hydra.{kind}.dir")
 
     def hydra(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,8 @@ from locexp.records.record import RunRecord
 from locexp.records.sweep_list import SweepLink
 from locexp.run.prepare import monitor
 from locexp.run.training_data import TrainingData
+from locexp.tracking.environment import unread_variables
+from locexp.tracking.limits import notes_on_limits
 from locexp.tracking.location import Location, location_of, run_link, ui_command
 from locexp.tracking.tracker import Tracker
 
@@ -54,11 +55,9 @@ def open_record(
     watched = monitor(cfg)
     if watched != cfg.trainer.monitor:
         notes.append(f"One task is trained alone, so {watched} picks the best epoch, not {cfg.trainer.monitor}.")
-    if os.environ.get("MLFLOW_TRACKING_URI") and cfg.tracking.uri is None:
-        notes.append(
-            f"MLFLOW_TRACKING_URI is set but not read: results go to {record.tracking_uri}. "
-            'Give tracking.uri="$MLFLOW_TRACKING_URI" to send them there.'
-        )
+    notes += notes_on_limits(record.parameters, record.tags)
+    if link is None:  # a sweep says it once
+        notes += unread_variables(location_of(cfg.tracking), cfg.tracking.uri)
     return record
 
 

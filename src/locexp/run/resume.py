@@ -208,7 +208,7 @@ def _stopped(directory: Path) -> RunRecord:
             f"{directory}: is a sweep; continue it with python -m locexp.train sweep.resume={record.tags['sweep_id']}"
         )
     if record.status == "FINISHED":
-        later = "" if record.logged else f" Log its results with python -m locexp.log {directory}"
+        later = "" if record.logged else f" Log its results with python -m locexp.log {shlex.quote(str(directory))}"
         raise UserError(f"{directory}: this run has finished, so there is nothing to continue.{later}")
     if record.status == "RUNNING" and is_alive(record.tags):
         raise UserError(f"{directory}: this run is still going on (process {record.tags['pid']}).")

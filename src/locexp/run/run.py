@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -245,7 +246,7 @@ class Run:
             self.screen.line(
                 f"The results are not in {self._location.uri}. They are in {directory}; log them later with"
             )
-            self.screen.line(f"  python -m locexp.log {directory}")
+            self.screen.line(f"  python -m locexp.log {shlex.quote(str(directory))}")
         if (directory / CHECKPOINT).exists() and self.prepared.member.failure is None:
             self.screen.line("Continue the run after its last whole epoch with")
             self.screen.line(f"  {resume_command(directory)}")

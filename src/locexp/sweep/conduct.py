@@ -20,6 +20,7 @@ from locexp.sweep.plan import PlacedJob, Plan, RunKey, SweepJob
 from locexp.sweep.stacks import Stacks
 from locexp.sweep.stored import StoredSweep
 from locexp.system.screen import Screen
+from locexp.tracking.environment import unread_variables
 from locexp.tracking.location import Location
 
 logger = logging.getLogger(__name__)
@@ -140,7 +141,8 @@ class Conductor:
         if self._stored:
             self._screen.line(f"resumed  {len(jobs) - missing} have finished before, {missing} are missing")
         mixed = [f"mixed code, as sweep.allow_mixed asks: {what}" for what in self._mixed]
-        for note in [*mixed, *self._plan.unlike(), *([self._how.note] if self._how.note and missing else [])]:
+        unread = unread_variables(self._parent.location, self._parent.tracking.uri)
+        for note in [*mixed, *unread, *self._plan.unlike(), *([self._how.note] if self._how.note and missing else [])]:
             self._screen.note(note)
 
     def _run_stages(self, launch: Launch) -> None:

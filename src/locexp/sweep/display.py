@@ -215,7 +215,7 @@ def conclude(
         say(f"Resume   python -m locexp.train {shlex.join(overrides)}")
     if not all_logged:
         say(f"The results are not all in {parent.location.uri}. They are in {parent.directory}; log them later with")
-        say(f"  python -m locexp.log {parent.directory}")
+        say(f"  python -m locexp.log {shlex.quote(str(parent.directory))}")
     say(f"Files    {parent.directory}")
     logged = [(job, run.run_id) for job, run in finished if run.run_id]
     if logged:

@@ -33,7 +33,7 @@ PATIENCE_SECONDS = 10.0
 
 def check_free(directory: Path) -> None:
     """Check that a folder holds no sweep yet; raises :class:`UserError`."""
-    if not (directory / LIST).exists():
+    if not os.path.exists(directory / LIST):
         return
     try:
         known = f" ({SweepList.read(directory).sweep_id})"

@@ -124,7 +124,9 @@ class StoredSweep:
                 done.append(f"{run.name}: its process has gone; it is KILLED now.")
         for path in sorted(self.directory.glob(f"*/{RECORD}")):
             record = read_record(path.parent)
-            if record is not None and record.status != "RUNNING" and not record.logged:
+            if record is None or record.tags.get("sweep_id") != self.sweep_id:
+                continue  # the folder may hold others
+            if record.status != "RUNNING" and not record.logged:
                 done.append(relog(str(path.parent), None))
         if done:
             self.finished = finished_runs(store.children(self.sweep_id))

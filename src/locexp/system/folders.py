@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
 from locexp.errors import UserError
+
+BELOW = 256
+"""Bytes that the longest path of a file below a folder of a run may add to it."""
+
+
+def expanded(path: str | Path, key: str) -> Path:
+    """Return a path with its ``~`` as the home folder.
+
+    Raises:
+        UserError: there is no such home, or it is the address of something else than a folder.
+    """
+    if "://" in str(path):
+        raise UserError(f"{key}={path}: is an address; expected the path of a folder.")
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise UserError(f"{key}={path}: {error} Give the folder's whole path.") from None
 
 
 def check_writable(folder: Path, key: str) -> None:
@@ -14,11 +32,32 @@ def check_writable(folder: Path, key: str) -> None:
     A file without a name is opened in the nearest folder that exists: permissions alone do not tell (root may do
     anything, but not on a read-only file system).
     """
-    place = folder.absolute()
-    while not place.exists():
-        place = place.parent
+    place = folder
     try:
-        with tempfile.TemporaryFile(dir=place):
-            pass
+        place = whole = folder.absolute()
+        while not os.path.lexists(place):
+            place = place.parent
+        reason = _obstacle(place, whole)
+        if not reason:
+            with tempfile.TemporaryFile(dir=place):
+                pass
     except OSError as error:
-        raise UserError(f"{key}={folder}: cannot be written ({place}: {error.strerror or error}).") from None
+        reason = f"{place}: {error.strerror or error}"
+    if reason:
+        shown = str(folder) if len(str(folder)) < BELOW else f"{str(folder)[:60]}…"
+        raise UserError(f"{key}={shown}: cannot be written ({reason}).")
+
+
+def _obstacle(place: Path, whole: Path) -> str:
+    """Return, in words, why ``whole`` cannot be a folder below ``place``, the first of its parents that exists."""
+    if not place.is_dir():
+        if place.is_symlink():
+            return f"{place} is a link to {os.readlink(place)}, which is not there; remove the link, or make its target"
+        return f"{place}: Not a directory"
+    longest = os.pathconf(place, "PC_NAME_MAX")
+    for name in whole.relative_to(place).parts:
+        if len(os.fsencode(name)) > longest:
+            return f"a name of {len(os.fsencode(name))} bytes; the file system takes {longest} at most"
+    if len(os.fsencode(whole)) + BELOW > os.pathconf(place, "PC_PATH_MAX"):
+        return f"a path of {len(os.fsencode(whole))} bytes; the system takes {os.pathconf(place, 'PC_PATH_MAX')}"
+    return ""

@@ -15,6 +15,7 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
 
 from locexp.records.record import RunRecord
+from locexp.tracking.limits import PARAMETER, cut
 
 MODEL = "model"
 
@@ -35,7 +36,7 @@ def log_model(client: MlflowClient, run_id: str, record: RunRecord, model: Any, 
     """
     run = client.get_run(run_id)
     earlier = run.outputs.model_outputs if run.outputs else []
-    entity = client.create_logged_model(run.info.experiment_id, MODEL, run_id, params=record.parameters)
+    entity = client.create_logged_model(run.info.experiment_id, MODEL, run_id, params=cut(record.parameters, PARAMETER))
     try:
         with tempfile.TemporaryDirectory() as folder:
             _save(model, folder, int(record.dataset["classes"]), entity, run_id)
