@@ -114,7 +114,7 @@ def end_with(tags: Mapping[str, str]) -> None:
 
 
 def end_on_signals() -> None:
-    """Let SIGTERM and SIGHUP (the terminal was closed) raise :class:`Terminated`; where they are ignored, they stay so."""
+    """Let SIGTERM and SIGHUP (a terminal was closed) raise :class:`Terminated`, except where they are ignored."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _terminate)

@@ -50,11 +50,12 @@ def steady_streams() -> None:
         sys.stderr = sys.__stderr__ = _steady(sys.stderr, 2)  # type: ignore[misc]
 
 
-def _steady(stream: TextIO | None, number: int) -> TextIO:
+def _steady(stream: TextIO | None, number: int) -> io.TextIOWrapper:
     file = StandardFile(number, "w", closefd=False)
     encoding = stream.encoding if stream is not None else "utf-8"
     whole_lines = number == 2 or file.isatty()
-    return io.TextIOWrapper(io.BufferedWriter(file), encoding, "replace", line_buffering=whole_lines)
+    buffer = io.BufferedWriter(file)  # type: ignore[type-var]
+    return io.TextIOWrapper(buffer, encoding, "replace", line_buffering=whole_lines)
 
 
 def lost_output() -> str | None:

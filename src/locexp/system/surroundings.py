@@ -12,10 +12,12 @@ from locexp.errors import UserError
 
 def only_warn() -> None:
     """Let warnings be warnings, here and in the processes that this one starts: libraries raise many for no fault."""
-    if any(option.startswith("e") for option in sys.warnoptions) or warnings.filters[0][0] == "error":
+    if any(entry[0] == "error" for entry in warnings.filters):
         os.environ.pop("PYTHONWARNINGS", None)
         sys.warnoptions.clear()
-        warnings.filters[:] = [entry for entry in warnings.filters if entry[0] != "error"]
+        warnings.resetwarnings()
+        for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+            warnings.simplefilter("ignore", category)  # as Python does by itself
         print("note     warnings are not taken as errors here, whatever PYTHONWARNINGS or -W says", file=sys.stderr)
 
 
