@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from locexp.errors import RunFailedError, UserError, system_reason
+from locexp.system.folders import check_home
 from locexp.system.process import end_on_signals
 from locexp.system.streams import lost_output, steady_streams
 from locexp.system.surroundings import check_text, only_warn
@@ -23,6 +24,7 @@ def run_door(command: Callable[[Sequence[str]], int | None]) -> int:
 
     def run() -> int | None:
         check_text(sys.argv[1:])
+        check_home()
         return command(sys.argv[1:])
 
     try:

@@ -30,7 +30,7 @@ from locexp.sweep.folder import check_free, held
 from locexp.sweep.listing import list_jobs
 from locexp.sweep.plan import Plan, SweepJob
 from locexp.sweep.stored import StoredSweep, load
-from locexp.system.folders import check_temporary, check_writable
+from locexp.system.folders import check_writable
 from locexp.system.screen import Screen
 from locexp.tracking.location import Location, check, location_of
 
@@ -191,7 +191,6 @@ def _check_surroundings(jobs: Sequence[SweepJob], plan: Plan) -> None:
             f"hydra.run.dir={plan.directory}: holds a run already, and two runs cannot share a folder; give another "
             f"one, or continue that run with trainer.resume={plan.directory}"
         )
-    check_temporary()
     check_writable(plan.directory, "hydra.sweep.dir" if plan.is_sweep else "hydra.run.dir")
     check(location_of(plan.base.tracking))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -13,27 +12,28 @@ from locexp.system.surroundings import is_text
 
 def cache_folder() -> Path:
     """Return locexp's cache: ``$XDG_CACHE_HOME/locexp`` or ``~/.cache/locexp``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or home_folder() / ".cache") / "locexp"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "locexp"
 
 
 def keras_folder() -> Path:
     """Return the folder of Keras's settings and data sets: ``$KERAS_HOME`` or ``~/.keras``."""
-    return Path(os.environ.get("KERAS_HOME") or home_folder() / ".keras")
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
 
 
-def home_folder() -> Path:
-    """Return the user's own folder; the one for temporary files where there is none, as for a user without a name."""
-    with contextlib.suppress(RuntimeError):
-        return Path.home()
-    return Path(tempfile.gettempdir())
+def check_home() -> None:
+    """Make the folder for temporary files the user's own where there is none, as for a user without a name.
 
-
-def check_temporary() -> None:
-    """Check that there is a folder for temporary files, as saving a network needs; raises :class:`UserError`."""
+    Raises:
+        UserError: there is none for temporary files either, as saving a network needs one.
+    """
     try:
-        tempfile.gettempdir()
+        temporary = tempfile.gettempdir()
     except FileNotFoundError as error:
         raise UserError(f"TMPDIR={os.environ.get('TMPDIR', '')}: {error.strerror}; set it to one.") from None
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = temporary  # libraries look there for their settings, and fail where there is nothing
 
 
 def check_writable(folder: Path, key: str) -> None:
