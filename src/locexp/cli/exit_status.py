@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Sequence
 
@@ -19,6 +20,7 @@ def run_door(command: Callable[[Sequence[str]], int | None]) -> int:
         command: imports what it needs when it is called: Ctrl-C and SIGTERM may come while it does.
     """
     steady_streams()
+    logging.raiseExceptions = False  # a log on a full disk would print a traceback for each of its records
     end_on_signals()
     only_warn()
 

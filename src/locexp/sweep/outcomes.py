@@ -49,7 +49,7 @@ def outcome_of(place: Path, *, stopped: bool) -> Outcome | None:
         return Outcome(place=place, reason=reason) if _has_begun(place) else None
     if record.status == "FINISHED":
         return Outcome(record)
-    reason = f"{record.status}: {record.error}"
+    reason = f"{record.status}: {record.error or 'the record could not be written'}"
     is_elsewhere = record.status == "RUNNING" and is_alive(record.tags) is None
     if is_elsewhere:
         host = record.tags.get("host", "another machine")
