@@ -10,7 +10,7 @@ from locexp.errors import RunFailedError, UserError, system_reason
 from locexp.system.folders import check_home
 from locexp.system.process import end_on_signals
 from locexp.system.streams import lost_output, steady_streams
-from locexp.system.surroundings import check_text, only_warn
+from locexp.system.surroundings import check_text, force_libraries, only_warn
 
 
 def run_door(command: Callable[[Sequence[str]], int | None]) -> int:
@@ -23,6 +23,7 @@ def run_door(command: Callable[[Sequence[str]], int | None]) -> int:
     logging.raiseExceptions = False  # a log on a full disk would print a traceback for each of its records
     end_on_signals()
     only_warn()
+    force_libraries()
 
     def run() -> int | None:
         check_text(sys.argv[1:])

@@ -17,7 +17,7 @@ def start_matplotlib() -> None:
     Raises:
         UserError: it cannot be imported, as with a settings file that is not UTF-8 or without a folder for its cache.
     """
-    os.environ["MPLBACKEND"] = "agg"  # a notebook's, which the command inherits, is not to be had here
+    os.environ["MPLBACKEND"] = "agg"
     try:
         import matplotlib as mpl
     except (OSError, ValueError) as error:

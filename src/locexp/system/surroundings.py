@@ -1,13 +1,39 @@
-"""What a process inherits and no command asked for: its interpreter's warnings, its locale, its current folder."""
+"""What a process inherits and no command asked for: settings of libraries, warnings, the locale, the current folder."""
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import warnings
 from collections.abc import Sequence
 
-from locexp.errors import UserError
+from locexp.errors import UserError, listed
+
+logger = logging.getLogger(__name__)
+
+FORCED = {
+    "KERAS_BACKEND": "tensorflow",
+    "KERAS_NNX_ENABLED": "0",
+    "TF2_BEHAVIOR": "1",
+    "TF_USE_LEGACY_KERAS": "0",
+    "TF_XLA_FLAGS": "",
+}
+"""Variables that would give another network, other numbers, or none: what they are set to instead."""
+
+
+def force_libraries() -> None:
+    """Set what :data:`FORCED` names, and say so once: processes that this one starts inherit what is set.
+
+    It counts when Keras is imported, as a module of the user's may do at any time.
+    """
+    given = {name: os.environ[name] for name in FORCED if os.environ.get(name)}
+    os.environ.update({name: FORCED[name] for name in {*given, "KERAS_BACKEND"}})
+    os.environ["MPLBACKEND"] = "agg"  # a notebook's, which a command inherits, is not to be had in its process
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    overruled = [f"{name}={value}" for name, value in given.items() if value != FORCED[name]]
+    if overruled:
+        logger.warning("%s: set in the environment, and not heeded here", listed(overruled))
 
 
 def only_warn() -> None:

@@ -14,17 +14,10 @@ from typing import Any
 from locexp.errors import UserError, listed, worded
 from locexp.system.folders import keras_folder
 from locexp.system.process import core_count, importing
+from locexp.system.surroundings import FORCED, force_libraries
 
 logger = logging.getLogger(__name__)
 
-FORCED = {
-    "KERAS_BACKEND": "tensorflow",
-    "TF_USE_LEGACY_KERAS": "0",
-    "TF_XLA_FLAGS": "",
-    "TF2_BEHAVIOR": "1",
-    "KERAS_NNX_ENABLED": "0",
-}
-"""Variables that would give another network, other numbers, or none: what they are set to instead."""
 SETTINGS = {"image_data_format": "channels_last", "epsilon": 1e-7, "floatx": "float32"}
 """What Keras's own settings file may say otherwise; all of it is set for each run."""
 
@@ -71,9 +64,8 @@ def start_tensorflow(
     Raises:
         UserError: Keras has been imported with another backend, or cannot read its settings.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if "keras" not in sys.modules:
-        _force()
+        force_libraries()
         _note_settings()
     with _quiet_stderr(), importing("tensorflow"):
         keras = _import_keras()
@@ -92,15 +84,6 @@ def start_tensorflow(
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     return tf
-
-
-def _force() -> None:
-    """Set what :data:`FORCED` names, and say so once: processes that this one starts inherit what is set."""
-    given = {name: os.environ[name] for name in FORCED if os.environ.get(name)}
-    overruled = [f"{name}={value}" for name, value in given.items() if value != FORCED[name]]
-    os.environ.update({name: FORCED[name] for name in {*given, "KERAS_BACKEND"}})
-    if overruled:
-        logger.warning("%s: set in the environment, and not heeded here", listed(overruled))
 
 
 def _import_keras() -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from locexp.errors import UserError
+from locexp.errors import UserError, worded
 from locexp.keras_protocols import Model, Optimizer, Variable
 from locexp.losses.mse import mse
 from locexp.losses.weighting.base import GradientWeighting, Weighting
@@ -145,7 +145,11 @@ def build_member(spec: MemberSpec, steps: int, dtype: str) -> Member:
     for callback in callbacks:
         check_callback(callback)
         model.optimizer = optimizer
-        callback.set_model(model)
+        try:
+            callback.set_model(model)
+        except Exception as error:  # of the user's own code, which may raise anything
+            name = type(callback).__name__
+            raise UserError(f"trainer.callbacks: {name} failed in set_model ({worded(error)}).") from error
     return Member(
         spec=spec,
         model=model,
