@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import shutil
@@ -94,12 +93,11 @@ def test_a_signal_while_a_command_starts_ends_it_without_a_word_too_many(sign: s
 
 STRANGE = {
     "optimised": {"PYTHONOPTIMIZE": "2", "PYTHONDONTWRITEBYTECODE": "1", "HYDRA_FULL_ERROR": "1"},
-    "warnings as errors": {"PYTHONWARNINGS": "error", "OMP_NUM_THREADS": "abc", "COLUMNS": "0", "TERM": "dumb"},
+    "warnings as errors": {"PYTHONWARNINGS": "error", "OMP_NUM_THREADS": "abc", "CUDA_VISIBLE_DEVICES": "x"},
     "no home": {
         "HOME": "/proc/nowhere",
         "XDG_CACHE_HOME": "/proc/nowhere",
         "NO_COLOR": "1",
-        "CUDA_VISIBLE_DEVICES": "x",
     },
 }
 
@@ -148,7 +146,6 @@ def test_a_disk_that_fills_up_leaves_nothing_running_and_nothing_half(
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("localedef") or not CHARMAP.exists(), reason="needs localedef and its charmaps")
 def test_a_sweep_is_compared_in_a_latin_1_locale(tmp_path: Path) -> None:
-    assert gzip.open(CHARMAP).read(1)
     made = tmp_path / "locales" / "en_US.ISO-8859-1"
     made.parent.mkdir()
     subprocess.run(["localedef", "-i", "en_US", "-f", "ISO-8859-1", str(made)], check=True, capture_output=True)
@@ -156,10 +153,10 @@ def test_a_sweep_is_compared_in_a_latin_1_locale(tmp_path: Path) -> None:
     asked = "import locale; print(locale.getpreferredencoding())"
     said = subprocess.run([sys.executable, "-c", asked], env={**os.environ, **latin}, capture_output=True, check=True)
     assert said.stdout.strip() == b"ISO-8859-1"
-    words = [*TINY, "--multirun", "loss.bbox_weight=1,2", "sweep.seeds=2", "'name=caf\xe9'"]
+    words = [*TINY, "--multirun", "loss.bbox_weight=1,2", "sweep.seeds=2"]
     place = tmp_path / "work"
     place.mkdir()
-    done = in_shell('"$@"', "train", *words[:-1], cwd=place, **latin)
+    done = in_shell('"$@"', "train", *words, cwd=place, **latin)
     assert (done.returncode, done.stderr) == (0, b"")
     for variables in (latin, {"LC_ALL": "C", "PYTHONUTF8": "0"}, {"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "xx_XX"}):
         done = in_shell('"$@"', "compare", cwd=place, **variables)

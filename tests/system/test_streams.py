@@ -70,11 +70,7 @@ def test_what_an_encoding_lacks_is_replaced(encoding: str, expected: bytes) -> N
 
 
 def test_lost_output_is_told_from_output_that_nobody_wants() -> None:
-    assert (
-        python("print(1); print(lost_output(), file=sys.stderr)", ">/dev/full").stderr == b"No space left on device\n"
-    )
-    assert python("print(1); print(lost_output(), file=sys.stderr)", ">&-").stderr == b"None\n"
-    done = python(
-        "os.close(r := (p := os.pipe())[0]); os.dup2(p[1], 1); print(1); print(lost_output(), file=sys.stderr)"
-    )
-    assert done.stderr == b"None\n"
+    script = "print(1); print(lost_output(), file=sys.stderr)"
+    assert python(script, ">/dev/full").stderr == b"No space left on device\n"
+    assert python(script, ">&-").stderr == b"None\n"
+    assert python(f"p = os.pipe(); os.close(p[0]); os.dup2(p[1], 1); {script}").stderr == b"None\n"
