@@ -265,7 +265,12 @@ def tracked(place: Path) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("sign", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+    ("sign", "status"),
+    [
+        (signal.SIGINT, 130),
+        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, 129, marks=pytest.mark.slow),  # its terminal was closed
+    ],
 )
 def test_an_interrupted_run_is_closed_as_killed_and_keeps_its_best_weights(
     workplace: Path, sign: signal.Signals, status: int

@@ -268,11 +268,11 @@ FILES = sorted(path for path in config_directory().rglob("*.yaml") if "hydra" no
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_every_file_says_what_it_is_and_every_key_is_documented(path: Path) -> None:
-    lines = path.read_text().splitlines()
+    lines = path.read_text(encoding="utf-8").splitlines()
     head = "\n".join(line for line in lines[:8] if line.startswith("#"))
     assert "python -m locexp.train" in head
     top = [i for i, line in enumerate(lines) if line and line[0].isalpha()]
-    keys = yaml.safe_load(path.read_text())
+    keys = yaml.safe_load(path.read_text(encoding="utf-8"))
     for index in top:
         name = lines[index].split(":")[0]
         if name in ("_target_", "defaults", "hydra") or (isinstance(keys[name], dict) and "experiment" in path.parts):

@@ -65,7 +65,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, quick_stores: None) -> Fi
 
 
 def rows(path: Path) -> list[dict[str, str]]:
-    with path.open() as file:
+    with path.open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -272,7 +272,7 @@ def test_the_logged_model_predicts_both_heads_by_name(finished: Finished) -> Non
     assert details.signature.inputs.inputs[0].shape == (-1, 28, 28, 1)
     assert [entry.name for entry in details.signature.outputs.inputs] == ["classification", "bbox"]
     assert details.saved_input_example_info is not None
-    requirements = Path(mlflow.pyfunc.get_model_dependencies(address)).read_text().split()
+    requirements = Path(mlflow.pyfunc.get_model_dependencies(address)).read_text(encoding="utf-8").split()
     assert {line.split("==")[0] for line in requirements} >= {"tensorflow", "keras", "numpy"}
     assert all("==" in line for line in requirements)
 

@@ -21,7 +21,7 @@ def files(place: Path) -> set[str]:
 
 def logged(record: Path) -> set[str]:
     """Return the artifacts that the store has of a run, read from its folder there."""
-    stored = json.loads(record.read_text())
+    stored = json.loads(record.read_text(encoding="utf-8"))
     root = Path(stored["artifact_root"].removeprefix("file://"))
     return files(root / stored["run_id"] / "artifacts")
 

@@ -213,6 +213,56 @@ def test_a_failing_callback_is_named_and_ends_its_member_alone(make_stack: Any, 
     assert other.failure is None
 
 
+HOOKS = ("set_params", "on_train_begin", "on_epoch_begin", "on_epoch_end", "on_train_end")
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+@pytest.mark.parametrize("error", [KeyError("lr"), ZeroDivisionError(), SystemExit("enough")], ids=type)
+def test_the_first_hook_that_fails_is_named_whatever_fails_after_it(
+    hook: str, error: BaseException, make_stack: Any, validation: Validation
+) -> None:
+    import keras
+
+    class Failing(keras.callbacks.Callback):
+        pass
+
+    def fail(self: object, *arguments: object) -> None:
+        raise error
+
+    def clean_up(self: object, *arguments: object) -> None:
+        raise RuntimeError("nothing to clean up")
+
+    Failing.on_train_end = clean_up
+    setattr(Failing, hook, fail)
+    stack = make_stack(seeds=(1, 2), callbacks=lambda: [Failing()])
+    run(stack, validation, 2)
+    for member in stack.members:
+        named = {"'lr'": "KeyError: 'lr'", "": "ZeroDivisionError", "enough": "SystemExit: enough"}[str(error)]
+        assert member.failure == f"trainer.callbacks: Failing failed in {hook}: {named}"
+        assert member.cause is error
+
+
+def test_the_error_of_a_schedule_is_the_one_that_is_named(make_stack: Any, validation: Validation) -> None:
+    import keras
+
+    stack = make_stack(callbacks=lambda: [keras.callbacks.LearningRateScheduler(lambda epoch: 1 / epoch)])
+    run(stack, validation, 2)
+    (member,) = stack.members
+    expected = "LearningRateScheduler failed in on_epoch_begin: ZeroDivisionError: division by zero"
+    assert member.failure == f"trainer.callbacks: {expected}"
+
+
+def test_a_callback_that_does_not_take_its_model_is_refused(make_stack: Any) -> None:
+    import keras
+
+    class Choosy(keras.callbacks.Callback):
+        def set_model(self, model: Any) -> None:
+            raise AttributeError("no such layer")
+
+    with pytest.raises(UserError, match=r"Choosy failed in set_model \(AttributeError: no such layer\)"):
+        make_stack(callbacks=lambda: [Choosy()])
+
+
 def test_callbacks_with_batch_hooks_are_refused_by_name(make_stack: Any) -> None:
     import keras
 

@@ -7,12 +7,10 @@ import contextlib
 import logging
 import os
 import shlex
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 
 from hydra.errors import HydraException
 from omegaconf import DictConfig
@@ -24,7 +22,7 @@ from locexp.configuration.explain import explain
 from locexp.configuration.hydra_internals import argument_parser, show
 from locexp.configuration.overrides import check_groups, is_for_hydra, key_of, with_open_keys
 from locexp.configuration.schema import config_directory, register
-from locexp.errors import Terminated, UserError, first_line
+from locexp.errors import RunFailedError, UserError, worded
 from locexp.records.files import check_unused
 from locexp.records.record import RECORD
 from locexp.records.sweep_list import SweepList
@@ -37,8 +35,6 @@ from locexp.sweep.stored import StoredSweep, load
 from locexp.system.folders import check_writable
 from locexp.system.screen import Screen
 from locexp.tracking.location import Location, check, location_of
-
-logger = logging.getLogger(__name__)
 
 PROGRAM = "python -m locexp.train"
 
@@ -61,7 +57,6 @@ def train_command(arguments: Sequence[str]) -> int:
 
 def _run(given: Sequence[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # its errors are caught and worded above
-    signal.signal(signal.SIGTERM, _terminate)
     register()
     parser = argument_parser(PROGRAM)
     arguments = parser.parse_intermixed_args(list(given))
@@ -177,9 +172,9 @@ def _compare(location: Location, sweep_id: str, allow_mixed: bool) -> list[str]:
         return compare_sweep(MlflowStore(location), sweep_id, CompareOptions(allow_mixed=allow_mixed), has_ended=True)
     except UserError as error:
         return [f"note     not compared: {error}"]
-    except Exception as error:  # the server was lost
-        logger.info("the comparison failed", exc_info=True)
-        return [f"note     not compared: {first_line(error, 200)}"]
+    except Exception as error:  # the server was lost, the disk is full: what was trained is there
+        again = "python -m locexp.compare compares it"
+        raise RunFailedError(f"sweep {sweep_id} could not be compared ({worded(error)[:200]}); {again}") from error
 
 
 def _check_surroundings(plan: Plan) -> None:
@@ -230,7 +225,3 @@ def _downloads_shown() -> Iterator[None]:
     finally:
         log.removeHandler(handler)
         log.setLevel(level)
-
-
-def _terminate(signum: int, frame: FrameType | None) -> None:
-    raise Terminated

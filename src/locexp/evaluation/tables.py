@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from locexp.bbox.geometry import to_pixels
 from locexp.evaluation import breakdown, calibration, metrics
 from locexp.evaluation.metrics import Predictions
+from locexp.system.files import replacing, write_whole
 
 Table = Mapping[str, np.ndarray]
 """Columns of equal length; NaN where there is nothing to say."""
@@ -36,9 +38,10 @@ def write_tables(directory: Path, predictions: Predictions) -> None:
     """Write predictions.csv, confusion_matrix.csv and the :func:`tables` to ``directory``."""
     directory.mkdir(exist_ok=True)
     _write_predictions(directory / "predictions.csv", predictions)
-    np.savetxt(directory / "confusion_matrix.csv", metrics.confusion_matrix(predictions), fmt="%d", delimiter=",")
+    with replacing(directory / "confusion_matrix.csv") as partial:
+        np.savetxt(partial, metrics.confusion_matrix(predictions), fmt="%d", delimiter=",")
     for name, table in tables(predictions).items():
-        with (directory / f"{name}.csv").open("w", newline="") as file:
+        with replacing(directory / f"{name}.csv") as partial, partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(table)
             writer.writerows(zip(*(map(_cell, column.tolist()) for column in table.values()), strict=True))
@@ -53,9 +56,9 @@ def _write_predictions(path: Path, predictions: Predictions) -> None:
     measures = [predictions.confidence, predictions.iou, predictions.center_error_px]
     rows = np.column_stack([np.asarray(column, np.float64) for column in (*whole, *measures, *boxes)])
     row = "%d,%d,%d" + ",%.6g" * (rows.shape[1] - len(whole))
-    np.savetxt(
-        path, rows, row, newline="\r\n", header=",".join(names), comments=""
-    )  # ends lines as the csv module does
+    text = io.StringIO()
+    np.savetxt(text, rows, row, newline="\r\n", header=",".join(names), comments="")  # ends lines as csv does
+    write_whole(path, text.getvalue())
 
 
 def _cell(value: float | str) -> float | str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from locexp.errors import UserError, first_line
+from locexp.system.files import replacing
 
 MODEL = "model.keras"
 CHECKED_IMAGES = 16
@@ -36,6 +37,8 @@ def check_round_trip(model: Any, images: np.ndarray, h5: str | None, num_classes
         for name in (MODEL, *([h5] if h5 else [])):
             try:
                 difference = _difference(model, save(model, Path(folder) / name), images)
+            except OSError as error:
+                raise UserError(f"TMPDIR={tempfile.gettempdir()}: a network cannot be saved ({error}).") from error
             except Exception as error:
                 raise UserError(
                     f"model: the network cannot be saved as {Path(name).suffix} and loaded again by Keras "
@@ -57,7 +60,8 @@ def save(model: Any, path: Path) -> Any:
     level = log.level
     log.setLevel(logging.ERROR)  # "this format is legacy": it was asked for by name
     try:
-        model.save(path)
+        with replacing(path) as partial:
+            model.save(partial)
     finally:
         log.setLevel(level)
     return keras.models.load_model(path, safe_mode=True, compile=False)

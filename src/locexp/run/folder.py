@@ -21,6 +21,7 @@ from locexp.configuration.hydra_internals import (
     env_override,
 )
 from locexp.configuration.schema import plain
+from locexp.system.files import write_whole
 from locexp.system.logs import RunLog
 
 FILE = "file"
@@ -110,9 +111,13 @@ class RunFolder:
             return
         folder = self.directory / hydra.output_subdir
         folder.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(self._cfg, folder / "config.yaml")
-        OmegaConf.save(OmegaConf.masked_copy(self._whole, ["hydra"]), folder / "hydra.yaml")
-        OmegaConf.save(hydra.overrides.task, folder / "overrides.yaml")
+        parts = (
+            ("config", self._cfg),
+            ("hydra", OmegaConf.masked_copy(self._whole, ["hydra"])),
+            ("overrides", hydra.overrides.task),
+        )
+        for name, node in parts:
+            write_whole(folder / f"{name}.yaml", OmegaConf.to_yaml(node))
 
 
 @contextlib.contextmanager

@@ -125,7 +125,7 @@ def outcome_of(place: Path, *, stopped: bool) -> Outcome | None:
         return Outcome(place=place, reason=None if stopped else "ended before it left a record", cut_off=True)
     if record.status == "FINISHED":
         return Outcome(record)
-    reason = f"{record.status}: {record.error}"
+    reason = f"{record.status}: {record.error or 'the record could not be written'}"
     is_elsewhere = record.status == "RUNNING" and is_alive(record.tags) is None
     if is_elsewhere:
         host = record.tags.get("host", "another machine")
@@ -193,9 +193,10 @@ def _log(place: Path) -> None:
 
     try:
         relog(str(place), None, ended=True)
-    except (UserError, RunFailedError) as error:
+    except (UserError, RunFailedError, OSError) as error:
         logger.info("%s", error)
         record = RunRecord.read(place)
         if record.status == "RUNNING":
             record.status, record.error = "KILLED", CUT_OFF
-            record.write(place)
+            with contextlib.suppress(OSError):  # a full disk: the record that is there says so at least
+                record.write(place)

@@ -23,10 +23,10 @@ from locexp.configuration.hydra_internals import Callbacks, HydraConfig, hydra_l
 from locexp.configuration.overrides import key_of, quoted, value_of
 from locexp.configuration.schema import Config, register
 from locexp.errors import UserError, counted, nearest
-from locexp.records.format import write_whole
 from locexp.records.sweep_list import LIST, SweepList
 from locexp.sweep.folder import index_of
 from locexp.sweep.plan import PlacedJob, SweepJob
+from locexp.system.files import write_whole
 from locexp.system.process import core_count, end_with, forget_networks
 from locexp.system.screen import Screen
 

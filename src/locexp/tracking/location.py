@@ -10,7 +10,6 @@ import socket
 import sqlite3
 import sys
 import threading
-import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Sequence

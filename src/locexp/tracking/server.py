@@ -56,7 +56,7 @@ def server_environment() -> dict[str, str]:
 
 
 def serve(location: Location, port: int | None, say: Callable[[str], None]) -> None:
-    """Serve a store until Ctrl-C or SIGTERM.
+    """Serve a store until Ctrl-C, SIGTERM, or the end of the terminal.
 
     Args:
         location: of a store that exists; where it is itself a server, only its links are shown.
@@ -77,6 +77,9 @@ def serve(location: Location, port: int | None, say: Callable[[str], None]) -> N
         )
     chosen = free_port(port)
     base = f"http://{HOST}:{chosen}"
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)  # ends the server as Ctrl-C does
     # The server's own screen output goes nowhere: its errors are what counts, and they are shown if it ends.
     process = subprocess.Popen(
         command(location, chosen),
@@ -86,7 +89,6 @@ def serve(location: Location, port: int | None, say: Callable[[str], None]) -> N
         start_new_session=True,
     )
     try:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it as Ctrl-C does
         say(f"starting the MLflow UI on {location.uri} …")
         _wait(process, base)
         say(f"{links(location, base)}\nCtrl-C stops it.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from locexp.errors import UserError
+from locexp.errors import UserError, worded
 from locexp.keras_protocols import Model, Optimizer, Variable
 from locexp.losses.mse import mse
 from locexp.losses.weighting.base import GradientWeighting, Weighting
@@ -93,7 +93,11 @@ class Member:
         for callback in callbacks:
             check_callback(callback)
             model.optimizer = optimizer
-            callback.set_model(model)
+            try:
+                callback.set_model(model)
+            except Exception as error:  # of the user's own code, which may raise anything
+                name = type(callback).__name__
+                raise UserError(f"trainer.callbacks: {name} failed in set_model ({worded(error)}).") from error
         self.loss_weights: list[Variable] = [
             keras.Variable(weight, dtype=dtype, trainable=False) for weight in loss_weights
         ]
@@ -102,7 +106,7 @@ class Member:
         self.best_epoch: int | None = None
         self.best_weights: list[np.ndarray] | None = None
         self.failure: str | None = None
-        self.cause: Exception | None = None
+        self.cause: BaseException | None = None
         self.stopped = False
 
     @property
