@@ -9,11 +9,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from locexp.records.format import FORMAT, build, parse_object, write_whole
+from locexp.records.format import FORMAT, MalformedError, build, check_types, parse_object, write_whole
 
 LIST = Path("sweep", "sweep.json")
 """The file in a sweep's folder, and on its parent run, that says which jobs it has."""
 NAMES_OF_FORMAT_1 = {"words": "overrides", "told": "stage_results"}
+
+JOB = {"index": int, "stage": int, "name": str, "overrides": list[str], "config_hash": str, "seed": int} | {
+    "varied": dict[str, str],
+    "role": str,
+}
+"""What a job has in the list."""
 
 CONTROL, FINAL = "control", "final"
 """Roles of runs in a sweep, see :class:`SweepLink`."""
@@ -70,7 +76,10 @@ class SweepList(SweepCommand):
     def parse(cls, content: bytes, place: object) -> SweepList:
         """Return the list from the content of its file; for arguments and errors see :func:`parse_object`."""
         stored = parse_object(content, place)
-        return build(cls, {NAMES_OF_FORMAT_1.get(name, name): value for name, value in stored.items()}, place)
+        found = build(cls, {NAMES_OF_FORMAT_1.get(name, name): value for name, value in stored.items()}, place)
+        for number, job in enumerate(found.jobs):
+            check_types(job, JOB, JOB, f"{place}, job {number}")
+        return found
 
 
 @dataclass(frozen=True)
@@ -111,6 +120,8 @@ class SweepLink:
     def read(cls, path: Path, index: int) -> SweepLink:
         """Read the link of a job from the list of its sweep."""
         stored = SweepList.parse(path.read_bytes(), path)
+        if index >= len(stored.jobs):
+            raise MalformedError(f"{path}: cannot be read: it lacks job {index}.")
         job = stored.jobs[index]
         return cls(
             sweep_id=stored.sweep_id,
