@@ -32,12 +32,13 @@ def over_examples(
 
 
 def _examples(content: bytes | None) -> dict[str, np.ndarray] | None:
-    """Return accuracy, IoU and loc_acc_75 of each test example from a run's predictions.csv."""
-    if content is None:
+    """Return accuracy, IoU and loc_acc_75 of each test example from a run's predictions.csv, if that can be read."""
+    try:
+        header, *rows = (content or b"").decode().splitlines()
+        columns = [header.split(",").index(name) for name in ("label", "predicted", "iou")]
+        label, predicted, iou = np.loadtxt(rows, delimiter=",", usecols=columns, ndmin=2).T
+    except (ValueError, IndexError):
         return None
-    header, *rows = content.decode().splitlines()
-    columns = [header.split(",").index(name) for name in ("label", "predicted", "iou")]
-    label, predicted, iou = np.loadtxt(rows, delimiter=",", usecols=columns, ndmin=2).T
     right = label == predicted
     return {
         "accuracy": right.astype(float),

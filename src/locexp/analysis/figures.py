@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from collections.abc import Callable
 
@@ -16,6 +15,8 @@ from locexp.analysis.results import METRIC_OF_TASK, TASKS, SettingRuns
 from locexp.analysis.wording import shortened
 from locexp.errors import counted
 from locexp.plots import sweeps as plots
+from locexp.plots.files import literal
+from locexp.records.history import parse_history
 from locexp.records.record import RunRecord
 
 ReadFile = Callable[[RunRecord, str], bytes | None]
@@ -63,7 +64,7 @@ def _dots(comparison: SweepComparison) -> list[plots.Dot]:
     compared = {index: comparison.settings[index] for index in comparison.candidates}
     return [
         plots.Dot(
-            label=setting.label,
+            label=literal(setting.label),
             ratio=_ratio(setting),
             means={name: interval.mean for name, interval in setting.test.items()},
             half_widths={name: interval.half_width for name, interval in setting.test.items()},
@@ -79,17 +80,24 @@ def _curves(comparison: SweepComparison, read: ReadFile) -> tuple[dict[str, dict
     curves: dict[str, dict[str, np.ndarray]] = {}
     without = 0
     for setting in comparison.settings:
-        contents = [read(run, "history.jsonl") for run in setting.runs.values()]
+        contents = [_read_curves(read(run, "history.jsonl")) for run in setting.runs.values()]
         without += contents.count(None)
-        histories = [
-            list(map(json.loads, content.decode().splitlines())) for content in contents if content is not None
-        ]
+        histories = [content for content in contents if content is not None]
         for name in CURVES if histories else ():
-            rows = [[epoch[f"val/{name}"] for epoch in history] for history in histories]
+            rows = [[epoch[name] for epoch in history] for history in histories]
             epochs = list(itertools.zip_longest(*rows, fillvalue=math.nan))
             curves.setdefault(setting.label, {})[name] = np.array(epochs).reshape(-1, len(rows)).T
-    lacking = f"The learning curves lack {counted(without, 'run')}, of which there is no history.jsonl."
+    lacking = f"The learning curves lack {counted(without, 'run')}, of which there is no history.jsonl that can be read."
     return curves, [lacking] if without else []
+
+
+def _read_curves(content: bytes | None) -> list[dict[str, float]] | None:
+    """Return the validation metrics of each epoch from a run's history; ``None`` where it cannot be read."""
+    try:
+        rows = parse_history(content) if content is not None else []
+        return [{name: float(row[f"val/{name}"]) for name in CURVES} for row in rows] or None
+    except (ValueError, KeyError, TypeError, OverflowError):
+        return None
 
 
 def read_galleries(comparison: SweepComparison, read: ReadFile) -> tuple[list[tuple[str, bytes]], list[str]]:

@@ -50,21 +50,29 @@ def check_round_trip(model: Any, images: np.ndarray, h5: str | None, num_classes
 
 
 def save(model: Any, path: Path) -> Any:
-    """Save a network and return it as loaded again from that file (safe mode: no code in the file is run)."""
+    """Save a network, all at once, and return it as loaded again from that file (safe mode: no code in it is run)."""
     import keras
 
+    partial = path.with_name(f"{path.stem}.partial{path.suffix}")  # Keras knows the format by the suffix
     log = logging.getLogger("absl")
     level = log.level
     log.setLevel(logging.ERROR)  # "this format is legacy": it was asked for by name
     try:
-        model.save(path)
+        model.save(partial)
+        loaded = keras.models.load_model(partial, safe_mode=True, compile=False)
+        partial.replace(path)
     finally:
         log.setLevel(level)
-    return keras.models.load_model(path, safe_mode=True, compile=False)
+        partial.unlink(missing_ok=True)
+    return loaded
 
 
 def load_model(directory: Path) -> Any | None:
-    """Load the network of a run's folder (safe mode: no code in the file is run); ``None`` where it has none."""
+    """Load the network of a run's folder (safe mode: no code in the file is run); ``None`` where it has none.
+
+    Raises:
+        UserError: the file is not whole, or holds what is not loaded.
+    """
     path = directory / MODEL
     if not path.is_file():
         return None
@@ -73,7 +81,10 @@ def load_model(directory: Path) -> Any | None:
     start_tensorflow()
     import keras
 
-    return keras.models.load_model(path, safe_mode=True, compile=False)
+    try:
+        return keras.models.load_model(path, safe_mode=True, compile=False)
+    except Exception as error:  # of Keras, which has no common one
+        raise UserError(f"{path}: cannot be loaded ({first_line(error, 200)}).") from error
 
 
 def save_checked(model: Any, path: Path, images: np.ndarray) -> Any:

@@ -11,6 +11,11 @@ from PIL import Image
 DPI = 120
 
 
+def literal(text: str) -> str:
+    """Return text for a figure as it is: Matplotlib sets as a formula what stands between two dollar signs."""
+    return text.replace("$", r"\$")
+
+
 def save(picture: Figure | Image.Image, file: Path | BinaryIO) -> None:
     """Write a figure of Matplotlib or a page of pixels; quickly rather than as small as can be."""
     if isinstance(picture, Figure):

@@ -85,10 +85,8 @@ def check_types(stored: Mapping[str, Any], hints: Mapping[str, Any], required: I
     """
     for name, value in stored.items():
         if name in hints and not _fits(value, hints[name]):
-            expected = getattr(hints[name], "__name__", hints[name]) if not get_args(hints[name]) else hints[name]
-            raise MalformedError(
-                f"{place}: cannot be read: {name} is {json.dumps(value)[:60]}; expected {expected}."
-            )
+            expected = hints[name].__name__ if isinstance(hints[name], type) else hints[name]
+            raise MalformedError(f"{place}: cannot be read: {name} is {json.dumps(value)[:60]}; expected {expected}.")
     missing = [name for name in required if name not in stored]
     if missing:
         raise MalformedError(f"{place}: cannot be read: it lacks {listed(missing)}.")

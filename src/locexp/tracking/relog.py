@@ -55,12 +55,17 @@ def _relog_one(folder: Path, directory: str, uri: str | None, parent_run_id: str
     check(location)
     from locexp.tracking.tracker import log_directory
 
+    model, lacking = None, ""
     try:
-        log_directory(location, folder, record, load_model(folder))
+        model = load_model(folder)
+    except UserError as error:
+        lacking = f", without its model: {error}"
+    try:
+        log_directory(location, folder, record, model)
     except UserError:
         raise
     except Exception as error:
         raise RunFailedError(f"{directory}: not everything reached {location.uri} ({first_line(error)}).") from error
     record.logged = True
     record.write(folder)
-    return f"{directory}: logged to {location.uri} as run {record.run_id} ({record.status})."
+    return f"{directory}: logged to {location.uri} as run {record.run_id} ({record.status}){lacking or '.'}"
