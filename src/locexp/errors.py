@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import signal
 from collections.abc import Iterable
 
 
@@ -15,10 +16,10 @@ class RunFailedError(Exception):
 
 
 class Terminated(SystemExit):
-    """SIGTERM was received: exit status 143."""
+    """A signal came that asks the command to end: exit status 128 and its number, 143 for SIGTERM."""
 
-    def __init__(self) -> None:
-        super().__init__(143)
+    def __init__(self, number: int = signal.SIGTERM) -> None:
+        super().__init__(128 + number)
 
 
 def nearest(given: str, allowed: Iterable[str]) -> str:
@@ -36,6 +37,18 @@ def first_line(error: object, most: int | None = None) -> str:
         most: how many characters are kept; ``None`` for all.
     """
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")[:most]
+
+
+def worded(error: BaseException) -> str:
+    """Return an error of somebody else's code in one line: its type, and what it says."""
+    said = first_line(error)
+    return said if said == type(error).__name__ else f"{type(error).__name__}: {said}"
+
+
+def system_reason(error: OSError) -> str:
+    """Return what the system said of a file, and of which: ``/a/b: No space left on device``."""
+    said = error.strerror or first_line(error)
+    return said if error.filename is None else f"{error.filename}: {said}"
 
 
 def listed(names: Iterable[object]) -> str:

@@ -15,6 +15,7 @@ from locexp.analysis.exports import as_csv, as_json
 from locexp.analysis.figures import CAPTIONS, ReadFile, draw_figures, read_galleries
 from locexp.analysis.tables import as_markdown, table
 from locexp.plots.files import save
+from locexp.system.files import write_whole
 
 PAGES = jinja2.Environment(
     loader=jinja2.PackageLoader("locexp.analysis"),
@@ -47,11 +48,11 @@ def write_report(
         (directory / f"{name}.png").unlink(missing_ok=True)
     sentences, settings = answers(comparison), table(comparison)
     figures, missing = draw_figures(comparison, read)
-    (directory / "comparison.csv").write_text(as_csv(comparison))
+    write_whole(directory / "comparison.csv", as_csv(comparison))
     content = as_json(comparison) | {"notes": [*notes, *missing]}
-    (directory / "comparison.json").write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+    write_whole(directory / "comparison.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
     paragraphs = "\n\n".join([*sentences, *(f"Note: {note}" for note in [*notes, *missing])])
-    (directory / "comparison.md").write_text(f"# {title}\n\n{paragraphs}\n\n{as_markdown(settings)}\n")
+    write_whole(directory / "comparison.md", f"# {title}\n\n{paragraphs}\n\n{as_markdown(settings)}\n")
     pictures = []
     for name, figure in figures.items():
         save(figure, directory / f"{name}.png")
@@ -68,7 +69,7 @@ def write_report(
         figures=_encoded(pictures),
         galleries=_encoded(galleries),
     )
-    (directory / "report.html").write_text(page)
+    write_whole(directory / "report.html", page)
     return missing
 
 

@@ -6,12 +6,10 @@ import argparse
 import contextlib
 import logging
 import os
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from hydra.errors import HydraException
@@ -23,7 +21,7 @@ from locexp.configuration.explain import explain
 from locexp.configuration.hydra_internals import argument_parser, show
 from locexp.configuration.overrides import check_groups, is_for_hydra, key_of, with_open_keys
 from locexp.configuration.schema import config_directory, register
-from locexp.errors import Terminated, UserError, first_line
+from locexp.errors import RunFailedError, UserError, worded
 from locexp.records.record import RECORD
 from locexp.records.sweep_list import SweepCommand
 from locexp.sweep.capacity import is_stacked
@@ -38,8 +36,6 @@ from locexp.tracking.location import Location, check, location_of
 
 if TYPE_CHECKING:
     from locexp.run.prepare import Prepared
-
-logger = logging.getLogger(__name__)
 
 PROGRAM = "python -m locexp.train"
 
@@ -62,7 +58,6 @@ def train_command(arguments: Sequence[str]) -> int:
 
 def _run(given: Sequence[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # its errors are caught and worded above
-    signal.signal(signal.SIGTERM, _terminate)
     register()
     parser = argument_parser(PROGRAM)
     arguments = parser.parse_intermixed_args(list(given))
@@ -178,9 +173,9 @@ def _compare(location: Location, sweep_id: str, allow_mixed: bool) -> list[str]:
         return compare_sweep(store, store.sweep(sweep_id), CompareOptions(allow_mixed=allow_mixed))
     except UserError as error:
         return [f"note     not compared: {error}"]
-    except Exception as error:  # the server was lost
-        logger.info("the comparison failed", exc_info=True)
-        return [f"note     not compared: {first_line(error, 200)}"]
+    except Exception as error:  # the server was lost, the disk is full: what was trained is there
+        again = "python -m locexp.compare compares it"
+        raise RunFailedError(f"sweep {sweep_id} could not be compared ({worded(error)[:200]}); {again}") from error
 
 
 def _check_surroundings(jobs: Sequence[SweepJob], plan: Plan) -> None:
@@ -230,7 +225,3 @@ def _downloads_shown() -> Iterator[None]:
     finally:
         log.removeHandler(handler)
         log.setLevel(level)
-
-
-def _terminate(signum: int, frame: FrameType | None) -> None:
-    raise Terminated

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from importlib import import_module
-from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
@@ -13,11 +11,8 @@ from filelock import FileLock
 from locexp.data.arrays import checked
 from locexp.data.files import read_npz
 from locexp.errors import UserError
-
-
-def cache_folder() -> Path:
-    """Return locexp's cache: ``$XDG_CACHE_HOME/locexp`` or ``~/.cache/locexp``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "locexp"
+from locexp.system.files import replacing
+from locexp.system.folders import cache_folder
 
 
 def bundled_digits() -> tuple[np.ndarray, np.ndarray]:
@@ -33,8 +28,6 @@ def bundled_digits() -> tuple[np.ndarray, np.ndarray]:
     images, labels = checked(images, np.asarray(digits), "the bundled digits")
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
-            partial = path.with_suffix(".partial.npz")
+        with FileLock(path.with_suffix(".lock")), replacing(path) as partial:
             np.savez_compressed(partial, x_train=images, y_train=labels)
-            partial.replace(path)
     return images, labels

@@ -12,6 +12,7 @@ import numpy as np
 from locexp.bbox.geometry import to_pixels
 from locexp.evaluation import breakdown, calibration, metrics
 from locexp.evaluation.metrics import Predictions
+from locexp.system.files import replacing, write_whole
 
 Table = Mapping[str, np.ndarray]
 """Columns of equal length; NaN where there is nothing to say."""
@@ -36,9 +37,10 @@ def write_tables(directory: Path, predictions: Predictions) -> None:
     """Write predictions.csv, confusion_matrix.csv and the :func:`tables` to ``directory``."""
     directory.mkdir(exist_ok=True)
     _write_predictions(directory / "predictions.csv", predictions)
-    np.savetxt(directory / "confusion_matrix.csv", metrics.confusion_matrix(predictions), fmt="%d", delimiter=",")
+    with replacing(directory / "confusion_matrix.csv") as partial:
+        np.savetxt(partial, metrics.confusion_matrix(predictions), fmt="%d", delimiter=",")
     for name, table in tables(predictions).items():
-        with (directory / f"{name}.csv").open("w", newline="") as file:
+        with replacing(directory / f"{name}.csv") as partial, partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(table)
             writer.writerows(zip(*(map(_cell, column.tolist()) for column in table.values()), strict=True))
@@ -60,7 +62,7 @@ def _write_predictions(path: Path, predictions: Predictions) -> None:
         ",".join(header),
         *(row % (index, label, predicted, *values) for index, (label, predicted, values) in enumerate(rows)),
     ]
-    path.write_text("\r\n".join(lines) + "\r\n", newline="")  # as the csv module ends lines
+    write_whole(path, "\r\n".join(lines) + "\r\n")  # as the csv module ends lines
 
 
 def _cell(value: float | str) -> float | str:

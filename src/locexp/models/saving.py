@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from locexp.errors import UserError, first_line
+from locexp.system.files import replacing
 
 MODEL = "model.keras"
 CHECKED_IMAGES = 16
@@ -36,6 +37,8 @@ def check_round_trip(model: Any, images: np.ndarray, h5: str | None, num_classes
         for name in (MODEL, *([h5] if h5 else [])):
             try:
                 difference = _difference(model, save(model, Path(folder) / name), images)
+            except OSError as error:
+                raise UserError(f"TMPDIR={tempfile.gettempdir()}: a network cannot be saved ({error}).") from error
             except Exception as error:
                 raise UserError(
                     f"model: the network cannot be saved as {Path(name).suffix} and loaded again by Keras "
@@ -50,21 +53,18 @@ def check_round_trip(model: Any, images: np.ndarray, h5: str | None, num_classes
 
 
 def save(model: Any, path: Path) -> Any:
-    """Save a network, all at once, and return it as loaded again from that file (safe mode: no code in it is run)."""
+    """Save a network and return it as loaded again from that file (safe mode: no code in the file is run)."""
     import keras
 
-    partial = path.with_name(f"{path.stem}.partial{path.suffix}")  # Keras knows the format by the suffix
     log = logging.getLogger("absl")
     level = log.level
     log.setLevel(logging.ERROR)  # "this format is legacy": it was asked for by name
     try:
-        model.save(partial)
-        loaded = keras.models.load_model(partial, safe_mode=True, compile=False)
-        partial.replace(path)
+        with replacing(path) as partial:
+            model.save(partial)
     finally:
         log.setLevel(level)
-        partial.unlink(missing_ok=True)
-    return loaded
+    return keras.models.load_model(path, safe_mode=True, compile=False)
 
 
 def load_model(directory: Path) -> Any | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -24,13 +23,6 @@ class MalformedError(UserError):
 
 class NewerFormatError(UserError):
     """A file was written by a newer locexp; the message names the file."""
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file all at once: a reader never sees half of it."""
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text)
-    partial.replace(path)
 
 
 def parse_object(content: bytes | str, place: object) -> dict[str, Any]:

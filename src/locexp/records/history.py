@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from locexp.records.format import write_whole
+from locexp.system.files import write_whole
 
 HISTORY = "history.jsonl"
 
 
 def append_history(directory: Path, row: dict[str, float]) -> None:
     """Append a row, ``epoch`` and ``timestamp`` (seconds since 1970) and metrics, to ``history.jsonl``."""
-    with (directory / HISTORY).open("a") as file:
+    with (directory / HISTORY).open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
 
 

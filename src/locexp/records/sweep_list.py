@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from locexp.records.format import FORMAT, MalformedError, build, check_types, parse_object, write_whole
+from locexp.records.format import FORMAT, MalformedError, build, check_types, parse_object
+from locexp.system.files import write_whole
 
 LIST = Path("sweep", "sweep.json")
 """The file in a sweep's folder, and on its parent run, that says which jobs it has."""

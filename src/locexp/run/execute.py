@@ -146,6 +146,8 @@ def _opened(run: Run, beside: int) -> bool:
             run.open(beside)
         except Exception as error:  # a full disk: whoever launched the run sees that it has left no record
             logger.info("the run could not be opened", exc_info=True)
+            if run.is_open:
+                _close(run, error)
             run.error = error
             return False
     return True

@@ -21,6 +21,7 @@ from locexp.configuration.hydra_internals import (
     env_override,
 )
 from locexp.configuration.schema import plain
+from locexp.system.files import write_whole
 from locexp.system.logs import RunLog
 
 FILE = "file"
@@ -116,7 +117,7 @@ class RunFolder:
             ("overrides", hydra.overrides.task),
         )
         for name, node in parts:
-            (folder / f"{name}.yaml").write_text(OmegaConf.to_yaml(node), encoding="utf-8")
+            write_whole(folder / f"{name}.yaml", OmegaConf.to_yaml(node))
 
 
 @contextlib.contextmanager

@@ -54,10 +54,13 @@ def draw_pictures(data: PictureData) -> list[str]:
     """Draw the pictures of a run; returns one note for each that could not be drawn from these data.
 
     Raises:
-        RuntimeError: something went wrong.
+        OSError: they cannot be written.
+        RuntimeError: something else went wrong.
     """
     try:
         return _draw(data)
+    except OSError:
+        raise
     except Exception as error:
         raise RuntimeError(f"the pictures could not be drawn: {type(error).__name__}: {error}") from error
 

@@ -19,6 +19,7 @@ from locexp.errors import UserError, first_line
 from locexp.models.saving import check_round_trip
 from locexp.models.strides import check_smallest_batch
 from locexp.run.problem import Problem, load_problem
+from locexp.system.matplotlib import start_matplotlib
 from locexp.system.tensorflow import start_tensorflow
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def prepare(cfg: DictConfig, *, stacked: bool = False) -> Prepared:
         UserError: the data, the network, the optimizer, a callback or the loss is not what it should be.
     """
     problem = load_problem(cfg)
+    start_matplotlib()
     trainer = cfg.trainer
     if stacked and "keras" in sys.modules:
         # Layers and optimizers are named as if the member were alone; Keras numbers all that a process has made.

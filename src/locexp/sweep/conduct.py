@@ -31,7 +31,9 @@ from locexp.tracking.location import Location
 logger = logging.getLogger(__name__)
 
 Compare = Callable[[Location, str, bool], Sequence[str]]
-"""Compares the sweep of an id in a store, mixed runs too where that is allowed; returns what is shown of it."""
+"""Compares the sweep of an id in a store, mixed runs too where that is allowed; returns what is shown of it.
+
+Raises :class:`RunFailedError` where that fails, which costs the sweep nothing but its exit status."""
 
 
 class Conductor:
@@ -64,6 +66,7 @@ class Conductor:
         self._outcomes: dict[RunKey, Outcome] = {}
         self._take_stored()
         self._mixed: list[str] = []
+        self._uncompared: RunFailedError | None = None
         if stored and (plan.more or self.missing(plan.jobs)):
             self._mixed = stored.check_code(self._parent.record.tags, allowed=plan.base.sweep.allow_mixed)
 
@@ -113,9 +116,7 @@ class Conductor:
             self._introduce()
             self._run_stages(launch)
             if any(outcome.record for outcome in self._outcomes.values()):
-                mixed = bool(self._plan.base.sweep.allow_mixed)
-                for line in self._compare(parent.location, parent.sweep_id, mixed):
-                    self._screen.line(line)
+                self._show_comparison()
             status = "FAILED" if self._failures else "FINISHED"
         except (KeyboardInterrupt, Terminated):
             status = "KILLED"
@@ -127,6 +128,16 @@ class Conductor:
             raise RunFailedError(f"{self._failures} of {counted(len(self._plan.jobs), 'job')} did not finish")
         if not self._is_logged:
             raise RunFailedError(f"not all results reached the tracking store {parent.location.uri}")
+        if self._uncompared is not None:
+            raise self._uncompared
+
+    def _show_comparison(self) -> None:
+        try:
+            mixed = bool(self._plan.base.sweep.allow_mixed)
+            for line in self._compare(self._parent.location, self._parent.sweep_id, mixed):
+                self._screen.line(line)
+        except RunFailedError as error:
+            self._uncompared = error
 
     @property
     def _failures(self) -> int:

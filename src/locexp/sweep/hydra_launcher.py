@@ -19,10 +19,10 @@ from locexp.configuration.compose import Composition, Job, whole
 from locexp.configuration.hydra_internals import Callbacks, HydraConfig, hydra_launcher
 from locexp.configuration.overrides import key_of, quoted, value_of
 from locexp.configuration.schema import Config, register
-from locexp.records.format import write_whole
 from locexp.records.sweep_list import LIST, SweepLink, SweepList
 from locexp.sweep.folder import index_of
 from locexp.sweep.plan import SweepJob
+from locexp.system.files import write_whole
 from locexp.system.process import end_with, forget_networks
 from locexp.system.screen import Screen
 

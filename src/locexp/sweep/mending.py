@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
@@ -93,9 +94,10 @@ def _log(place: Path) -> None:
 
     try:
         relog(str(place), None, ended=True)
-    except (UserError, RunFailedError) as error:
+    except (UserError, RunFailedError, OSError) as error:
         logger.info("%s", error)
         record = RunRecord.read(place)
         if record.status == "RUNNING":
             record.status, record.error = "KILLED", CUT_OFF
-            record.write(place)
+            with contextlib.suppress(OSError):  # a full disk: the record that is there says so at least
+                record.write(place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import time
@@ -131,9 +132,9 @@ class Parent:
 
         record = self.record
         record.status, record.end_time, record.metrics, record.logged = status, time.time(), metrics, False
-        self.directory.mkdir(parents=True, exist_ok=True)
-        record.write(self.directory)
         try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            record.write(self.directory)
             check(self.location)
             if self._session is not None and self.is_open:
                 self._session.finish(record, self.directory, None)
@@ -142,7 +143,8 @@ class Parent:
             record.logged = True
         except Exception as error:
             logger.info("the parent run was not closed", exc_info=error)
-        record.write(self.directory)
+        with contextlib.suppress(OSError):  # a full disk: the record that is there says how it ended, at least
+            record.write(self.directory)
 
 
 def _new_id(directory: Path, command: SweepCommand) -> str:

@@ -91,7 +91,7 @@ class Member:
     best_epoch: int | None = None
     best_weights: list[np.ndarray] | None = None
     failure: str | None = None
-    cause: Exception | None = None
+    cause: BaseException | None = None
     stopped: bool = False
 
     @property

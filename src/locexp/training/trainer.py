@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from locexp.errors import Terminated, worded
 from locexp.evaluation.metrics import Predictions, summarise
 from locexp.training.columns import GRAMIAN, WEIGHTS
 from locexp.training.diagnostics import gradient_metrics, weight_metrics
 from locexp.training.member import Member
 from locexp.training.stack import Stack
+
+logger = logging.getLogger(__name__)
 
 LOWER_IS_BETTER = ("center_error_px", "classification_loss", "bbox_loss")
 
@@ -72,10 +76,8 @@ def train(
         observers: shown the progress.
     """
     for member in stack.members:
-        for callback in member.callbacks:
-            callback.set_params(
-                {"epochs": schedule.epochs, "steps": steps_per_epoch(stack.examples, schedule.batch_size)}
-            )
+        steps = steps_per_epoch(stack.examples, schedule.batch_size)
+        _call(member, "set_params", {"epochs": schedule.epochs, "steps": steps})
         _call(member, "on_train_begin", {})
     stack.trace()
     try:
@@ -97,11 +99,11 @@ def _train_epochs(
 ) -> None:
     done = max(len(member.history) for member in stack.members)
     for epoch in range(done + 1, schedule.epochs + 1):
-        if all(member.stopped for member in stack.members):
-            break
         for member in stack.members:
             if not member.stopped:
                 _call(member, "on_epoch_begin", epoch - 1, {})
+        if all(member.stopped for member in stack.members):
+            break
         start = time.perf_counter()
         predictions = _train_epoch(stack, schedule, epoch, observers)
         seconds = time.perf_counter() - start
@@ -159,13 +161,21 @@ def _end_weighting(
 
 
 def _call(member: Member, hook: str, *arguments: object) -> None:
-    """Call a hook of a member's callbacks; one that raises ends the training of this member."""
+    """Call a hook of a member's callbacks; one that raises, or exits, ends the training of this member.
+
+    What failed first is what is reported: later hooks are called to clean up, and may fail for that reason alone.
+    """
     for callback in member.callbacks:
         try:
             getattr(callback, hook)(*arguments)
-        except Exception as error:
-            member.failure = f"trainer.callbacks: {type(callback).__name__} failed in {hook}: {error}"
-            member.cause, member.stopped = error, True
+        except Terminated:
+            raise
+        except (Exception, SystemExit) as error:
+            what = f"trainer.callbacks: {type(callback).__name__} failed in {hook}: {worded(error)}"
+            if member.failure is not None:
+                logger.warning("%s, after: %s", what, member.failure)
+                continue
+            member.failure, member.cause, member.stopped = what, error, True
             return
 
 
