@@ -6,16 +6,11 @@ and a second command goes on: no run stays RUNNING.
 
 from __future__ import annotations
 
-import http.server
-import json
-import socket
+import contextlib
 import sqlite3
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 import sqlalchemy
@@ -24,6 +19,7 @@ from sqlalchemy import event
 from locexp.records.record import RunRecord
 from tests.conftest import TINY, door_here, only_run, tiny_without, train_here
 from tests.faults import ERRORS, Disk
+from tests.servers import MISBEHAVIOURS, FakeServer
 
 SWEEP = (*tiny_without("seed"), "--multirun", "seed=1,2", "hydra.launcher.max_members=2")
 
@@ -116,7 +112,7 @@ def spread(count: int, most: int) -> list[int]:
 def test_a_disk_that_fails_a_run(
     workplace: Path, disk: Disk, stays: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _fail_everywhere(TINY, workplace, disk, stays, 10, monkeypatch, capsys)
+    _fail_everywhere(TINY, workplace, disk, stays, 6, monkeypatch, capsys)
 
 
 @pytest.mark.slow
@@ -157,3 +153,107 @@ def _fail_everywhere(
             disk.heal()
             faults.append(f"write {number}, {writes[number - 1]}: {type(error).__name__}: {str(error)[:300]}")
     assert not faults, "\n".join([f"{len(faults)} of {len(writes)} writes", *faults])
+
+
+@contextlib.contextmanager
+def failing_store(message: str, at: int) -> Iterator[list[str]]:
+    """Let SQLite refuse every change from one on; yields the changes."""
+    changes: list[str] = []
+
+    def before(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        if statement.split(maxsplit=1)[0] in ("INSERT", "UPDATE", "DELETE"):
+            changes.append(statement[:60])
+            if at and len(changes) >= at:
+                raise sqlite3.OperationalError(message)
+
+    event.listen(sqlalchemy.Engine, "before_cursor_execute", before)
+    try:
+        yield changes
+    finally:
+        event.remove(sqlalchemy.Engine, "before_cursor_execute", before)
+
+
+STORE_ERRORS = ("attempt to write a readonly database", "database or disk is full", "disk I/O error", "database is locked")
+
+
+@pytest.mark.parametrize("words", [TINY, pytest.param(SWEEP, marks=pytest.mark.slow)], ids=["run", "sweep"])
+def test_a_store_that_refuses_a_change(
+    workplace: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("first", "whole"):  # the first store of this process is migrated, the others are copies of it
+        (workplace / name).mkdir()
+        monkeypatch.chdir(workplace / name)
+        with failing_store("", 0) as changes:
+            assert train_here(*words) == 0
+    faults = []
+    for turn, at in enumerate(spread(len(changes), 5 if words == TINY else 12)):
+        place = workplace / str(at)
+        place.mkdir()
+        monkeypatch.chdir(place)
+        capsys.readouterr()
+        try:
+            with failing_store(STORE_ERRORS[turn % len(STORE_ERRORS)], at):
+                status = train_here(*words)
+            said = capsys.readouterr()
+            assert status in (1, 2), "nothing was noticed"
+            assert "Traceback" not in said.err
+            assert said.err.strip()
+            if status == 1:  # it was trained: what it has is on disk, and said not to be in the store
+                assert any((folder / "model.keras").is_file() for folder in records(place))
+            go_on(place, words)
+        except Exception as error:  # all of them are wanted
+            faults.append(f"change {at}, {changes[at - 1]}: {type(error).__name__}: {str(error)[:300]}")
+    assert not faults, "\n".join(faults)
+
+
+@pytest.fixture
+def server(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
+    for name, value in {"MAX_RETRIES": "1", "TIMEOUT": "1", "BACKOFF_FACTOR": "0", "BACKOFF_JITTER": "0"}.items():
+        monkeypatch.setenv(f"MLFLOW_HTTP_REQUEST_{name}", value)
+    made = FakeServer(tmp_path_factory.mktemp("server"))
+    yield made
+    made.close()
+
+
+def test_the_server_of_these_tests_is_one(workplace: Path, server: FakeServer) -> None:
+    assert train_here(*TINY, f"tracking.uri={server.uri}") == 0
+    (run,) = server.runs.values()
+    record = RunRecord.read(only_run(workplace))
+    assert (run["status"], record.logged) == ("FINISHED", True)
+    assert {"val/accuracy", "test/accuracy"} <= {metric["key"] for metric in run["metrics"]}
+
+
+@pytest.mark.parametrize("how", [how for how in MISBEHAVIOURS if how != "ends in the middle"])
+def test_a_server_that_misbehaves_from_the_start_is_refused(workplace: Path, server: FakeServer, how: str) -> None:
+    server.misbehave(how, 0)
+    assert train_here(*TINY, f"tracking.uri={server.uri}") == 2
+    assert not list(workplace.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("how", "after"),
+    [
+        ("answers 500", 1),
+        *(pytest.param(how, after, marks=pytest.mark.slow) for how in MISBEHAVIOURS[1:] for after in (1, 2)),
+    ],
+)
+def test_a_server_that_misbehaves_while_a_run_trains_costs_nothing(
+    workplace: Path, server: FakeServer, how: str, after: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From its first or second epoch on; in the end the command that is printed logs the run."""
+    server.misbehave(how, after)
+    assert train_here(*tiny_without("trainer.epochs"), "trainer.epochs=3", f"tracking.uri={server.uri}") == 1
+    said = capsys.readouterr()
+    assert "Traceback" not in said.err
+    directory = only_run(workplace)
+    record = RunRecord.read(directory)
+    assert (record.status, record.logged) == ("FINISHED", False)
+    assert (directory / "model.keras").is_file()
+    assert f"python -m locexp.log {directory}" in said.out
+    server.heal()
+    assert door_here("log", str(directory)).returncode == 0
+    assert RunRecord.read(directory).logged
+    assert "RUNNING" not in {run["status"] for run in server.runs.values()}
+    done = [run for run in server.runs.values() if run["status"] == "FINISHED"]
+    steps = [metric["step"] for metric in done[-1]["metrics"] if metric["key"] == "val/accuracy"]
+    assert sorted(set(steps)) == [1, 2, 3]

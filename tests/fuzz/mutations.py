@@ -20,6 +20,7 @@ ODD: tuple[Any, ...] = (
     "\ud800",
     "<script>alert(1)</script>",
     "9" * 400,
+    "x" * 3000,
     -1,
     0,
     1.5,
@@ -84,6 +85,8 @@ def spoilt_json(draw: st.DrawFn, value: Any) -> bytes:
             case _:
                 holder[key] = draw(st.sampled_from(ODD))
     content = json.dumps(value, ensure_ascii=draw(st.booleans())).encode("utf-8", "surrogatepass")
+    if draw(st.integers(0, 40)) == 0:
+        content = content.replace(b": ", b": " + b"[" * 100_000, 1)  # deeper than Python's own stack
     return draw(st.one_of(st.just(content), st.just(content), spoilt(st.just(content))))
 
 

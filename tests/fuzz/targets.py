@@ -10,6 +10,7 @@ import gzip
 import io
 import json
 import shutil
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,24 +49,25 @@ class Target:
 
 def _idx(shape: tuple[int, ...], kind: int = 8) -> bytes:
     header = bytes([0, 0, kind, len(shape)]) + b"".join(size.to_bytes(4, "big") for size in shape)
-    return header + np.arange(np.prod(shape)).astype(np.uint8).tobytes()
+    return header + (np.arange(np.prod(shape)) % (4 if len(shape) == 1 else 256)).astype(np.uint8).tobytes()
 
 
-def _read_idx(content: tuple[bytes, bool, bool], folder: Path) -> object:
-    from locexp.data.files import read_idx
+def _read_data(path: Path) -> object:
+    """Read and split a user's data, as ``data=file`` does."""
+    from omegaconf import OmegaConf
 
-    data, is_named_gz, is_compressed = content
-    path = folder / f"train-images-idx3-ubyte{'.gz' if is_named_gz else ''}"
-    path.write_bytes(gzip.compress(data, 1) if is_compressed else data)
-    return read_idx(path)
+    from locexp.data.load import load_dataset
+
+    keys = {"source": "auto", "path": str(path), "validation": 0.1, "split_seed": 0, "limit": None}
+    return load_dataset(OmegaConf.create({"_target_": "locexp.data.file.load", **keys}))
 
 
-def _read_idx_folder(content: tuple[bytes, bytes], folder: Path) -> object:
-    from locexp.data.files import read_idx_folder
-
-    for name, data in zip(("train-images-idx3-ubyte", "train-labels-idx1-ubyte"), content, strict=True):
-        (folder / name).write_bytes(data)
-    return read_idx_folder(folder)
+def _read_idx(content: tuple[tuple[bytes, bool, bool], tuple[bytes, bool, bool]], folder: Path) -> object:
+    """Read a folder of images and labels, each with whether it is named and whether it is compressed as gzip has it."""
+    for kind, (data, is_named_gz, is_compressed) in zip(("images-idx3", "labels-idx1"), content, strict=True):
+        path = folder / f"train-{kind}-ubyte{'.gz' if is_named_gz else ''}"
+        path.write_bytes(gzip.compress(data, 1) if is_compressed else data)
+    return _read_data(folder)
 
 
 def _npz(*, compressed: bool = False, **arrays: Any) -> bytes:
@@ -75,15 +77,15 @@ def _npz(*, compressed: bool = False, **arrays: Any) -> bytes:
 
 
 def _archives() -> list[bytes]:
-    images = np.arange(6 * 4 * 4).reshape(6, 4, 4).astype(np.uint8)
-    labels = np.arange(6) % 3
+    images = np.arange(40 * 4 * 4).reshape(40, 4, 4).astype(np.uint8)
+    labels = np.arange(40) % 3
     return [
         _npz(x_train=images, y_train=labels),
         _npz(x_train=images[..., None], y_train=labels[:, None], x_test=images, y_test=labels, compressed=True),
         _npz(x_train=images.astype(np.float32) / 255, y_train=labels.astype(float)),
-        _npz(x_train=images.reshape(6, -1), y_train=np.eye(3)[labels], compressed=True),
-        _npz(x_train=images, y_train=np.array(list("abcabc"))),
-        _npz(x_train=images.astype(">i4"), y_train=labels.astype(np.int8), boxes=np.zeros((6, 4))),
+        _npz(x_train=images.reshape(40, -1), y_train=np.eye(3)[labels], compressed=True),
+        _npz(x_train=images, y_train=np.array(list("ab" * 20))),
+        _npz(x_train=images.astype(">i4"), y_train=labels.astype(np.int8), boxes=np.zeros((40, 4))),
     ]
 
 
@@ -104,13 +106,37 @@ def _arrays() -> st.SearchStrategy[bytes]:
 
 
 def _read_npz(content: bytes, folder: Path) -> object:
-    from locexp.data.files import read_npz
-    from locexp.data.arrays import RawData
-    from locexp.data.split import split
+    (folder / "data.npz").write_bytes(content)
+    return _read_data(folder / "data.npz")
 
-    path = folder / "data.npz"
-    path.write_bytes(content)
-    return split(RawData("data", "file", *read_npz(path)), validation=0.1, split_seed=0)
+
+@st.composite
+def _spoilt_members(draw: st.DrawFn, archives: list[bytes]) -> bytes:
+    """Return an archive with one spoilt array, whose checksum is right: the change reaches the reader of arrays."""
+    with zipfile.ZipFile(io.BytesIO(draw(st.sampled_from(archives)))) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    name = draw(st.sampled_from(sorted(members)))
+    members[name] = draw(st.one_of(spoilt(st.just(members[name])), _headers(members[name])))
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", draw(st.sampled_from((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)))) as archive:
+        for member, data in members.items():
+            archive.writestr(member, data)
+    return file.getvalue()
+
+
+def _headers(array: bytes) -> st.SearchStrategy[bytes]:
+    """Arrays whose header says something else than their data have."""
+    body = array[10 + int.from_bytes(array[8:10], "little") :]
+    kinds = ("|u1", "<i8", "<f8", "|O", "<U1000000000", "|V99", "[('a', '<i4')]", "<M8[s]", "<c16", "x", "<f2", "|b1")
+    shapes = ("(40, 4, 4)", "(40,)", "()", "(-1,)", "(1000000000000,)", "(0, 4, 4)", "(40, 4, 4, 1, 1, 1)", "None", "(1e9,)")
+    shapes += ("(" * 90, "(True,)", "(2**62,)", "(99999999999999999999,)", "('a',)", "(20000, 20000, 4)")
+
+    def build(kind: str, shape: str, order: str) -> bytes:
+        said = kind if kind.startswith("[") else f"'{kind}'"
+        header = f"{{'descr': {said}, 'fortran_order': {order}, 'shape': {shape}, }}\n".encode()
+        return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + body
+
+    return st.builds(build, st.sampled_from(kinds), st.sampled_from(shapes), st.sampled_from(("False", "True", "0")))
 
 
 def _read_checkpoint(content: bytes, folder: Path) -> object:
@@ -333,20 +359,21 @@ def _compare_folder(content: tuple[str, bytes], folder: Path) -> object:
 
 
 def _targets() -> list[Target]:
-    idx = [_idx((3, 4, 4)), _idx((6,)), _idx((2, 2, 2, 1)), _idx((2,), 0x0C)]
-    idx_inputs = st.tuples(spoilt(st.sampled_from(idx)), st.booleans(), st.booleans())
+    idx = [_idx((40, 4, 4)), _idx((40,)), _idx((2, 2, 2, 1)), _idx((40,), 0x0C), _idx((40, 4, 4), 0x0D)]
+    whole, broken = st.sampled_from(idx), spoilt(st.sampled_from(idx))
+    plain = st.tuples(st.one_of(whole, broken, broken), st.booleans(), st.booleans())
     broken_gzip = st.tuples(spoilt(st.sampled_from([gzip.compress(one) for one in idx])), st.just(True), st.just(False))
-    pairs = st.tuples(st.one_of(st.sampled_from(idx), spoilt(st.sampled_from(idx))), spoilt(st.sampled_from(idx)))
+    right = st.tuples(st.just(idx[1]), st.just(False), st.just(False))
+    idx_folders = st.tuples(st.one_of(plain, broken_gzip), st.one_of(right, right, plain))
     archives = _archives()
     groups = ("data", "bbox", "model", "loss", "optimizer", "trainer", "sweep", "experiment")
     yaml = st.sampled_from(groups).flatmap(
         lambda group: st.tuples(st.just(group), spoilt_text(_yaml_files(group), YAML_TOKENS), st.booleans())
     )
     return [
-        Target("IDX file", st.one_of(idx_inputs, broken_gzip), _read_idx, 4),
-        Target("IDX folder", pairs, _read_idx_folder, 2),
-        Target("npz", st.one_of(spoilt(st.sampled_from(archives)), _arrays()), _read_npz, 4),
-        Target("checkpoint", spoilt(st.sampled_from(_checkpoints())), _read_checkpoint, 2),
+        Target("IDX", idx_folders, _read_idx, 5),
+        Target("npz", st.one_of(spoilt(st.sampled_from(archives)), _spoilt_members(archives), _arrays()), _read_npz, 5),
+        Target("checkpoint", _spoilt_members(_checkpoints()), _read_checkpoint, 2),
         Target("record", spoilt_json(_record()), _read_record, 3),
         Target("history", _histories(), _read_history, 2),
         Target("sweep list", spoilt_json(_list()), _read_list, 2),
