@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import collections
 import concurrent.futures
+import contextlib
 import dataclasses
 import hashlib
 import importlib.util
@@ -63,6 +64,8 @@ KINDS = {
 """The command of each kind. ``first`` begins in an empty folder, the others where a store is already."""
 PRINTED = re.compile(r"python -m locexp\.(\w+)((?: (?:'[^']*'|[^\s;,'()])+)*)")
 """A command in what locexp prints."""
+NOT_BEGUN = ("nothing to continue from", "no store yet", "there is no sweep", "is not in sqlite")
+"""What is said where there is nothing to go on with."""
 MOST_KILLS_PER_CASE = 3
 MOST_TRIES = 12
 PATIENCE_SECONDS = 300
@@ -191,10 +194,8 @@ def shoot(case: Case, words: Sequence[str], usual: tuple[float, float]) -> tuple
             victim = case.random.choice(children) if children else psutil.Process(process.pid)
             what = "child" if children else "main"
             case.shots.append(f"{what} at {time.monotonic() - start:.2f} s")
-            try:
+            with contextlib.suppress(psutil.NoSuchProcess):
                 victim.kill()
-            except psutil.NoSuchProcess:
-                pass
             status = process.wait(PATIENCE_SECONDS)
             if status == -signal.SIGKILL:
                 status = None
@@ -273,7 +274,7 @@ def go_on(case: Case, usual: tuple[float, float], budget: Budget) -> None:
                 return
             continue
         waiting = printed_commands(said)
-        if any(phrase in said for phrase in ("nothing to continue from", "no store yet", "no sweep", "is not in sqlite")):
+        if any(phrase in said for phrase in NOT_BEGUN):
             waiting.append(("train", KINDS[case.kind]))  # it had not begun: begin anew
         elif "still running" in said or "still going on" in said:
             time.sleep(1)
@@ -389,9 +390,11 @@ def weights(content: bytes) -> dict[str, str]:
     found: dict[str, str] = {}
     with h5py.File(io.BytesIO(content)) as file:
         file.visititems(
-            lambda name, item: found.update({name: hashlib.sha256(item[()].tobytes()).hexdigest()})
-            if isinstance(item, h5py.Dataset)
-            else None
+            lambda name, item: (
+                found.update({name: hashlib.sha256(item[()].tobytes()).hexdigest()})
+                if isinstance(item, h5py.Dataset)
+                else None
+            )
         )
     return found
 
@@ -463,10 +466,8 @@ def main() -> None:
                         make_store(place)
                 shot_case(case, usual[kind], budget, references[kind])
                 shots = "; ".join(case.shots) or "it was done before the shot"
-                print(
-                    f"  {number:02d} {kind}: {shots}: {'; '.join(case.faults) or 'as undisturbed'} ({case.seconds:.0f} s)",
-                    flush=True,
-                )
+                ended = "; ".join(case.faults) or "as undisturbed"
+                print(f"  {number:02d} {kind}: {shots}: {ended} ({case.seconds:.0f} s)", flush=True)
                 if not case.faults:
                     shutil.rmtree(place)
 

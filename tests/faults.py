@@ -1,4 +1,4 @@
-"""A disk that fails: writes are counted below a folder, and one of them, or all from it on, end in an error of the system."""
+"""A disk that fails: writes below a folder are counted, and one of them, or all from it on, end in an error."""
 
 from __future__ import annotations
 

@@ -92,7 +92,13 @@ class FakeServer:
         return (self._folder / "artifacts" / name).as_uri()
 
     def _run(self, run_id: str) -> dict[str, Any]:
-        info = {"run_id": run_id, "run_uuid": run_id, "experiment_id": "1", "start_time": 0, "lifecycle_stage": "active"}
+        info = {
+            "run_id": run_id,
+            "run_uuid": run_id,
+            "experiment_id": "1",
+            "start_time": 0,
+            "lifecycle_stage": "active",
+        }
         info |= {"status": self.runs[run_id]["status"], "artifact_uri": self._place(run_id)}
         return {"info": info, "data": {}}
 

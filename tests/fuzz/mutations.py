@@ -1,4 +1,4 @@
-"""Spoiling valid files: bits, lengths, numbers in headers, values in JSON. Small changes reach further than noise does."""
+"""Spoiling valid files: bits, lengths, numbers in headers, values in JSON. Small changes reach further than noise."""
 
 from __future__ import annotations
 

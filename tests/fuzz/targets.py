@@ -128,7 +128,17 @@ def _headers(array: bytes) -> st.SearchStrategy[bytes]:
     """Arrays whose header says something else than their data have."""
     body = array[10 + int.from_bytes(array[8:10], "little") :]
     kinds = ("|u1", "<i8", "<f8", "|O", "<U1000000000", "|V99", "[('a', '<i4')]", "<M8[s]", "<c16", "x", "<f2", "|b1")
-    shapes = ("(40, 4, 4)", "(40,)", "()", "(-1,)", "(1000000000000,)", "(0, 4, 4)", "(40, 4, 4, 1, 1, 1)", "None", "(1e9,)")
+    shapes = (
+        "(40, 4, 4)",
+        "(40,)",
+        "()",
+        "(-1,)",
+        "(1000000000000,)",
+        "(0, 4, 4)",
+        "(40, 4, 4, 1, 1, 1)",
+        "None",
+        "(1e9,)",
+    )
     shapes += ("(" * 90, "(True,)", "(2**62,)", "(99999999999999999999,)", "('a',)", "(20000, 20000, 4)")
 
     def build(kind: str, shape: str, order: str) -> bytes:
@@ -230,7 +240,16 @@ VALUES = (
     *("range(1,4)", "range(1,1e3)", "range(0,1000000000)", "choice(1,2)", "choice()", "interval(0,1)", "glob(*)"),
     *("sort(3,1)", "shuffle(1,2)", "tag(a,choice(1,2))", "int(x)", "str(1)", "json_str('{')", "extend_list(1)"),
     *("<script>alert(1)</script>", "$x_$", "x" * 3000, "\x00", "\x1b[31m", "\ud800", "stacked", "basic", "os.system"),
-    *("locexp.models.cnn.build", "keras.optimizers.SGD", "1" * 400, "/dev/null", "../..", "file:./x", "http://[", "a\nb"),
+    *(
+        "locexp.models.cnn.build",
+        "keras.optimizers.SGD",
+        "1" * 400,
+        "/dev/null",
+        "../..",
+        "file:./x",
+        "http://[",
+        "a\nb",
+    ),
 )
 
 
@@ -339,7 +358,9 @@ def _sweep_changes() -> st.SearchStrategy[tuple[str, bytes]]:
         changes.append(spoilt_json(value).map(lambda content, name=name: (name, content)))  # type: ignore[misc]
     for name in ("0/history.jsonl", "0/tables/predictions.csv"):
         path = whole / name
-        content = path.read_bytes() if path.is_file() else gzip.decompress(path.with_name(path.name + ".gz").read_bytes())
+        content = (
+            path.read_bytes() if path.is_file() else gzip.decompress(path.with_name(path.name + ".gz").read_bytes())
+        )
         changes.append(spoilt(st.just(content)).map(lambda content, name=name: (name, content)))  # type: ignore[misc]
     return st.one_of(*changes)
 

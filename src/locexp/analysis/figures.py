@@ -87,7 +87,9 @@ def _curves(comparison: SweepComparison, read: ReadFile) -> tuple[dict[str, dict
             rows = [[epoch[name] for epoch in history] for history in histories]
             epochs = list(itertools.zip_longest(*rows, fillvalue=math.nan))
             curves.setdefault(setting.label, {})[name] = np.array(epochs).reshape(-1, len(rows)).T
-    lacking = f"The learning curves lack {counted(without, 'run')}, of which there is no history.jsonl that can be read."
+    lacking = (
+        f"The learning curves lack {counted(without, 'run')}, of which there is no history.jsonl that can be read."
+    )
     return curves, [lacking] if without else []
 
 

@@ -62,9 +62,7 @@ def build(cls: type[Stored], stored: dict[str, Any], place: object) -> Stored:
         MalformedError: a value is missing or of the wrong type.
     """
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    required = [
-        name for name, field in fields.items() if field.default is field.default_factory is dataclasses.MISSING
-    ]
+    required = [name for name, field in fields.items() if field.default is field.default_factory is dataclasses.MISSING]
     check_types(stored, get_type_hints(cls), required, place)
     return cls(**{name: value for name, value in stored.items() if name in fields})
 

@@ -53,7 +53,7 @@ class SystemMetrics:
 def silence_loggers() -> None:
     """Keep MLflow's messages below errors off the screen, where the command writes."""
     for name in LOGGERS:
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # errors are raised as well, and shown once
 
 
 def use_store(uri: str) -> None:
