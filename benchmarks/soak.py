@@ -113,6 +113,11 @@ class Budget:
             self._left -= 1
             return self._left >= 0
 
+    def give_back(self) -> None:
+        """Put one back: the command was done before the shot."""
+        with self._lock:
+            self._left += 1
+
     @property
     def is_spent(self) -> bool:
         """Whether none is left."""
@@ -167,7 +172,7 @@ def in_session(pid: int, session: int) -> bool:
         return False
 
 
-def shoot(case: Case, words: Sequence[str], usual: tuple[float, float]) -> tuple[int | None, str]:
+def shoot(case: Case, words: Sequence[str], usual: tuple[float, float], budget: Budget) -> tuple[int | None, str]:
     """Run a command and shoot it at a random moment; returns its status (``None``: it was shot) and what it printed.
 
     Most shots are spread over the time after the first file appears: before it there is nothing to lose.
@@ -176,6 +181,7 @@ def shoot(case: Case, words: Sequence[str], usual: tuple[float, float]) -> tuple
         case: the command's.
         words: of the command.
         usual: seconds that such a command takes until its first file, and in all.
+        budget: gets the kill back that did not come to pass.
     """
     to_file, in_all = usual
     late = case.random.random() < 0.85
@@ -189,6 +195,7 @@ def shoot(case: Case, words: Sequence[str], usual: tuple[float, float]) -> tuple
             time.sleep(0.01)
         try:
             status: int | None = process.wait(delay)
+            budget.give_back()
         except subprocess.TimeoutExpired:
             children = psutil.Process(process.pid).children(recursive=True) if at_child else []
             victim = case.random.choice(children) if children else psutil.Process(process.pid)
@@ -262,7 +269,7 @@ def go_on(case: Case, usual: tuple[float, float], budget: Budget) -> None:
         door, words = waiting.pop(0) if waiting else next_command(case)
         again = door == "train" and case.kills < MOST_KILLS_PER_CASE and case.random.random() < 0.6
         if again and budget.take():
-            status, said = shoot(case, words, usual)
+            status, said = shoot(case, words, usual, budget)
             if status is None:
                 waiting.clear()
                 continue
@@ -288,7 +295,7 @@ def shot_case(case: Case, usual: tuple[float, float], budget: Budget, reference:
     """Do one case, from the first shot to the check."""
     start = time.monotonic()
     if budget.take():
-        status, said = shoot(case, KINDS[case.kind], usual)
+        status, said = shoot(case, KINDS[case.kind], usual, budget)
         case.note_traceback("the command", said)
         if status != 0:
             go_on(case, usual, budget)

@@ -59,7 +59,7 @@ class Disk:
     def _is_below(self, path: object) -> bool:
         if not isinstance(path, str | os.PathLike):
             return False
-        return os.path.realpath(os.fspath(path)).startswith(self._place + os.sep)  # type: ignore[arg-type]
+        return os.path.realpath(os.fspath(path)).startswith(self._place + os.sep)
 
     def _counted(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:

@@ -226,7 +226,8 @@ def test_names_are_drawn_as_they_are(label: str) -> None:
     axes.set_yticks([0], [literal(label)])
     axes.legend()
     save(figure, io.BytesIO())
-    shown, is_formula = axes.title._preprocess_math(axes.title.get_text())
+    title: Any = axes.title
+    shown, is_formula = title._preprocess_math(title.get_text())
     assert (shown, is_formula) == (label, False)
 
 

@@ -138,8 +138,13 @@ def _headers(array: bytes) -> st.SearchStrategy[bytes]:
         "(40, 4, 4, 1, 1, 1)",
         "None",
         "(1e9,)",
+        "(" * 90,
+        "(True,)",
+        "(2**62,)",
+        "(99999999999999999999,)",
+        "('a',)",
+        "(20000, 20000, 4)",
     )
-    shapes += ("(" * 90, "(True,)", "(2**62,)", "(99999999999999999999,)", "('a',)", "(20000, 20000, 4)")
 
     def build(kind: str, shape: str, order: str) -> bytes:
         said = kind if kind.startswith("[") else f"'{kind}'"
@@ -158,7 +163,8 @@ def _read_checkpoint(content: bytes, folder: Path) -> object:
 
 def _checkpoints() -> list[bytes]:
     about = {"format": 2, "identity": "x seed=1", "epoch": 2, "best_epoch": 1, "stopped": False, "names": ["a"]}
-    return [_npz(about=np.array(json.dumps(about)), **{"model/00000": np.zeros(3), "best/00000": np.zeros(3)})]
+    arrays: dict[str, Any] = {"model/00000": np.zeros(3), "best/00000": np.zeros(3)}
+    return [_npz(about=np.array(json.dumps(about)), **arrays)]
 
 
 YAML_TOKENS = (
@@ -346,7 +352,8 @@ def _read_list(content: bytes, folder: Path) -> object:
         SweepLink.read(path, 0)
     listed = SweepList.parse(content, path)
     sweep = StoredSweep(RunRecord("sweep", tags={"sweep_id": "x"}), listed)
-    return sweep.check([])
+    sweep.check([])
+    return listed
 
 
 def _sweep_changes() -> st.SearchStrategy[tuple[str, bytes]]:

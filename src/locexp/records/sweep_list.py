@@ -16,11 +16,8 @@ LIST = Path("sweep", "sweep.json")
 """The file in a sweep's folder, and on its parent run, that says which jobs it has."""
 NAMES_OF_FORMAT_1 = {"words": "overrides", "told": "stage_results"}
 
-JOB = {"index": int, "stage": int, "name": str, "overrides": list[str], "config_hash": str, "seed": int} | {
-    "varied": dict[str, str],
-    "role": str,
-}
-"""What a job has in the list."""
+JOB = {"index": int, "name": str, "config_hash": str, "seed": int, "varied": dict[str, str], "role": str}
+"""What is read of a job in the list."""
 
 CONTROL, FINAL = "control", "final"
 """Roles of runs in a sweep, see :class:`SweepLink`."""
