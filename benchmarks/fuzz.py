@@ -57,7 +57,7 @@ def fuzz(name: str, inputs: int, seed: int) -> dict[str, Any]:
             kinds["at fault"] += 1
             own = [frame for frame in traceback.extract_tb(error.__traceback__) if "/locexp/" in frame.filename]
             where = f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else "?"
-            faults.setdefault(f"{type(error).__name__} in {where}: {str(error)[:120]!r}"[:200], repr(value)[:400])
+            faults.setdefault(f"{type(error).__name__} in {where}", f"{str(error)[:160]!r}\n        {value!r:.400}")
         took = time.perf_counter() - start
         if took > slowest:
             slowest, slowest_input = took, repr(value)[:120]
