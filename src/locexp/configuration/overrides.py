@@ -82,8 +82,8 @@ def combinations(overrides: Sequence[str]) -> tuple[list[str], list[tuple[str, .
                 key = key.lstrip("+")
             keys.append(key)
             try:
-                given = itertools.islice(override.sweep_string_iterator(), MOST_JOBS + 1)
-                values = [f"{key}={value}" for value in given]
+                swept = itertools.islice(override.sweep_string_iterator(), MOST_JOBS + 1)
+                values = [f"{key}={value}" for value in swept]
             except (HydraException, OmegaConfBaseException):
                 raise UserError(
                     f"{override.input_line}: is not a list of values; give them with commas, as range(FROM,TO), or as "
