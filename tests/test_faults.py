@@ -113,7 +113,7 @@ def spread(count: int, most: int) -> list[int]:
 def test_a_disk_that_fails_a_run(
     workplace: Path, disk: Disk, stays: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _fail_everywhere(TINY, workplace, disk, stays, 6, monkeypatch, capsys)
+    _fail_everywhere(TINY, workplace, disk, stays, 3, monkeypatch, capsys)
 
 
 @pytest.mark.slow
@@ -191,7 +191,7 @@ def test_a_store_that_refuses_a_change(
         with failing_store("", 0) as changes:
             assert train_here(*words) == 0
     faults = []
-    for turn, at in enumerate(spread(len(changes), 5 if words == TINY else 12)):
+    for turn, at in enumerate(spread(len(changes), 3 if words == TINY else 12)):
         place = workplace / str(at)
         place.mkdir()
         monkeypatch.chdir(place)

@@ -196,6 +196,7 @@ def test_a_sweep_whose_record_names_another_folder_is_compared_in_its_own(workpl
     assert (workplace / "sweep" / "comparison" / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_a_sweep_in_a_store_that_names_a_foreign_folder_writes_nothing_there(workplace: Path) -> None:
     import sqlite3
 
