@@ -287,3 +287,19 @@ def test_the_fast_trainer_sets_its_keys_and_gives_way_to_the_command_line() -> N
     mine = compose_one("optimizer.learning_rate=0.01", "trainer=fast", "trainer.epochs=1", "optimizer=adamw").cfg
     assert (mine.optimizer.learning_rate, mine.trainer.epochs) == (0.01, 1)
     assert mine.optimizer._target_ == "keras.optimizers.AdamW"
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("seed=range(0,1000000000)", "seed: more than 100,000 jobs"),
+        ("seed=tag(a,choice(1,2)),3", "is not a list of values"),
+        ("+data=1", r"\+data=1: expected one of"),
+    ],
+)
+def test_odd_values_end_in_a_line_at_once(override: str, expected: str) -> None:
+    from locexp.configuration.overrides import check_groups, combinations
+
+    check = combinations if "(" in override else check_groups
+    with pytest.raises(UserError, match=expected):
+        check([override])

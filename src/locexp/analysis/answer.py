@@ -116,7 +116,9 @@ def _against_default(comparison: SweepComparison) -> list[str]:
     ]
     if parts:
         sentences.append("By task, chosen minus default: " + "; ".join(parts) + ".")
-    if comparison.over_examples:
+    if comparison.over_examples is None:
+        sentences.append("No intervals over test examples: a table predictions.csv is missing or cannot be read.")
+    elif comparison.over_examples:
         intervals = [
             f"{TITLES[key]} {low:+.4f} to {high:+.4f}" for key, (low, high) in comparison.over_examples.items()
         ]

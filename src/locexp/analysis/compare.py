@@ -73,7 +73,7 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
         left_out = ", ".join(str(seed) for seed in front.points if seed not in front.whole)
         notes.append(f"Hypervolume and bands leave out the seeds that lack settings: {left_out}.")
     own = parent.directory or Path(parent.tags.get("directory") or f"sweep-{sweep_id}")
-    home = own if own.is_dir() else Path(f"sweep-{sweep_id}")
+    home = own if parent.directory or _is_of(own, sweep_id) else Path(f"sweep-{sweep_id}")
     title = f"{parent.name}: {counted(len(found.settings), 'setting')}, {counted(len(found.seeds), 'seed')}"
     missing = write_report(home / FOLDER, found, title=title, notes=notes, read=store.content)
     store.keep_folder(parent, home / FOLDER)
@@ -98,6 +98,14 @@ def _check_ended(parent: RunRecord, children: Sequence[RunRecord], presume_dead:
             f"{what} is RUNNING on {run.tags.get('host', 'an unknown machine')}, which cannot be asked from here; if "
             "it has ended, add compare.presume_dead=true."
         )
+
+
+def _is_of(folder: Path, sweep_id: str) -> bool:
+    """Whether a folder that a store names is that of the sweep: what lies there now may be something else."""
+    try:
+        return SweepList.read(folder).sweep_id == sweep_id
+    except (OSError, UserError):
+        return False
 
 
 def listed_jobs(store: Store, parent: RunRecord) -> list[dict[str, Any]] | None:

@@ -58,7 +58,8 @@ class SweepComparison:
             runs beside them.
         by_task: for each task's metric, the chosen setting against the default one, corrected over the settings. Empty
             without a default.
-        over_examples: for each metric, the 95 % bootstrap interval over test examples of chosen minus default.
+        over_examples: for each metric, the 95 % bootstrap interval over test examples of chosen minus default;
+            ``None`` where a table of predictions is missing or cannot be read.
         methods: the comparison of weighting methods, or ``None`` where the sweep varies none.
     """
 
@@ -71,7 +72,7 @@ class SweepComparison:
     default: int | None
     delta_m: dict[int, tuple[float, dict[str, float]]]
     by_task: dict[str, PairedTest]
-    over_examples: dict[str, tuple[float, float]]
+    over_examples: dict[str, tuple[float, float]] | None
     methods: Methods | None
 
     @property
@@ -107,7 +108,7 @@ def compare_settings(
     decision = decide(validation, test, default, second, candidates)
     chosen = decision.chosen
     by_task: dict[str, PairedTest] = {}
-    examples: dict[str, tuple[float, float]] = {}
+    examples: dict[str, tuple[float, float]] | None = {}
     if default is not None and chosen != default:
         others = [index for index in candidates if index != default]
         at = others.index(chosen)
@@ -189,10 +190,10 @@ def _front(settings: Sequence[SettingRuns], candidates: Sequence[int], seeds: Se
     )
 
 
-def _over_examples(chosen: SettingRuns, default: SettingRuns, read: ReadFile) -> dict[str, tuple[float, float]]:
+def _over_examples(chosen: SettingRuns, default: SettingRuns, read: ReadFile) -> dict[str, tuple[float, float]] | None:
     """Return intervals over test examples of chosen minus default, each example averaged over the common seeds.
 
-    Empty where the runs do not share their test examples, or a table is missing.
+    Empty where the runs do not share their test examples; ``None`` where a table is missing or cannot be read.
     """
     seeds = [seed for seed in chosen.runs if seed in default.runs]
     if len({group.runs[seed].tags.get("scenes_digest") for seed in seeds for group in (chosen, default)}) > 1:
@@ -201,19 +202,20 @@ def _over_examples(chosen: SettingRuns, default: SettingRuns, read: ReadFile) ->
     for seed in seeds:
         tables = [_examples(read(group.runs[seed], "tables/predictions.csv")) for group in (chosen, default)]
         if tables[0] is None or tables[1] is None or len(tables[0]["accuracy"]) != len(tables[1]["accuracy"]):
-            return {}
+            return None
         for name, values in tables[0].items():
             sums[name] = sums.get(name, 0) + (values - tables[1][name]) / len(seeds)
     return {name: bootstrap_interval(differences) for name, differences in sums.items()}
 
 
 def _examples(content: bytes | None) -> dict[str, np.ndarray] | None:
-    """Return accuracy, IoU and loc_acc_75 of each test example from a run's predictions.csv."""
-    if content is None:
+    """Return accuracy, IoU and loc_acc_75 of each test example from a run's predictions.csv, if that can be read."""
+    try:
+        header, *rows = (content or b"").decode().splitlines()
+        columns = [header.split(",").index(name) for name in ("label", "predicted", "iou")]
+        label, predicted, iou = np.loadtxt(rows, delimiter=",", usecols=columns, ndmin=2).T
+    except (ValueError, IndexError):
         return None
-    header, *rows = content.decode().splitlines()
-    columns = [header.split(",").index(name) for name in ("label", "predicted", "iou")]
-    label, predicted, iou = np.loadtxt(rows, delimiter=",", usecols=columns, ndmin=2).T
     right = label == predicted
     return {
         "accuracy": right.astype(float),

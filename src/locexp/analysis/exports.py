@@ -76,7 +76,9 @@ def as_json(comparison: SweepComparison) -> dict[str, Any]:
             "against_replay": [_test(test, labels) for test in methods.against_replay],
             "equivalent": {labels[index]: labels[other] for index, (other, _) in methods.equivalent.items()},
         },
-        "chosen_minus_default_over_examples": {name: list(ends) for name, ends in comparison.over_examples.items()},
+        "chosen_minus_default_over_examples": {
+            name: list(ends) for name, ends in (comparison.over_examples or {}).items()
+        },
         "front": {
             "settings": [labels[index] for index in front.best],
             "knee": None if front.knee is None else labels[front.knee],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from collections.abc import Mapping, Sequence
 
@@ -18,6 +17,8 @@ from locexp.analysis.comparison import SweepComparison
 from locexp.analysis.methods import FIXED
 from locexp.analysis.results import METRIC_OF_TASK, TASKS, ReadFile, SettingRuns
 from locexp.errors import counted
+from locexp.plots.files import literal
+from locexp.records.history import parse_history
 
 CAPTIONS = {
     "front": "Accuracy against mean IoU",
@@ -49,7 +50,9 @@ def draw_figures(comparison: SweepComparison, read: ReadFile) -> tuple[dict[str,
     if curves:
         ratio_of = {setting.label: _ratio(setting) for setting in comparison.settings}
         figures["learning_curves"] = _learning_curves(curves, ratio_of)
-    lacking = f"The learning curves lack {counted(without, 'run')}, of which there is no history.jsonl."
+    lacking = (
+        f"The learning curves lack {counted(without, 'run')}, of which there is no history.jsonl that can be read."
+    )
     return figures, [lacking] if without else []
 
 
@@ -94,7 +97,7 @@ def _front(compared: Compared, attained: Mapping[float, np.ndarray], baseline: f
         error_x, error_y = np.nan_to_num([setting.test[name].half_width for name in TASKS])
         axes.errorbar(accuracy, iou, xerr=error_x, yerr=error_y, color=color, lw=1)
         edge = {**COLORS, "knee": "black"}.get(role, "white")
-        label = f"{role}: {setting.label}" if role else None
+        label = literal(f"{role}: {setting.label}") if role else None
         axes.scatter([accuracy], [iou], s=70, color=[color], edgecolors=edge, linewidths=2, zorder=3, label=label)
     if any(map(math.isnan, ratios)):
         axes.scatter([], [], s=70, color=PLAIN, edgecolors="white", label="grey: weighting methods")
@@ -163,7 +166,7 @@ def _side_by_side(compared: Compared, baseline: float) -> Figure:
         axes.set_title(title, fontsize=10)
         axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.grid(axis="y", color=PLAIN, alpha=0.2, lw=0.6)
-    panels[0].set_yticks(rows, [setting.label for setting, _ in compared], fontsize=8)
+    panels[0].set_yticks(rows, [literal(setting.label) for setting, _ in compared], fontsize=8)
     return figure
 
 
@@ -177,16 +180,23 @@ def _curves(comparison: SweepComparison, read: ReadFile) -> tuple[dict[str, dict
     curves: dict[str, dict[str, np.ndarray]] = {}
     without = 0
     for setting in comparison.settings:
-        contents = [read(run, "history.jsonl") for run in setting.runs.values()]
+        contents = [_read_curves(read(run, "history.jsonl")) for run in setting.runs.values()]
         without += contents.count(None)
-        histories = [
-            list(map(json.loads, content.decode().splitlines())) for content in contents if content is not None
-        ]
+        histories = [content for content in contents if content is not None]
         for name in PANELS if histories else ():
-            rows = [[epoch[f"val/{name}"] for epoch in history] for history in histories]
+            rows = [[epoch[name] for epoch in history] for history in histories]
             epochs = list(itertools.zip_longest(*rows, fillvalue=math.nan))
             curves.setdefault(setting.label, {})[name] = np.array(epochs).reshape(-1, len(rows)).T
     return curves, without
+
+
+def _read_curves(content: bytes | None) -> list[dict[str, float]] | None:
+    """Return the validation metrics of each epoch from a run's history; ``None`` where it cannot be read."""
+    try:
+        rows = parse_history(content) if content is not None else []
+        return [{name: float(row[f"val/{name}"]) for name in PANELS} for row in rows] or None
+    except (ValueError, KeyError, TypeError, OverflowError):
+        return None
 
 
 def _learning_curves(curves: Mapping[str, Mapping[str, np.ndarray]], ratios: Mapping[str, float]) -> Figure:

@@ -68,7 +68,11 @@ def save(model: Any, path: Path) -> Any:
 
 
 def load_model(directory: Path) -> Any | None:
-    """Load the network of a run's folder (safe mode: no code in the file is run); ``None`` where it has none."""
+    """Load the network of a run's folder (safe mode: no code in the file is run); ``None`` where it has none.
+
+    Raises:
+        UserError: the file is not whole, or holds what is not loaded.
+    """
     path = directory / MODEL
     if not path.is_file():
         return None
@@ -77,7 +81,10 @@ def load_model(directory: Path) -> Any | None:
     start_tensorflow()
     import keras
 
-    return keras.models.load_model(path, safe_mode=True, compile=False)
+    try:
+        return keras.models.load_model(path, safe_mode=True, compile=False)
+    except Exception as error:  # of Keras, which has no common one
+        raise UserError(f"{path}: cannot be loaded ({first_line(error, 200)}).") from error
 
 
 def save_checked(model: Any, path: Path, images: np.ndarray) -> Any:

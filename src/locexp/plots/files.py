@@ -13,6 +13,11 @@ from locexp.system.files import replacing
 DPI = 120
 
 
+def literal(text: str) -> str:
+    """Return text for a figure as it is: Matplotlib sets as a formula what stands between two dollar signs."""
+    return text.replace("$", r"\$")
+
+
 def save(picture: Figure | Image.Image, file: Path | BinaryIO) -> None:
     """Write a figure of Matplotlib or a page of pixels; quickly rather than as small as can be."""
     if isinstance(file, Path):

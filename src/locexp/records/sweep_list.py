@@ -9,12 +9,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from locexp.records.format import FORMAT, build, parse_object
+from locexp.records.format import FORMAT, MalformedError, build, check_types, parse_object
 from locexp.system.files import write_whole
 
 LIST = Path("sweep", "sweep.json")
 """The file in a sweep's folder, and on its parent run, that says which jobs it has."""
 NAMES_OF_FORMAT_1 = {"words": "overrides", "told": "stage_results"}
+JOB = {"index": int, "name": str, "config_hash": str, "seed": int, "varied": dict[str, str], "role": str}
+"""What is read of a job in the list."""
 
 CONTROL, FINAL = "control", "final"
 """Roles of runs in a sweep; that of what the comparison chooses from is empty. Controls are shown, but never chosen.
@@ -77,10 +79,19 @@ class SweepList:
     def parse(cls, content: bytes, place: object) -> SweepList:
         """Return the list from the content of its file; for arguments and errors see :func:`parse_object`."""
         stored = parse_object(content, place)
-        return build(cls, {NAMES_OF_FORMAT_1.get(name, name): value for name, value in stored.items()}, place)
+        found = build(cls, {NAMES_OF_FORMAT_1.get(name, name): value for name, value in stored.items()}, place)
+        for number, job in enumerate(found.jobs):
+            check_types(job, JOB, JOB, f"{place}, job {number}")
+        return found
 
     def link(self, index: int) -> SweepLink:
-        """Return what ties the run of a job to the sweep."""
+        """Return what ties the run of a job to the sweep.
+
+        Raises:
+            MalformedError: the list has no such job.
+        """
+        if index >= len(self.jobs):
+            raise MalformedError(f"{LIST}: cannot be read: it lacks job {index}.")
         job = self.jobs[index]
         tags = {
             "mlflow.parentRunId": self.parent_run_id or "",

@@ -87,7 +87,11 @@ def resume(given: str, wanted: DictConfig, overrides: Sequence[str]) -> tuple[Pr
 
     from locexp.training.checkpoint import CHECKPOINT, read_checkpoint, restore
 
-    checkpoint = read_checkpoint(directory / CHECKPOINT)
+    try:
+        checkpoint = read_checkpoint(directory / CHECKPOINT)
+    except UserError as error:
+        closing = f" Close the run with python -m locexp.log {shlex.quote(str(directory))}"
+        raise UserError(f"{error}{closing if record.status == 'RUNNING' else ''}") from None
     rows, lost = _whole_epochs(directory, checkpoint)
     check_writable(directory, KEY)
     check(location_of(cfg.tracking))

@@ -87,12 +87,11 @@ def is_alive(tags: Mapping[str, str]) -> bool | None:
         return None
     try:
         process = psutil.Process(int(tags["pid"]))
-        started = process.create_time()
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
+        return abs(process.create_time() - float(tags.get("process_start", 0))) < 1
     except (psutil.Error, KeyError, ValueError):
         return False
-    return abs(started - float(tags.get("process_start", 0))) < 1
 
 
 def end_with(tags: Mapping[str, str]) -> None:

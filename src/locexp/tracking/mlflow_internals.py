@@ -67,9 +67,7 @@ class SystemMetrics:
 def silence_loggers() -> None:
     """Keep MLflow's messages below errors off the screen, where the command writes."""
     for name in LOGGERS:
-        logging.getLogger(name).setLevel(logging.ERROR)
-    # What a database answers, such as that its disk is full, is logged with its traceback, and then raised as well.
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # errors are raised as well, and shown once
 
 
 def use_store(uri: str) -> None:

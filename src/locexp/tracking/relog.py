@@ -58,14 +58,19 @@ def _relog_one(folder: Path, directory: str, uri: str | None, parent_run_id: str
     from locexp.tracking.store import has_run
     from locexp.tracking.tracker import log_directory
 
+    model, lacking = None, ""
+    try:
+        model = load_model(folder)
+    except UserError as error:
+        lacking = f", without its model: {error}"
     try:
         if record.logged and has_run(location, record):
             return f"{directory}: is in {location.uri} already, as run {record.run_id}."
-        log_directory(location, folder, record, load_model(folder))
+        log_directory(location, folder, record, model)
     except UserError:
         raise
     except Exception as error:
         raise RunFailedError(f"{directory}: not everything reached {location.uri} ({first_line(error)}).") from error
     record.logged = True
     record.write(folder)
-    return f"{directory}: logged to {location.uri} as run {record.run_id} ({record.status})."
+    return f"{directory}: logged to {location.uri} as run {record.run_id} ({record.status}){lacking or '.'}"
