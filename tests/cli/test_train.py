@@ -172,11 +172,11 @@ def test_an_exception_fails_the_run(workplace: Path, capsys: pytest.CaptureFixtu
     )
     assert train_here(*TINY, "+trainer.callbacks.mine={_target_: mine.Clumsy}") == 1
     (line,) = capsys.readouterr().err.strip().splitlines()
-    assert line == "failed: trainer.callbacks: Clumsy failed in on_epoch_end: ouch"
+    assert line == "failed: trainer.callbacks: Clumsy failed in on_epoch_end: ZeroDivisionError: ouch"
     assert "ZeroDivisionError: ouch" in (only_run(workplace) / "train.log").read_text()
     record = json.loads((only_run(workplace) / "run.json").read_text())
     assert record["status"] == "FAILED"
-    assert "Clumsy failed in on_epoch_end: ouch" in record["error"]
+    assert "Clumsy failed in on_epoch_end: ZeroDivisionError: ouch" in record["error"]
     assert MlflowClient(f"sqlite:///{workplace}/mlruns/mlflow.db").get_run(record["run_id"]).info.status == "FAILED"
 
 
