@@ -10,19 +10,16 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from hydra.errors import HydraException
-
 from locexp.cli.exit_status import exit_status
 from locexp.cli.resuming import RUN, SWEEP, resumed
-from locexp.configuration.compose import composing
-from locexp.configuration.explain import explain
-from locexp.configuration.hydra_internals import argument_parser, show
-from locexp.configuration.overrides import check_groups, is_for_hydra, key_of, with_open_keys
-from locexp.configuration.schema import config_directory, register
+from locexp.configuration.compose import composing, set_up, show_configuration
+from locexp.configuration.hydra_internals import argument_parser
+from locexp.configuration.overrides import check_groups, is_for_hydra, key_of
 from locexp.errors import Terminated, UserError, first_line
 from locexp.records.record import RECORD
 from locexp.records.sweep_list import SweepCommand
@@ -51,27 +48,20 @@ def train_command(arguments: Sequence[str]) -> int:
     130 Ctrl-C; 143 SIGTERM.
     """
 
-    def run() -> None:
-        try:
-            _run(arguments)
-        except HydraException as error:
-            raise UserError(explain(error, arguments)) from error
-
-    return exit_status(run)
+    return exit_status(partial(_run, arguments))
 
 
 def _run(given: Sequence[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # its errors are caught and worded above
     signal.signal(signal.SIGTERM, _terminate)
-    register()
+    set_up()
     parser = argument_parser(PROGRAM)
     arguments = parser.parse_intermixed_args(list(given))
     overrides = list(arguments.overrides)
     check_groups(overrides)
     _check_flags(arguments)
     if any(getattr(arguments, name) for name in ("help", "hydra_help", "cfg", "info", "shell_completion")):
-        arguments.overrides = with_open_keys(overrides)
-        show(parser, arguments, config_directory())
+        show_configuration(parser, arguments)
         return
     run, sweep = resumed(RUN, overrides), resumed(SWEEP, overrides)
     if run is not None:

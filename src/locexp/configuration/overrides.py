@@ -26,11 +26,6 @@ def value_of(override: str) -> str:
     return value[1:-1] if is_quoted else value
 
 
-def quoted(text: str) -> str:
-    """Return text as a quoted value of Hydra's grammar."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
 def is_for_hydra(override: str) -> bool:
     """Whether an override is about how jobs are run, not about what they are."""
     return key_of(override).startswith(("hydra.", "hydra/"))

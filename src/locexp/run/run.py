@@ -28,6 +28,7 @@ from locexp.run.pictures import Draw, PictureData
 from locexp.run.prepare import Prepared, prepare
 from locexp.run.resume import CONFIG, ENDED_EARLY, Resumed, resume_command, training_id
 from locexp.run.wording import conclusion, final_table, introduction
+from locexp.system.commands import command
 from locexp.system.screen import Screen
 from locexp.system.workers import Task
 from locexp.tracking.location import location_of
@@ -246,7 +247,7 @@ class Run:
             self.screen.line(
                 f"The results are not in {self._location.uri}. They are in {directory}; log them later with"
             )
-            self.screen.line(f"  python -m locexp.log {directory}")
+            self.screen.line(f"  {command('log', str(directory))}")
         if (directory / CHECKPOINT).exists() and self.prepared.member.failure is None:
             self.screen.line("Continue the run after its last whole epoch with")
             self.screen.line(f"  {resume_command(directory)}")

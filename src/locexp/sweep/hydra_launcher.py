@@ -17,7 +17,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from locexp.configuration.compose import Composition, Job, whole
 from locexp.configuration.hydra_internals import Callbacks, HydraConfig, hydra_launcher
-from locexp.configuration.overrides import key_of, quoted, value_of
+from locexp.configuration.overrides import key_of, value_of
+from locexp.configuration.quoting import quoted
 from locexp.configuration.schema import Config, register
 from locexp.records.format import write_whole
 from locexp.records.sweep_list import LIST, SweepLink, SweepList

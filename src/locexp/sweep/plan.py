@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from locexp.configuration.compose import Composer, Job, whole
 from locexp.configuration.overrides import combinations, key_of
@@ -210,11 +210,13 @@ class Plan:
         overrides = (*cell, *(f"{key}={value}" for key, value in setting.values.items()), f"seed={seed}")
         job = self._composer.compose(overrides)
         varied = dict(override.split("=", 1) for override in cell if key_of(override) in self._swept)
+        for key in [key for key, value in varied.items() if "${" in value]:
+            varied[key] = str(OmegaConf.select(job.composition.cfg, key))
         for key, value in setting.values.items():
             varied[key] = f"{value:g}" if isinstance(value, float) else str(value)
         varied |= setting.facts
         if len(self._seeds) > 1 or setting.fresh_seeds:
-            varied["seed"] = str(seed)
+            varied |= {**job.composition.seed_values, "seed": str(seed)}
         return SweepJob(job.overrides, job.seed, job.composition, index, stage, varied, setting.role)
 
     def _all_seeds(self, cells: Sequence[tuple[str, ...]]) -> list[int]:

@@ -17,7 +17,11 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from locexp.configuration.quoting import as_text
+from locexp.configuration.schema import TrackingConfig
 from locexp.errors import UserError
+from locexp.records.record import RunRecord
+from locexp.system.commands import command, typed
 from locexp.system.folders import check_writable
 from locexp.tracking.mlflow_internals import experiment_link, parallel_link, run_link, stored_experiment
 
@@ -233,8 +237,22 @@ def sweep_links(
 
 def ui_command(location: Location) -> str:
     """Return the command that shows a store, as short as it can be from the current directory."""
-    default = locate(None, None, location.experiment)
-    if location.uri == default.uri:
-        return "python -m locexp.ui"
-    place = location.database.parent if location.database is not None else location.uri
-    return f"python -m locexp.ui --uri {place}"
+    return command("ui", *(f"--uri={place}" for place in _not_usual(location)))
+
+
+def store_overrides(record: RunRecord) -> list[str]:
+    """Return the overrides that name the store of a run, for a command that is given in the current directory."""
+    location = locate(record.tracking_uri, record.artifact_root, record.experiment)
+    overrides = [as_text("tracking.uri", place) for place in _not_usual(location)]
+    if location.experiment != TrackingConfig.experiment:
+        overrides.append(as_text("tracking.experiment", location.experiment))
+    return overrides
+
+
+def _not_usual(location: Location) -> list[str]:
+    """Return where a store is, as short as it can be from the current directory; nothing if it is the usual one."""
+    usual = locate(None, None, location.experiment)
+    if location.uri == usual.uri:
+        return []
+    database = location.database
+    return [location.uri if database is None or database.name != DATABASE else typed(database.parent)]

@@ -1,0 +1,69 @@
+"""Interpolations such as ``${seed}`` or ``${oc.env:X}``: replaced by values before a run is hashed and named."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from locexp.configuration.hydra_internals import known_configuration
+from locexp.configuration.schema import leaves
+from locexp.errors import UserError
+
+LATE = re.compile(r"\$\{\s*hydra[:.](job\.(num|id)|run\.dir|sweep\.\w+|runtime\.output_dir)\s*\}")
+"""What is known only when a job runs."""
+VOLATILE = re.compile(r"\$\{\s*(now|locexp\.unique)\s*:")
+"""What differs from command to command, so that no run could be continued that depends on it."""
+FREE = ("name", "tracking")
+"""Keys that nothing depends on."""
+
+
+def resolve(cfg: DictConfig, seed: int | None) -> dict[str, str]:
+    """Replace interpolations, but for those in Hydra's part.
+
+    Args:
+        cfg: the whole configuration.
+        seed: of the run; ``None`` for the one that is configured.
+
+    Returns:
+        The values that depend on the seed, as text by key.
+
+    Raises:
+        UserError: a value is not known before the run begins, or would differ at the next command.
+        OmegaConfBaseException: an interpolation cannot be resolved.
+    """
+    written = {key: str(value) for key, value in _own(cfg).items() if "${" in str(value)}
+    for key, value in written.items():
+        if LATE.search(value):
+            raise UserError(f"{key}={value}: is known only when the run has begun; give what is known before.")
+        if VOLATILE.search(value) and key.split(".")[0] not in FREE:
+            raise UserError(f"{key}={value}: differs from command to command, so the run could not be continued.")
+    if seed is not None:
+        cfg.seed = seed
+    if not written:
+        return {}
+    other = copy.deepcopy(cfg)
+    other.seed = 0 if cfg.seed else 1
+    own, others = _resolved(cfg), _resolved(other)
+    return {key: str(value) for key, value in own.items() if key != "seed" and others.get(key) != value}
+
+
+def _resolved(cfg: DictConfig) -> dict[str, Any]:
+    with known_configuration(cfg):
+        for name in [str(name) for name in cfg if name != "hydra"]:
+            value = cfg[name]
+            if OmegaConf.is_config(value):
+                OmegaConf.to_container(value, resolve=True)  # whose errors name the key
+                OmegaConf.resolve(value)
+            if OmegaConf.is_interpolation(cfg, name):
+                cfg[name] = value
+    return _own(cfg)
+
+
+def _own(cfg: DictConfig) -> dict[str, Any]:
+    """Return the values outside Hydra's part by key, as they are written."""
+    container = OmegaConf.to_container(cfg)
+    assert isinstance(container, dict)
+    return dict(leaves({name: value for name, value in container.items() if name != "hydra"}))
