@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import logging
 import os
@@ -16,10 +15,10 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from locexp.cli.exit_status import exit_status
+from locexp.cli.flags import parsed, shows
 from locexp.cli.resuming import RUN, SWEEP, resumed
 from locexp.configuration.compose import composing, set_up, show_configuration
-from locexp.configuration.hydra_internals import argument_parser
-from locexp.configuration.overrides import check_groups, is_for_hydra, key_of
+from locexp.configuration.overrides import is_for_hydra, key_of
 from locexp.errors import Terminated, UserError, first_line
 from locexp.records.record import RECORD
 from locexp.records.sweep_list import SweepCommand
@@ -38,9 +37,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PROGRAM = "python -m locexp.train"
-
-
 def train_command(arguments: Sequence[str]) -> int:
     """Run the command with these arguments; returns its exit status.
 
@@ -55,12 +51,9 @@ def _run(given: Sequence[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # its errors are caught and worded above
     signal.signal(signal.SIGTERM, _terminate)
     set_up()
-    parser = argument_parser(PROGRAM)
-    arguments = parser.parse_intermixed_args(list(given))
+    parser, arguments = parsed(given)
     overrides = list(arguments.overrides)
-    check_groups(overrides)
-    _check_flags(arguments)
-    if any(getattr(arguments, name) for name in ("help", "hydra_help", "cfg", "info", "shell_completion")):
+    if shows(arguments):
         show_configuration(parser, arguments)
         return
     run, sweep = resumed(RUN, overrides), resumed(SWEEP, overrides)
@@ -77,18 +70,6 @@ def _run(given: Sequence[str]) -> None:
     else:
         command = SweepCommand(overrides, arguments.multirun, arguments.config_dir)
         _train(command, arguments.config_name or "config")
-
-
-def _check_flags(arguments: argparse.Namespace) -> None:
-    """Refuse flags of Hydra that mean nothing here; raises :class:`UserError`."""
-    if arguments.experimental_rerun is not None:
-        raise UserError(
-            "--experimental-rerun: continue a run with trainer.resume=FOLDER, a sweep with sweep.resume=last."
-        )
-    if arguments.config_path is not None:
-        raise UserError("--config-path: locexp has its own primary configuration; give --config-dir for your files.")
-    if arguments.resolve and not (arguments.cfg or arguments.help):
-        raise UserError("--resolve: goes with --cfg job, or with --help.")
 
 
 def _resume_run(given: str, overrides: list[str]) -> None:

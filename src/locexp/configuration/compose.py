@@ -24,7 +24,7 @@ from locexp.configuration.explain import explain
 from locexp.configuration.files import Files, located
 from locexp.configuration.hydra_internals import known_configuration, read_files_with, search_path, show
 from locexp.configuration.interpolation import resolve
-from locexp.configuration.overrides import check_groups, is_for_hydra, key_of, with_open_keys
+from locexp.configuration.overrides import check_groups, check_text, is_for_hydra, key_of, with_open_keys
 from locexp.configuration.quoting import quoted
 from locexp.configuration.renamed import check_overrides
 from locexp.configuration.rules import check_seed, validate
@@ -175,6 +175,7 @@ class Composer:
         if composition is None:
             with worded(overrides, self._config_name):
                 check_groups(rest)
+                check_text(rest)
                 composition = self._compose(rest, seed)
             own = int(composition.cfg.seed)
             self._known[rest, own if composition.seed_values else None] = composition

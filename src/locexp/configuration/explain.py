@@ -33,7 +33,7 @@ def explain(error: BaseException, overrides: Sequence[str]) -> str:
         return _explain_unreadable(error)
     if isinstance(error, MissingConfigException):
         return _explain_missing(error)
-    causes = (error.__cause__, error.__context__)
+    causes = (error, error.__cause__, error.__context__)
     cause = next((one for one in causes if isinstance(one, OmegaConfBaseException)), error)
     said, reason = re.sub("^In '[^']+': ", "", first_line(error)), first_line(cause)
     if re.search(THERE, said):
@@ -59,6 +59,9 @@ def explain(error: BaseException, overrides: Sequence[str]) -> str:
     reason = re.sub(r"^\w+ raised while resolving interpolation: ", "", reason).strip('"')
     if "does not support deletion" in reason:
         reason = "cannot be taken out; give it another value"
+    if merge := re.match(r"Merge error: .* is not a subclass of (\w+)\. value: (.*)", reason):
+        key = next((group for group, schema in GROUPS.items() if schema.__name__ == merge.group(1)), "")
+        return f"{key}={merge.group(2)}: expected {_expected(key)}."
     if isinstance(cause, ValidationError) and not isinstance(cause, InterpolationValidationError) and key:
         value = re.match("Value '(.*?)' of type|Incompatible value '(.*?)'", reason)
         wrong = given or (f"{key}={value.group(1) or value.group(2)}" if value else key)

@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from locexp.configuration.hydra_internals import ConfigResult, FileConfigSource, file_defaults, sources, yaml_loader
-from locexp.configuration.overrides import key_of
+from locexp.configuration.overrides import key_of, value_of
 from locexp.configuration.schema import config_directory, is_text
 from locexp.errors import UserError, first_line
 from locexp.system.commands import typed
@@ -79,7 +79,7 @@ def _config(path: Path, text: str, package: str) -> Any:
     except yaml.YAMLError as error:
         mark, position = getattr(error, "problem_mark", None), getattr(error, "position", None)
         line = mark.line + 1 if mark else text[:position].count("\n") + 1
-        reason = str(getattr(error, "problem", None) or first_line(error))
+        reason = str(getattr(error, "problem", None) or first_line(error)).removeprefix("but ")
         remedy = next((f"; {what}" for said, what in REMEDIES.items() if said in reason), "")
         raise UserError(f"{shown}, line {line}: {reason}{remedy}.") from None
     except RecursionError:
@@ -118,7 +118,8 @@ def _check_spelling(place: str, key: str, node: yaml.ScalarNode) -> None:
     value = yaml.load(node.value, Loader=yaml_loader())
     if (kind != "bool" and BASE_8_OR_60.fullmatch(node.value)) or (is_text(key) and str(value) != node.value):
         read = str(value).lower() if kind == "bool" else value
-        raise UserError(f"{place}: YAML reads {node.value} as {read}; write {read}, or '{node.value}' for the text.")
+        wanted = f"'{node.value}'" if is_text(key) else read
+        raise UserError(f"{place}: YAML reads {node.value} as {read}; write {wanted}.")
 
 
 def _keys(node: yaml.Node, prefix: str) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
@@ -144,31 +145,33 @@ def located(message: str, error: BaseException, config_name: str, overrides: Seq
         overrides: of the command, whose own keys are in no file.
     """
     key = match.group() if (match := re.match(r"[\w.]+(?==| is required|: )", message)) else ""
-    if any(re.fullmatch(rf"{re.escape(key_of(one))}([./].*)?", key) for one in overrides if "=" in one):
-        return message
     within = match.group(1) if (match := re.match(r"In '([^']+)': ", str(error))) else None
     try:
         files = [one for one in file_defaults(config_name, overrides) if within in (None, one[0])]
     except (HydraException, OmegaConfBaseException, UserError):  # the lists of defaults are what is wrong
-        files = [(within, "")] if within else []
-    found = [(config_path, package, path) for config_path, package in files for path in _own_files(config_path)]
-    for config_path, package, path in found:
-        if within and key == _key(package) != "":
-            return (
-                f"{typed(path)}: begin it with the line `# @package _global_`, for its keys are those of the whole "
-                f"configuration, not of {key}."
-            )
-    for _, package, path in found:
-        root = yaml.compose(_text(path), Loader=yaml_loader())
-        for other, name, _ in _keys(root, _key(package)):
+        chosen = [f"{key_of(override)}/{value_of(override)}" for override in overrides]
+        files = [(config_path, "") for config_path in ([within] if within else []) + chosen]
+    found = [(_key(package), path) for config_path, package in files for path in _own_files(config_path)]
+    if within and any(key == package != "" for package, _ in found):
+        return (
+            f"{typed(found[0][1])}: begin it with the line `# @package _global_`, for its keys are those of the whole "
+            f"configuration, not of {key}."
+        )
+    for override in overrides:
+        of_group = (config_directory() / key_of(override)).is_dir() and not message.startswith(override)
+        if (key_of(override) == key and not of_group) or (key.startswith(f"{key_of(override)}.") and "={" in override):
+            return message
+    for package, path in found:
+        for other, name, _ in _keys(yaml.compose(_text(path), Loader=yaml_loader()), package):
             if other == key:
                 return f"{typed(path)}, line {name.start_mark.line + 1}: {message}"
-    for _, package, path in found:
-        if within or (package and key.rpartition(".")[0] == _key(package)):
-            names = [name.rpartition("/")[2] for name in re.findall(r"'([^']+)'", str(error))[1:]]
-            lines = _text(path).splitlines()
-            line = next((f", line {number}" for number, text in enumerate(lines, 1) for name in names if name in text), "")
-            return f"{typed(path)}{line}: {message}"
+    for package, path in found:
+        names = [name.rpartition("/")[2] for name in re.findall(r"'([^']+)'", str(error))[1:2]]
+        lines = [number for number, text in enumerate(_text(path).splitlines(), 1) if any(one in text for one in names)]
+        if within and lines:
+            return f"{typed(path)}, line {lines[0]}: {message}"
+        if package and key.rpartition(".")[0] == package:
+            return f"{typed(path)}: {message}"
     return message
 
 

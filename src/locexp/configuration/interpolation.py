@@ -47,7 +47,11 @@ def resolve(cfg: DictConfig, seed: int | None) -> dict[str, str]:
     other = copy.deepcopy(cfg)
     other.seed = 0 if cfg.seed else 1
     own, others = _resolved(cfg), _resolved(other)
-    return {key: str(value) for key, value in own.items() if key != "seed" and others.get(key) != value}
+    found = {key: str(value) for key, value in own.items() if key != "seed" and others.get(key) != value}
+    for key in found:
+        if key.startswith("sweep."):
+            raise UserError(f"{key}={written.get(key, own[key])}: a sweep cannot depend on the seeds of its runs.")
+    return found
 
 
 def _resolved(cfg: DictConfig) -> dict[str, Any]:

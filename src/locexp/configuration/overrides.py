@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 from collections.abc import Sequence
@@ -10,8 +11,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from locexp.configuration.explain import explain
-from locexp.configuration.schema import OPEN, config_directory
+from locexp.configuration.quoting import as_text
+from locexp.configuration.schema import OPEN, config_directory, is_text
 from locexp.errors import UserError, listed
+from locexp.system.commands import for_shell
 
 
 def key_of(override: str) -> str:
@@ -46,12 +49,31 @@ def check_groups(overrides: Sequence[str]) -> None:
     """
     for override in overrides:
         key, _, value = override.partition("=")
+        if not key_of(override):
+            raise UserError(f"{override!r}: cannot be read as KEY=VALUE, such as loss.bbox_weight=10.")
         folder = config_directory() / key
         if key == "experiment" and value == "null":
             continue
         if key and folder.is_dir() and re.fullmatch(r"null|true|false|[-+\d.]+|[\[{].*", value):
             options = sorted(path.stem for path in folder.glob("*.yaml"))
             raise UserError(f"{override}: expected one of {listed(options)}.")
+
+
+def check_text(overrides: Sequence[str]) -> None:
+    """Check that keys which take text are given what arrives as it was given: ``1e3`` would be ``1000.0``.
+
+    Raises:
+        UserError: one is given something else; the message quotes it.
+    """
+    for override in overrides:
+        key, sign, value = override.lstrip("+").partition("=")
+        if sign and is_text(key):
+            with contextlib.suppress(HydraException):  # which is said when it is composed
+                read = OverridesParser.create().parse_overrides([override])[0]
+                found = None if read.is_sweep_override() else read.value()
+                if isinstance(found, int | float) and str(found) != value:
+                    text = for_shell(as_text(key, value))
+                    raise UserError(f"{override}: would be read as {found}; quote it to give it as text: {text}")
 
 
 def combinations(overrides: Sequence[str]) -> tuple[list[str], list[tuple[str, ...]]]:
