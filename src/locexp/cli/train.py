@@ -28,6 +28,7 @@ from locexp.sweep.folder import check_free, held
 from locexp.sweep.listing import list_jobs
 from locexp.sweep.plan import Plan, SweepJob
 from locexp.sweep.stored import StoredSweep, load
+from locexp.system.commands import command, typed
 from locexp.system.folders import check_writable
 from locexp.system.screen import Screen
 from locexp.tracking.location import Location, check, location_of
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from locexp.run.prepare import Prepared
 
 logger = logging.getLogger(__name__)
+
 
 def train_command(arguments: Sequence[str]) -> int:
     """Run the command with these arguments; returns its exit status.
@@ -68,8 +70,8 @@ def _run(given: Sequence[str]) -> None:
             )
         _resume_sweep(*sweep)
     else:
-        command = SweepCommand(overrides, arguments.multirun, arguments.config_dir)
-        _train(command, arguments.config_name or "config")
+        name = arguments.config_name or "config"
+        _train(SweepCommand(overrides, arguments.multirun, arguments.config_dir, config_name=name))
 
 
 def _resume_run(given: str, overrides: list[str]) -> None:
@@ -104,12 +106,12 @@ def _resume_sweep(given: str, overrides: list[str]) -> None:
         if "hydra/launcher" in keys:  # the settings of one launcher are not those of another
             keys |= {key for key in map(key_of, command.overrides) if key.startswith("hydra.launcher.")}
         kept = [override for override in command.overrides if key_of(override) not in keys]
-        _train(replace(command, overrides=[*kept, *overrides]), "config", stored)
+        _train(replace(command, overrides=[*kept, *overrides]), stored)
 
 
-def _train(command: SweepCommand, config_name: str, stored: StoredSweep | None = None) -> None:
+def _train(command: SweepCommand, stored: StoredSweep | None = None) -> None:
     """Compose and check every job, then train the one, or the sweep."""
-    with composing(command.config_dir, config_name) as composer:
+    with composing(command.config_dir, command.config_name) as composer:
         plan = Plan(composer, command.overrides, multirun=command.multirun)
         plan.take_stages(stored.listed.stage_results if stored else [])
         jobs = plan.jobs
@@ -165,7 +167,7 @@ def _check_surroundings(jobs: Sequence[SweepJob], plan: Plan) -> None:
     if not plan.is_sweep and (plan.directory / RECORD).exists():
         raise UserError(
             f"hydra.run.dir={plan.directory}: holds a run already, and two runs cannot share a folder; give another "
-            f"one, or continue that run with trainer.resume={plan.directory}"
+            f"one, or continue that run with {command('train', f'{RUN}={typed(plan.directory.absolute())}')}"
         )
     check_writable(plan.directory, "hydra.sweep.dir" if plan.is_sweep else "hydra.run.dir")
     check(location_of(plan.base.tracking))

@@ -20,6 +20,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from locexp.configuration.effects import check_alone
 from locexp.configuration.explain import explain
 from locexp.configuration.files import Files, located
 from locexp.configuration.hydra_internals import known_configuration, read_files_with, search_path, show
@@ -93,6 +94,7 @@ class Job:
         """
         config = whole(self.cfg, self.hydra(Path.cwd()))
         config.hydra.sweep.subdir = ""  # refers to the number of the job
+        config.hydra.overrides.task = config.hydra.overrides.hydra = []
         try:
             with known_configuration(config):
                 hydra = OmegaConf.to_container(config.hydra, resolve=True)
@@ -182,10 +184,11 @@ class Composer:
         return Job(tuple(opened), int(composition.cfg.seed) if seed is None else seed, composition)
 
     def _compose(self, overrides: tuple[str, ...], seed: int | None) -> Composition:
-        cfg = _composed(self._config_name, overrides)
+        cfg = compose(self._config_name, overrides=list(overrides), return_hydra_config=True)
         if cfg.hydra.mode == RunMode.MULTIRUN:
             raise UserError("hydra.mode=MULTIRUN: give --multirun instead.")
         _check_hydra(cfg.hydra, overrides)
+        check_alone(cfg, overrides)
         if self._first is None:
             self._first = cfg
         OmegaConf.copy_cache(self._first, cfg)  # the time is one for all jobs
@@ -196,15 +199,6 @@ class Composer:
             del cfg["hydra"]
         validate(cfg)
         return Composition(cfg, {str(key): value for key, value in hydra.items()}, config_hash(cfg), seed_values)
-
-
-def _composed(config_name: str, overrides: Sequence[str]) -> DictConfig:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("error", message=".* is not available")
-        try:
-            return compose(config_name, overrides=list(overrides), return_hydra_config=True)
-        except UserWarning as warning:
-            raise UserError(f"hydra.searchpath: {first_line(warning)}; expected folders that exist.") from None
 
 
 @contextlib.contextmanager
@@ -218,11 +212,12 @@ def worded(overrides: Sequence[str], config_name: str) -> Iterator[None]:
     Raises:
         UserError: in their stead.
     """
-    try:
-        yield
-    except (HydraException, OmegaConfBaseException, UserError) as error:
-        message = str(error) if isinstance(error, UserError) else explain(error, overrides)
-        raise UserError(located(message, error, config_name, overrides)) from error
+    with _existing_folders():
+        try:
+            yield
+        except (HydraException, OmegaConfBaseException, UserError) as error:
+            message = str(error) if isinstance(error, UserError) else explain(error, overrides)
+            raise UserError(located(message, error, config_name, overrides)) from error
 
 
 def set_up() -> None:
@@ -241,10 +236,24 @@ def show_configuration(parser: argparse.ArgumentParser, arguments: argparse.Name
     overrides, name = list(arguments.overrides), arguments.config_name or "config"
     arguments.overrides = with_open_keys(overrides)
     try:
-        show(parser, arguments, config_directory())
+        with _existing_folders():
+            show(parser, arguments, config_directory())
+    except SystemExit as ended:  # of Hydra, which says by itself what it could not show
+        raise SystemExit(2 if ended.code else 0) from None
     except (HydraException, OmegaConfBaseException) as error:
         with composing(arguments.config_dir, name), worded(overrides, name):
             raise error
+
+
+@contextlib.contextmanager
+def _existing_folders() -> Iterator[None]:
+    """Refuse folders of ``hydra.searchpath`` that are not there, of which Hydra warns."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".* is not available")
+        try:
+            yield
+        except UserWarning as warning:
+            raise UserError(f"hydra.searchpath: {first_line(warning)}; expected folders that exist.") from None
 
 
 def _check_hydra(hydra: DictConfig, overrides: Sequence[str]) -> None:
@@ -255,6 +264,10 @@ def _check_hydra(hydra: DictConfig, overrides: Sequence[str]) -> None:
         raise UserError(
             "hydra/sweeper: locexp runs sweeps itself, keeps their jobs and compares them; Hydra's sweepers are not "
             "used. Leave it out. Grids, whole sweeps and searches: docs/sweeps.md."
+        )
+    if OmegaConf.to_container(hydra.sweep)["subdir"] != "${hydra.job.num}":
+        raise UserError(
+            "hydra.sweep.subdir: does nothing here: a job's folder is its number in the sweep; leave it out."
         )
     if hydra.job.chdir:
         raise UserError(
@@ -277,6 +290,7 @@ def composing(config_dir: str | None = None, config_name: str = "config") -> Ite
     set_up()
     further = None if config_dir is None else Path(config_dir).absolute()
     if further is not None and not further.is_dir():
-        raise UserError(f"--config-dir {config_dir}: there is no such folder.")
+        what = "is a file, not a folder" if further.exists() else "there is no such folder"
+        raise UserError(f"--config-dir {config_dir}: {what}.")
     with search_path(config_directory(), further):
         yield Composer(config_name)

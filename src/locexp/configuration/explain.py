@@ -56,7 +56,7 @@ def explain(error: BaseException, overrides: Sequence[str]) -> str:
         return f"{override}: several values are a sweep; add --multirun, or quote the value: {text}"
     if "is not in struct" in reason or "not in '" in reason or "No match in the defaults list" in str(error):
         return _explain_unknown(key or said, given, overrides)
-    reason = re.sub(r"^\w+ raised while resolving interpolation: ", "", reason).strip('"')
+    reason = re.sub(r"^\w+ (raised )?while resolving interpolation: ", "", reason).strip('"')
     if "does not support deletion" in reason:
         reason = "cannot be taken out; give it another value"
     if merge := re.match(r"Merge error: .* is not a subclass of (\w+)\. value: (.*)", reason):

@@ -3,6 +3,7 @@ line that gave a value."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 from collections.abc import Iterator, Sequence
@@ -146,9 +147,11 @@ def located(message: str, error: BaseException, config_name: str, overrides: Seq
     """
     key = match.group() if (match := re.match(r"[\w.]+(?==| is required|: )", message)) else ""
     within = match.group(1) if (match := re.match(r"In '([^']+)': ", str(error))) else None
+    if not (key or within):
+        return message
     try:
         files = [one for one in file_defaults(config_name, overrides) if within in (None, one[0])]
-    except (HydraException, OmegaConfBaseException, UserError):  # the lists of defaults are what is wrong
+    except (HydraException, OmegaConfBaseException, UserError, ValueError):  # the lists of defaults are what is wrong
         chosen = [f"{key_of(override)}/{value_of(override)}" for override in overrides]
         files = [(config_path, "") for config_path in ([within] if within else []) + chosen]
     found = [(_key(package), path) for config_path, package in files for path in _own_files(config_path)]
@@ -162,20 +165,23 @@ def located(message: str, error: BaseException, config_name: str, overrides: Seq
         if (key_of(override) == key and not of_group) or (key.startswith(f"{key_of(override)}.") and "={" in override):
             return message
     for package, path in found:
-        for other, name, _ in _keys(yaml.compose(_text(path), Loader=yaml_loader()), package):
-            if other == key:
-                return f"{typed(path)}, line {name.start_mark.line + 1}: {message}"
+        with contextlib.suppress(yaml.YAMLError, UserError):  # another one is wrong, too
+            for other, name, _ in _keys(yaml.compose(_text(path), Loader=yaml_loader()), package):
+                if other == key:
+                    return f"{typed(path)}, line {name.start_mark.line + 1}: {message}"
     for package, path in found:
         names = [name.rpartition("/")[2] for name in re.findall(r"'([^']+)'", str(error))[1:2]]
         lines = [number for number, text in enumerate(_text(path).splitlines(), 1) if any(one in text for one in names)]
         if within and lines:
             return f"{typed(path)}, line {lines[0]}: {message}"
-        if package and key.rpartition(".")[0] == package:
+        if str(path).endswith(f"/{within}.yaml") or (package and key.rpartition(".")[0] == package):
             return f"{typed(path)}: {message}"
     return message
 
 
 def _own_files(config_path: str) -> list[Path]:
     """Return the file of a configuration, if that is one of the user's."""
-    paths = [source.file(config_path) for source in sources() if isinstance(source, Files) and source.is_config(config_path)]
+    paths = [
+        source.file(config_path) for source in sources() if isinstance(source, Files) and source.is_config(config_path)
+    ]
     return [path for path in paths[:1] if not path.is_relative_to(config_directory())]

@@ -153,6 +153,7 @@ class OptimizerParams(TypedDict, total=False):
     clipvalue: Annotated[float, Gt(0)] | None
     global_clipnorm: Annotated[float, Gt(0)] | None
     weight_decay: Weight | None
+    loss_scale_factor: Annotated[None, doc("null: losses are not scaled here")]
 
 
 SWEEP_KEYS = tuple(SweepKeys.__annotations__)

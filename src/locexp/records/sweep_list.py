@@ -31,11 +31,13 @@ class SweepCommand:
         overrides: of the command.
         multirun: whether comma-separated values were a sweep.
         config_dir: the further folder of YAML files, absolute, or ``None``.
+        config_name: of the primary configuration.
     """
 
     overrides: list[str]
     multirun: bool
     config_dir: str | None
+    config_name: str = field(default="config", kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class SweepList(SweepCommand):
     @property
     def command(self) -> SweepCommand:
         """The command that began the sweep."""
-        return SweepCommand(self.overrides, self.multirun, self.config_dir)
+        return SweepCommand(self.overrides, self.multirun, self.config_dir, config_name=self.config_name)
 
     def write(self, directory: Path) -> None:
         """Write the list into the sweep's folder, all at once."""

@@ -156,7 +156,9 @@ class Conductor:
         if self._stored:
             self._screen.line(f"resumed  {len(jobs) - missing} have finished before, {missing} are missing")
         mixed = [f"mixed code, as sweep.allow_mixed asks: {what}" for what in self._mixed]
-        for note in [*mixed, *self._plan.unlike(), *([self._how.note] if self._how.note and missing else [])]:
+        name = self._plan.base.name
+        named = [f"name={name} names the sweep; its runs are named by what varies, and their seeds"] if name else []
+        for note in [*named, *mixed, *self._plan.unlike(), *([self._how.note] if self._how.note and missing else [])]:
             self._screen.note(note)
 
     def _run_stages(self, launch: Launch) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from locexp.configuration.compose import Composer, Job, whole
+from locexp.configuration.effects import check_used
 from locexp.configuration.overrides import combinations, key_of
 from locexp.configuration.schema import sweep_arguments
 from locexp.configuration.targets import import_target
@@ -90,6 +91,7 @@ class Plan:
         self.is_sweep = multirun or sweep._target_ is not None or sweep.seeds is not None
         if self._swept and not self.is_sweep:
             composer.compose(overrides)  # raises: several values are a sweep
+        check_used(overrides, is_sweep=self.is_sweep)
         self.directory = self.base_job.directory("sweep" if self.is_sweep else "run")
         _check_swept(self._swept, cells)
         self.default_hash: str | None = None
