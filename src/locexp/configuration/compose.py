@@ -20,7 +20,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from locexp.configuration.effects import check_alone
+from locexp.configuration.effects import check_alone, check_hydra
 from locexp.configuration.explain import explain
 from locexp.configuration.files import Files, located
 from locexp.configuration.hydra_internals import known_configuration, read_files_with, search_path, show
@@ -168,7 +168,9 @@ class Composer:
         check_overrides(overrides)
         opened = with_open_keys(overrides)
         # Jobs that differ only in their seed share one composition, which takes tens of milliseconds.
-        seeds = [override for override in opened if re.fullmatch(r"seed=\d{1,10}", override)]
+        seeds = [override for override in opened if key_of(override) == "seed"]
+        if not all(re.fullmatch(r"seed=\d{1,10}", override) for override in seeds):
+            seeds = []
         rest = tuple(override for override in opened if override not in seeds)
         seed = int(seeds[-1].partition("=")[2]) if seeds else None
         if seed is not None:
@@ -185,9 +187,7 @@ class Composer:
 
     def _compose(self, overrides: tuple[str, ...], seed: int | None) -> Composition:
         cfg = compose(self._config_name, overrides=list(overrides), return_hydra_config=True)
-        if cfg.hydra.mode == RunMode.MULTIRUN:
-            raise UserError("hydra.mode=MULTIRUN: give --multirun instead.")
-        _check_hydra(cfg.hydra, overrides)
+        check_hydra(cfg.hydra, overrides)
         check_alone(cfg, overrides)
         if self._first is None:
             self._first = cfg
@@ -254,26 +254,6 @@ def _existing_folders() -> Iterator[None]:
             yield
         except UserWarning as warning:
             raise UserError(f"hydra.searchpath: {first_line(warning)}; expected folders that exist.") from None
-
-
-def _check_hydra(hydra: DictConfig, overrides: Sequence[str]) -> None:
-    """Refuse what locexp does in its own way; raises :class:`UserError`."""
-    sweeper = hydra.sweeper
-    given = [override for override in overrides if re.match(r"hydra[/.]sweeper\b", key_of(override))]
-    if given or not str(sweeper._target_).endswith(".BasicSweeper") or sweeper.get("params"):
-        raise UserError(
-            "hydra/sweeper: locexp runs sweeps itself, keeps their jobs and compares them; Hydra's sweepers are not "
-            "used. Leave it out. Grids, whole sweeps and searches: docs/sweeps.md."
-        )
-    if OmegaConf.to_container(hydra.sweep)["subdir"] != "${hydra.job.num}":
-        raise UserError(
-            "hydra.sweep.subdir: does nothing here: a job's folder is its number in the sweep; leave it out."
-        )
-    if hydra.job.chdir:
-        raise UserError(
-            "hydra.job.chdir=true: a run stays in the current directory, to which its data and its tracking store are "
-            "relative; leave it out. Its own folder is hydra.run.dir."
-        )
 
 
 @contextlib.contextmanager

@@ -1,13 +1,15 @@
-"""Overrides that would change nothing: they are refused, since whoever gives one expects something of it."""
+"""What would change nothing, or what locexp does in its own way: refused, for whoever gives it expects something."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from locexp.configuration.overrides import is_for_hydra, key_of, value_of
+from locexp.configuration.schema import leaves
 from locexp.errors import UserError, listed
 
 OF_RUN = ("hydra.run.dir",)
@@ -37,6 +39,28 @@ NEEDS = {
     "optimizer.params.nesterov": "optimizer.params.momentum",
 }
 """Keys that do something only beside another one."""
+
+
+def check_hydra(hydra: DictConfig, overrides: Sequence[str]) -> None:
+    """Refuse what locexp does in its own way; raises :class:`UserError`."""
+    if hydra.mode == RunMode.MULTIRUN:
+        raise UserError("hydra.mode=MULTIRUN: give --multirun instead.")
+    sweeper = hydra.sweeper
+    given = [override for override in overrides if re.match(r"hydra[/.]sweeper\b", key_of(override))]
+    if given or not str(sweeper._target_).endswith(".BasicSweeper") or sweeper.get("params"):
+        raise UserError(
+            "hydra/sweeper: locexp runs sweeps itself, keeps their jobs and compares them; Hydra's sweepers are not "
+            "used. Leave it out. Grids, whole sweeps and searches: docs/sweeps.md."
+        )
+    if dict(leaves(OmegaConf.to_container(hydra.sweep)))["subdir"] != "${hydra.job.num}":
+        raise UserError(
+            "hydra.sweep.subdir: does nothing here: a job's folder is its number in the sweep; leave it out."
+        )
+    if hydra.job.chdir:
+        raise UserError(
+            "hydra.job.chdir=true: a run stays in the current directory, to which its data and its tracking store are "
+            "relative; leave it out. Its own folder is hydra.run.dir."
+        )
 
 
 def check_alone(cfg: DictConfig, overrides: Sequence[str]) -> None:

@@ -38,9 +38,9 @@ def explain(error: BaseException, overrides: Sequence[str]) -> str:
     said, reason = re.sub("^In '[^']+': ", "", first_line(error)), first_line(cause)
     if re.search(THERE, said):
         for override in overrides:
-            key = override.lstrip("+").partition("=")[0]
-            if override[:1] == "+" and re.search(rf"\b{re.escape(key)}\b", said):
-                return f"{override}: {key} is there already, and takes no +: {for_shell(override.lstrip('+'))}"
+            known = override.lstrip("+").partition("=")[0]
+            if override[:1] == "+" and re.search(rf"\b{re.escape(known)}\b", said):
+                return f"{override}: {known} is there already, and takes no +: {for_shell(override.lstrip('+'))}"
     if deleted := re.match("Could not delete (?:from config. )?'([^']+)'", said):
         return _explain_unknown(deleted.group(1), f"~{deleted.group(1)}", overrides)
     unmatched = re.match("Could not override '([^']+)'", said)
@@ -49,7 +49,7 @@ def explain(error: BaseException, overrides: Sequence[str]) -> str:
     about = [one for one in overrides if one == merged or (key and re.match(rf"[+~]*{re.escape(key)}(?![^.=])", one))]
     if key == "_dummy_":  # of a name in a list of defaults
         key, about = None, [one for one in overrides if one.partition("=")[2] in said and "${" in one]
-    given = merged if merged in about else (about or [None])[-1]
+    given = merged if merged in about else (about[-1] if about else None)
     if "Ambiguous value" in reason:
         override = first_line(error).split("'", 1)[1].removesuffix("'")
         text = for_shell(as_text(*override.split("=", 1)))
@@ -85,7 +85,8 @@ def _explain_unreadable(error: OverrideParseException) -> str:
         # Hydra 1.4 says first which of the overrides it is.
         reason = next(line for line in str(error).splitlines() if not line.startswith("Error when parsing index: "))
         return f"{shown}: cannot be read as KEY=VALUE ({reason}); lists are [A,B], dictionaries {{KEY: VALUE}}."
-    return f"{shown}: cannot be read as KEY=VALUE; quote the value for Hydra and the whole for the shell: {for_shell(as_text(key, value))}"
+    text = for_shell(as_text(key, value))
+    return f"{shown}: cannot be read as KEY=VALUE; quote the value for Hydra and the whole for the shell: {text}"
 
 
 def _expected(key: str) -> str:
@@ -103,7 +104,8 @@ def _explain_missing(error: MissingConfigException) -> str:
     if not group:
         return f"{missing}: there is no such configuration file."
     if not options:
-        return f"{group}={name}: there is no group {group}; a group at the top is named with a slash: /{group.rpartition('/')[2]}"
+        top = group.rpartition("/")[2]
+        return f"{group}={name}: there is no group {group}; a group at the top is named with a slash: /{top}"
     return f"{group}={name}: expected one of {listed(options)}.{nearest(name, options)}"
 
 

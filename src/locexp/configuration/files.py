@@ -43,9 +43,11 @@ class Files(FileConfigSource):
         text = _text(path)
         header = self._get_header_dict(text[:512])
         package = header.get("package")
-        group = "" if self.provider == "main" and "/" not in config_path else config_path.rpartition("/")[0]
+        group = config_path.rpartition("/")[0]
         return ConfigResult(
-            config=_config(path, text, _key(group if package in (None, "_group_") else package)),
+            config=_config(
+                path, text, _key(group if package in (None, "_group_") else package), self.provider != "main"
+            ),
             path=f"{self.scheme()}://{self.path}",
             provider=self.provider,
             header=header,
@@ -70,12 +72,12 @@ def _text(path: Path) -> str:
         ) from None
 
 
-def _config(path: Path, text: str, package: str) -> Any:
-    """Return what a file holds; refuse what YAML reads otherwise than people do."""
+def _config(path: Path, text: str, package: str, is_own: bool) -> Any:
+    """Return what a file holds; of the user's own, refuse what YAML reads otherwise than people do."""
     shown = typed(path)
     try:
-        root = yaml.compose(text, Loader=yaml_loader())
-        _check_nodes(shown, root, package)
+        if is_own:
+            _check_nodes(shown, yaml.compose(text, Loader=yaml_loader()), package)
         return OmegaConf.load(io.StringIO(text))
     except yaml.YAMLError as error:
         mark, position = getattr(error, "problem_mark", None), getattr(error, "position", None)

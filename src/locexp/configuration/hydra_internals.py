@@ -156,7 +156,7 @@ def register_resolver(name: str, resolver: Callable[[], str]) -> None:
 @contextlib.contextmanager
 def known_configuration(cfg: DictConfig) -> Iterator[None]:
     """Let ``${hydra:…}`` find Hydra's part of a whole configuration."""
-    known = HydraConfig.instance()
+    known: Any = HydraConfig.instance()
     before, known.cfg = known.cfg, cfg
     try:
         yield

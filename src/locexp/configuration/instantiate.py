@@ -69,7 +69,12 @@ def _check_taken(target: Any, arguments: dict[str, Any], made: Any, key: str) ->
     """
     if not (inspect.isclass(target) and target.__module__.startswith("keras.")):
         return
-    named = {name for one in target.__mro__ for name in inspect.signature(one.__init__).parameters}
+    named = {
+        name
+        for one in target.__mro__
+        if "__init__" in vars(one)
+        for name in inspect.signature(vars(one)["__init__"]).parameters
+    }
     known = made.get_config() if hasattr(made, "get_config") else {}
     for name, value in arguments.items():
         dropped = name not in known if known else name in vars(made)

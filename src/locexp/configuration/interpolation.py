@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -56,14 +57,20 @@ def resolve(cfg: DictConfig, seed: int | None) -> dict[str, str]:
 
 def _resolved(cfg: DictConfig) -> dict[str, Any]:
     with known_configuration(cfg):
-        for name in [str(name) for name in cfg if name != "hydra"]:
-            value = cfg[name]
-            if OmegaConf.is_config(value):
-                OmegaConf.to_container(value, resolve=True)  # whose errors name the key
-                OmegaConf.resolve(value)
-            if OmegaConf.is_interpolation(cfg, name):
-                cfg[name] = value
+        _replace(cfg, [str(name) for name in cfg if name != "hydra"])
     return _own(cfg)
+
+
+def _replace(node: Any, names: Iterable[Any]) -> None:
+    """Replace interpolations; ``OmegaConf.resolve`` would leave text that was written as ``\\${`` as one."""
+    for name in names:
+        if OmegaConf.is_missing(node, name):
+            continue
+        value = node[name]
+        if OmegaConf.is_interpolation(node, name):
+            node[name] = value.replace("${", "\\${") if isinstance(value, str) else value
+        if OmegaConf.is_config(node[name]):
+            _replace(node[name], list(node[name]) if OmegaConf.is_dict(node[name]) else range(len(node[name])))
 
 
 def _own(cfg: DictConfig) -> dict[str, Any]:

@@ -12,7 +12,6 @@ import subprocess
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 

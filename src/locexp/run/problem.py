@@ -66,7 +66,7 @@ def load_problem(cfg: DictConfig) -> Problem:
     Raises:
         UserError: the data cannot be had, or the boxes do not fit it.
     """
-    return _load_problem(OmegaConf.to_yaml(OmegaConf.masked_copy(cfg, ["data", "bbox"]), resolve=True))
+    return _load_problem(OmegaConf.to_yaml(OmegaConf.masked_copy(cfg, ["data", "bbox"])))
 
 
 @functools.lru_cache(maxsize=1)

@@ -93,7 +93,7 @@ class Run:
             self.record = open_record(cfg, self.prepared.problem, directory, self._overrides, self._link)
             config = directory / CONFIG
             config.parent.mkdir(exist_ok=True)
-            config.write_text(OmegaConf.to_yaml(cfg, resolve=True), encoding="utf-8")
+            config.write_text(OmegaConf.to_yaml(cfg), encoding="utf-8")
         else:
             self.record = resumed.record
             write_history(directory, resumed.history)

@@ -63,7 +63,7 @@ def store_jobs(directory: Path, jobs: Sequence[SweepJob]) -> None:
     for job in {job.config_hash: job for job in jobs}.values():
         composition = job.composition
         content = {
-            "cfg": OmegaConf.to_container(composition.cfg, resolve=True, enum_to_str=True),
+            "cfg": OmegaConf.to_container(composition.cfg, enum_to_str=True),
             "hydra": OmegaConf.to_container(OmegaConf.create(composition.hydra), enum_to_str=True),
         }
         write_whole(folder / f"{job.config_hash}.json", json.dumps(content))
