@@ -33,6 +33,8 @@ SPECIAL = [
     "a;b&c|d>e<f!",
     "${x",
     "${seed}",
+    "\\${seed}",
+    "\\\\${x",
     "a,b",
     "1e3",
     "1_000",
@@ -64,7 +66,7 @@ def refusal(composer: Composer, override: str) -> str:
 @pytest.mark.parametrize("text", SPECIAL)
 def test_a_refused_value_is_quoted_so_that_it_can_be_pasted(text: str) -> None:
     with composing() as composer:
-        if "${seed}" not in text:  # is an interpolation, and right as it stands
+        if not text.startswith(("${seed}", "\\")):  # is an interpolation, and right as it stands
             said = refusal(composer, f"name={text}")
             assert "\n" not in said
             (argument,) = pasted(said[said.rindex(": ") + 2 :] if ": " not in text else said.split(": ", 2)[-1])
@@ -82,7 +84,10 @@ def test_other_values_are_left_as_they_are(text: str) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12))
+@given(
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12)
+    | st.text("\\${}'\"a", min_size=1, max_size=12)
+)
 def test_any_text_survives_hydras_grammar(text: str) -> None:
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from omegaconf import OmegaConf

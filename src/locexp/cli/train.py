@@ -9,15 +9,17 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
+
+from hydra.errors import HydraException
 
 from locexp.cli.exit_status import exit_status
 from locexp.cli.flags import parsed, shows
 from locexp.cli.resuming import RUN, SWEEP, resumed
 from locexp.configuration.compose import composing, set_up, show_configuration
+from locexp.configuration.explain import explain
 from locexp.configuration.overrides import is_for_hydra, key_of
 from locexp.errors import Terminated, UserError, first_line
 from locexp.records.record import RECORD
@@ -46,7 +48,13 @@ def train_command(arguments: Sequence[str]) -> int:
     130 Ctrl-C; 143 SIGTERM.
     """
 
-    return exit_status(partial(_run, arguments))
+    def run() -> None:
+        try:
+            _run(arguments)
+        except HydraException as error:  # of a launcher, or of a callback
+            raise UserError(explain(error, arguments)) from error
+
+    return exit_status(run)
 
 
 def _run(given: Sequence[str]) -> None:

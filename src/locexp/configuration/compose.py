@@ -22,11 +22,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from locexp.configuration.effects import check_alone, check_hydra
 from locexp.configuration.explain import explain
-from locexp.configuration.files import Files, located
+from locexp.configuration.files import FileConfigSource, located
 from locexp.configuration.hydra_internals import known_configuration, read_files_with, search_path, show
 from locexp.configuration.interpolation import resolve
 from locexp.configuration.overrides import check_groups, check_text, is_for_hydra, key_of, with_open_keys
-from locexp.configuration.quoting import quoted
+from locexp.configuration.quoting import literal, quoted
 from locexp.configuration.renamed import check_overrides
 from locexp.configuration.rules import check_seed, validate
 from locexp.configuration.schema import config_directory, config_hash, register
@@ -121,17 +121,18 @@ class Job:
         """
         node = copy.deepcopy(self.composition.hydra_node)
         overrides = [override for override in (*self.overrides, *extra) if not is_for_hydra(override)]
-        node.overrides.task = overrides
-        node.runtime.output_dir = str(directory)
-        node.job.override_dirname = ",".join(sorted(override for override in overrides if override[0] not in "+~"))
+        node.overrides.task = [literal(override) for override in overrides]
+        node.overrides.hydra = [literal(override) for override in self.composition.hydra["overrides"]["hydra"]]
+        node.runtime.output_dir = literal(str(directory))
+        node.job.override_dirname = literal(",".join(sorted(one for one in overrides if one[0] not in "+~")))
         if index is not None:
             node.mode = RunMode.MULTIRUN
             node.job.num, node.job.id = index, str(index)
-            node.sweep.dir, node.sweep.subdir = str(directory.parent), directory.name
+            node.sweep.dir, node.sweep.subdir = literal(str(directory.parent)), directory.name
             node.overrides.hydra = [
                 *(override for override in node.overrides.hydra if override != "hydra.mode=RUN"),
                 "hydra.mode=MULTIRUN",
-                f"hydra.sweep.dir={quoted(str(directory.parent))}",
+                literal(f"hydra.sweep.dir={quoted(str(directory.parent))}"),
                 f"hydra.sweep.subdir={quoted(directory.name)}",
             ]
         if not write_configuration:
@@ -223,7 +224,7 @@ def worded(overrides: Sequence[str], config_name: str) -> Iterator[None]:
 def set_up() -> None:
     """Make Hydra know locexp's schema, resolvers and reader of files; calling it again changes nothing."""
     register()
-    read_files_with(Files)
+    read_files_with(FileConfigSource)
 
 
 def show_configuration(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:

@@ -13,7 +13,7 @@ from omegaconf.errors import InterpolationValidationError, OmegaConfBaseExceptio
 
 from locexp.bounds import spelled
 from locexp.configuration.hydra_internals import options as options_of
-from locexp.configuration.quoting import as_text
+from locexp.configuration.quoting import as_text, as_value
 from locexp.configuration.schema import GROUPS, hint_of, is_text
 from locexp.errors import first_line, listed, nearest
 from locexp.system.commands import for_shell
@@ -85,7 +85,7 @@ def _explain_unreadable(error: OverrideParseException) -> str:
         # Hydra 1.4 says first which of the overrides it is.
         reason = next(line for line in str(error).splitlines() if not line.startswith("Error when parsing index: "))
         return f"{shown}: cannot be read as KEY=VALUE ({reason}); lists are [A,B], dictionaries {{KEY: VALUE}}."
-    text = for_shell(as_text(key, value))
+    text = for_shell(as_value(key, value))
     return f"{shown}: cannot be read as KEY=VALUE; quote the value for Hydra and the whole for the shell: {text}"
 
 

@@ -15,7 +15,8 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from locexp.configuration.hydra_internals import ConfigResult, FileConfigSource, file_defaults, sources, yaml_loader
+from locexp.configuration import hydra_internals
+from locexp.configuration.hydra_internals import ConfigResult, file_defaults, sources, yaml_loader
 from locexp.configuration.overrides import key_of, value_of
 from locexp.configuration.schema import config_directory, is_text
 from locexp.errors import UserError, first_line
@@ -34,8 +35,8 @@ BASE_8_OR_60 = re.compile(r"[-+]?0[\d_]+|[^:]+:.*")
 """Numbers as YAML 1.1 reads them, and nobody else: ``012`` is ten, ``1:30`` is ninety."""
 
 
-class Files(FileConfigSource):
-    """A folder of YAML files, as Hydra's own source of this name reads it, but for its errors."""
+class FileConfigSource(hydra_internals.FileConfigSource):
+    """A folder of YAML files, as Hydra's own source reads it but for errors; Hydra lets another of the same name be."""
 
     def load_config(self, config_path: str) -> ConfigResult:
         """Read a file; raises :class:`UserError` that names the file, the line and the remedy."""
@@ -184,6 +185,8 @@ def located(message: str, error: BaseException, config_name: str, overrides: Seq
 def _own_files(config_path: str) -> list[Path]:
     """Return the file of a configuration, if that is one of the user's."""
     paths = [
-        source.file(config_path) for source in sources() if isinstance(source, Files) and source.is_config(config_path)
+        source.file(config_path)
+        for source in sources()
+        if isinstance(source, FileConfigSource) and source.is_config(config_path)
     ]
     return [path for path in paths[:1] if not path.is_relative_to(config_directory())]

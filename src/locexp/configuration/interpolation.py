@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from locexp.configuration.hydra_internals import known_configuration
+from locexp.configuration.quoting import literal
 from locexp.configuration.schema import leaves
 from locexp.errors import UserError
 
@@ -68,7 +69,7 @@ def _replace(node: Any, names: Iterable[Any]) -> None:
             continue
         value = node[name]
         if OmegaConf.is_interpolation(node, name):
-            node[name] = value.replace("${", "\\${") if isinstance(value, str) else value
+            node[name] = literal(value) if isinstance(value, str) else value
         if OmegaConf.is_config(node[name]):
             _replace(node[name], list(node[name]) if OmegaConf.is_dict(node[name]) else range(len(node[name])))
 

@@ -113,7 +113,7 @@ class RunFolder:
         parts = (
             ("config", self._cfg),
             ("hydra", OmegaConf.masked_copy(self._whole, ["hydra"])),
-            ("overrides", hydra.overrides.task),
+            ("overrides", OmegaConf.create(self.overrides)),
         )
         for name, node in parts:
             (folder / f"{name}.yaml").write_text(OmegaConf.to_yaml(node), encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -212,7 +213,7 @@ class Plan:
         overrides = (*cell, *(f"{key}={value}" for key, value in setting.values.items()), f"seed={seed}")
         job = self._composer.compose(overrides)
         varied = dict(override.split("=", 1) for override in cell if key_of(override) in self._swept)
-        for key in [key for key, value in varied.items() if "${" in value]:
+        for key in [key for key, value in varied.items() if re.search(r"\$\\?\{", value)]:
             varied[key] = str(OmegaConf.select(job.composition.cfg, key))
         for key, value in setting.values.items():
             varied[key] = f"{value:g}" if isinstance(value, float) else str(value)
