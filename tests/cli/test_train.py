@@ -63,7 +63,7 @@ REFUSED: list[tuple[list[str], str]] = [
     (["--cfg", "job", "--info"], "--cfg, --info: give one of them."),
     (["--cfg", "job", "--multirun", "seed=1,2"], "--cfg, --multirun: give one of them."),
     (["--run", "--multirun"], "--run, --multirun: give one of them."),
-    (["--cfg", "job", "--resolve", "seed=${foo}"], "Interpolation key 'foo' not found."),
+    (["--cfg", "job", "--resolve", "seed=${foo}"], "nterpolation key 'foo' not found."),
     (
         ["--cfg", "job", "hydra.searchpath=[nowhere]"],
         "hydra.searchpath: provider=hydra.searchpath in command-line, path",

@@ -47,7 +47,7 @@ def explain(error: BaseException, overrides: Sequence[str]) -> str:
     key = getattr(cause, "full_key", None) or (unmatched.group(1) if unmatched else None)
     merged = str(error).removeprefix("Error merging override ")
     about = [one for one in overrides if one == merged or (key and re.match(rf"[+~]*{re.escape(key)}(?![^.=])", one))]
-    if key == "_dummy_":  # of a name in a list of defaults
+    if key in (None, "_dummy_"):  # of a name in a list of defaults
         key, about = None, [one for one in overrides if one.partition("=")[2] in said and "${" in one]
     given = merged if merged in about else (about[-1] if about else None)
     if "Ambiguous value" in reason:

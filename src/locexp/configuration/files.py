@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from locexp.configuration import hydra_internals
-from locexp.configuration.hydra_internals import ConfigResult, file_defaults, sources, yaml_loader
+from locexp.configuration.hydra_internals import ConfigResult, file_defaults, sources
 from locexp.configuration.overrides import key_of, value_of
 from locexp.configuration.schema import config_directory, is_text
 from locexp.errors import UserError, first_line
@@ -78,7 +78,7 @@ def _config(path: Path, text: str, package: str, is_own: bool) -> Any:
     shown = typed(path)
     try:
         if is_own:
-            _check_nodes(shown, yaml.compose(text, Loader=yaml_loader()), package)
+            _check_nodes(shown, yaml.compose(text, Loader=yaml.SafeLoader), package)
         return OmegaConf.load(io.StringIO(text))
     except yaml.YAMLError as error:
         mark, position = getattr(error, "problem_mark", None), getattr(error, "position", None)
@@ -105,23 +105,25 @@ def _check_nodes(shown: str, root: yaml.Node | None, package: str) -> None:
         if key == f"{package}.defaults".lstrip(".") and not isinstance(value, yaml.SequenceNode):
             raise UserError(f"{place}: expected a list, each item as - GROUP: NAME.")
         for node in value.value if isinstance(value, yaml.SequenceNode) else [value]:
-            if isinstance(node, yaml.ScalarNode) and node.style is None:
-                _check_spelling(place, key, node)
-            if isinstance(node, yaml.ScalarNode) and "${" in node.value:
+            if not isinstance(node, yaml.ScalarNode):
+                continue
+            if "${" in node.value:
                 try:
                     OmegaConf.create([node.value])
                 except OmegaConfBaseException as error:
                     raise UserError(f"{place}={node.value}: {first_line(error)}.") from None
+            elif node.style is None and node.value:
+                _check_spelling(place, key, node)
 
 
 def _check_spelling(place: str, key: str, node: yaml.ScalarNode) -> None:
     """Refuse a plain value that YAML takes for something else than it looks like; raises :class:`UserError`."""
-    kind = node.tag.rpartition(":")[2]
-    if kind not in ("int", "float", "bool"):
+    value = OmegaConf.to_container(OmegaConf.create(f"value: {node.value}"))["value"]  # type: ignore[index,call-overload]
+    if not isinstance(value, bool | int | float):
         return
-    value = yaml.load(node.value, Loader=yaml_loader())
-    if (kind != "bool" and BASE_8_OR_60.fullmatch(node.value)) or (is_text(key) and str(value) != node.value):
-        read = str(value).lower() if kind == "bool" else value
+    is_bool = isinstance(value, bool)
+    if (not is_bool and BASE_8_OR_60.fullmatch(node.value)) or (is_text(key) and str(value) != node.value):
+        read = str(value).lower() if is_bool else value
         wanted = f"'{node.value}'" if is_text(key) else read
         raise UserError(f"{place}: YAML reads {node.value} as {read}; write {wanted}.")
 
@@ -169,7 +171,7 @@ def located(message: str, error: BaseException, config_name: str, overrides: Seq
             return message
     for package, path in found:
         with contextlib.suppress(yaml.YAMLError, UserError):  # another one is wrong, too
-            for other, name, _ in _keys(yaml.compose(_text(path), Loader=yaml_loader()), package):
+            for other, name, _ in _keys(yaml.compose(_text(path), Loader=yaml.SafeLoader), package):
                 if other == key:
                     return f"{typed(path)}, line {name.start_mark.line + 1}: {message}"
     for package, path in found:

@@ -33,7 +33,6 @@ from hydra.plugins.config_source import ConfigResult, ConfigSource
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf._utils import get_yaml_loader as yaml_loader
 
 __all__ = [
     "Callbacks",
@@ -45,7 +44,6 @@ __all__ = [
     "Launcher",
     "configure_log",
     "env_override",
-    "yaml_loader",
 ]
 
 Task = Callable[[DictConfig], object]
