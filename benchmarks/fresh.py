@@ -14,7 +14,6 @@ cores. Each variant is a process of its own that stays, and they take turns: one
 from __future__ import annotations
 
 import argparse
-import inspect
 import json
 import os
 import resource
@@ -46,28 +45,22 @@ def build(name: str, size: int, images: np.ndarray, labels: np.ndarray, *, fresh
     import keras
 
     from locexp.models.cnn import build as network
-    from locexp.training.member import MemberSpec, build_member
+    from locexp.training import member
     from locexp.training.stack import Stack
 
     strategy = STRATEGIES[name]()
     scenes = strategy.compose(images, split="train", scene_seed=0)
     height, width = scenes.images.shape[1:]
-    key = "graph_key" if "graph_key" in inspect.signature(MemberSpec).parameters else "kind"
-    members = [
-        build_member(
-            MemberSpec(
-                seed=seed,
-                build_model=lambda: network((height, width, 1), 10),
-                build_optimizer=lambda _: keras.optimizers.Adam(1e-3),
-                classification_weight=1.0,
-                bbox_weight=0.5,
-                **{key: name},
-            ),
-            1000,
-            "float32",
-        )
-        for seed in range(size)
-    ]
+    members = []
+    for seed in range(size):
+        if hasattr(member, "MemberSpec"):  # up to 0.1.0
+            makers = [lambda: network((height, width, 1), 10), lambda _: keras.optimizers.Adam(1e-3)]
+            spec = member.MemberSpec(seed, *makers, 1.0, 0.5, kind=name)
+            members.append(member.build_member(spec, 1000, "float32"))
+            continue
+        keras.utils.set_random_seed(seed)
+        model = network((height, width, 1), 10)
+        members.append(member.Member(seed, model, keras.optimizers.Adam(1e-3), (1.0, 0.5), graph_key=name))
     extra: dict[str, Any] = {}
     if fresh and hasattr(strategy, "composer"):
         extra["composer"] = strategy.composer(images, split="train", scene_seed=0)

@@ -26,7 +26,7 @@ def measure(jobs: int, launcher: str) -> dict[str, list[float]]:
     import psutil
 
     from locexp.cli.train import train_command
-    from locexp.sweep import hydra_launcher, stacks
+    from locexp.sweep import launchers, stacks
 
     ended: list[float] = []
     memory: list[float] = []
@@ -38,7 +38,7 @@ def measure(jobs: int, launcher: str) -> dict[str, list[float]]:
         ended.append(float(sum(name.isdigit() for name in os.listdir(folder))))
         memory.append(process.memory_info().rss / 2**20)
 
-    hydra_launcher.forget_networks = stacks.forget_networks = watched
+    launchers.forget_networks = stacks.forget_networks = watched
     with tempfile.TemporaryDirectory() as place:
         os.chdir(place)
         folder = os.path.join(place, "sweep")

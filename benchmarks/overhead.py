@@ -30,13 +30,13 @@ import common
 STAGES = {
     "compose and validate": ("locexp.sweep.plan", "Plan.next_stage"),
     "check folders and store": ("locexp.cli.train", "_check_surroundings"),
-    "load data, make boxes": ("locexp.run.problem", "_load_problem"),
+    "load data, make boxes": ("locexp.run.training_data", "_load"),
     "import TensorFlow and Keras": ("locexp.run.prepare", "start_tensorflow"),
     "check the save round trip": ("locexp.run.prepare", "check_round_trip"),
     "train (with validation)": ("locexp.run.execute", "train"),
     "save and reload": ("locexp.run.run", "save_checked"),
     "tables": ("locexp.run.run", "write_tables"),
-    "pictures": ("locexp.run.pictures", "draw_pictures"),
+    "pictures": ("locexp.plots.pictures", "draw_pictures"),
     "wait for MLflow at the end": ("locexp.tracking.tracker", "Tracker.finish"),
     "(beside) import MLflow, open store, start run": ("locexp.tracking.tracker", "Tracker._start"),
 }
@@ -71,7 +71,7 @@ def broken_down(words: list[str]) -> dict[str, float]:
     early = [
         name
         for name, (module, _) in STAGES.items()
-        if module in ("locexp.cli.train", "locexp.sweep.plan", "locexp.run.problem", "locexp.run.prepare")
+        if module in ("locexp.cli.train", "locexp.sweep.plan", "locexp.run.training_data", "locexp.run.prepare")
     ]
     patch(early)
     prepare = importlib.import_module("locexp.run.prepare")

@@ -18,6 +18,8 @@ import numpy as np
 from PIL import Image
 
 from locexp.bbox.clutter import Clutter
+from locexp.bbox.draws import example_key
+from locexp.bbox.noise import add_noise
 from locexp.bbox.scatter import Scatter
 
 
@@ -40,7 +42,10 @@ def one_by_one(strategy: Scatter, images: np.ndarray) -> None:
     """Compose the same scenes in a loop."""
     source = strategy.prepare(images, "train")
     for index in range(len(images)):
-        strategy.scenes(source, np.array([index]), split="train", scene_seed=0)
+        one = np.array([index])
+        key = example_key(0, "train", one, 0)
+        scene = strategy.recipe(source, one, key, "train")
+        add_noise(key, scene.images, strategy.noise, strategy.noise_level)
 
 
 def with_pillow(strategy: Scatter, images: np.ndarray) -> None:

@@ -92,31 +92,21 @@ def measure(size: int, precision: str, threads: list[int], examples: int) -> dic
     import keras
 
     from locexp.models.cnn import build
-    from locexp.training.member import MemberSpec, build_member
+    from locexp.training.member import Member
     from locexp.training.stack import Stack
 
     count = examples or EXAMPLES
     images, labels = common.repeated_digits(count)
     boxes = np.tile(common.BOX, (count, 1))
     marks = [time.perf_counter()]
-    members = [
-        build_member(
-            MemberSpec(
-                seed=seed,
-                build_model=lambda: build((28, 28, 1), 10),
-                build_optimizer=lambda _: keras.optimizers.Adam(1e-3),
-                classification_weight=1.0,
-                bbox_weight=0.5,
-                graph_key="classic",
-            ),
-            STEPS,
-            "float32",
-        )
-        for seed in range(size)
-    ]
+    members = []
+    for seed in range(size):
+        keras.utils.set_random_seed(seed)
+        network = build((28, 28, 1), 10)
+        members.append(Member(seed, network, keras.optimizers.Adam(1e-3), (1.0, 0.5), graph_key="classic"))
     stack = Stack(members, images, labels, boxes)
     marks.append(time.perf_counter())
-    stack.trace()
+    stack.traced()
     marks.append(time.perf_counter())
     steps = count // BATCH if examples else STEPS
     orders = np.stack([member.batch_order(0, count)[: steps * BATCH] for member in members])

@@ -36,7 +36,7 @@ STAGES = {
     "checkpoints": ("locexp.run.run", "write_checkpoint"),
     "save and reload the model": ("locexp.run.run", "save_checked"),
     "tables": ("locexp.run.run", "write_tables"),
-    "pictures, drawn here": ("locexp.run.pictures", "draw_pictures"),
+    "pictures, drawn here": ("locexp.plots.pictures", "draw_pictures"),
     "wait for pictures": ("locexp.run.run", "Run.complete"),
     "wait for MLflow": ("locexp.tracking.tracker", "Tracker.finish"),
     "compare, at the end": ("locexp.cli.train", "_compare"),
@@ -53,7 +53,7 @@ def bare(words: list[str], *, stacked: bool) -> None:
     """Build, train and test the networks of a sweep, and keep nothing."""
     from locexp.configuration.compose import composing
     from locexp.run.prepare import prepare
-    from locexp.sweep.capacity import usual_members
+    from locexp.sweep.launchers import usual_members
     from locexp.sweep.plan import Plan
     from locexp.system.process import core_count
 
@@ -69,11 +69,9 @@ def bare(words: list[str], *, stacked: bool) -> None:
         from locexp.training.trainer import train
 
         first = made[0]
-        stack = Stack([one.member for one in made], *first.problem.arrays("train"), dtype=first.dtype)
-        train(stack, first.schedule, first.problem.arrays("validation"))
-        tested = stack.evaluations(
-            range(len(made)), *first.problem.arrays("test"), first.schedule.evaluation_batch_size
-        )
+        stack = Stack([one.member for one in made], *first.data.arrays("train"))
+        train(stack, first.schedule, first.data.arrays("validation"))
+        tested = stack.evaluations(range(len(made)), *first.data.arrays("test"), first.schedule.evaluation_batch_size)
         for evaluation in tested.values():
             evaluation.result()
         del made, first, stack

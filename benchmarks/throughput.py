@@ -42,32 +42,31 @@ def plain_keras(images: int, epochs: int) -> list[float]:
 def locexp(images: int, epochs: int, threads: str) -> list[float]:
     """Return the seconds of each epoch of the trainer, metrics of the training part included."""
     from locexp.configuration.compose import composing
-    from locexp.run.prepare import box_loss, callbacks_builder, optimizer_builder
+    from locexp.run.prepare import box_loss, build_optimizer
     from locexp.system.tensorflow import start_tensorflow
 
     with composing() as composer:
         job = composer.compose(["experiment=seed"])
     cfg = job.cfg
     start_tensorflow(threads=threads if threads == "auto" else int(threads), precision=cfg.trainer.precision)
+    import keras
     import numpy as np
 
     from locexp.models.cnn import build
-    from locexp.training.member import MemberSpec, build_member
+    from locexp.training.member import Member
     from locexp.training.stack import Stack
     from locexp.training.trainer import Observer, Schedule, train
 
     pictures, labels = common.repeated_digits(images)
     boxes = np.tile(common.BOX, (images, 1))
-    spec = MemberSpec(
+    keras.utils.set_random_seed(cfg.seed)
+    member = Member(
         cfg.seed,
-        lambda: build((28, 28, 1), 10),
-        optimizer_builder(cfg),
-        cfg.loss.classification_weight,
-        cfg.loss.bbox_weight,
-        build_callbacks=callbacks_builder(cfg),
+        build((28, 28, 1), 10),
+        build_optimizer(cfg, epochs * -(-images // 32)),
+        (cfg.loss.classification_weight, cfg.loss.bbox_weight),
         box_loss=box_loss(cfg, (28, 28)),
     )
-    member = build_member(spec, epochs * -(-images // 32), "float32")
     stack = Stack([member], pictures, labels, boxes)
 
     class Clock(Observer):

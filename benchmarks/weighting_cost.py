@@ -71,19 +71,13 @@ def stack(method: Callable[[], Any]) -> Any:
     import keras
 
     from locexp.models.cnn import build
-    from locexp.training.member import MemberSpec, build_member
+    from locexp.training.member import Member
     from locexp.training.stack import Stack
 
-    spec = MemberSpec(
-        seed=0,
-        build_model=lambda: build((28, 28, 1), 10),
-        build_optimizer=lambda steps: keras.optimizers.Adam(0.001),
-        classification_weight=1.0,
-        bbox_weight=1.0,
-        build_weighting=method,
-        diagnostics=True,
-    )
-    return Stack([build_member(spec, 1000, "float32")], *data())
+    keras.utils.set_random_seed(0)
+    network = build((28, 28, 1), 10)
+    member = Member(0, network, keras.optimizers.Adam(1e-3), (1.0, 1.0), weighting=method(), diagnostics=True)
+    return Stack([member], *data())
 
 
 def order(steps: int) -> np.ndarray:

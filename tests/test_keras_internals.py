@@ -124,8 +124,8 @@ def test_the_applications_of_a_layer_can_be_told_apart() -> None:
     first, second = (
         promised(attribute, dependent, functools.partial(application_of, tensor)) for tensor in (middle, end)
     )
-    holds(first.layer is second.layer is twice, attribute, dependent)
-    holds((first.number, second.number) == (0, 1), attribute, dependent)
-    holds(first.inputs[0] is image and second.inputs[0] is middle and second.outputs[0] is end, attribute, dependent)
-    source = promised(attribute, dependent, lambda: application_of(image))
-    holds(not source.inputs, attribute, dependent)
+    holds(first[0] is second[0] is twice, attribute, dependent)
+    holds((first[1], second[1]) == (0, 1), attribute, dependent)
+    holds(first[2][0] is image and second[2][0] is middle and second[3][0] is end, attribute, dependent)
+    _, _, inputs, _ = promised(attribute, dependent, lambda: application_of(image))
+    holds(not inputs, attribute, dependent)

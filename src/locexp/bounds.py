@@ -13,13 +13,14 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+import operator
 import types
 import typing
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 
-from annotated_types import DocInfo, Ge, GroupedMetadata, Gt, Le, Lt, MaxLen, MinLen, Predicate
+from annotated_types import DocInfo, GroupedMetadata, MaxLen, MinLen, Predicate
 
 from locexp.errors import UserError, listed, nearest
 
@@ -32,7 +33,8 @@ NAMES = {
     "bool": "true or false",
     "NoneType": "null",
 }
-SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+LIMITS = {"ge": (">=", operator.ge), "gt": (">", operator.gt), "le": ("<=", operator.le), "lt": ("<", operator.lt)}
+"""By the attribute of a mark, such as ``Ge(1).ge``."""
 
 
 def checked(key: str, *rules: Callable[..., None]) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -79,8 +81,8 @@ def check_value(key: str, value: object, hint: Any) -> None:
     """
     if not fits(value, hint):
         given = list(value) if isinstance(value, tuple) else value
-        names = _names(hint)
-        raise UserError(f"{key}={given}: expected {spelled(hint)}{_misfit(value, hint)}.{nearest(str(value), names)}")
+        near = nearest(str(value), _names(hint))
+        raise UserError(f"{key}={given}: expected {spelled(hint)}{_misfit(value, hint)}.{near}")
 
 
 def different(values: Collection[Any]) -> bool:
@@ -95,7 +97,7 @@ def fits(value: object, hint: Any) -> bool:
         return True
     if origin is Annotated:
         return fits(value, arguments[0]) and all(_meets(value, mark) for mark in _marks(hint))
-    if origin in (typing.Union, types.UnionType):
+    if _is_union(hint):
         return any(fits(value, part) for part in arguments)
     if origin is Literal:
         return any(fits(value, type(option)) and value == option for option in arguments)
@@ -116,7 +118,7 @@ def spelled(hint: Any) -> str:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
         return _spelled_annotated(arguments[0], list(_marks(hint)))
-    if origin in (typing.Union, types.UnionType):
+    if _is_union(hint):
         parts = [spelled(part) for part in arguments]
         return (", or " if any(" " in part for part in parts) else " or ").join(parts)
     if origin is Literal:
@@ -136,20 +138,19 @@ def _spelled_annotated(kind: Any, marks: Sequence[Any]) -> str:
     for mark in marks:
         if _is_hint(mark):
             return spelled(mark)
-    low = next((mark for mark in marks if isinstance(mark, Ge | Gt)), None)
-    high = next((mark for mark in marks if isinstance(mark, Le | Lt)), None)
-    if low is not None and high is not None:
+    limits = {name: getattr(mark, name) for mark in marks for name in LIMITS if hasattr(mark, name)}
+    if len(limits) == 2:
         noun = "a whole number" if kind is int else "a number"
-        if isinstance(low, Ge) and isinstance(high, Le):
-            return f"{noun} from {low.ge} to {high.le}"
-        start = f"[{low.ge}" if isinstance(low, Ge) else f"({low.gt}"
-        return f"{noun} in {start}, " + (f"{high.le}]" if isinstance(high, Le) else f"{high.lt})")
+        if "ge" in limits and "le" in limits:
+            return f"{noun} from {limits['ge']} to {limits['le']}"
+        start = f"[{limits['ge']}" if "ge" in limits else f"({limits['gt']}"
+        return f"{noun} in {start}, " + (f"{limits['le']}]" if "le" in limits else f"{limits['lt']})")
     least = next((mark.min_length for mark in marks if isinstance(mark, MinLen)), 0)
     most = next((mark.max_length for mark in marks if isinstance(mark, MaxLen)), None)
     counts = [f"at least {least}"] * (least > 0) + [f"at most {most}"] * (most is not None)
     length = f"{least}" if least == most else " and ".join(counts)
-    limits = [f"{sign} {getattr(mark, name)}" for mark in marks for name, sign in SIGNS.items() if hasattr(mark, name)]
-    return " ".join([spelled(kind).replace("a list", f"a list of {length}" if length else "a list", 1), *limits])
+    words = spelled(kind).replace("a list", f"a list of {length}" if length else "a list", 1)
+    return " ".join([words, *(f"{LIMITS[name][0]} {limit}" for name, limit in limits.items())])
 
 
 def _marks(hint: Any) -> Iterator[Any]:
@@ -162,36 +163,22 @@ def _is_hint(mark: Any) -> bool:
 
 
 def _meets(value: Any, mark: Any) -> bool:
-    match mark:
-        case Ge(least):
-            return bool(value >= least)
-        case Gt(below):
-            return bool(value > below)
-        case Le(most):
-            return bool(value <= most)
-        case Lt(above):
-            return bool(value < above)
-        case MinLen(least):
-            return len(value) >= least
-        case MaxLen(most):
-            return len(value) <= most
-        case Predicate(holds):
-            return bool(holds(value))
-    return fits(value, mark) if _is_hint(mark) else True
-
-
-def _bare(hint: Any) -> Any:
-    """Return an annotation without the marks around it; of one that narrows a type, the narrower."""
-    if typing.get_origin(hint) is not Annotated:
-        return hint
-    return _bare(next((mark for mark in _marks(hint) if _is_hint(mark)), typing.get_args(hint)[0]))
+    if _is_hint(mark):
+        return fits(value, mark)
+    if isinstance(mark, Predicate):
+        return bool(mark.func(value))
+    if isinstance(mark, MinLen):
+        return len(value) >= mark.min_length
+    if isinstance(mark, MaxLen):
+        return len(value) <= mark.max_length
+    return all(holds(value, getattr(mark, name)) for name, (_, holds) in LIMITS.items() if hasattr(mark, name))
 
 
 def _parts(hint: Any) -> list[Any]:
-    """Return the alternatives of a union, or the annotation alone, without marks."""
-    bare = _bare(hint)
-    is_union = typing.get_origin(bare) in (typing.Union, types.UnionType)
-    return [part for one in typing.get_args(bare) for part in _parts(one)] if is_union else [bare]
+    """Return the alternatives of an annotation, without marks; of one that narrows a type, the narrower."""
+    if typing.get_origin(hint) is Annotated:
+        return _parts(next((mark for mark in _marks(hint) if _is_hint(mark)), typing.get_args(hint)[0]))
+    return [part for one in typing.get_args(hint) for part in _parts(one)] if _is_union(hint) else [hint]
 
 
 def _misfit(value: object, hint: Any) -> str:
@@ -199,7 +186,7 @@ def _misfit(value: object, hint: Any) -> str:
     parts, items = _parts(hint), _items(value)
     for part in parts:
         if _is_list(part) and items is not None:
-            wrong = [(place, one) for place, one in enumerate(items, 1) if not fits(one, typing.get_args(part)[0])]
+            wrong = [(place, item) for place, item in enumerate(items, 1) if not fits(item, typing.get_args(part)[0])]
             return f", but item {wrong[0][0]} is {wrong[0][1]}" if wrong else ""
     if isinstance(value, str) and _names(hint):
         return ""
@@ -225,3 +212,7 @@ def _items(value: object) -> list[Any] | None:
 def _is_list(hint: Any) -> bool:
     origin = typing.get_origin(hint)
     return isinstance(origin, type) and issubclass(origin, Sequence) and bool(typing.get_args(hint))
+
+
+def _is_union(hint: Any) -> bool:
+    return typing.get_origin(hint) in (typing.Union, types.UnionType)

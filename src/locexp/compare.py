@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 
-from locexp.cli.exit_status import exit_status
+from locexp.cli.exit_status import run_door
 
 KEYS = """keys: tracking.uri, tracking.artifact_root, tracking.experiment; compare.metric=accuracy|mean_iou|loc_acc_50|
 loc_acc_75|center_error_px (what settings are chosen by and tested on); compare.allow_mixed=true (compare runs of
@@ -16,17 +17,17 @@ compared from its files alone, wherever it was copied to; a tracking store is ne
 
 def main() -> None:
     """Compare a sweep. Exit status: 0, 1 the store failed, 2 bad input, 130 Ctrl-C."""
+    sys.exit(run_door(_compare))
+
+
+def _compare(given: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m locexp.compare", description=__doc__, epilog=KEYS)
     parser.add_argument("arguments", nargs="*", metavar="id|last|list|folder|key=value")
-    arguments = parser.parse_args().arguments
+    arguments = parser.parse_args(given).arguments
+    from locexp.cli.compare import compare_command
+    from locexp.system.screen import Screen
 
-    def compare() -> None:
-        from locexp.cli.compare import compare_command
-        from locexp.system.screen import Screen
-
-        compare_command(arguments, Screen().line)
-
-    sys.exit(exit_status(compare))
+    compare_command(arguments, Screen().line)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import signal
+from collections.abc import Iterable, Sequence
 
 
 class UserError(Exception):
     """Bad input: one readable message, exit status 2, nothing written."""
+
+
+class ImagesError(UserError):
+    """Some images of a part cannot be used.
+
+    Args:
+        text: with ``{which}`` where it says which they are.
+        places: of these images in the part, from 0.
+    """
+
+    def __init__(self, text: str, places: Sequence[int]) -> None:
+        self.text, self.places = text, places
+        super().__init__(text.format(which=f"the first is number {places[0]}"))
 
 
 class RunFailedError(Exception):
@@ -15,10 +29,10 @@ class RunFailedError(Exception):
 
 
 class Terminated(SystemExit):
-    """SIGTERM was received: exit status 143."""
+    """A signal came that asks the command to end: exit status 128 and its number, 143 for SIGTERM."""
 
-    def __init__(self) -> None:
-        super().__init__(143)
+    def __init__(self, number: int = signal.SIGTERM) -> None:
+        super().__init__(128 + number)
 
 
 def nearest(given: str, allowed: Iterable[str]) -> str:
@@ -38,6 +52,18 @@ def first_line(error: object, most: int | None = None) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")[:most]
 
 
+def worded(error: BaseException) -> str:
+    """Return an error of somebody else's code in one line: its type, and what it says."""
+    said = first_line(error)
+    return said if said == type(error).__name__ else f"{type(error).__name__}: {said}"
+
+
+def system_reason(error: OSError) -> str:
+    """Return what the system said of a file, and of which: ``/a/b: No space left on device``."""
+    said = error.strerror or first_line(error)
+    return said if error.filename is None else f"{error.filename}: {said}"
+
+
 def listed(names: Iterable[object]) -> str:
     """Join names for a message: ``a, b, c``."""
     return ", ".join(str(name) for name in names)
@@ -46,3 +72,14 @@ def listed(names: Iterable[object]) -> str:
 def counted(count: int, noun: str) -> str:
     """Return a number with its noun: ``1 seed``, ``2 seeds``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def spans(numbers: Iterable[int]) -> str:
+    """Join ascending whole numbers for a message: ``0 to 3, 7``."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1] = [runs[-1][0], number]
+        else:
+            runs.append([number])
+    return listed(" to ".join(map(str, run)) for run in runs)

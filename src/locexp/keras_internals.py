@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -56,21 +56,20 @@ def adam_moments(optimizer: Any, variable: tf.Variable) -> tuple[tf.Variable, tf
     return optimizer._momentums[index].value, optimizer._velocities[index].value
 
 
-class Application(NamedTuple):
-    """One application of a layer in a functional model: the layer, how many it had before, and its tensors."""
-
-    layer: Any
-    number: int
-    inputs: Sequence[Any]
-    outputs: Sequence[Any]
+def keeps_moments(optimizer: Any) -> bool:
+    """Return whether :func:`adam_moments` finds what it looks for in a built Adam."""
+    return all(hasattr(optimizer, name) for name in ("_get_variable_index", "_momentums", "_velocities"))
 
 
-def application_of(tensor: Any) -> Application:
-    """Return what made a symbolic tensor.
+def application_of(tensor: Any) -> tuple[Any, int, Sequence[Any], Sequence[Any]]:
+    """Return which application of a layer in a functional model made a symbolic tensor.
 
     ``Layer.input`` and ``Layer.output`` are of a layer's only application; of a layer that is applied twice, Keras says
     nothing else.
+
+    Returns:
+        The layer, how many applications it had before, and the tensors that went in and came out.
     """
     layer, number, _ = tensor._keras_history
     node = layer._inbound_nodes[number]
-    return Application(layer, number, node.input_tensors, node.output_tensors)
+    return layer, number, node.input_tensors, node.output_tensors

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from functools import partial
 
-from locexp.cli.exit_status import exit_status
+from locexp.cli.exit_status import exit_status, run_door
 
 
 def main() -> None:
     """Log each folder. Exit status: 0, 1 the store failed, 2 bad input, 130 Ctrl-C."""
+    sys.exit(run_door(_log))
+
+
+def _log(given: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m locexp.log", description=__doc__)
     parser.add_argument("directory", nargs="+", help="the folder of a run or of a sweep: what holds its run.json")
     parser.add_argument("--uri", help="another store than the run's own: a folder, sqlite:/// or http(s):// address")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(given)
     from locexp.tracking.relog import relog
 
     def log(directory: str) -> None:
         print(relog(directory, arguments.uri))
 
-    sys.exit(max(exit_status(partial(log, directory)) for directory in arguments.directory))
+    return max(exit_status(partial(log, directory)) for directory in arguments.directory)
 
 
 if __name__ == "__main__":

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Sequence
+
+from locexp.cli.exit_status import run_door
+from locexp.system.process import leave
 
 
 def main() -> None:
     """Run the command and exit with its status."""
-    from locexp.cli.train import train_command
-    from locexp.system.process import leave
+    leave(run_door(_train))
 
-    leave(train_command(sys.argv[1:]))
+
+def _train(arguments: Sequence[str]) -> int:
+    from locexp.cli.train import train_command
+
+    return train_command(arguments)
 
 
 if __name__ == "__main__":

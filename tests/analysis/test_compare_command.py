@@ -397,7 +397,8 @@ def test_a_sweep_that_was_cut_short_says_so(bench: Bench) -> None:
     for seed in SEEDS:
         bench.child(weights[0], seed)
     jobs = [
-        {"config_hash": f"{one[0]}-{one[1]}", "seed": seed, "varied": {"loss.bbox_weight": f"{one[1]:g}"}}
+        {"index": 0, "name": "", "role": "", "config_hash": f"{one[0]}-{one[1]}", "seed": seed}
+        | {"varied": {"loss.bbox_weight": f"{one[1]:g}"}}
         for one in weights[:2]
         for seed in SEEDS
     ]

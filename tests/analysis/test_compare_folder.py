@@ -94,8 +94,9 @@ def sweep(workplace: Path) -> Path:
     SweepList(
         overrides=[], multirun=True, config_dir=None, sweep_id="day",
         jobs=[
-            {"config_hash": weight, "seed": seed, "varied": {"loss.bbox_weight": weight, "seed": str(seed)}}
-            for weight, seed in jobs
+            {"index": index, "name": "", "role": "", "config_hash": weight, "seed": seed}
+            | {"varied": {"loss.bbox_weight": weight, "seed": str(seed)}}
+            for index, (weight, seed) in enumerate(jobs)
         ],
     ).write(folder)  # fmt: skip
     for job, (weight, seed) in enumerate(jobs[:-1]):

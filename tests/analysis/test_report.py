@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from locexp.analysis.comparison import compare_settings
-from locexp.analysis.figures import read_galleries
-from locexp.analysis.report import write_report
+from locexp.analysis.report import read_galleries, write_report
 from locexp.analysis.results import sort_runs
 from tests.analysis.test_methods import run
 

@@ -23,14 +23,12 @@ def compared(default: str = "a") -> SweepComparison:
 
 def test_rows_are_ordered_by_weight_and_carry_their_marks() -> None:
     rows = table(compared()).rows
-    assert [(row.label, row.marks) for row in rows] == [
-        ("bbox_weight=0", ["classification alone"]),
-        ("bbox_weight=1", ["default"]),
-        ("bbox_weight=4", ["chosen"]),
+    assert [(str(row.cells[0]), row.marks) for row in rows] == [
+        ("bbox_weight=0 (classification alone)", ["classification alone"]),
+        ("bbox_weight=1 (default)", ["default"]),
+        ("bbox_weight=4 (chosen)", ["chosen"]),
         ("bbox_weight=8", []),
     ]
-    assert rows[1].name == "bbox_weight=1 (default)"
-    assert rows[3].name == "bbox_weight=8"
     assert table(compared(default="b")).rows[2].marks == ["chosen", "default"]
 
 
@@ -47,10 +45,10 @@ def test_columns_without_a_value_are_left_out_and_a_brief_table_has_fewer() -> N
         "verdict",
     ]  # no Δ: the box alone was not run
     assert brief.titles == ["setting", "n", "failed", "accuracy", "mean IoU", "loc_acc_75", "skill", "verdict"]
-    assert {len(row.cells) for row in whole.rows} == {9}
-    floor = [row.cells[whole.titles.index("floor") - 1] for row in whole.rows]
+    assert {len(row.cells) for row in whole.rows} == {10}
+    floor = [row.cells[whole.titles.index("floor")] for row in whole.rows]
     assert floor == [Cell("0.300")] * 4
-    assert whole.rows[1].cells[2].half_width  # accuracy, over two seeds
+    assert whole.rows[1].cells[3].half_width  # accuracy, over two seeds
 
 
 def test_a_table_as_text_and_in_markdown() -> None:

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from locexp.bbox.clutter import Clutter
+from locexp.bbox.clutter import Clutter, distractors
 from locexp.bbox.digits import Digits, cut_out
-from locexp.bbox.distractors import distractors
 from locexp.bbox.draws import example_key
 
 COUNT = 40

@@ -13,7 +13,7 @@ from locexp.bbox.given import fresh_scenes
 from locexp.bbox.scenes import Scenes
 from locexp.configuration.compose import composing
 from locexp.errors import RunFailedError, UserError
-from locexp.run.problem import Problem, load_problem
+from locexp.run.training_data import TrainingData, load_training_data
 from tests.conftest import TINY, only_run, train_here
 
 OWN = """
@@ -44,19 +44,19 @@ class Frozen:
 """
 
 
-def problem(*words: str) -> Problem:
+def training_data(*words: str) -> TrainingData:
     with composing() as composer:
-        return load_problem(composer.compose(["data=mnist_5k", "data.limit=100", *words]).cfg)
+        return load_training_data(composer.compose(["data=mnist_5k", "data.limit=100", *words]).cfg)
 
 
 def test_frozen_scenes_are_not_made_again() -> None:
-    assert problem("bbox=scatter").fresh is None
-    assert problem("bbox=tight").fresh is None
+    assert training_data("bbox=scatter").fresh is None
+    assert training_data("bbox=tight").fresh is None
 
 
 def test_epoch_0_is_what_the_run_describes_and_later_ones_are_new() -> None:
     for words in (("bbox=clutter",), ("bbox=jitter",), ("bbox=tight", "bbox.noise=gaussian")):
-        made = problem(*words, "bbox.fresh=true")
+        made = training_data(*words, "bbox.fresh=true")
         assert made.fresh is not None
         first, later = made.fresh(0), made.fresh(1)
         images, _, truth = made.arrays("train")
@@ -67,8 +67,8 @@ def test_epoch_0_is_what_the_run_describes_and_later_ones_are_new() -> None:
 
 def test_the_digests_of_plain_boxes_are_those_of_before_noise_was_an_option() -> None:
     """Runs of earlier versions on the bundled digits stay comparable."""
-    assert problem("bbox=tight").scenes_digest[:16] == "3dd8e89bdc83c831"
-    assert problem("bbox=fixed").scenes_digest[:16] == "7a5409c841f4894f"
+    assert training_data("bbox=tight").scenes_digest[:16] == "3dd8e89bdc83c831"
+    assert training_data("bbox=fixed").scenes_digest[:16] == "7a5409c841f4894f"
 
 
 def test_training_sees_the_scenes_of_each_epoch() -> None:
@@ -82,15 +82,15 @@ def test_training_sees_the_scenes_of_each_epoch() -> None:
     with composing() as composer:
         cfg = composer.compose(words).cfg
     prepared = prepare(cfg)
-    problem = prepared.problem
-    stack = Stack([prepared.member], *problem.arrays("train"), fresh=problem.fresh)
+    data = prepared.data
+    stack = Stack([prepared.member], *data.arrays("train"), fresh=data.fresh)
     order = np.random.default_rng(0).permutation(64).astype(np.int32)
     strategy: Any = strategy_of(instantiate(cfg.bbox, "bbox", skip=("scene_seed",)))
     for epoch in (0, 3):
-        scenes = strategy.compose(problem.dataset.train.images, split="train", scene_seed=0, epoch=epoch)
+        scenes = strategy.compose(data.dataset.train.images, split="train", scene_seed=0, epoch=epoch)
         (made,) = stack.train_steps(order.reshape(1, 2, 32), epoch=epoch)
         np.testing.assert_array_equal(made.truth, scenes.boxes[order])
-    assert not np.array_equal(made.truth, problem.arrays("train")[2][order])
+    assert not np.array_equal(made.truth, data.arrays("train")[2][order])
 
 
 def test_a_users_own_strategy_has_fresh_scenes_for_nothing(workplace: Path, float32: None) -> None:

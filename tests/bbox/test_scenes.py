@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,9 +17,9 @@ from locexp.bbox.fixed import Fixed
 from locexp.bbox.generated import Generated
 from locexp.bbox.geometry import to_pixels
 from locexp.bbox.jitter import Jitter
-from locexp.bbox.placing import placed
+from locexp.bbox.noise import add_noise
 from locexp.bbox.resampling import ONE, STEPS, draw
-from locexp.bbox.scatter import Scatter
+from locexp.bbox.scatter import Scatter, placed
 from locexp.bbox.tight import Tight
 from locexp.data.arrays import sha256
 
@@ -44,12 +45,16 @@ def strategy(request: pytest.FixtureRequest) -> Generated:
 def test_not_of_blocks_nor_of_order(strategy: Generated, strokes: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = strategy.compose(strokes, split="train", scene_seed=3)
     order = np.random.default_rng(0).permutation(len(strokes))[:40]
+    key = example_key(3, "train", order, 0)
+    drawn = strategy.recipe(strategy.prepare(strokes, "train"), order, key, "train")
+    some = replace(drawn, images=add_noise(key, drawn.images, strategy.noise, strategy.noise_level))
     monkeypatch.setattr(generated, "BLOCK_PIXELS", 20_000)  # a few scenes at a time, and threads
-    some = strategy.scenes(strategy.prepare(strokes, "train"), order, split="train", scene_seed=3)
+    blocks = strategy.compose(strokes, split="train", scene_seed=3)
     for name, values in vars(whole).items():
         if values is not None:
-            np.testing.assert_array_equal(getattr(some, name), values[order], err_msg=name)
-            assert getattr(some, name).dtype == values.dtype
+            for made, expected in ((some, values[order]), (blocks, values)):
+                np.testing.assert_array_equal(getattr(made, name), expected, err_msg=name)
+                assert getattr(made, name).dtype == values.dtype
 
 
 def test_not_of_how_many_examples_there_are(strokes: np.ndarray) -> None:

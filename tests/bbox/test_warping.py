@@ -37,7 +37,7 @@ def test_pixels_are_those_of_bilinear_interpolation() -> None:
     drawn = np.random.default_rng(0).integers(9 * STEPS, 15 * STEPS, (40, 2))
     made = warped(images, warp, centers, drawn, (24, 26))
     assert made.shape == (40, 26, 24)
-    a, b, c, d = (entry / ONE for entry in warp.back)
+    a, b, c, d = warp.back.reshape(-1, 4).T / ONE
     for n, image in enumerate(images):
         matrix = np.array([[d[n], c[n]], [b[n], a[n]]])  # scipy counts rows first
         target, source = drawn[n, ::-1] / STEPS - 0.5, centers[n, ::-1] / STEPS - 0.5
@@ -53,7 +53,7 @@ def test_pixels_are_those_of_bilinear_interpolation() -> None:
 def test_warps_turn_slant_and_stretch_by_as_much_as_they_say() -> None:
     """The map of many draws, taken apart again: QR without its library."""
     warp = warps(_key(20_000), 1.0)
-    a, b, c, d = (entry / ONE for entry in warp.onto)
+    a, b, c, d = warp.onto.reshape(-1, 4).T / ONE
     turn, wide = np.arctan2(c, a), np.hypot(a, c)
     high = (a * d - b * c) / wide
     slant = (a * b + c * d) / wide / high
@@ -66,8 +66,7 @@ def test_warps_turn_slant_and_stretch_by_as_much_as_they_say() -> None:
         assert abs(values).max() == pytest.approx(most, rel=0.01)
         assert values.mean() == pytest.approx(0, abs=0.02 * most)
         assert values.std() == pytest.approx(most / np.sqrt(3), rel=0.03)  # uniform
-    onto, back = (np.stack(list(map_)).reshape(2, 2, -1).transpose(2, 0, 1) / ONE for map_ in (warp.onto, warp.back))
-    np.testing.assert_allclose(onto @ back, np.tile(np.eye(2), (20_000, 1, 1)), atol=2e-3)
+    np.testing.assert_allclose(warp.onto / ONE @ (warp.back / ONE), np.tile(np.eye(2), (20_000, 1, 1)), atol=2e-3)
     moved = shifts(_key(20_000), 0.5) / STEPS
     assert abs(moved).max() == pytest.approx(SHIFT / 2, rel=0.01)
 

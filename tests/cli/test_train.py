@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.server
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +36,7 @@ REFUSED: list[tuple[list[str], str]] = [
     (["tracking.uri=http://127.0.0.1:9"], "tracking.uri=http://127.0.0.1:9: [Errno 111] Connection refused"),
     (
         ["tracking.uri=postgresql://me:secret@127.0.0.1:9/x"],
-        "postgresql://127.0.0.1:9/x: [Errno 111] Connection refused",
+        "postgresql://***@127.0.0.1:9/x: holds a password",
     ),
     (["tracking.uri=sqlite://x.db"], "tracking.uri=sqlite://x.db: expected three slashes"),
     (["tracking.uri='http://'"], "tracking.uri=http://: expected an address with a host"),
@@ -301,7 +304,12 @@ def tracked(place: Path) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("sign", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+    ("sign", "status"),
+    [
+        (signal.SIGINT, 130),
+        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, 129, marks=pytest.mark.slow),  # its terminal was closed
+    ],
 )
 def test_an_interrupted_run_is_closed_as_killed_and_keeps_its_best_weights(
     workplace: Path, sign: signal.Signals, status: int
@@ -353,22 +361,38 @@ def test_log_refuses_what_is_no_run(workplace: Path) -> None:
 
 
 def test_a_store_that_cannot_be_opened_fails_the_run(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Something listens, so the run starts; but it is no database, or its driver is not installed."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        uri = f"postgresql+none://127.0.0.1:{listener.getsockname()[1]}/x"
+    """Something answers as an MLflow server does, so the run starts; but it can do nothing else."""
+    with half_a_server() as uri:
         assert train_here(*TINY, "trainer.epochs=500", f"tracking.uri={uri}") == 1
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert line.startswith(f"failed: tracking.uri={uri}: cannot be opened (")
     assert json.loads((only_run(workplace) / "run.json").read_text())["status"] == "FAILED"
 
 
+@contextlib.contextmanager
+def half_a_server() -> Iterator[str]:
+    """Serve what lists experiments, and nothing else, on loopback; yields the address."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found = "experiments/search" in self.path
+            body = b'{"experiments": []}' if found else b'{"error_code": "INTERNAL_ERROR", "message": "out of order"}'
+            self.send_response(200 if found else 501)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
 @pytest.mark.slow
 def test_a_lost_server_costs_no_result(workplace: Path, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     """The server is shot after the first epochs; training goes on; the files are logged when it is back."""
-    import threading
-
     from mlflow import MlflowClient
 
     def shoot() -> None:

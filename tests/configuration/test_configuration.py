@@ -104,7 +104,10 @@ BAD = {
     "seed=-1": r"seed=-1: expected a whole number from 0",
     "seed=a": r"seed=a: expected a whole number",
     "seed=${foo}": r"interpolation key 'foo' not found",
-    "tracking.uri=htp://x": r"Did you mean 'http'",
+    "tracking.experiment=%s" % ("e" * 501): r"tracking.experiment=e+… \(501 characters\): expected at most 500",
+    "+trainer.callbacks={a//b:{_target_:keras.callbacks.TerminateOnNaN}}": r"trainer.callbacks.a//b: is no name",
+    "+optimizer.params={%s:1}" % ("a" * 300): r"has 317 characters; expected at most 240",
+    "data=file data.path=~nobody99/x.npz": r"data.path=~nobody99/x.npz: Could not determine home directory",
     "tracking.experiment=' '": r"tracking.experiment=' ': expected a name",
     "hydra.run.di=3": r"allowed in hydra.run: dir. Did you mean 'dir'",
 }
@@ -265,11 +268,11 @@ FILES = sorted(path for path in config_directory().rglob("*.yaml") if "hydra" no
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_every_file_says_what_it_is_and_every_key_is_documented(path: Path) -> None:
-    lines = path.read_text().splitlines()
+    lines = path.read_text(encoding="utf-8").splitlines()
     head = "\n".join(line for line in lines[:8] if line.startswith("#"))
     assert "python -m locexp.train" in head
     top = [i for i, line in enumerate(lines) if line and line[0].isalpha()]
-    keys = yaml.safe_load(path.read_text())
+    keys = yaml.safe_load(path.read_text(encoding="utf-8"))
     for index in top:
         name = lines[index].split(":")[0]
         if name in ("_target_", "defaults", "hydra") or (isinstance(keys[name], dict) and "experiment" in path.parts):
@@ -284,3 +287,19 @@ def test_the_fast_trainer_sets_its_keys_and_gives_way_to_the_command_line() -> N
     mine = compose_one("optimizer.learning_rate=0.01", "trainer=fast", "trainer.epochs=1", "optimizer=adamw").cfg
     assert (mine.optimizer.learning_rate, mine.trainer.epochs) == (0.01, 1)
     assert mine.optimizer._target_ == "keras.optimizers.AdamW"
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("seed=range(0,1000000000)", "seed: more than 100,000 jobs"),
+        ("seed=tag(a,choice(1,2)),3", "is not a list of values"),
+        ("+data=1", r"\+data=1: expected one of"),
+    ],
+)
+def test_odd_values_end_in_a_line_at_once(override: str, expected: str) -> None:
+    from locexp.configuration.overrides import check_groups, combinations
+
+    check = combinations if "(" in override else check_groups
+    with pytest.raises(UserError, match=expected):
+        check([override])

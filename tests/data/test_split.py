@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locexp.data.arrays import RawData, sha256
+from locexp.data.arrays import Dataset, RawData, sha256
 from locexp.data.split import split, stratified_counts
 from locexp.errors import UserError
 
@@ -106,3 +108,102 @@ def test_digest_sees_every_byte_shape_and_dtype() -> None:
     digests = {sha256(array), sha256(changed), sha256(array.reshape(4, 3)), sha256(array.astype(np.int8))}
     assert len(digests) == 4
     assert sha256(array) == hashlib.sha256(b"|u1(3, 4)" + array.tobytes()).hexdigest()
+
+
+def of_labels(train: list[int], test: list[int] | None = None, **keys: Any) -> Dataset:
+    def images(labels: list[int]) -> np.ndarray:
+        return np.full((len(labels), 2, 2), 255, np.uint8)
+
+    tests = (None, None) if test is None else (images(test), np.array(test))
+    raw = RawData("mine", "file", images(train), np.array(train), *tests)
+    return split(raw, **{"validation": 0.2, "split_seed": 0, **keys})
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (range(1, 27), "1 to 26: they are the classes 0 to 25 of this run"),
+        ((0, 2, 5), "0, 2, 5: they are the classes 0 to 2"),
+        ((3, 4, 5, 9), "3 to 5, 9: they are the classes 0 to 3"),
+        ((0, 999), "0, 999: they are the classes 0 to 1"),
+        ((0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11), "0 to 8, 10 to 11: they are the classes 0 to 10"),
+    ],
+)
+def test_classes_are_the_labels_that_occur(labels: Sequence[int], said: str) -> None:
+    data = of_labels(list(labels) * 10)
+    assert data.num_classes == len(labels)
+    assert set(data.train.labels) == set(range(len(labels)))
+    (note,) = data.notes
+    assert said in note
+    assert of_labels(list(range(len(labels))) * 10).digest == data.digest
+
+
+def test_labels_that_are_classes_stay_as_they_are() -> None:
+    assert of_labels([0, 1, 2] * 10).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "said"),
+    [
+        ([0, 1, 2] * 10, [0, 1, 1], ["The test part has no example of class 2, so its metrics say nothing of it."]),
+        ([0, 1, 2] * 10, [1, 1], ["The test part has no example of class 0, 2, so"]),
+        ([1, 3, 5] * 10, [1, 3], ["The labels are", "The test part has no example of class 2 (labelled 5), so"]),
+        ([0] * 40 + [1, 1], [0, 1], ["The validation part has no example of class 1, so"]),
+        ([0] * 40 + [1, 1], None, ["The validation part has no", "The test part has no"]),
+        ([4] * 40, None, ["All labels are 4, so there is nothing to classify", "The labels are 4"]),
+    ],
+)
+def test_a_part_without_a_class_is_said(train: list[int], test: list[int] | None, said: list[str]) -> None:
+    notes = of_labels(train, test).notes
+    assert len(notes) == len(said)
+    for note, start in zip(notes, said, strict=True):
+        assert note.startswith(start)
+
+
+def test_a_class_that_is_only_tested_is_refused_by_its_label() -> None:
+    with pytest.raises(UserError, match="no training example is of class 7; expected one of each class at least: give"):
+        of_labels([3, 5] * 10, [3, 7])
+
+
+def test_an_official_validation_part_validates() -> None:
+    whole = numbered(300, tests=60)
+    raw = dataclasses.replace(
+        whole, validation_images=whole.train_images[:40], validation_labels=whole.train_labels[:40]
+    )
+    raw = dataclasses.replace(raw, train_images=raw.train_images[40:], train_labels=raw.train_labels[40:])
+    data = split(raw, validation=0.1, split_seed=0)
+    assert [len(part) for part in (data.train, data.validation, data.test)] == [260, 40, 60]
+    assert numbers(data.validation.images) == set(range(40))
+    assert "validation_images validates, not a share of the images to train on (data.validation)." in data.notes
+    data = split(raw, validation="test", split_seed=0, limit=100)
+    assert [len(part) for part in (data.train, data.validation, data.test)] == [100, 60, 60]
+    assert any(note.startswith("validation_images: not used") for note in data.notes)
+
+
+def test_every_part_knows_whence_its_images_are() -> None:
+    raw = numbered(300)
+    data = split(raw, validation=0.1, split_seed=0, limit=100)
+    for part in (data.train, data.validation, data.test):
+        np.testing.assert_array_equal(part.images, raw.train_images[part.indices])
+        assert part.name == "train_images"
+
+
+@pytest.mark.parametrize(
+    ("white", "said"), [(1, True), (15, True), (16, True), (100, True), (127, True), (200, False), (255, False)]
+)
+def test_dark_images_are_said(white: int, said: bool) -> None:
+    images = np.full((30, 4, 4), white, np.uint8)
+    images[:, 0] = 0
+    notes = split(RawData("mine", "file", images, np.arange(30) % 3), validation=0.1, split_seed=0).notes
+    assert bool(notes) is said
+    if said:
+        assert notes[0].startswith(f"train_images: no pixel is brighter than {white} of 255")
+        assert f"save images * (255 / {white})" in notes[0]
+        assert (images * (255 / white)).max() == pytest.approx(255)
+
+
+def test_one_bright_image_does_not_hide_dark_ones() -> None:
+    images = np.full((30, 4, 4), 16, np.uint8)
+    images[7] = 255
+    notes = split(RawData("mine", "file", images, np.arange(30) % 3), validation=0.1, split_seed=0).notes
+    assert notes[0].startswith("train_images: in half of the images no pixel is brighter than 16")

@@ -172,7 +172,7 @@ def test_plain_keras_loads_every_network_without_locexp(tmp_path: Path) -> None:
 def test_shared_says_how_much_of_the_trunk_serves_both_heads(name: str) -> None:
     """Counted as the trainer does, by which output depends on which variable."""
     from locexp.losses.weighting.fixed import Fixed
-    from locexp.training.gradients import find_trunk
+    from locexp.training.trunk import find_trunk
 
     stages = len(TINY[name]["filters"]) + (not name.startswith("fcn"))  # the dense layer of the others is one
     counts = []
@@ -194,24 +194,14 @@ def test_training_moves_what_is_trained_and_nothing_else(name: str) -> None:
     """Constants of a network stay, also under weight decay; running means move; a second member shares the graph."""
     import keras
 
-    from locexp.training.member import MemberSpec, build_member
+    from locexp.training.member import Member
     from locexp.training.stack import Stack
 
-    made = [
-        build_member(
-            MemberSpec(
-                seed=seed,
-                build_model=lambda: tiny(name),
-                build_optimizer=lambda _: keras.optimizers.AdamW(1e-2, weight_decay=0.1),
-                classification_weight=1.0,
-                bbox_weight=1.0,
-                graph_key=f"test of {name}",
-            ),
-            4,
-            "float32",
-        )
-        for seed in (0, 1)
-    ]
+    made = []
+    for seed in (0, 1):
+        keras.utils.set_random_seed(seed)
+        optimizer = keras.optimizers.AdamW(1e-2, weight_decay=0.1)
+        made.append(Member(seed, tiny(name), optimizer, (1.0, 1.0), graph_key=f"test of {name}"))
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (32, 28, 28), np.uint8)
     boxes = np.tile(np.array([0.2, 0.3, 0.7, 0.9], np.float32), (32, 1))

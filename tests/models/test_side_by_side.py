@@ -22,37 +22,27 @@ SCENES = {
 TRACED_QUICKLY = {("cnn_small", "scatter"), ("resnet", "clutter")}
 
 
-def problem(bbox: str) -> Any:
+def training_data(bbox: str) -> Any:
     from locexp.configuration.compose import composing
-    from locexp.run.problem import load_problem
+    from locexp.run.training_data import load_training_data
 
     words = ["data=mnist_5k", f"data.limit={EXAMPLES}", f"bbox={bbox}", *SCENES[bbox]]
     with composing() as composer:
-        return load_problem(composer.compose(words).cfg)
+        return load_training_data(composer.compose(words).cfg)
 
 
 def stack(name: str, given: Any, seeds: tuple[int, ...], graph_key: str | None) -> Any:
     import keras
 
-    from locexp.training.member import MemberSpec, build_member
+    from locexp.training.member import Member
     from locexp.training.stack import Stack
 
     width, height = given.canvas
-    members = [
-        build_member(
-            MemberSpec(
-                seed=seed,
-                build_model=lambda: tiny(name, (height, width)),
-                build_optimizer=lambda _: keras.optimizers.Adam(1e-3),
-                classification_weight=1.0,
-                bbox_weight=5.0,
-                graph_key=graph_key,
-            ),
-            6,
-            "float32",
-        )
-        for seed in seeds
-    ]
+    members = []
+    for seed in seeds:
+        keras.utils.set_random_seed(seed)
+        network = tiny(name, (height, width))
+        members.append(Member(seed, network, keras.optimizers.Adam(1e-3), (1.0, 5.0), graph_key=graph_key))
     return Stack(members, *given.arrays("train"), fresh=given.fresh)
 
 
@@ -64,7 +54,8 @@ def epochs(trained: Any) -> list[Any]:
         trained.train_steps(orders[:, :full].reshape(len(orders), -1, BATCH), epoch=epoch)
         trained.train_steps(orders[:, None, full:], epoch=epoch)
     shown = trained.images[:10], trained.labels[:10], trained.boxes[:10]
-    return [trained.evaluate(index, *shown, 200) for index in range(len(trained.members))]
+    evaluations = trained.evaluations(range(len(trained.members)), *shown, 200)
+    return [evaluation.result()[0] for evaluation in evaluations.values()]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +69,7 @@ def test_a_member_beside_another_with_one_graph_is_the_member_by_itself(
     name: str, bbox: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Boxes, classes, trained weights and running means."""
-    given = problem(bbox)
+    given = training_data(bbox)
     with caplog.at_level(logging.WARNING):
         together = stack(name, given, (1, 2), f"{name} on {bbox}")
         said = epochs(together)[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from locexp.evaluation import breakdown
-from locexp.plots import groups, worst
+from locexp.plots import boxes, groups
 from tests.evaluation.cases import random_predictions
 
 
@@ -19,6 +19,6 @@ def test_worst_cases_have_the_title_that_is_given() -> None:
     predictions = random_predictions(0)
     width, height = predictions.canvas
     images = np.zeros((len(predictions.labels), height, width), np.uint8)
-    cases = breakdown.worst_cases(predictions, worst.COLUMNS)
-    pages = [worst.page(images, predictions, cases, title).tobytes() for title in ("first", "second")]
+    cases = breakdown.worst_cases(predictions, boxes.WORST_COLUMNS)
+    pages = [boxes.worst_cases(images, predictions, cases, title).tobytes() for title in ("first", "second")]
     assert pages[0] != pages[1]

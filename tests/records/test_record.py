@@ -114,10 +114,13 @@ def test_no_record_is_not_a_bad_one(tmp_path: Path) -> None:
         RunRecord.read(tmp_path / "file")
 
 
+JOB = {"index": 0, "name": "seed=0", "config_hash": "f0", "seed": 0, "varied": {"seed": "0"}, "role": ""}
+
+
 def test_a_sweeps_list_is_read_as_it_was_written(tmp_path: Path) -> None:
     (tmp_path / "sweep").mkdir()
     written = SweepList(
-        ["seed=0,1"], True, None, [{"index": 0}], [{"0": {"accuracy": 0.5}, "1": None}], "day", "a", {"pid": "1"}
+        ["seed=0,1"], True, None, [JOB], [{"0": {"accuracy": 0.5}, "1": None}], "day", "a", {"pid": "1"}
     )
     written.write(tmp_path)
     assert SweepList.parse((tmp_path / LIST).read_bytes(), LIST) == written
@@ -126,7 +129,7 @@ def test_a_sweeps_list_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_a_sweeps_list_of_0_1_0_is_read() -> None:
     stored = {
         "sweep_id": "day", "parent_run_id": "a", "conductor": {"pid": "1"}, "words": ["seed=0,1"], "multirun": True,
-        "config_dir": None, "jobs": [{"index": 0, "words": ["seed=0"]}], "told": [{"0": None}],
+        "config_dir": None, "jobs": [JOB | {"words": ["seed=0"]}], "told": [{"0": None}],
     }  # fmt: skip
     found = SweepList.parse(json.dumps(stored).encode(), LIST)
     assert (found.overrides, found.stage_results, found.jobs) == (["seed=0,1"], [{"0": None}], stored["jobs"])
@@ -134,3 +137,8 @@ def test_a_sweeps_list_of_0_1_0_is_read() -> None:
         SweepList.parse(json.dumps(stored | {"format": 3}).encode(), LIST)
     with pytest.raises(MalformedError, match="sweep.json: cannot be read: it lacks jobs"):
         SweepList.parse(json.dumps({name: stored[name] for name in stored if name != "jobs"}).encode(), LIST)
+    for broken, expected in (({"seed": True}, "seed is true; expected int"), ({"varied": {"a": 1}}, "varied is ")):
+        with pytest.raises(MalformedError, match=f"sweep.json, job 0: cannot be read: {expected}"):
+            SweepList.parse(json.dumps(stored | {"jobs": [JOB | broken]}).encode(), LIST)
+    with pytest.raises(MalformedError, match="sweep.json, job 1: cannot be read: it lacks index, name"):
+        SweepList.parse(json.dumps(stored | {"jobs": [JOB, {}]}).encode(), LIST)

@@ -8,7 +8,7 @@ import pytest
 
 from locexp.configuration.compose import composing
 from locexp.errors import UserError
-from locexp.sweep.capacity import capacity_of
+from locexp.sweep.launchers import capacity_of
 from locexp.sweep.plan import Plan
 from tests.conftest import TINY, tiny_without, train_here
 

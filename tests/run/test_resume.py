@@ -164,7 +164,7 @@ def digest(place: Path) -> dict[str, str]:
 
 def names(place: Path) -> set[str]:
     """Files that stay: a run that goes on has a .partial beside what it is just writing."""
-    return {str(path) for path in place.rglob("*") if path.is_file() and path.suffix != ".partial"}
+    return {str(path) for path in place.rglob("*") if path.is_file() and ".partial" not in path.name}
 
 
 class Trap:

@@ -65,7 +65,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, quick_stores: None) -> Fi
 
 
 def rows(path: Path) -> list[dict[str, str]]:
-    with path.open() as file:
+    with path.open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -269,12 +269,89 @@ def test_the_logged_model_predicts_both_heads_by_name(finished: Finished) -> Non
     }
     np.testing.assert_allclose(np.asarray(said["classification"]).sum(axis=1), 1, rtol=1e-5)
     details = mlflow.models.get_model_info(address)
-    assert details.signature.inputs.inputs[0].shape == (-1, 28, 28, 1)
+    assert details.signature.inputs is None
     assert [entry.name for entry in details.signature.outputs.inputs] == ["classification", "bbox"]
     assert details.saved_input_example_info is not None
-    requirements = Path(mlflow.pyfunc.get_model_dependencies(address)).read_text().split()
+    requirements = Path(mlflow.pyfunc.get_model_dependencies(address)).read_text(encoding="utf-8").split()
     assert {line.split("==")[0] for line in requirements} >= {"tensorflow", "keras", "numpy"}
     assert all("==" in line for line in requirements)
+
+
+@pytest.fixture(scope="module")
+def served(finished: Finished) -> Any:
+    """The logged model, as ``mlflow models serve`` loads it."""
+    import mlflow
+
+    mlflow.set_tracking_uri(f"sqlite:///{finished.directory.parents[2]}/mlruns/mlflow.db")
+    return mlflow.pyfunc.load_model(f"runs:/{finished.record['run_id']}/model")
+
+
+@pytest.fixture(scope="module")
+def expected(finished: Finished) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Some digits, uint8 (5, 28, 28), and what plain Keras says of them."""
+    import keras
+
+    from locexp.data.bundled import bundled_digits
+
+    images = bundled_digits()[0][::1000]
+    model = keras.models.load_model(finished.directory / "model.keras")
+    return images, model.predict(images[..., None] / 255.0, verbose=0)
+
+
+@pytest.mark.parametrize("axis", [True, False], ids=["one channel", "no channel"])
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "uint16", "float16", "float32", "float64", "F order", "list"])
+def test_the_logged_model_takes_images_of_any_type(
+    served: Any, expected: tuple[np.ndarray, dict[str, np.ndarray]], dtype: str, axis: bool
+) -> None:
+    """Whole numbers are pixels, fractions are divided already: as docs/runs.md has it."""
+    images, answer = expected
+    images = images[..., None] if axis else images
+    given: Any
+    if dtype == "list":
+        given = (images / 255.0).tolist()
+    elif dtype == "F order":
+        given = np.asfortranarray(images / 255.0)
+    else:
+        given = images.astype(dtype) if "int" in dtype else (images / 255.0).astype(dtype)
+    said = served.predict(given)
+    for name, values in answer.items():
+        np.testing.assert_allclose(said[name], values, atol=5e-3 if dtype == "float16" else 1e-6)
+
+
+@pytest.mark.parametrize("key", ["inputs", "instances"])
+@pytest.mark.parametrize("pixels", [True, False], ids=["pixels", "fractions"])
+def test_the_logged_model_answers_over_http(
+    served: Any, expected: tuple[np.ndarray, dict[str, np.ndarray]], key: str, pixels: bool
+) -> None:
+    """The application of MLflow's scoring server, in this process; its own test starts a real server."""
+    from mlflow.pyfunc import scoring_server
+
+    images, answer = expected
+    body = json.dumps({key: (images if pixels else images / 255.0).tolist()})
+    answered = scoring_server.invocations(body, "application/json", served, served.metadata.get_input_schema())
+    assert answered.status == 200
+    said = json.loads(answered.response)["predictions"]
+    for name, values in answer.items():
+        np.testing.assert_allclose(said[name], values, atol=1e-6)
+
+
+def test_whole_numbers_up_to_one_are_fractions_as_json_has_them(served: Any) -> None:
+    drawn = (np.random.default_rng(0).random((2, 28, 28)) > 0.5).astype(int)
+    assert np.array_equal(served.predict(drawn)["bbox"], served.predict(drawn.astype(float))["bbox"])
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (np.full((1, 28, 28), 255.0), "float64 images run from 0 to 255; expected fractions from 0 to 1"),
+        (np.full((1, 28, 28), 65535, np.uint16), "uint16 images run from 0 to 65535; expected pixels from 0 to 255"),
+        (np.full((1, 28, 28), -1), "int64 images run from -1 to 0; expected pixels"),
+        (np.full((1, 28, 28), np.nan), "expected fractions"),
+    ],
+)
+def test_values_that_a_model_does_not_take_are_refused(served: Any, values: np.ndarray, expected: str) -> None:
+    with pytest.raises(ValueError, match=expected):
+        served.predict(values)
 
 
 def test_the_page_of_the_model_has_the_final_metrics_and_the_parameters(finished: Finished) -> None:

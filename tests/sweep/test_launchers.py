@@ -13,8 +13,7 @@ import pytest
 from mlflow import MlflowClient
 
 from locexp.records.record import RunRecord
-from locexp.sweep.mending import close_dead
-from locexp.sweep.outcomes import outcome_of
+from locexp.sweep.folder import close_dead, outcome_of
 from tests.conftest import TINY, Server, locexp, tiny_without, train_here, wait_until
 
 GRID = (*TINY, "trainer.deterministic=true", "trainer.threads=1", "--multirun", "loss.bbox_weight=0.5,20", "seed=1,2")

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from locexp.configuration.compose import composing
 from locexp.configuration.schema import config_hash
 from locexp.errors import UserError
-from locexp.sweep.capacity import capacity_of
+from locexp.sweep.launchers import capacity_of
 from locexp.sweep.plan import Plan, SweepJob
 
 

@@ -147,18 +147,17 @@ def test_what_a_member_takes_is_estimated_on_the_safe_side() -> None:
     import keras
 
     from locexp.models.cnn import build
-    from locexp.training.member import MemberSpec, build_member
+    from locexp.training.member import Member
     from locexp.training.memory import member_bytes
 
-    spec = MemberSpec(0, lambda: build((28, 28, 1), 10), lambda _: keras.optimizers.Adam(), 1.0, 0.5)
-    member = build_member(spec, 1, "float32")
+    member = Member(0, build((28, 28, 1), 10), keras.optimizers.Adam(), (1.0, 0.5))
     weights = sum(array.nbytes for array in member.model.get_weights())
     state = sum(np.asarray(variable.numpy()).nbytes for variable in member.variables)
     model: Any = member.model
     inner = keras.Model(model.input, [layer.output for layer in model.layers])
     outputs = sum(np.asarray(output).nbytes for output in inner(np.zeros((32, 28, 28, 1), np.float32)))
     at_least = state + 3 * weights + 2 * outputs + 4 * 1000 * (10 + 4)
-    assert at_least <= member_bytes(member.model, 32, 1000) <= 2 * at_least
+    assert at_least <= member_bytes(member.model, "float32", 32, 1000) <= 2 * at_least
 
 
 def test_a_network_inside_a_network_takes_what_its_layers_take() -> None:
@@ -171,4 +170,4 @@ def test_a_network_inside_a_network_takes_what_its_layers_take() -> None:
     inner = keras.Model(image, keras.layers.GlobalMaxPooling2D()(maps))
     outer_image = keras.Input((28, 28, 1))
     nested = keras.Model(outer_image, inner(outer_image))
-    assert member_bytes(nested, 32, 1000) >= member_bytes(inner, 32, 1000)
+    assert member_bytes(nested, "float32", 32, 1000) >= member_bytes(inner, "float32", 32, 1000)

@@ -24,10 +24,8 @@ from omegaconf import OmegaConf
 
 from locexp.errors import Terminated
 from locexp.records.record import RunRecord
-from locexp.sweep.folder import LOCK
-from locexp.sweep.mending import close_dead
-from locexp.sweep.outcomes import outcome_of
-from locexp.sweep.progress import Progress
+from locexp.sweep.display import Progress
+from locexp.sweep.folder import LOCK, close_dead, outcome_of
 from locexp.system.screen import Screen
 from tests.conftest import TINY, door_here, locexp, tiny_without, train_here, wait_until
 
@@ -179,7 +177,7 @@ def test_a_sweep_is_resumed_by_one_command_at_a_time(
     monkeypatch.chdir(place)
     directory = Path(parent_of(place).data.tags["directory"])
     loaded: list[object] = []
-    monkeypatch.setattr("locexp.run.prepare.load_problem", loaded.append)
+    monkeypatch.setattr("locexp.run.prepare.load_training_data", loaded.append)
     with FileLock(directory / LOCK):
         assert train_here("sweep.resume=last") == 2
         said = capsys.readouterr().err
@@ -263,7 +261,7 @@ def test_progress_tells_how_long_the_rest_takes(tmp_path: Path, monkeypatch: pyt
             return True
 
     now = [0.0]
-    monkeypatch.setattr("locexp.sweep.progress.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr("locexp.sweep.display.time", SimpleNamespace(monotonic=lambda: now[0]))
     terminal = Terminal()
     progress = Progress(Screen(terminal))
     progress.add(5, done=1)

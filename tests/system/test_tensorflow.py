@@ -1,10 +1,85 @@
-"""How many threads a run, a stack and a job beside others get."""
+"""How many threads a run, a stack and a job beside others get; and what Keras is, whatever the environment says."""
 
 from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from locexp.system import tensorflow as runtime
+
+STARTED = """
+import json
+from locexp.errors import UserError
+from locexp.system.tensorflow import start_tensorflow
+try:
+    start_tensorflow()
+except UserError as error:
+    print(error)
+else:
+    import keras
+    import tensorflow as tf
+    config = keras.config
+    print(json.dumps([config.backend(), config.image_data_format(), config.floatx(), config.epsilon(),
+                      config.dtype_policy().name, tf.executing_eagerly(), float(tf.function(tf.sqrt)(4.0))]))
+"""
+
+
+def started(folder: Path, settings: str | None, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Start TensorFlow in a process of its own, with a settings file of Keras's."""
+    if settings is not None:
+        (folder / "keras.json").write_text(settings, encoding="utf-8")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("KERAS_", "TF_"))}
+    return subprocess.run(
+        [sys.executable, "-c", STARTED],
+        env={**environment, "KERAS_HOME": str(folder), **variables},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "variables", "said"),
+    [
+        (
+            {"image_data_format": "channels_first", "floatx": "float16", "epsilon": 0.1, "backend": "torch"},
+            {"TF_XLA_FLAGS": "--nonsense", "KERAS_BACKEND": "jax", "TF_USE_LEGACY_KERAS": "1", "TF2_BEHAVIOR": "0"},
+            [
+                "KERAS_BACKEND=jax, TF2_BEHAVIOR=0, TF_USE_LEGACY_KERAS=1, TF_XLA_FLAGS=--nonsense: set in the "
+                "environment, and not heeded here",
+                "keras.json: image_data_format=channels_first, epsilon=0.1, floatx=float16 is not heeded here",
+            ],
+        ),
+        pytest.param({"floatx": "float64", "backend": "jax"}, {}, ["floatx=float64 is not"], marks=pytest.mark.slow),
+        pytest.param(None, {"KERAS_BACKEND": "tensorflow", "TF_XLA_FLAGS": ""}, [], marks=pytest.mark.slow),
+    ],
+)
+def test_keras_is_what_a_run_needs_and_what_is_overruled_is_said(
+    settings: dict[str, object] | None, variables: dict[str, str], said: list[str], tmp_path: Path
+) -> None:
+    done = started(tmp_path, None if settings is None else json.dumps(settings), **variables)
+    assert json.loads(done.stdout) == ["tensorflow", "channels_last", "float32", 1e-7, "float32", True, 2.0]
+    lines = done.stderr.splitlines()
+    assert len(lines) == len(said), done.stderr
+    assert all(expected in line for expected, line in zip(said, lines, strict=True))
+
+
+@pytest.mark.parametrize("settings", ['{"floatx": "float8"}', "[1]", '{"epsilon": 1}'])
+def test_settings_that_keras_cannot_read_are_named(settings: str, tmp_path: Path) -> None:
+    done = started(tmp_path, settings)
+    assert done.stdout.startswith(f"{tmp_path}/keras.json: Keras cannot be imported with this file, or with KERAS_HOME")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_variable_that_keras_cannot_read_is_named(tmp_path: Path) -> None:
+    done = started(tmp_path, None, KERAS_MAX_EPOCHS="many")
+    assert "or with KERAS_HOME, KERAS_MAX_EPOCHS (ValueError: invalid literal" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ import mlflow.environment_variables
 import pytest
 from mlflow import MlflowClient
 
-from locexp.tracking import mlflow_internals
+from locexp.errors import UserError
+from locexp.tracking import limits, mlflow_internals
 
 
 @pytest.fixture
@@ -58,13 +59,34 @@ def test_the_users_variable_is_left_alone(workplace: Path, monkeypatch: pytest.M
 def test_experiments_are_in_the_tables_that_are_read(store: MlflowClient, workplace: Path) -> None:
     database = workplace / "mlflow.db"
     identity = store.create_experiment("mine", artifact_location="file:///somewhere")
-    assert mlflow_internals.stored_experiment(database, "mine", 1.0) == ("file:///somewhere", "active")
+    assert mlflow_internals.check_store(database, "mine", 1.0) == (identity, "file:///somewhere", "active")
     store.delete_experiment(identity)
-    assert mlflow_internals.stored_experiment(database, "mine", 1.0) == ("file:///somewhere", "deleted")
-    assert mlflow_internals.stored_experiment(database, "other", 1.0) is None
-    sqlite3.connect(workplace / "empty.db").execute("CREATE TABLE t (a)").connection.close()
-    with pytest.raises(sqlite3.OperationalError, match="no such table"):
-        mlflow_internals.stored_experiment(workplace / "empty.db", "mine", 1.0)
+    assert mlflow_internals.check_store(database, "mine", 1.0) == (identity, "file:///somewhere", "deleted")
+    assert mlflow_internals.check_store(database, "other", 1.0) is None
+    sqlite3.connect(workplace / "other.db").execute("CREATE TABLE t (a)").connection.close()
+    with pytest.raises(UserError, match="is a database, but not MLflow's"):
+        mlflow_internals.check_store(workplace / "other.db", "mine", 1.0)
+
+
+def test_the_newest_schema_is_the_one_that_mlflow_wants() -> None:
+    from mlflow.store.db import utils
+
+    assert mlflow_internals._revisions()[0] == utils._get_latest_schema_revision()
+
+
+def test_what_is_cut_is_what_mlflow_would_cut_or_refuse() -> None:
+    from mlflow.store.tracking.dbmodels.models import SqlRun
+    from mlflow.utils import validation
+
+    from locexp.configuration import rules
+
+    assert (limits.PARAMETER, limits.TAG) == (validation.MAX_PARAM_VAL_LENGTH, validation.MAX_TAG_VAL_LENGTH)
+    assert (SqlRun.name.type.length, validation.MAX_DATASET_NAME_SIZE) == (limits.NAME, limits.DATASET)
+    assert rules.LONGEST_NAME == validation.MAX_EXPERIMENT_NAME_LENGTH
+    assert rules.LONGEST_KEY + len("varied.") <= validation.MAX_ENTITY_KEY_LENGTH
+    for name in ("a b", "a.b-c_d:e/f", "ü", "a(b", "a@b", "a#b", "a,b", "a\nb", "a+b", ""):
+        allowed = name != "" and validation.validate_param_and_metric_name(name) is not None
+        assert (rules.PARAMETER_NAME.fullmatch(name) is not None) == allowed
 
 
 def test_the_server_knows_what_makes_it_lean() -> None:

@@ -20,12 +20,11 @@ def make_stack(digits: tuple[np.ndarray, np.ndarray]) -> BUILDER:
         seeds: tuple[int, ...] = (0,),
         weights: tuple[tuple[float, float], ...] | None = None,
         examples: int = 256,
-        steps: int = 8,
         dtype: str = "float32",
         box_loss: Any = None,
         monitor: str = "val/loc_acc_50",
         graph_key: str | None = None,
-        optimizer: Callable[[int], Any] | None = None,
+        optimizer: Callable[[], Any] | None = None,
         callbacks: Callable[[], list[Any]] = list,
         **keys: Any,
     ) -> Any:
@@ -34,31 +33,28 @@ def make_stack(digits: tuple[np.ndarray, np.ndarray]) -> BUILDER:
         from locexp.bbox.geometry import ink_boxes, normalise
         from locexp.losses.mse import mse
         from locexp.models.cnn import build
-        from locexp.training.member import MemberSpec, build_member
+        from locexp.training.member import Member
         from locexp.training.stack import Stack
 
         images, labels = digits[0][:examples], digits[1][:examples]
         network: dict[str, Any] = {"filters": (4,), "dense_units": 8} | keys
-        members = [
-            build_member(
-                MemberSpec(
-                    seed=seed,
-                    build_model=lambda: build((28, 28, 1), 10, **network),
-                    build_optimizer=optimizer or (lambda _: keras.optimizers.Adam(1e-3)),
-                    classification_weight=pair[0],
-                    bbox_weight=pair[1],
-                    box_loss=box_loss or mse,
-                    build_callbacks=callbacks,
-                    monitor=monitor,
-                    graph_key=graph_key,
-                ),
-                steps,
-                dtype,
+        members = []
+        for seed, pair in zip(seeds, weights or ((1.0, 0.5),) * len(seeds), strict=True):
+            keras.utils.set_random_seed(seed)
+            member = Member(
+                seed,
+                build((28, 28, 1), 10, **network),
+                optimizer() if optimizer else keras.optimizers.Adam(1e-3),
+                pair,
+                dtype=dtype,
+                box_loss=box_loss or mse,
+                callbacks=callbacks(),
+                monitor=monitor,
+                graph_key=graph_key,
             )
-            for seed, pair in zip(seeds, weights or ((1.0, 0.5),) * len(seeds), strict=True)
-        ]
+            members.append(member)
         boxes = normalise(ink_boxes(images), 28, 28).astype(dtype)
-        return Stack(members, images, labels, boxes, dtype=dtype)
+        return Stack(members, images, labels, boxes)
 
     return make
 

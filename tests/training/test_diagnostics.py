@@ -35,7 +35,7 @@ def test_measured_gradients_are_those_of_the_shared_layers(make_stack: Callable[
     import keras
     import tensorflow as tf
 
-    from locexp.training.gradients import find_trunk
+    from locexp.training.trunk import find_trunk
 
     made = make_stack(weights=((2.0, 3.0),))
     (member,) = made.members
@@ -60,8 +60,8 @@ def test_measured_gradients_are_those_of_the_shared_layers(make_stack: Callable[
 
 
 def test_measuring_changes_nothing(make_stack: Callable[..., Any], validation: Any) -> None:
-    from locexp.training.gradients import find_trunk
     from locexp.training.trainer import Schedule, train
+    from locexp.training.trunk import find_trunk
 
     histories = []
     for batches in (0, 3):

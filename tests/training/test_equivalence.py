@@ -79,7 +79,7 @@ def test_losses_are_means_over_examples_with_a_partial_last_batch(make_stack: An
 
     from locexp.training.trainer import Schedule, train
 
-    stack = make_stack(examples=70, optimizer=lambda _: keras.optimizers.SGD(1e-12), weights=((2.0, 3.0),))
+    stack = make_stack(examples=70, optimizer=lambda: keras.optimizers.SGD(1e-12), weights=((2.0, 3.0),))
     (member,) = stack.members
     images = stack.images
     outputs = member.model(images[..., None].astype(np.float32) / 255, training=False)
@@ -103,7 +103,7 @@ def test_curves_of_five_epochs_agree_with_keras_within_seed_noise(digits: tuple[
     from locexp.bbox.geometry import ink_boxes, normalise
     from locexp.evaluation.metrics import summarise
     from locexp.models.cnn import build
-    from locexp.training.member import MemberSpec, build_member
+    from locexp.training.member import Member
     from locexp.training.stack import Stack
     from locexp.training.trainer import Schedule, train
 
@@ -112,8 +112,9 @@ def test_curves_of_five_epochs_agree_with_keras_within_seed_noise(digits: tuple[
     held = (images[4000:], labels[4000:], boxes[4000:])
     ours, theirs = [], []
     for seed in range(3):
-        spec = MemberSpec(seed, lambda: build((28, 28, 1), 10), lambda _: keras.optimizers.Adam(1e-3), 1.0, 0.5)
-        stack = Stack([build_member(spec, 625, "float32")], images[:4000], labels[:4000], boxes[:4000])
+        keras.utils.set_random_seed(seed)
+        member = Member(seed, build((28, 28, 1), 10), keras.optimizers.Adam(1e-3), (1.0, 0.5))
+        stack = Stack([member], images[:4000], labels[:4000], boxes[:4000])
         train(stack, Schedule(5, 32, keep="last"), held)
         ours.append(stack.members[0].history[-1])
         keras.utils.set_random_seed(100 + seed)
@@ -128,8 +129,9 @@ def test_curves_of_five_epochs_agree_with_keras_within_seed_noise(digits: tuple[
         model.fit(scaled[:4000], targets, batch_size=32, epochs=5, verbose=0)
         said = model.predict(scaled[4000:], verbose=0)
         stack.members[0].model.set_weights(model.get_weights())
-        np.testing.assert_allclose(stack.evaluate(0, *held, 500).boxes, said["bbox"], atol=1e-5)
-        theirs.append({f"val/{name}": value for name, value in summarise(stack.evaluate(0, *held, 500)).items()})
+        evaluated, _ = stack.evaluations([0], *held, 500)[0].result()
+        np.testing.assert_allclose(evaluated.boxes, said["bbox"], atol=1e-5)
+        theirs.append({f"val/{name}": value for name, value in summarise(evaluated).items()})
     for name in ("val/accuracy", "val/mean_iou", "val/classification_loss", "val/bbox_loss"):
         first, second = (np.array([row[name] for row in rows]) for rows in (ours, theirs))
         noise = np.sqrt(first.var(ddof=1) / 3 + second.var(ddof=1) / 3)

@@ -126,8 +126,8 @@ def test_gradients_are_measured_on_the_scenes_of_their_epoch(
     make_stack: Callable[..., Any], validation: Validation
 ) -> None:
     """The truth of epoch e is e/10: the gradients of the box loss there are those of a stack that is given it."""
-    from locexp.training.gradients import find_trunk
     from locexp.training.stack import Stack
+    from locexp.training.trunk import find_trunk
 
     composing = Composing()
     stack = fresh_stack(make_stack, composing)
@@ -171,7 +171,7 @@ def test_early_stopping_ends_the_thread(make_stack: Callable[..., Any], validati
     import keras
 
     composing = Composing()
-    stack = fresh_stack(make_stack, composing, optimizer=lambda _: keras.optimizers.SGD(1e-12))
+    stack = fresh_stack(make_stack, composing, optimizer=lambda: keras.optimizers.SGD(1e-12))
     train(stack, validation, 20, early_stopping=2)
     assert len(stack.members[0].history) == 3
     assert max(composing.epochs) <= 3

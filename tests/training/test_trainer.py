@@ -72,7 +72,7 @@ def test_changing_a_weight_does_not_retrace(make_stack: Any) -> None:
     order = np.arange(64, dtype=np.int32).reshape(1, 2, 32)
     stack.train_steps(order)
     count = len(traces)
-    stack.members[0].bbox_weight.assign(100.0)
+    stack.members[0].loss_weights[1].assign(100.0)
     stack.train_steps(order[:, :1])
     stack.train_steps(order[:, :, :7])
     assert len(traces) == count > 0
@@ -85,13 +85,13 @@ def test_what_is_kept(make_stack: Any, validation: Validation, keep: str) -> Non
 
     from locexp.evaluation.metrics import summarise
 
-    stack = make_stack(optimizer=lambda _: keras.optimizers.Adam(0.05), monitor="val/bbox_loss")
+    stack = make_stack(optimizer=lambda: keras.optimizers.Adam(0.05), monitor="val/bbox_loss")
     (history,) = run(stack, validation, 5, keep=keep)
     member = stack.members[0]
     losses = [row["val/bbox_loss"] for row in history]
     assert member.best_epoch == 1 + losses.index(min(losses))
     expected = history[-1] if keep == "last" else history[member.best_epoch - 1]
-    computed = summarise(stack.evaluate(0, *validation, 64))
+    computed = summarise(stack.evaluations([0], *validation, 64)[0].result()[0])
     assert computed["bbox_loss"] == pytest.approx(expected["val/bbox_loss"], rel=1e-5)
     assert computed["accuracy"] == expected["val/accuracy"]
 
@@ -108,7 +108,7 @@ def test_ties_go_to_mean_iou() -> None:
 def test_early_stopping_waits_as_long_as_it_says(make_stack: Any, validation: Validation) -> None:
     import keras
 
-    stack = make_stack(optimizer=lambda _: keras.optimizers.SGD(1e-12), monitor="val/accuracy")
+    stack = make_stack(optimizer=lambda: keras.optimizers.SGD(1e-12), monitor="val/accuracy")
     (history,) = run(stack, validation, 20, early_stopping=3)
     assert len(history) == 4
     assert stack.members[0].best_epoch == 1
@@ -117,7 +117,7 @@ def test_early_stopping_waits_as_long_as_it_says(make_stack: Any, validation: Va
 def test_divergence_names_its_step(make_stack: Any, validation: Validation) -> None:
     import keras
 
-    stack = make_stack(seeds=(0, 1), weights=((1.0, 0.5), (1e30, 0.5)), optimizer=lambda _: keras.optimizers.SGD(1e-3))
+    stack = make_stack(seeds=(0, 1), weights=((1.0, 0.5), (1e30, 0.5)), optimizer=lambda: keras.optimizers.SGD(1e-3))
     run(stack, validation, 2)
     healthy, sick = stack.members
     assert healthy.failure is None
@@ -213,6 +213,56 @@ def test_a_failing_callback_is_named_and_ends_its_member_alone(make_stack: Any, 
     assert other.failure is None
 
 
+HOOKS = ("set_params", "on_train_begin", "on_epoch_begin", "on_epoch_end", "on_train_end")
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+@pytest.mark.parametrize("error", [KeyError("lr"), ZeroDivisionError(), SystemExit("enough")], ids=type)
+def test_the_first_hook_that_fails_is_named_whatever_fails_after_it(
+    hook: str, error: BaseException, make_stack: Any, validation: Validation
+) -> None:
+    import keras
+
+    class Failing(keras.callbacks.Callback):
+        pass
+
+    def fail(self: object, *arguments: object) -> None:
+        raise error
+
+    def clean_up(self: object, *arguments: object) -> None:
+        raise RuntimeError("nothing to clean up")
+
+    Failing.on_train_end = clean_up
+    setattr(Failing, hook, fail)
+    stack = make_stack(seeds=(1, 2), callbacks=lambda: [Failing()])
+    run(stack, validation, 2)
+    for member in stack.members:
+        named = {"'lr'": "KeyError: 'lr'", "": "ZeroDivisionError", "enough": "SystemExit: enough"}[str(error)]
+        assert member.failure == f"trainer.callbacks: Failing failed in {hook}: {named}"
+        assert member.cause is error
+
+
+def test_the_error_of_a_schedule_is_the_one_that_is_named(make_stack: Any, validation: Validation) -> None:
+    import keras
+
+    stack = make_stack(callbacks=lambda: [keras.callbacks.LearningRateScheduler(lambda epoch: 1 / epoch)])
+    run(stack, validation, 2)
+    (member,) = stack.members
+    expected = "LearningRateScheduler failed in on_epoch_begin: ZeroDivisionError: division by zero"
+    assert member.failure == f"trainer.callbacks: {expected}"
+
+
+def test_a_callback_that_does_not_take_its_model_is_refused(make_stack: Any) -> None:
+    import keras
+
+    class Choosy(keras.callbacks.Callback):
+        def set_model(self, model: Any) -> None:
+            raise AttributeError("no such layer")
+
+    with pytest.raises(UserError, match=r"Choosy failed in set_model \(AttributeError: no such layer\)"):
+        make_stack(callbacks=lambda: [Choosy()])
+
+
 def test_callbacks_with_batch_hooks_are_refused_by_name(make_stack: Any) -> None:
     import keras
 
@@ -227,7 +277,7 @@ def test_callbacks_with_batch_hooks_are_refused_by_name(make_stack: Any) -> None
 
 
 def test_schedules_follow_their_closed_forms() -> None:
-    from locexp.run.prepare import optimizer_builder
+    from locexp.run.prepare import build_optimizer
 
     def rates(schedule: str, steps: int) -> list[float]:
         cfg = OmegaConf.create(
@@ -240,7 +290,7 @@ def test_schedules_follow_their_closed_forms() -> None:
                 }
             }
         )
-        optimizer = optimizer_builder(cfg)(steps)
+        optimizer = build_optimizer(cfg, steps)
         if schedule == "constant":
             return [float(optimizer.learning_rate)]
         return [float(optimizer._learning_rate(step)) for step in range(steps + 1)]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from locexp.analysis.comparison import SweepComparison, sign_of, tie_break_of
-from locexp.analysis.decision import PairedTest, pairs_of
+from locexp.analysis.decision import PairedTest
 from locexp.analysis.methods import FIXED
-from locexp.analysis.statistics import Interval, seeds_needed
-from locexp.analysis.wording import TITLES, mean, probability, shortened, signed_mean
+from locexp.analysis.results import TITLES
+from locexp.analysis.statistics import seeds_needed
 from locexp.configuration.schema import BBOX, CLASSIFICATION
 from locexp.errors import counted, listed
+
+MAX_LABELS = 8
 
 
 def answers(comparison: SweepComparison) -> list[str]:
@@ -36,7 +39,7 @@ def answers(comparison: SweepComparison) -> list[str]:
     best = shortened([labels[index] for index in front.best])
     knee = "" if front.knee is None else f" Its knee is {labels[front.knee]}."
     sentences.append(
-        f"The accuracy–IoU front (means on test): {best}.{knee} Hypervolume per seed {mean(front.hypervolume)}, "
+        f"The accuracy–IoU front (means on test): {best}.{knee} Hypervolume per seed {front.hypervolume:.4f}, "
         f"measured from accuracy {front.reference[0]:.2f} and mean IoU {front.reference[1]:.3f}, which need no network."
     )
     return sentences
@@ -44,10 +47,10 @@ def answers(comparison: SweepComparison) -> list[str]:
 
 def _chosen(comparison: SweepComparison) -> str:
     chosen, title = comparison.settings[comparison.chosen], TITLES[comparison.metric]
-    validation, test = mean(chosen.validation[comparison.metric]), mean(chosen.test[comparison.metric])
+    validation, test = (f"{part[comparison.metric]:.4f}" for part in (chosen.validation, chosen.test))
     count = len(chosen.runs)
     over = f"mean ± 95 % interval over {count} seeds" if count > 1 else "one seed, which says nothing about the spread"
-    headline = f"accuracy {mean(chosen.test['accuracy'])}, mean IoU {mean(chosen.test['mean_iou'])}; {over}"
+    headline = f"accuracy {chosen.test['accuracy']:.4f}, mean IoU {chosen.test['mean_iou']:.4f}; {over}"
     if len(comparison.candidates) == 1:
         return (
             f"There is one setting, {chosen.label}, and nothing to choose from: its {title} is {validation} on "
@@ -98,22 +101,24 @@ def _against_default(comparison: SweepComparison) -> list[str]:
         "no difference seen": f"No difference from the {name} was seen",
         "too few seeds to tell": f"Too few seeds to tell whether the {name} {are} worse",
     }[test.verdict]
-    difference = Interval(
-        sign_of(comparison.metric) * test.difference.mean, test.difference.half_width, test.difference.n
-    )
+    difference = replace(test.difference, mean=sign_of(comparison.metric) * test.difference.mean)
     sentences = [
-        f"{head}: {they_reach} {mean(default.test[comparison.metric])} on test; the difference is "
-        f"{signed_mean(difference)} ({_evidence(test)})."
+        f"{head}: {they_reach} {default.test[comparison.metric]:.4f} on test; the difference is "
+        f"{difference:+.4f} (Wilcoxon over {counted(test.difference.n, 'seed')}, p = "
+        f"{probability(test.p)}, corrected {probability(test.corrected)}, smallest reachable "
+        f"{probability(test.smallest_reachable_p)})."
     ]
     if test.verdict in ("no difference seen", "too few seeds to tell"):
         sentences[-1] += f" {_seeds_it_takes(test)}"
     parts = [
-        f"{TITLES[task]} {signed_mean(by_task.difference)} ({by_task.verdict}, p = {probability(by_task.corrected)})"
+        f"{TITLES[task]} {by_task.difference:+.4f} ({by_task.verdict}, p = {probability(by_task.corrected)})"
         for task, by_task in comparison.by_task.items()
     ]
     if parts:
         sentences.append("By task, chosen minus default: " + "; ".join(parts) + ".")
-    if comparison.over_examples:
+    if comparison.over_examples is None:
+        sentences.append("No intervals over test examples: a table predictions.csv is missing or cannot be read.")
+    elif comparison.over_examples:
         intervals = [
             f"{TITLES[key]} {low:+.4f} to {high:+.4f}" for key, (low, high) in comparison.over_examples.items()
         ]
@@ -131,7 +136,7 @@ def _not_shown_worse(comparison: SweepComparison) -> list[str]:
     if better := settings_with.get("better"):
         sentences.append(f"Better than the chosen one on test, though not on validation: {shortened(better)}.")
     if undecided := settings_with.get("too few seeds to tell"):
-        pairs = pairs_of(len(comparison.candidates))
+        pairs = math.comb(len(comparison.candidates), 2)
         smallest = min(test.smallest_reachable_p for test in tests if test.verdict == "too few seeds to tell")
         over = f", corrected over all {pairs} pairs," if pairs > 1 else ""
         seeds = counted(len(comparison.settings[comparison.chosen].runs), "seed")
@@ -165,7 +170,7 @@ def _methods(comparison: SweepComparison) -> list[str]:
     ]
     sentences = [
         f"The best fixed weights on validation, of {methods.fixed} tried, are {best.label} "
-        f"({mean(best.test[comparison.metric])} on test). Against these, {_verdicts(tests, labels, sign)} (on test; "
+        f"({best.test[comparison.metric]:.4f} on test). Against these, {_verdicts(tests, labels, sign)} (on test; "
         "Wilcoxon over seeds, corrected by Holm over the methods; for “worse”, over all "
         f"{len(tests) * methods.fixed} pairs of a method and fixed weights, since the best ones were picked)."
     ]
@@ -197,7 +202,11 @@ def _verdicts(tests: Sequence[PairedTest], labels: Sequence[str], sign: float) -
     for verdict, names in settings_with.items():
         parts.append(f"{verdict}: {', '.join(names)}")
         if verdict == "no difference seen":
-            parts[-1] += f" ({_span([test for test in tests if test.verdict == verdict], sign)})"
+            # That no difference was seen does not make it zero.
+            unseen = [test.difference for test in tests if test.verdict == verdict]
+            known = [interval for interval in unseen if math.isfinite(interval.half_width)]
+            ends = [sign * interval.mean + side * interval.half_width for interval in known for side in (-1, 1)]
+            parts[-1] += f" (their 95 % intervals reach from {min(ends):+.4f} to {max(ends):+.4f})"
     return "; ".join(parts)
 
 
@@ -207,13 +216,6 @@ def _by_verdict(tests: Sequence[PairedTest], labels: Sequence[str]) -> dict[str,
     for test in tests:
         grouped.setdefault(test.verdict, []).append(labels[test.setting])
     return grouped
-
-
-def _span(tests: Sequence[PairedTest], sign: float) -> str:
-    """Say how large differences may be that were not seen: that none was seen does not make them zero."""
-    known = [test.difference for test in tests if math.isfinite(test.difference.half_width)]
-    ends = [sign * interval.mean + side * interval.half_width for interval in known for side in (-1, 1)]
-    return f"their 95 % intervals reach from {min(ends):+.4f} to {max(ends):+.4f}"
 
 
 def _seeds_it_takes(test: PairedTest) -> str:
@@ -226,8 +228,13 @@ def _seeds_it_takes(test: PairedTest) -> str:
     return f"A difference like this one would take about {test.seeds_for_power} seeds to show (power .8)."
 
 
-def _evidence(test: PairedTest) -> str:
-    return (
-        f"Wilcoxon over {counted(test.difference.n, 'seed')}, p = {probability(test.p)}, corrected "
-        f"{probability(test.corrected)}, smallest reachable {probability(test.smallest_reachable_p)}"
-    )
+def probability(p: float) -> str:
+    """Return a p value with three decimals, or one digit where it is smaller."""
+    return f"{p:.3f}" if p >= 0.001 else f"{p:.1g}"
+
+
+def shortened(labels: Sequence[str]) -> str:
+    """Join labels; of many, the first ones: ``a, b, c and 9 others``."""
+    if len(labels) <= MAX_LABELS + 1:
+        return ", ".join(labels)
+    return f"{', '.join(labels[:MAX_LABELS])} and {len(labels) - MAX_LABELS} others"

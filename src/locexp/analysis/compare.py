@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,9 @@ from locexp.records.record import RunRecord
 from locexp.records.store import Store
 from locexp.records.sweep_list import LIST, SweepList, setting_name
 from locexp.system.commands import command
+from locexp.system.process import is_alive
 from locexp.system.screen import terminal_width
-from locexp.tracking.location import store_overrides
+from locexp.tracking.location import location_in, store_overrides
 
 FOLDER = "comparison"
 
@@ -35,19 +37,18 @@ class CompareOptions:
     presume_dead: bool = False
 
 
-def compare_sweep(
-    store: Store, parent: RunRecord, options: CompareOptions, children: Sequence[RunRecord] | None = None
-) -> list[str]:
+def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ended: bool = False) -> list[str]:
     """Compare a sweep, write the report and keep it with the sweep; returns the lines for the screen.
 
     Args:
         store: that has it.
-        parent: the sweep's parent run.
+        which: see :meth:`locexp.records.store.Store.sweep`.
         options: of the command.
-        children: its runs, where they have been read.
+        has_ended: nothing of it runs any more but the caller.
 
     Raises:
-        UserError: nothing can be compared, or must not be; nothing has been written then.
+        UserError: there is no such sweep, it is running, or nothing can be compared, or must not be; nothing has been
+            written then.
     """
     from locexp.analysis.answer import answers
     from locexp.analysis.comparison import compare_settings
@@ -55,8 +56,11 @@ def compare_sweep(
     from locexp.analysis.results import notes_on, sort_runs
     from locexp.analysis.tables import as_text, table
 
+    parent = store.sweep(which)
     sweep_id = parent.tags["sweep_id"]
-    children = store.children(sweep_id) if children is None else children
+    children = store.children(sweep_id)
+    if not has_ended:
+        _check_ended(parent, children, options.presume_dead)
     try:
         settings = sort_runs(children)
         notes = [store.note] if store.note else []
@@ -71,7 +75,7 @@ def compare_sweep(
         left_out = ", ".join(str(seed) for seed in front.points if seed not in front.whole)
         notes.append(f"Hypervolume and bands leave out the seeds that lack settings: {left_out}.")
     own = parent.directory or Path(parent.tags.get("directory") or f"sweep-{sweep_id}")
-    home = own if own.is_dir() else Path(f"sweep-{sweep_id}")
+    home = own if parent.directory or _is_of(own, sweep_id) else Path(f"sweep-{sweep_id}")
     title = f"{parent.name}: {counted(len(found.settings), 'setting')}, {counted(len(found.seeds), 'seed')}"
     missing = write_report(home / FOLDER, found, title=title, notes=notes, read=store.content)
     store.keep_folder(parent, home / FOLDER)
@@ -80,15 +84,38 @@ def compare_sweep(
     return [*lines, "", f"Report   {home / FOLDER / 'report.html'}"]
 
 
+def _check_ended(parent: RunRecord, children: Sequence[RunRecord], presume_dead: bool) -> None:
+    """Refuse a sweep of which something still runs: a job may outlive the command that launched it."""
+    for run in [parent, *children]:
+        alive = is_alive(run.tags) if run.status == "RUNNING" else False
+        if alive is False or (alive is None and presume_dead):
+            continue
+        what = f"sweep {parent.tags['sweep_id']}" + ("" if run is parent else f": {run.name}")
+        if alive:
+            raise UserError(
+                f"{what} is still running (process {run.tags.get('pid')} on {run.tags.get('host')}); a sweep is "
+                "compared when it ends."
+            )
+        raise UserError(
+            f"{what} is RUNNING on {run.tags.get('host', 'an unknown machine')}, which cannot be asked from here; if "
+            "it has ended, add compare.presume_dead=true."
+        )
+
+
+def _is_of(folder: Path, sweep_id: str) -> bool:
+    """Whether a folder that a store names is that of the sweep: what lies there now may be something else."""
+    try:
+        return SweepList.read(folder).sweep_id == sweep_id
+    except (OSError, UserError):
+        return False
+
+
 def listed_jobs(store: Store, parent: RunRecord) -> list[dict[str, Any]] | None:
     """Return the jobs of a sweep's list; ``None`` where it has none that can be read."""
     content = store.content(parent, str(LIST))
-    if content is None:
-        return None
-    try:
-        return SweepList.parse(content, LIST).jobs
-    except MalformedError:
-        return None
+    with contextlib.suppress(MalformedError):
+        return None if content is None else SweepList.parse(content, LIST).jobs
+    return None
 
 
 def _not_started(store: Store, parent: RunRecord, children: Sequence[RunRecord]) -> list[str]:
@@ -101,7 +128,7 @@ def _not_started(store: Store, parent: RunRecord, children: Sequence[RunRecord])
     if not missing:
         return []
     known = {config_hash for config_hash, _ in begun}
-    resume = command("train", f"sweep.resume={parent.tags['sweep_id']}", *store_overrides(parent))
+    resume = command("train", f"sweep.resume={parent.tags['sweep_id']}", *store_overrides(location_in(parent)))
     notes = [
         f"Cut short: {len(missing)} of {len(jobs)} jobs have no run in {store.place}; {resume} runs what has not begun."
     ]

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from locexp.analysis import fronts
 from locexp.analysis.decision import Decision, PairedTest, decide, family
-from locexp.analysis.examples import over_examples
 from locexp.analysis.methods import Methods, compare_methods, equivalents
-from locexp.analysis.results import METRIC_OF_TASK, TASKS, SettingRuns
-from locexp.analysis.statistics import Interval, delta_m, mean_interval
-from locexp.records.record import RunRecord
+from locexp.analysis.results import METRIC_OF_TASK, TASKS, ReadFile, SettingRuns
+from locexp.analysis.statistics import Interval, bootstrap_interval, delta_m, mean_interval
 from locexp.records.sweep_list import CONTROL, FINAL
 
 SHARES = (0.25, 0.5, 0.75)
@@ -60,7 +58,8 @@ class SweepComparison:
             runs beside them.
         by_task: for each task's metric, the chosen setting against the default one, corrected over the settings. Empty
             without a default.
-        over_examples: for each metric, the 95 % bootstrap interval over test examples of chosen minus default.
+        over_examples: for each metric, the 95 % bootstrap interval over test examples of chosen minus default;
+            ``None`` where a table of predictions is missing or cannot be read.
         methods: the comparison of weighting methods, or ``None`` where the sweep varies none.
     """
 
@@ -73,7 +72,7 @@ class SweepComparison:
     default: int | None
     delta_m: dict[int, tuple[float, dict[str, float]]]
     by_task: dict[str, PairedTest]
-    over_examples: dict[str, tuple[float, float]]
+    over_examples: dict[str, tuple[float, float]] | None
     methods: Methods | None
 
     @property
@@ -88,11 +87,7 @@ class SweepComparison:
 
 
 def compare_settings(
-    settings: Sequence[SettingRuns],
-    *,
-    default_hash: str | None,
-    metric: str,
-    read: Callable[[RunRecord, str], bytes | None],
+    settings: Sequence[SettingRuns], *, default_hash: str | None, metric: str, read: ReadFile
 ) -> SweepComparison:
     """Compare the settings of a sweep.
 
@@ -100,7 +95,7 @@ def compare_settings(
         settings: at least one with a finished run.
         default_hash: the config hash of what the command runs without a sweep.
         metric: to choose by, one of :data:`~locexp.evaluation.metrics.METRICS`.
-        read: returns a file of a run, for the bootstrap over examples.
+        read: for the bootstrap over examples.
     """
     seeds = sorted({seed for setting in settings for seed in setting.runs})
     candidates = _candidates(settings)
@@ -113,13 +108,12 @@ def compare_settings(
     decision = decide(validation, test, default, second, candidates)
     chosen = decision.chosen
     by_task: dict[str, PairedTest] = {}
-    examples: dict[str, tuple[float, float]] = {}
+    examples: dict[str, tuple[float, float]] | None = {}
     if default is not None and chosen != default:
         others = [index for index in candidates if index != default]
-        for name in TASKS:
-            made = family(values("test", name), default, others, len(others))
-            by_task[name] = next(found for found in made if found.setting == chosen)
-        examples = over_examples(settings[chosen], settings[default], read)
+        at = others.index(chosen)
+        by_task = {name: family(values("test", name), default, others, len(others))[at] for name in TASKS}
+        examples = _over_examples(settings[chosen], settings[default], read)
     return SweepComparison(
         settings=list(settings),
         candidates=candidates,
@@ -194,3 +188,38 @@ def _front(settings: Sequence[SettingRuns], candidates: Sequence[int], seeds: Se
         best=[index for index, is_best in zip(candidates, fronts.non_dominated(means), strict=True) if is_best],
         knee=None if knee is None else candidates[knee],
     )
+
+
+def _over_examples(chosen: SettingRuns, default: SettingRuns, read: ReadFile) -> dict[str, tuple[float, float]] | None:
+    """Return intervals over test examples of chosen minus default, each example averaged over the common seeds.
+
+    Empty where the runs do not share their test examples; ``None`` where a table is missing or cannot be read.
+    """
+    seeds = [seed for seed in chosen.runs if seed in default.runs]
+    if len({group.runs[seed].tags.get("scenes_digest") for seed in seeds for group in (chosen, default)}) > 1:
+        return {}
+    sums: dict[str, np.ndarray] = {}
+    for seed in seeds:
+        tables = [_examples(read(group.runs[seed], "tables/predictions.csv")) for group in (chosen, default)]
+        if tables[0] is None or tables[1] is None or len(tables[0]["accuracy"]) != len(tables[1]["accuracy"]):
+            return None
+        for name, values in tables[0].items():
+            sums[name] = sums.get(name, 0) + (values - tables[1][name]) / len(seeds)
+    return {name: bootstrap_interval(differences) for name, differences in sums.items()}
+
+
+def _examples(content: bytes | None) -> dict[str, np.ndarray] | None:
+    """Return accuracy, IoU and loc_acc_75 of each test example from a run's predictions.csv, if that can be read."""
+    try:
+        header, *rows = (content or b"").decode().splitlines()
+        columns = [header.split(",").index(name) for name in ("label", "predicted", "iou")]
+        label, predicted, iou = np.loadtxt(rows, delimiter=",", usecols=columns, ndmin=2).T
+    except (ValueError, IndexError):
+        return None
+    right = label == predicted
+    return {
+        "accuracy": right.astype(float),
+        "mean_iou": iou,
+        "loc_acc_50": (right & (iou >= 0.5)).astype(float),
+        "loc_acc_75": (right & (iou >= 0.75)).astype(float),
+    }

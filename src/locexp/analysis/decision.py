@@ -9,6 +9,7 @@ for, so the correction counts all pairs. ``benchmarks/false_positives.py`` measu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -109,12 +110,7 @@ def decide(
         return family(test, other, [index for index in candidates if index != other], comparisons)
 
     against_default = [] if default is None else against(default, count - 1)
-    return Decision(choice, against_default, against(choice.index, pairs_of(count)))
-
-
-def pairs_of(count: int) -> int:
-    """Return how many pairs so many settings make."""
-    return count * (count - 1) // 2
+    return Decision(choice, against_default, against(choice.index, math.comb(count, 2)))
 
 
 def family(test: np.ndarray, other: int | Sequence[int], settings: Sequence[int], comparisons: int) -> list[PairedTest]:
@@ -126,8 +122,9 @@ def family(test: np.ndarray, other: int | Sequence[int], settings: Sequence[int]
         settings: indices of those to test.
         comparisons: how many were declared, at least as many as ``settings``; Holm counts these.
     """
-    opponents = np.broadcast_to(other, len(settings))
-    differences = [_differences(*test[[index, opponent]]) for index, opponent in zip(settings, opponents, strict=True)]
+    opponents = np.broadcast_to(np.asarray(other, int), len(settings))
+    gaps = np.round(test[np.asarray(settings, int)] - test[opponents], DECIMALS)
+    differences = [row[np.isfinite(row)] for row in gaps]
     p_values = [signed_rank(pairs) for pairs in differences]
     corrected = holm(p_values, comparisons)
     return [
@@ -136,23 +133,16 @@ def family(test: np.ndarray, other: int | Sequence[int], settings: Sequence[int]
     ]
 
 
-def _differences(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    both = np.isfinite(first) & np.isfinite(second)
-    return np.round(first[both] - second[both], DECIMALS)
-
-
 def _paired_test(setting: int, pairs: np.ndarray, p: float, corrected: float, comparisons: int) -> PairedTest:
     # The test drops pairs without a difference.
     reachable = smallest_reachable_p(int(np.count_nonzero(pairs)), comparisons)
-    verdict: Verdict
+    # Pairs that are all equal, and enough of them, have shown something: that there is no difference.
+    are_equal = not pairs.any() and smallest_reachable_p(len(pairs), comparisons) <= ALPHA
+    verdict: Verdict = "no difference seen"
     if corrected <= ALPHA:
         verdict = "better" if rank_balance(pairs) > 0 else "worse"
-    elif reachable > ALPHA:
-        # Pairs that are all equal, and enough of them, have shown something: that there is no difference.
-        are_equal = not pairs.any() and smallest_reachable_p(len(pairs), comparisons) <= ALPHA
-        verdict = "no difference seen" if are_equal else "too few seeds to tell"
-    else:
-        verdict = "no difference seen"
+    elif reachable > ALPHA and not are_equal:
+        verdict = "too few seeds to tell"
     return PairedTest(
         setting,
         mean_interval(pairs),

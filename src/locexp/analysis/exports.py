@@ -11,7 +11,6 @@ from typing import Any
 from locexp.analysis.answer import answers
 from locexp.analysis.comparison import SweepComparison
 from locexp.analysis.decision import PairedTest
-from locexp.analysis.methods import Methods
 from locexp.analysis.results import TASKS
 from locexp.analysis.statistics import Interval
 from locexp.analysis.tables import verdict
@@ -58,7 +57,7 @@ def _test_cells(test: PairedTest) -> list[object]:
 def as_json(comparison: SweepComparison) -> dict[str, Any]:
     """Return the whole comparison as plain values; numbers that are not finite are null."""
     labels = [setting.label for setting in comparison.settings]
-    decision, front = comparison.decision, comparison.front
+    decision, front, methods = comparison.decision, comparison.front, comparison.methods
     return {
         "metric": comparison.metric,
         "chosen": labels[comparison.chosen],
@@ -69,8 +68,17 @@ def as_json(comparison: SweepComparison) -> dict[str, Any]:
         "against_default": [_test(test, labels) for test in decision.against_default],
         "against_chosen": [_test(test, labels) for test in decision.against_chosen],
         "chosen_minus_default_by_task": {name: _test(test, labels) for name, test in comparison.by_task.items()},
-        "methods": None if comparison.methods is None else _methods(comparison.methods, labels),
-        "chosen_minus_default_over_examples": {name: list(ends) for name, ends in comparison.over_examples.items()},
+        "methods": None
+        if methods is None
+        else {
+            "best_fixed": labels[methods.best_fixed],
+            "against_best_fixed": [_test(test, labels) for test in methods.against_fixed],
+            "against_replay": [_test(test, labels) for test in methods.against_replay],
+            "equivalent": {labels[index]: labels[other] for index, (other, _) in methods.equivalent.items()},
+        },
+        "chosen_minus_default_over_examples": {
+            name: list(ends) for name, ends in (comparison.over_examples or {}).items()
+        },
         "front": {
             "settings": [labels[index] for index in front.best],
             "knee": None if front.knee is None else labels[front.knee],
@@ -116,13 +124,4 @@ def _setting(comparison: SweepComparison, index: int) -> dict[str, Any]:
         "floor_mean_iou": finite(setting.baseline),
         "skill_mean_iou": setting.skill,
         "delta_m": None if delta_m is None else dict(zip(("mean", "terms"), delta_m, strict=True)),
-    }
-
-
-def _methods(methods: Methods, labels: Sequence[str]) -> dict[str, Any]:
-    return {
-        "best_fixed": labels[methods.best_fixed],
-        "against_best_fixed": [_test(test, labels) for test in methods.against_fixed],
-        "against_replay": [_test(test, labels) for test in methods.against_replay],
-        "equivalent": {labels[index]: labels[other] for index, (other, _) in methods.equivalent.items()},
     }

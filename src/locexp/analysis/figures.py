@@ -1,25 +1,24 @@
-"""The pictures of a comparison: figures of its numbers, and galleries of its runs."""
+"""The figures of a comparison: the accuracy-IoU front, metrics against the weights or by setting, learning curves."""
 
 from __future__ import annotations
 
 import itertools
-import json
 import math
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from locexp.analysis.comparison import SweepComparison, sign_of
+from locexp.analysis.comparison import SweepComparison
 from locexp.analysis.methods import FIXED
-from locexp.analysis.results import METRIC_OF_TASK, TASKS, SettingRuns
-from locexp.analysis.wording import shortened
+from locexp.analysis.results import METRIC_OF_TASK, TASKS, ReadFile, SettingRuns
 from locexp.errors import counted
-from locexp.plots import sweeps as plots
-from locexp.records.record import RunRecord
-
-ReadFile = Callable[[RunRecord, str], bytes | None]
-"""Returns a file of a run by its name in the run's folder; ``None`` where it has none."""
+from locexp.plots.files import literal
+from locexp.records.history import parse_history
 
 CAPTIONS = {
     "front": "Accuracy against mean IoU",
@@ -28,29 +27,37 @@ CAPTIONS = {
     "learning_curves": "Learning curves",
 }
 """Every figure that a comparison may have, by the name of its file."""
-CURVES = ("accuracy", "mean_iou", "loc_acc_75")
-MAX_GALLERIES = 24
-"""A page with more pictures than this would take long to open."""
+PANELS = {"accuracy": "accuracy", "mean_iou": "mean IoU", "loc_acc_75": "loc_acc_75"}
+"""Metrics that have a panel each, with their titles."""
+CHOSEN, DEFAULT, PLAIN = "#d62728", "#1f77b4", "#666666"
+COLORS = {"chosen": CHOSEN, "default": DEFAULT}
 
 
 def draw_figures(comparison: SweepComparison, read: ReadFile) -> tuple[dict[str, Figure], list[str]]:
     """Return the figures by name, one of :data:`CAPTIONS`, and what they lack, in words."""
-    dots = _dots(comparison)
+    marks = {comparison.front.knee: "knee", comparison.default: "default", comparison.chosen: "chosen"}
+    compared = [(comparison.settings[index], marks.get(index, "")) for index in comparison.candidates]
     baseline = comparison.settings[comparison.chosen].baseline
-    figures = {"front": plots.front(dots, comparison.front.attained, baseline)}
-    ratios = [dot.ratio for dot in dots]
+    figures = {"front": _front(compared, comparison.front.attained, baseline)}
+    ratios = [_ratio(setting) for setting, _ in compared]
     if all(map(math.isfinite, ratios)) and len(set(ratios)) == len(ratios) > 2:
         finished = [setting for setting in comparison.settings if setting.runs]
         alone = {METRIC_OF_TASK[setting.single_task]: setting for setting in finished if setting.single_task}
-        means = {name: setting.test[name].mean for name, setting in alone.items()}
-        figures["weights"] = plots.against_weights(dots, means, baseline)
+        figures["weights"] = _against_weights(compared, alone, baseline)
     else:
-        figures["settings"] = plots.side_by_side(dots, baseline)
-    curves, missing = _curves(comparison, read)
+        figures["settings"] = _side_by_side(compared, baseline)
+    curves, without = _curves(comparison, read)
     if curves:
         ratio_of = {setting.label: _ratio(setting) for setting in comparison.settings}
-        figures["learning_curves"] = plots.learning_curves(curves, ratio_of)
-    return figures, missing
+        figures["learning_curves"] = _learning_curves(curves, ratio_of)
+    lacking = (
+        f"The learning curves lack {counted(without, 'run')}, of which there is no history.jsonl that can be read."
+    )
+    return figures, [lacking] if without else []
+
+
+Compared = Sequence[tuple[SettingRuns, str]]
+"""Settings with both tasks trained, and what each is: ``chosen``, ``default``, ``knee`` or nothing of these."""
 
 
 def _ratio(setting: SettingRuns) -> float:
@@ -58,63 +65,157 @@ def _ratio(setting: SettingRuns) -> float:
     return setting.ratio if setting.method == FIXED else math.nan
 
 
-def _dots(comparison: SweepComparison) -> list[plots.Dot]:
-    roles = {comparison.front.knee: "knee", comparison.default: "default", comparison.chosen: "chosen"}
-    compared = {index: comparison.settings[index] for index in comparison.candidates}
-    return [
-        plots.Dot(
-            label=setting.label,
-            ratio=_ratio(setting),
-            means={name: interval.mean for name, interval in setting.test.items()},
-            half_widths={name: interval.half_width for name, interval in setting.test.items()},
-            points=np.array([[run.metrics[f"test/{name}"] for name in TASKS] for run in setting.runs.values()]),
-            role=roles.get(index, ""),
-        )
-        for index, setting in compared.items()
+def _front(compared: Compared, attained: Mapping[float, np.ndarray], baseline: float) -> Figure:
+    """Draw every run as a point, the mean of each setting with its intervals, and the attainment surfaces over seeds.
+
+    Args:
+        compared: the settings.
+        attained: by share of seeds, the corners of the attainment surface, ascending in accuracy.
+        baseline: mean IoU of a constant box.
+    """
+    figure = Figure(figsize=(7.5, 5.2), layout="constrained")
+    axes = figure.subplots()
+    ratios = [_ratio(setting) for setting, _ in compared]
+    norm, colors = _colored(ratios)
+    points = [
+        np.array([[run.metrics[f"test/{name}"] for name in TASKS] for run in setting.runs.values()])
+        for setting, _ in compared
     ]
+    everything = np.concatenate(points)
+    margin = np.maximum(np.ptp(everything, axis=0), 1e-3) * 0.06
+    left, bottom = everything.min(axis=0) - margin
+    right, top = everything.max(axis=0) + margin
+    for share, style in zip(sorted(attained), (":", "-", "--"), strict=False):
+        if len(attained[share]):
+            x, y = attained[share].T
+            stairs = [left, *x, x[-1]], [y[0], *y, bottom]
+            reached = f"reached by {share:.0%} of the seeds"
+            axes.plot(*stairs, style, color="black", lw=1, drawstyle="steps-pre", label=reached)
+    for (setting, role), color, of_seeds in zip(compared, colors, points, strict=True):
+        axes.scatter(of_seeds[:, 0], of_seeds[:, 1], s=12, color=color, alpha=0.55, linewidths=0)
+        accuracy, iou = (setting.test[name].mean for name in TASKS)
+        error_x, error_y = np.nan_to_num([setting.test[name].half_width for name in TASKS])
+        axes.errorbar(accuracy, iou, xerr=error_x, yerr=error_y, color=color, lw=1)
+        edge = {**COLORS, "knee": "black"}.get(role, "white")
+        label = literal(f"{role}: {setting.label}") if role else None
+        axes.scatter([accuracy], [iou], s=70, color=[color], edgecolors=edge, linewidths=2, zorder=3, label=label)
+    if any(map(math.isnan, ratios)):
+        axes.scatter([], [], s=70, color=PLAIN, edgecolors="white", label="grey: weighting methods")
+    if bottom < baseline < everything[:, 1].max():
+        axes.axhline(baseline, color=PLAIN, lw=0.8, ls=(0, (1, 3)))
+        # At the right end, where the legend is not.
+        axes.annotate("constant box", (right, baseline), fontsize=8, color=PLAIN, ha="right", va="bottom")
+    axes.set(xlabel="accuracy (test)", ylabel="mean IoU (test)", xlim=(left, right), ylim=(bottom, top))
+    axes.set_title("Every run, the mean of each setting, and what the seeds reach", fontsize=10)
+    axes.legend(fontsize=8, loc="lower left")
+    if len(set(ratios)) > 1:
+        figure.colorbar(ScalarMappable(norm, "viridis"), ax=axes, label="bbox_weight / classification_weight")
+    return figure
 
 
-def _curves(comparison: SweepComparison, read: ReadFile) -> tuple[dict[str, dict[str, np.ndarray]], list[str]]:
-    """Return validation metrics by setting, float (seeds, epochs), from the histories of the runs."""
+def _colored(ratios: Sequence[float]) -> tuple[Normalize, list[tuple[float, float, float, float] | str]]:
+    """Return the scale of the colours of weights, and the colour of each setting, by its ratio."""
+    finite = [ratio for ratio in ratios if 0 < ratio < math.inf]
+    norm = Normalize(0, 1)
+    if finite:
+        norm = LogNorm(min(finite), max(finite) if max(finite) > min(finite) else min(finite) * 10)
+    return norm, [colormaps["viridis"](norm(ratio)) if 0 < ratio < math.inf else PLAIN for ratio in ratios]
+
+
+def _against_weights(compared: Compared, alone: Mapping[str, SettingRuns], baseline: float) -> Figure:
+    """Draw accuracy, mean IoU and loc_acc_75 against the ratio of the weights, with 95 % bands over seeds.
+
+    Args:
+        compared: the settings; their ratios differ.
+        alone: by its metric, what trained one task alone, where there is any.
+        baseline: mean IoU of a constant box.
+    """
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    ordered = sorted(compared, key=lambda pair: pair[0].ratio)
+    ratios = np.array([setting.ratio for setting, _ in ordered])
+    for axes, (name, title) in zip(figure.subplots(1, len(PANELS)), PANELS.items(), strict=True):
+        means = np.array([setting.test[name].mean for setting, _ in ordered])
+        half = np.nan_to_num(np.array([setting.test[name].half_width for setting, _ in ordered]))
+        axes.plot(ratios, means, color="black", lw=1.2, marker="o", ms=3)
+        # With two seeds an interval can pass 0 and 1, which these metrics cannot.
+        low, high = np.clip(means - half, 0, 1), np.clip(means + half, 0, 1)
+        axes.fill_between(ratios, low, high, color="black", alpha=0.15, lw=0)
+        for setting, role in ordered:
+            if role in COLORS:
+                axes.scatter([setting.ratio], [setting.test[name].mean], color=COLORS[role], zorder=3, s=36, label=role)
+        if name in alone:
+            axes.axhline(alone[name].test[name].mean, color=PLAIN, lw=0.9, ls="--", label="this task alone")
+        if name == "mean_iou":
+            axes.axhline(baseline, color=PLAIN, lw=0.9, ls=":", label="constant box")
+        axes.set(xscale="log", xlabel="bbox_weight / classification_weight", title=title)
+        axes.legend(fontsize=7)
+    return figure
+
+
+def _side_by_side(compared: Compared, baseline: float) -> Figure:
+    """Draw means and 95 % intervals, one row per setting, where the settings do not lie on an axis of weights."""
+    figure = Figure(figsize=(9, 1.2 + 0.3 * len(compared)), layout="constrained")
+    rows = np.arange(len(compared))[::-1]
+    panels = figure.subplots(1, len(PANELS), sharey=True)
+    for axes, (name, title) in zip(panels, PANELS.items(), strict=True):
+        for row, (setting, role) in zip(rows, compared, strict=True):
+            mean, half_width = setting.test[name].mean, np.nan_to_num(setting.test[name].half_width)
+            axes.errorbar(mean, row, xerr=half_width, fmt="o", ms=4, color=COLORS.get(role, "black"))
+        if name == "mean_iou":
+            axes.axvline(baseline, color=PLAIN, lw=0.9, ls=":")
+        axes.set_title(title, fontsize=10)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.grid(axis="y", color=PLAIN, alpha=0.2, lw=0.6)
+    panels[0].set_yticks(rows, [literal(setting.label) for setting, _ in compared], fontsize=8)
+    return figure
+
+
+def _curves(comparison: SweepComparison, read: ReadFile) -> tuple[dict[str, dict[str, np.ndarray]], int]:
+    """Read the histories of the runs.
+
+    Returns:
+        By setting, its validation metrics, float (seeds, epochs), NaN where a seed stopped early; and of how many runs
+        there is no history.
+    """
     curves: dict[str, dict[str, np.ndarray]] = {}
     without = 0
     for setting in comparison.settings:
-        contents = [read(run, "history.jsonl") for run in setting.runs.values()]
+        contents = [_read_curves(read(run, "history.jsonl")) for run in setting.runs.values()]
         without += contents.count(None)
-        histories = [
-            list(map(json.loads, content.decode().splitlines())) for content in contents if content is not None
-        ]
-        for name in CURVES if histories else ():
-            rows = [[epoch[f"val/{name}"] for epoch in history] for history in histories]
+        histories = [content for content in contents if content is not None]
+        for name in PANELS if histories else ():
+            rows = [[epoch[name] for epoch in history] for history in histories]
             epochs = list(itertools.zip_longest(*rows, fillvalue=math.nan))
             curves.setdefault(setting.label, {})[name] = np.array(epochs).reshape(-1, len(rows)).T
-    lacking = f"The learning curves lack {counted(without, 'run')}, of which there is no history.jsonl."
-    return curves, [lacking] if without else []
+    return curves, without
 
 
-def read_galleries(comparison: SweepComparison, read: ReadFile) -> tuple[list[tuple[str, bytes]], list[str]]:
-    """Return the gallery of each setting's first seed, best setting on validation first, and what is left out.
+def _read_curves(content: bytes | None) -> list[dict[str, float]] | None:
+    """Return the validation metrics of each epoch from a run's history; ``None`` where it cannot be read."""
+    try:
+        rows = parse_history(content) if content is not None else []
+        return [{name: float(row[f"val/{name}"]) for name in PANELS} for row in rows] or None
+    except (ValueError, KeyError, TypeError, OverflowError):
+        return None
 
-    Returns:
-        Labels with PNGs, at most :data:`MAX_GALLERIES`; and in words, which galleries are not among them.
+
+def _learning_curves(curves: Mapping[str, Mapping[str, np.ndarray]], ratios: Mapping[str, float]) -> Figure:
+    """Draw the validation metrics of each setting by epoch, averaged over its seeds.
+
+    Args:
+        curves: see :func:`_curves`.
+        ratios: by setting, for the colour.
     """
-    finished = [setting for setting in comparison.settings if setting.runs]
-    sign = sign_of(comparison.metric)
-    ordered = sorted(finished, key=lambda setting: -sign * setting.validation[comparison.metric].mean)
-    galleries: list[tuple[str, bytes]] = []
-    absent, missing = [], []
-    for setting in ordered[:MAX_GALLERIES]:
-        seed, run = min(setting.runs.items())
-        content = read(run, "pictures/gallery_random.png")
-        if content is None:
-            absent.append(setting.label)
-        else:
-            galleries.append((f"{setting.label}, seed {seed}", content))
-    if absent:
-        missing.append(f"There is no gallery of: {shortened(absent)}.")
-    if len(ordered) > MAX_GALLERIES:
-        missing.append(
-            f"Galleries are shown for the {MAX_GALLERIES} best settings on validation; those of the other "
-            f"{len(ordered) - MAX_GALLERIES} are with their runs."
-        )
-    return galleries, missing
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    norm, colors = _colored(list(ratios.values()))
+    color_of = dict(zip(ratios, colors, strict=True))
+    panels = figure.subplots(1, len(PANELS))
+    for axes, (name, title) in zip(panels, PANELS.items(), strict=True):
+        for label, metrics in curves.items():
+            mean, style = np.nanmean(metrics[name], axis=0), "-" if 0 < ratios[label] < math.inf else "--"
+            axes.plot(np.arange(1, len(mean) + 1), mean, style, color=color_of[label], lw=1.1, marker=".", ms=3)
+        axes.set(xlabel="epoch", title=f"{title} (validation)")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if len(set(ratios.values())) > 1:
+        figure.colorbar(ScalarMappable(norm, "viridis"), ax=panels, label="bbox / classification weight")
+    return figure

@@ -9,13 +9,17 @@ from pathlib import Path
 
 import jinja2
 
-from locexp.analysis.answer import answers
-from locexp.analysis.comparison import SweepComparison
+from locexp.analysis.answer import answers, shortened
+from locexp.analysis.comparison import SweepComparison, sign_of
 from locexp.analysis.exports import as_csv, as_json
-from locexp.analysis.figures import CAPTIONS, ReadFile, draw_figures, read_galleries
+from locexp.analysis.figures import CAPTIONS, draw_figures
+from locexp.analysis.results import ReadFile
 from locexp.analysis.tables import as_markdown, table
 from locexp.plots.files import save
+from locexp.system.files import write_whole
 
+MAX_GALLERIES = 24
+"""A page with more pictures than this would take long to open."""
 PAGES = jinja2.Environment(
     loader=jinja2.PackageLoader("locexp.analysis"),
     autoescape=True,
@@ -25,6 +29,7 @@ PAGES = jinja2.Environment(
     keep_trailing_newline=True,
 )
 """Values of users get onto a page escaped: a setting may be called anything."""
+PAGES.filters["base64"] = lambda png: base64.b64encode(png).decode()
 
 
 def write_report(
@@ -47,11 +52,11 @@ def write_report(
         (directory / f"{name}.png").unlink(missing_ok=True)
     sentences, settings = answers(comparison), table(comparison)
     figures, missing = draw_figures(comparison, read)
-    (directory / "comparison.csv").write_text(as_csv(comparison))
+    write_whole(directory / "comparison.csv", as_csv(comparison))
     content = as_json(comparison) | {"notes": [*notes, *missing]}
-    (directory / "comparison.json").write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+    write_whole(directory / "comparison.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
     paragraphs = "\n\n".join([*sentences, *(f"Note: {note}" for note in [*notes, *missing])])
-    (directory / "comparison.md").write_text(f"# {title}\n\n{paragraphs}\n\n{as_markdown(settings)}\n")
+    write_whole(directory / "comparison.md", f"# {title}\n\n{paragraphs}\n\n{as_markdown(settings)}\n")
     pictures = []
     for name, figure in figures.items():
         save(figure, directory / f"{name}.png")
@@ -65,13 +70,36 @@ def write_report(
         table=settings,
         metric=comparison.metric,
         is_final=comparison.is_final,
-        figures=_encoded(pictures),
-        galleries=_encoded(galleries),
+        figures=pictures,
+        galleries=galleries,
     )
-    (directory / "report.html").write_text(page)
+    write_whole(directory / "report.html", page)
     return missing
 
 
-def _encoded(pictures: Sequence[tuple[str, bytes]]) -> list[tuple[str, str]]:
-    """Return labels and PNGs in base64, as a ``data:`` address takes them."""
-    return [(label, base64.b64encode(png).decode()) for label, png in pictures]
+def read_galleries(comparison: SweepComparison, read: ReadFile) -> tuple[list[tuple[str, bytes]], list[str]]:
+    """Return the gallery of each setting's first seed, best setting on validation first, and what is left out.
+
+    Returns:
+        Labels with PNGs, at most :data:`MAX_GALLERIES`; and in words, which galleries are not among them.
+    """
+    finished = [setting for setting in comparison.settings if setting.runs]
+    sign = sign_of(comparison.metric)
+    ordered = sorted(finished, key=lambda setting: -sign * setting.validation[comparison.metric].mean)
+    galleries: list[tuple[str, bytes]] = []
+    absent, missing = [], []
+    for setting in ordered[:MAX_GALLERIES]:
+        seed, run = min(setting.runs.items())
+        content = read(run, "pictures/gallery_random.png")
+        if content is None:
+            absent.append(setting.label)
+        else:
+            galleries.append((f"{setting.label}, seed {seed}", content))
+    if absent:
+        missing.append(f"There is no gallery of: {shortened(absent)}.")
+    if len(ordered) > MAX_GALLERIES:
+        missing.append(
+            f"Galleries are shown for the {MAX_GALLERIES} best settings on validation; those of the other "
+            f"{len(ordered) - MAX_GALLERIES} are with their runs."
+        )
+    return galleries, missing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -22,6 +22,18 @@ METRIC_OF_TASK = {"classification": "accuracy", "bbox": "mean_iou"}
 """By task, as a setting that trains it alone names it, its headline metric."""
 TASKS = tuple(METRIC_OF_TASK.values())
 """The metrics of the front and of Δm."""
+TITLES = {
+    "accuracy": "accuracy",
+    "mean_iou": "mean IoU",
+    "loc_acc_50": "loc_acc_50",
+    "loc_acc_75": "loc_acc_75",
+    "center_error_px": "centre error, px",
+}
+"""How the metrics are called where people read of them."""
+ReadFile = Callable[[RunRecord, str], bytes | None]
+"""Returns a file of a run by its name in the run's folder; ``None`` where it has none."""
+METRICS_COMPARED = (*(f"{part}/{name}" for part in ("test", "kept") for name in METRICS), "floor/mean_iou")
+"""What a finished run must have."""
 MUST_AGREE = {
     "data": ("tags", ("data_digest",)),
     "box strategy or scenes": ("tags", ("scenes_digest",)),
@@ -38,7 +50,7 @@ class SettingRuns:
     Attributes:
         config_hash: names the setting.
         varied: what the sweep varies but the seed, key by key.
-        role: see :class:`locexp.records.sweep_list.SweepLink`; the last one where stages gave it several.
+        role: see :data:`locexp.records.sweep_list.CONTROL`; the last one where stages gave it several.
         parameters: of one of its runs, finished or not; they differ in the seed alone.
         runs: the finished ones by seed; of a setting with the role ``final``, its final runs alone.
         failures: jobs of this setting, likewise, that ended otherwise and have not finished since.
@@ -144,7 +156,15 @@ def sort_runs(children: Sequence[RunRecord]) -> list[SettingRuns]:
         settings[config_hash].failures = len(seeds - settings[config_hash].runs.keys())
     if not any(setting.runs for setting in settings.values()):
         raise UserError("no run of this sweep has finished, so there is nothing to compare.")
-    _check_metrics(list(settings.values()))
+    for setting in settings.values():
+        for run in setting.runs.values():
+            missing = [name for name in METRICS_COMPARED if name not in run.metrics]
+            if missing:
+                raise UserError(
+                    f"run {run.name} ({run.run_id or run.directory}) lacks the metrics {listed(missing[:4])}"
+                    f"{' and others' if len(missing) > 4 else ''}; delete the run, or log it again with "
+                    f"{command('log', str(run.directory or run.tags.get('directory', 'FOLDER')))}"
+                )
     return list(settings.values())
 
 
@@ -158,26 +178,20 @@ def _varied(run: RunRecord) -> dict[str, str]:
     return {key: value for key, value in names.items() if key != "seed"}
 
 
-def _check_metrics(settings: Sequence[SettingRuns]) -> None:
-    wanted = [f"{part}/{name}" for part in ("test", "kept") for name in METRICS] + ["floor/mean_iou"]
-    for setting in settings:
-        for run in setting.runs.values():
-            missing = [name for name in wanted if name not in run.metrics]
-            if missing:
-                raise UserError(
-                    f"run {run.name} ({run.run_id or run.directory}) lacks the metrics {listed(missing[:4])}"
-                    f"{' and others' if len(missing) > 4 else ''}; delete the run, or log it again with "
-                    f"{command('log', str(run.directory or run.tags.get('directory', 'FOLDER')))}"
-                )
-
-
 def notes_on(settings: Sequence[SettingRuns], allow_mixed: bool) -> list[str]:
     """Return what a reader of a comparison must know of its runs.
 
     Raises:
         UserError: they differ in more than their settings, and ``allow_mixed`` is false.
     """
-    reasons = _mixtures(settings)
+    runs = [run for setting in settings for run in setting.runs.values()]
+    reasons = []
+    for what, (place, keys) in MUST_AGREE.items():
+        for key in keys:
+            values = Counter(getattr(run, place).get(key, "unknown") for run in runs)
+            if len(values) > 1:
+                shown = [f"{value[:16]} ({counted(count, 'run')})" for value, count in list(values.items())[:4]]
+                reasons.append(f"{what}: {key} differs: {listed(shown)}")
     if reasons and not allow_mixed:
         raise UserError(
             f"its runs must not be compared, for they differ in more than their settings: {'; '.join(reasons)}. "
@@ -195,16 +209,3 @@ def notes_on(settings: Sequence[SettingRuns], allow_mixed: bool) -> list[str]:
     if len(counts) > 1:
         notes.append(f"The settings have from {min(counts)} to {max(counts)} seeds; tests pair those that both have.")
     return notes
-
-
-def _mixtures(settings: Sequence[SettingRuns]) -> list[str]:
-    """Return why the runs should not be compared: a sentence for each thing that differs and should not."""
-    runs = [run for setting in settings for run in setting.runs.values()]
-    reasons = []
-    for what, (place, keys) in MUST_AGREE.items():
-        for key in keys:
-            values = Counter(getattr(run, place).get(key, "unknown") for run in runs)
-            if len(values) > 1:
-                shown = [f"{value[:16]} ({counted(count, 'run')})" for value, count in list(values.items())[:4]]
-                reasons.append(f"{what}: {key} differs: {listed(shown)}")
-    return reasons

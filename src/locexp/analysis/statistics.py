@@ -11,29 +11,41 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special, stats
 
-ALPHA = 0.05
+ALPHA, CONFIDENCE, POWER = 0.05, 0.95, 0.8
+"""Level of the tests, confidence of the intervals, power by which seeds are counted."""
 EXACT_LIMIT = 200
 """Up to this many pairs the signed-rank test is exact; beyond it, the normal approximation is."""
 EFFICIENCY = 3 / math.pi
 """Of the signed-rank test against the t-test where differences are normal (Hodges & Lehmann 1956)."""
 MOST_SEEDS = 1000
+RESAMPLES = 2000
+"""Of a bootstrap: each has as many examples as there are, with replacement."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean and half the width of its interval; not a number where one value says nothing of the spread."""
+    """A mean and half the width of its interval; not a number where one value says nothing of the spread.
+
+    As text, such as ``f"{interval:.4f}"``, it is ``0.9312 ± 0.0021``; the mean alone where there is no interval.
+    """
 
     mean: float
     half_width: float
     n: int
 
+    def __format__(self, specification: str) -> str:
+        text = format(self.mean, specification)
+        if not math.isfinite(self.half_width):
+            return text
+        return f"{text} ± {format(self.half_width, specification.removeprefix('+'))}"
 
-def mean_interval(values: Sequence[float] | np.ndarray, confidence: float = 0.95) -> Interval:
+
+def mean_interval(values: Sequence[float] | np.ndarray) -> Interval:
     """Return the mean with Student's interval over independent values, such as seeds."""
     data = np.asarray(values, float)
     if len(data) < 2:
         return Interval(float(data.mean()) if len(data) else math.nan, math.nan, len(data))
-    quantile = special.stdtrit(len(data) - 1, (1 + confidence) / 2)
+    quantile = special.stdtrit(len(data) - 1, (1 + CONFIDENCE) / 2)
     return Interval(float(data.mean()), float(quantile * data.std(ddof=1) / math.sqrt(len(data))), len(data))
 
 
@@ -94,24 +106,22 @@ def smallest_reachable_p(pairs: int, comparisons: int) -> float:
     return min(1.0, comparisons * 2.0 ** (1 - pairs))
 
 
-def seeds_needed(comparisons: int, alpha: float = ALPHA) -> int:
-    """Return the fewest pairs at which a corrected p of at most ``alpha`` can be reached at all."""
-    return max(1, math.ceil(math.log2(comparisons / alpha) + 1 - 1e-12))
+def seeds_needed(comparisons: int) -> int:
+    """Return the fewest pairs at which a corrected p of at most :data:`ALPHA` can be reached at all."""
+    return max(1, math.ceil(math.log2(comparisons / ALPHA) + 1 - 1e-12))
 
 
-def seeds_for_power(
-    differences: Sequence[float] | np.ndarray, comparisons: int, power: float = 0.8, alpha: float = ALPHA
-) -> int | None:
+def seeds_for_power(differences: Sequence[float] | np.ndarray, comparisons: int) -> int | None:
     """Return how many seeds would do to find a difference like the observed one.
 
-    The power of the t-test at ``alpha / comparisons`` for normal differences of the observed mean and standard
+    The power of the t-test at ``ALPHA / comparisons`` for normal differences of the observed mean and standard
     deviation, by the noncentral t distribution, over the signed-rank test's efficiency of 3/π.
 
     Returns:
         The number, at least :func:`seeds_needed`; ``None`` beyond :data:`MOST_SEEDS` or without a difference.
     """
     data = np.asarray(differences, float)
-    least = seeds_needed(comparisons, alpha)
+    least = seeds_needed(comparisons)
     if len(data) < 2 or data.mean() == 0:
         return None
     spread = data.std(ddof=1)
@@ -120,29 +130,20 @@ def seeds_for_power(
     effect = abs(data.mean()) / spread
 
     def is_enough(count: int) -> bool:
-        quantile = special.stdtrit(count - 1, 1 - alpha / comparisons / 2)
-        return bool(1 - special.nctdtr(count - 1, effect * math.sqrt(count), quantile) >= power)
+        quantile = special.stdtrit(count - 1, 1 - ALPHA / comparisons / 2)
+        return bool(1 - special.nctdtr(count - 1, effect * math.sqrt(count), quantile) >= POWER)
 
     found = bisect.bisect_left(range(2, MOST_SEEDS + 1), True, key=is_enough) + 2
     needed = math.ceil(found / EFFICIENCY)
     return max(least, needed) if needed <= MOST_SEEDS else None
 
 
-def bootstrap_interval(
-    differences: np.ndarray, confidence: float = 0.95, resamples: int = 2000, seed: int = 0
-) -> tuple[float, float]:
-    """Return the percentile interval of a mean over examples (Efron 1979).
-
-    Args:
-        differences: (n,), one value an example.
-        confidence: of the interval.
-        resamples: of n examples each, with replacement.
-        seed: drives the resampling.
-    """
+def bootstrap_interval(differences: np.ndarray) -> tuple[float, float]:
+    """Return the percentile interval of the mean of differences (n,) over examples, by a fixed seed (Efron 1979)."""
     data = np.asarray(differences, float)
-    random = np.random.default_rng(seed)
-    means = np.array([data[random.integers(0, len(data), len(data))].mean() for _ in range(resamples)])
-    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
+    random = np.random.default_rng(0)
+    means = np.array([data[random.integers(0, len(data), len(data))].mean() for _ in range(RESAMPLES)])
+    low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return float(low), float(high)
 
 

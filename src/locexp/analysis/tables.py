@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from locexp.analysis.comparison import SweepComparison
-from locexp.analysis.results import TASKS, SettingRuns
+from locexp.analysis.results import TASKS, TITLES, SettingRuns
 from locexp.analysis.statistics import Interval
-from locexp.analysis.wording import TITLES
 from locexp.evaluation.metrics import METRICS
 
 SHORT_VERDICTS = {"too few seeds to tell": "too few seeds"}
+DELTAS = {name: f"Δ {TITLES[name]} %" for name in TASKS}
+"""Titles of the terms of Δm."""
 
 
 @dataclass(frozen=True)
@@ -31,24 +32,17 @@ class Row:
     """A setting.
 
     Attributes:
-        label: what varies.
         marks: what sets it apart: ``chosen``, ``default``, its role, the task that it trained alone.
-        cells: one per column after the first.
+        cells: one per column; the first is what varies, with its marks.
     """
 
-    label: str
     marks: list[str]
     cells: list[Cell]
-
-    @property
-    def name(self) -> str:
-        """The first column: the label with its marks."""
-        return f"{self.label} ({', '.join(self.marks)})" if self.marks else self.label
 
 
 @dataclass(frozen=True)
 class Table:
-    """One row per setting under the titles of the columns; the first column holds the settings' names."""
+    """One row per setting under the titles of the columns."""
 
     titles: list[str]
     rows: list[Row]
@@ -56,7 +50,7 @@ class Table:
     @property
     def lines(self) -> list[list[str]]:
         """The titles, then the rows, all as text."""
-        return [self.titles, *([row.name, *map(str, row.cells)] for row in self.rows)]
+        return [self.titles, *(list(map(str, row.cells)) for row in self.rows)]
 
 
 def table(comparison: SweepComparison, *, brief: bool = False) -> Table:
@@ -64,25 +58,15 @@ def table(comparison: SweepComparison, *, brief: bool = False) -> Table:
 
     Columns in which no setting has a value are left out; a brief table also lacks those that a screen has no room for.
     """
-    metrics = [name for name in METRICS if name != "center_error_px" or name == comparison.metric]
-    terms = [f"Δ {TITLES[name]} %" for name in TASKS]
-    titles = ["n", "failed", *(TITLES[name] for name in metrics), "floor", "skill", *terms, "Δm %", "verdict"]
-    ordered = sorted(enumerate(comparison.settings), key=lambda pair: _place(pair[1]))
-    rows = [
-        Row(setting.label, _marks(comparison, index), _cells(comparison, index, metrics)) for index, setting in ordered
-    ]
-    left_out = {"floor", *terms} if brief else set()
+    ordered = sorted(range(len(comparison.settings)), key=lambda index: _place(comparison.settings[index]))
+    marks = [_marks(comparison, index) for index in ordered]
+    rows = [_cells(comparison, index, of_setting) for index, of_setting in zip(ordered, marks, strict=True)]
+    left_out = {"floor", *DELTAS.values()} if brief else set()
     if brief and comparison.metric != "loc_acc_50":
         left_out.add("loc_acc_50")
-    shown = [
-        column
-        for column, title in enumerate(titles)
-        if title not in left_out and any(row.cells[column].value for row in rows)
-    ]
-    return Table(
-        ["setting", *(titles[column] for column in shown)],
-        [Row(row.label, row.marks, [row.cells[column] for column in shown]) for row in rows],
-    )
+    shown = [title for title in rows[0] if title not in left_out and any(cells[title].value for cells in rows)]
+    shown_rows = [Row(marked, [cells[title] for title in shown]) for marked, cells in zip(marks, rows, strict=True)]
+    return Table(shown, shown_rows)
 
 
 def _place(setting: SettingRuns) -> tuple[list[str], bool, float]:
@@ -102,19 +86,22 @@ def _marks(comparison: SweepComparison, index: int) -> list[str]:
     return [mark for mark, has_it in marks.items() if has_it]
 
 
-def _cells(comparison: SweepComparison, index: int, metrics: Sequence[str]) -> list[Cell]:
+def _cells(comparison: SweepComparison, index: int, marks: Sequence[str]) -> dict[str, Cell]:
+    """Return what a setting has in each column, by the column's title."""
     setting = comparison.settings[index]
     delta_m, terms = comparison.delta_m.get(index, (None, {}))
-    return [
-        Cell(str(len(setting.runs))),
-        Cell(str(setting.failures)),
-        *(_mean(setting.test[name]) for name in metrics),
-        Cell(f"{setting.baseline:.3f}" if math.isfinite(setting.baseline) else ""),
-        Cell("" if setting.skill is None else f"{setting.skill:+.3f}"),
-        *(_percent(terms.get(name)) for name in TASKS),
-        _percent(delta_m),
-        Cell(verdict(comparison, index)),
-    ]
+    metrics = [name for name in METRICS if name != "center_error_px" or name == comparison.metric]
+    return {
+        "setting": Cell(f"{setting.label} ({', '.join(marks)})" if marks else setting.label),
+        "n": Cell(str(len(setting.runs))),
+        "failed": Cell(str(setting.failures)),
+        **{TITLES[name]: _mean(setting.test[name]) for name in metrics},
+        "floor": Cell(f"{setting.baseline:.3f}" if math.isfinite(setting.baseline) else ""),
+        "skill": Cell("" if setting.skill is None else f"{setting.skill:+.3f}"),
+        **{title: _percent(terms.get(name)) for name, title in DELTAS.items()},
+        "Δm %": _percent(delta_m),
+        "verdict": Cell(verdict(comparison, index)),
+    }
 
 
 def _mean(interval: Interval) -> Cell:

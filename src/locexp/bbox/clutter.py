@@ -1,4 +1,4 @@
-"""``bbox=clutter``: scatter, and patches of other digits as distractors."""
+"""``bbox=clutter``: scatter, and patches of other digits of the same split as distractors, at random places."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Annotated
 
 import numpy as np
 from annotated_types import Interval
+from numpy.lib.stride_tricks import sliding_window_view
 
 from locexp.bbox.digits import Digits, cut_out
-from locexp.bbox.distractors import distractors
-from locexp.bbox.draws import Key
+from locexp.bbox.draws import DISTRACTORS, Key, below, draws
 from locexp.bbox.geometry import Threshold
 from locexp.bbox.noise import Noise, NoiseLevel
 from locexp.bbox.scatter import Canvas, Overhang, Scale, Scatter
@@ -78,11 +78,39 @@ class Clutter(Scatter):
         if self.distractors == 0:
             return drawn
         patches = distractors(key, source, indices, self.canvas, self.distractors, self.distractor_size)
-        covered = _share(patches > 0, drawn.images > self.threshold)
+        ink = drawn.images > self.threshold
+        inked, under = (np.count_nonzero(mask, axis=(1, 2)) for mask in (ink, ink & (patches > 0)))
+        covered = (under / np.maximum(inked, 1)).astype(np.float32)
         return replace(drawn, images=np.maximum(drawn.images, patches), covered=covered)
 
 
-def _share(marked: np.ndarray, among: np.ndarray) -> np.ndarray:
-    """Return the share of true pixels among those of a mask (n, h, w): float32 (n,), 0 where there are none."""
-    counts, totals = (np.count_nonzero(mask, axis=(1, 2)) for mask in (marked & among, among))
-    return (counts / np.maximum(totals, 1)).astype(np.float32)
+def distractors(
+    key: Key, digits: Digits, indices: np.ndarray, canvas: tuple[int, int], count: int, size: int
+) -> np.ndarray:
+    """Return canvases with distractors alone; where they overlap, the brighter one shows.
+
+    Args:
+        key: of the examples.
+        digits: of the whole split, at least two; their windows are no smaller than a patch.
+        indices: int (n,): which digit each example shows; its own is never cut.
+        canvas: (width, height) in pixels, no smaller than a patch.
+        count, size: how many patches, and their width and height in pixels.
+
+    Returns:
+        uint8 (n, height, width).
+    """
+    drawn = draws(key, DISTRACTORS, 5 * count).reshape(-1, count, 5)
+    available = len(digits.windows)
+    chosen = (indices.astype(np.int64)[:, None] + 1 + below(drawn[:, :, 0], available - 1)) % available
+    # A patch shows as much of its digit's ink as it can.
+    room = np.maximum(digits.sizes[chosen] - size, 0)
+    cut = below(drawn[:, :, 1:3], room + 1)
+    place = below(drawn[:, :, 3:], np.array(canvas) - size + 1)
+    made = np.zeros((len(indices), canvas[1], canvas[0]), np.uint8)
+    patches = sliding_window_view(digits.windows, (size, size), axis=(1, 2))
+    under = sliding_window_view(made, (size, size), axis=(1, 2), writeable=True)
+    for k in range(count):
+        patch = patches[chosen[:, k], cut[:, k, 1], cut[:, k, 0]]
+        where = np.arange(len(indices)), place[:, k, 1], place[:, k, 0]
+        under[where] = np.maximum(under[where], patch)
+    return made

@@ -8,16 +8,17 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Len, doc
 
-from locexp.bbox.as_given import AsGiven
+from locexp.bbox.generated import Generated
 from locexp.bbox.geometry import normalise
 from locexp.bbox.noise import Noise, NoiseLevel
+from locexp.bbox.scenes import Scenes
 from locexp.bounds import checked
 from locexp.errors import UserError
 
 Box = Annotated[Sequence[float], Len(4, 4), doc("four finite numbers [x1, y1, x2, y2] in pixels")]
 
 
-class Fixed(AsGiven):
+class Fixed(Generated):
     """The same box for every image: what the classic script trains on; any network learns it at once.
 
     Args:
@@ -44,8 +45,8 @@ class Fixed(AsGiven):
             raise UserError(f"bbox.box={list(box)}: leaves the canvas; expected x1 >= 0 and y1 >= 0.")
         self.box = tuple(float(side) for side in box)
 
-    def boxes(self, images: np.ndarray, split: str) -> np.ndarray:
-        """Give every image the box, normalised: float32 (n, 4); raises :class:`UserError` if it leaves the canvas."""
+    def prepare(self, images: np.ndarray, split: str) -> Scenes:
+        """Give every image the box; raises :class:`UserError` if it leaves the canvas."""
         height, width = images.shape[1:]
         if self.box[2] > width or self.box[3] > height:
             raise UserError(
@@ -53,4 +54,4 @@ class Fixed(AsGiven):
                 f"expected x2 <= {width} and y2 <= {height}."
             )
         boxes = np.tile(np.asarray(self.box), (len(images), 1))
-        return normalise(boxes, width, height).astype(np.float32)
+        return Scenes(images, normalise(boxes, width, height).astype(np.float32))

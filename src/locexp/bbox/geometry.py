@@ -21,12 +21,12 @@ def to_pixels(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
     return np.asarray(boxes, np.float64) * np.array([width, height, width, height], np.float64)
 
 
-def ink_boxes(images: np.ndarray, threshold: int = 0) -> np.ndarray:
+def ink_boxes(images: np.ndarray, threshold: int | np.ndarray = 0) -> np.ndarray:
     """Return the half-open pixel box of all values above ``threshold``: int64 (n, 4).
 
     Args:
         images: uint8, (n, height, width).
-        threshold: the highest value that is still background.
+        threshold: the highest value that is still background, or one for each image: (n, 1, 1).
 
     Returns:
         Boxes; an image without ink gets [0, 0, 0, 0].

@@ -7,10 +7,8 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Interval, doc
 
-from locexp.bbox.as_given import Boxed
 from locexp.bbox.draws import JITTER, Key, below, draws
-from locexp.bbox.generated import Generated, normalised
-from locexp.bbox.geometry import Threshold
+from locexp.bbox.geometry import Threshold, normalise
 from locexp.bbox.noise import Noise, NoiseLevel
 from locexp.bbox.scenes import Scenes
 from locexp.bbox.tight import Margin, Tight
@@ -50,7 +48,7 @@ class Jitter(Tight):
         super().__init__(threshold, margin, noise, noise_level, fresh)
         self.pixels = pixels
 
-    def prepare(self, images: np.ndarray, split: str) -> Boxed:
+    def prepare(self, images: np.ndarray, split: str) -> tuple[np.ndarray, np.ndarray]:
         """Box the ink, in whole pixels; raises :class:`UserError` if the jitter is larger than the boxes."""
         boxes = self.pixel_boxes(images, split)
         shorter = float(np.median((boxes[:, 2:] - boxes[:, :2]).min(axis=1)))
@@ -59,21 +57,15 @@ class Jitter(Tight):
                 f"bbox.pixels={self.pixels}: is more than the boxes are wide; expected at most {shorter:g}, the median "
                 f"of the shorter sides of the {split} boxes."
             )
-        return Boxed(images, boxes.astype(np.int32))
+        return images, boxes
 
-    def compose(self, images: np.ndarray, *, split: str, scene_seed: int, epoch: int = 0) -> Scenes:
-        """Make the scenes of a split; raises :class:`UserError`."""
-        return Generated.compose(self, images, split=split, scene_seed=scene_seed, epoch=epoch)
-
-    def recipe(self, source: Boxed, indices: np.ndarray, key: Key, split: str) -> Scenes:
+    def recipe(self, source: tuple[np.ndarray, np.ndarray], indices: np.ndarray, key: Key, split: str) -> Scenes:
         """Move the sides; see :meth:`locexp.bbox.generated.Generated.recipe`."""
-        canvas = int(source.images.shape[2]), int(source.images.shape[1])
-        boxes = source.boxes[indices].astype(np.int64)
-        sides = boxes[:, 2:] - boxes[:, :2]
-        most = np.minimum(np.int64(round(self.pixels * UNITS)), (sides - 1) * (UNITS // 2))
-        drawn = draws(key, JITTER, 4)
-        moved = np.stack([boxes[:, side] * UNITS - most[:, side % 2] for side in range(4)], axis=-1)
-        moved = moved + np.stack([below(drawn[:, side], 2 * most[:, side % 2] + 1) for side in range(4)], axis=-1)
-        moved = np.clip(moved, np.int64(0), np.array(canvas * 2) * UNITS)
-        images = source.images[indices]
-        return Scenes(images, normalised(moved, canvas, UNITS), clean_boxes=normalised(boxes, canvas))
+        images, boxes = (array[indices] for array in source)
+        canvas = images.shape[2], images.shape[1]
+        most = np.minimum(round(self.pixels * UNITS), (boxes[:, 2:] - boxes[:, :2] - 1) * (UNITS // 2))
+        reach = np.tile(most, 2)
+        moved = boxes * UNITS - reach + below(draws(key, JITTER, 4), 2 * reach + 1)
+        moved = np.clip(moved, 0, np.array(canvas * 2) * UNITS) / UNITS
+        given, clean = (normalise(sides, *canvas).astype(np.float32) for sides in (moved, boxes))
+        return Scenes(images, given, clean_boxes=clean)

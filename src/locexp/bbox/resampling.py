@@ -15,6 +15,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from locexp.bbox.geometry import ink_boxes
+
 STEPS = 1024
 """Steps of a canvas pixel: the unit of places."""
 ONE = 4096
@@ -104,7 +106,7 @@ def paste(patches: np.ndarray, corners: np.ndarray, canvas: tuple[int, int]) -> 
 
 
 def drawn_boxes(images: np.ndarray, corners: np.ndarray, threshold: int) -> np.ndarray:
-    """Return the half-open box of all values above a threshold: int32 (n, 4) pixels.
+    """Return the half-open box of all values above a threshold: int64 (n, 4) pixels.
 
     Where there are none (thin strokes, shrunk), the brightest pixels are the ink; where all is black, the box is
     [0, 0, 0, 0].
@@ -115,19 +117,6 @@ def drawn_boxes(images: np.ndarray, corners: np.ndarray, threshold: int) -> np.n
         threshold: 0 to 254.
     """
     brightest = images.max(axis=1).max(axis=1)
-    least = np.minimum(np.uint8(threshold), np.maximum(brightest, np.uint8(1)) - np.uint8(1))
-    ink = images > least[:, None, None]
-    x, y = ink.any(axis=1), ink.any(axis=2)
-    left, top = (np.where(brightest > np.uint8(0), corners[:, axis].astype(np.int32), np.int32(0)) for axis in (0, 1))
-    sides = (left + _first(x), top + _first(y), left + _after_last(x), top + _after_last(y))
-    return np.stack(sides, axis=-1)
-
-
-def _first(values: np.ndarray) -> np.ndarray:
-    """Return the place of the first true value in each row (n, m), 0 where there is none: int32 (n,)."""
-    return values.argmax(axis=1).astype(np.int32)
-
-
-def _after_last(values: np.ndarray) -> np.ndarray:
-    """Return the place after the last true value in each row (n, m), 0 where there is none: int32 (n,)."""
-    return np.where(values, np.arange(1, values.shape[1] + 1, dtype=np.int32), np.int32(0)).max(axis=1)
+    least = np.minimum(np.uint8(threshold), np.maximum(brightest, 1) - 1)
+    boxes = ink_boxes(images, least[:, None, None])
+    return np.where(brightest[:, None] > 0, boxes + np.tile(corners, 2), 0)

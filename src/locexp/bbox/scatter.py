@@ -9,16 +9,15 @@ import numpy as np
 from annotated_types import Interval, Len, Predicate, doc
 
 from locexp.bbox.digits import Digits, cut_out, warped_digits
-from locexp.bbox.draws import Key
-from locexp.bbox.generated import Generated, normalised
-from locexp.bbox.geometry import Threshold
+from locexp.bbox.draws import PLACE, Key, below, draws
+from locexp.bbox.generated import Generated
+from locexp.bbox.geometry import Threshold, normalise
 from locexp.bbox.noise import Noise, NoiseLevel
-from locexp.bbox.placing import placed
 from locexp.bbox.resampling import LARGEST_CANVAS, ONE, STEPS, draw, drawn_boxes, frames, paste
 from locexp.bbox.scenes import Scenes
 from locexp.bbox.warping import Augment, warps
 from locexp.bounds import checked
-from locexp.errors import UserError
+from locexp.errors import ImagesError, UserError
 
 Canvas = Annotated[
     Sequence[Annotated[int, Interval(ge=8, le=LARGEST_CANVAS)]],
@@ -49,6 +48,8 @@ class Scatter(Generated):
         UserError: out of range.
     """
 
+    canvas: tuple[int, int]
+
     @checked("bbox")
     def __init__(
         self,
@@ -64,10 +65,6 @@ class Scatter(Generated):
         super().__init__(noise, noise_level, fresh, augment)
         self.canvas = (int(canvas[0]), int(canvas[1]))
         self.scale, self.threshold, self.overhang = (float(scale[0]), float(scale[1])), threshold, overhang
-
-    def scene_pixels(self, source: Digits) -> int:
-        """Return how many pixels the canvas has."""
-        return self.canvas[0] * self.canvas[1]
 
     def prepare(self, images: np.ndarray, split: str) -> Digits:
         """Cut the digits out; raises :class:`UserError` if one is blank, or the largest does not fit the canvas."""
@@ -93,16 +90,17 @@ class Scatter(Generated):
         scenes = super().compose(images, split=split, scene_seed=scene_seed, epoch=epoch)
         unseen = np.flatnonzero(scenes.boxes[:, 2] == 0)
         if epoch == 0 and len(unseen):  # of a later epoch, a run that has trained for hours does not end for one digit
-            raise UserError(
+            raise ImagesError(
                 f"bbox.scale={list(self.scale)}: nothing is left of {len(unseen)} of {len(images)} {split} digits "
-                f"(the first is number {unseen[0]}); expected a higher lowest scale."
+                "({which}); expected a higher lowest scale.",
+                unseen.tolist(),
             )
         return scenes
 
     def recipe(self, source: Digits, indices: np.ndarray, key: Key, split: str) -> Scenes:
         """Draw the digits; see :meth:`locexp.bbox.generated.Generated.recipe`."""
         scales = (round(self.scale[0] * ONE), round(self.scale[1] * ONE))
-        digits = Digits(source.windows[indices], source.sizes[indices], source.anchors[indices])
+        digits = Digits(source.windows[indices], source.sizes[indices])
         if self.is_warped(split):
             digits = warped_digits(digits, warps(key, self.augment), self.augment)
         overhang = round(self.overhang * 1024)
@@ -111,5 +109,36 @@ class Scatter(Generated):
         corners, part = frames(scale, places, digits.windows.shape, scales[1], self.canvas)
         drawn = draw(digits.windows, scale, places - corners * STEPS, part)
         images = paste(drawn, corners, self.canvas)
-        boxes = normalised(drawn_boxes(drawn, corners, self.threshold), self.canvas)
-        return Scenes(images, boxes, clipped=clipped)
+        boxes = normalise(drawn_boxes(drawn, corners, self.threshold), *self.canvas)
+        return Scenes(images, boxes.astype(np.float32), clipped=clipped)
+
+
+def placed(
+    key: Key, sizes: np.ndarray, anchors: np.ndarray, scales: tuple[int, int], canvas: tuple[int, int], overhang: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw a scale and a place for digits, both uniform: anywhere that their ink fits, up to the very border.
+
+    Args:
+        key: of the examples.
+        sizes: int64 (n, 2), width and height of their ink in pixels.
+        anchors: int64 (n, 2), a pixel of the ink that stays on the canvas.
+        scales: lowest and highest, in 1/4096; both can be drawn.
+        canvas: (width, height) in pixels.
+        overhang: share of the ink's width and height that may lie beyond the border, in 1/1024.
+
+    Returns:
+        Scales int64 (n,), places int64 (n, 2) in 1/1024 pixel, and whether some ink lies beyond the border: bool (n,).
+    """
+    drawn = draws(key, PLACE, 3)
+    scale = scales[0] + below(drawn[:, 0], scales[1] - scales[0] + 1)
+    # Enlarged by bilinear interpolation, ink reaches (scale - 1)/2 pixels further on every side.
+    halo = ((np.maximum(scale, ONE) - ONE) >> 3)[:, None]
+    extent = (sizes * scale[:, None]) >> 2
+    low = halo
+    high = np.maximum(np.array(canvas) * STEPS - extent - halo, low)
+    allowed = (extent * overhang) >> 10
+    anchor = ((2 * anchors + 1) * scale[:, None]) >> 3
+    lowest = np.minimum(np.maximum(low - allowed, STEPS // 2 - anchor), low)
+    highest = np.maximum(np.minimum(high + allowed, np.array(canvas) * STEPS - STEPS // 2 - anchor), high)
+    places = lowest + below(drawn[:, 1:], highest - lowest + 1)
+    return scale, places, ((places < low) | (places > high)).any(axis=1)

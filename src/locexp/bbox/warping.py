@@ -15,7 +15,6 @@ from annotated_types import Interval, doc
 
 from locexp.bbox.draws import WARP, Key, below, draws
 from locexp.bbox.resampling import ONE, STEPS
-from locexp.errors import UserError
 
 Augment = Annotated[float, Interval(ge=0, le=1), doc("a number from 0 (none) to 1")]
 TURN, SLANT, STRETCH = np.deg2rad(15), 0.15, 0.12
@@ -28,29 +27,19 @@ LEVELS = 64
 
 @dataclass(frozen=True)
 class Warp:
-    """Linear maps in 1/4096, int64 (n,) each.
+    """Linear maps of (x, y) in 1/4096: int64 (n, 2, 2) each.
 
     Attributes:
-        onto: from the digit to what is drawn: the first row, then the second.
+        onto: from the digit to what is drawn.
         back: from what is drawn to the digit.
     """
 
-    onto: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-    back: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+    onto: np.ndarray
+    back: np.ndarray
 
     def extents(self, sizes: np.ndarray) -> np.ndarray:
         """Return width and height of what holds warped boxes of these sizes (int64 (n, 2)), in 1/4096 pixel."""
-        a, b, c, d = (np.maximum(entry, -entry) for entry in self.onto)
-        return np.stack([a * sizes[:, 0] + b * sizes[:, 1], c * sizes[:, 0] + d * sizes[:, 1]], axis=-1)
-
-
-def check_fresh(strength: float, fresh: bool) -> None:
-    """Check that what is warped is drawn anew in every epoch; raises :class:`UserError`."""
-    if strength and not fresh:
-        raise UserError(
-            f"bbox.augment={strength}: warps training digits anew in every epoch, which bbox.fresh={fresh} forbids; "
-            "expected bbox.fresh=true beside it."
-        )
+        return (np.abs(self.onto) * sizes[:, None, :]).sum(axis=2)
 
 
 @functools.lru_cache(maxsize=4)
@@ -69,33 +58,23 @@ def warps(key: Key, strength: float) -> Warp:
         key: of the examples.
         strength: 0 to 1.
     """
-    level = below(draws(key, WARP, 6), np.int64(2 * LEVELS + 1))
+    level = below(draws(key, WARP, 6), 2 * LEVELS + 1)
     cosine, sine, slant, stretch, inverse = _tables(strength)
     c, s, k = cosine[level[:, 0]], sine[level[:, 0]], slant[level[:, 1]]
-    wide, high = (stretch[level[:, column]] for column in (2, 3))
-    narrow, low = (inverse[level[:, column]] for column in (2, 3))
+    wide, high = stretch[level[:, 2:4]].T
+    narrow, low = inverse[level[:, 2:4]].T
 
     def times(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         return (first * second + ONE // 2) >> 12
 
     onto = (times(c, wide), times(times(c, k) - s, high), times(s, wide), times(times(s, k) + c, high))
     back = (times(c + times(k, s), narrow), times(s - times(k, c), narrow), times(-s, low), times(c, low))
-    return Warp(onto, back)
-
-
-def largest(width: int, height: int, strength: float) -> tuple[int, int]:
-    """Return width and height of windows that hold every warped digit of this size, and a pixel around it."""
-    stretch = (1 + STRETCH) ** strength
-    sine, slant = float(np.sin(TURN * strength)), SLANT * strength
-    # No sine or cosine of a smaller angle makes a digit larger than these together.
-    wide = stretch * (width + (slant + sine) * height)
-    high = stretch * (height * (1 + sine * slant) + sine * width)
-    return int(np.ceil(wide)) + 3, int(np.ceil(high)) + 3
+    return Warp(*(np.stack(entries, axis=1).reshape(-1, 2, 2) for entries in (onto, back)))
 
 
 def shifts(key: Key, strength: float) -> np.ndarray:
     """Return how far examples move: int64 (n, 2), in 1/1024 pixel, uniform up to :data:`SHIFT` × strength."""
-    most = np.int64(round(SHIFT * strength * STEPS))
+    most = round(SHIFT * strength * STEPS)
     return below(draws(key, WARP, 6)[:, 4:], 2 * most + 1) - most
 
 
@@ -113,16 +92,10 @@ def partly_sharp(key: Key, warp: Warp, moves: np.ndarray) -> tuple[Warp, np.ndar
     Returns:
         Both, for those that stay sharp the identity and whole pixels.
     """
-    drawn = draws(key, WARP, 6)[:, 0].astype(np.int64)
-    soft = drawn - (drawn >> 1) * 2  # the lowest bit, which no level hangs on
-    same = (1 - soft) * ONE
-
-    def mixed(entries: tuple[np.ndarray, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        a, b, c, d = (entry * soft for entry in entries)
-        return a + same, b, c, d + same
-
-    whole = ((moves + STEPS // 2) >> 10) * STEPS
-    return Warp(mixed(warp.onto), mixed(warp.back)), whole + (moves - whole) * soft[:, None]
+    soft = (draws(key, WARP, 6)[:, :1] & 1).astype(bool)  # the lowest bit, which no level hangs on
+    same = ONE * np.eye(2, dtype=np.int64)
+    mixed = Warp(*(np.where(soft[..., None], entries, same) for entries in (warp.onto, warp.back)))
+    return mixed, np.where(soft, moves, ((moves + STEPS // 2) >> 10) * STEPS)
 
 
 def warped(
@@ -140,27 +113,25 @@ def warped(
     Returns:
         uint8 (n, height, width).
     """
-    height, width = int(windows.shape[1]), int(windows.shape[2])
-    a, b, c, d = (entry[:, None, None] for entry in warp.back)
-    x = np.arange(shape[0])[None, None, :] * STEPS + STEPS // 2 - drawn[:, 0][:, None, None]
-    y = np.arange(shape[1])[None, :, None] * STEPS + STEPS // 2 - drawn[:, 1][:, None, None]
     half = STEPS // 2
-    sources = (
-        ((a * x + b * y) >> 12) + centers[:, 0][:, None, None] - half,
-        ((c * x + d * y) >> 12) + centers[:, 1][:, None, None] - half,
+    x, y = (np.arange(side) * STEPS + half - drawn[:, axis, None] for axis, side in enumerate(shape))
+    left, top = (
+        ((along[:, :1, None] * x[:, None, :] + along[:, 1:, None] * y[:, :, None]) >> 12)
+        + (centers[:, axis, None, None] - half)
+        for axis, along in enumerate(warp.back.transpose(1, 0, 2))
     )
-    # The windows get a black border, where everything beyond them is read.
-    pixels = np.pad(windows, ((0, 0), (1, 1), (1, 1))).reshape(-1, (height + 2) * (width + 2))
-    (left, far), (top, beneath) = (
-        (np.clip(whole, 0, side + 1), np.clip(whole + 1, 0, side + 1))
-        for whole, side in zip(((source >> 10) + 1 for source in sources), (width, height), strict=True)
+    # Everything beyond the windows is read in a black border, two pixels wide: a place and the next.
+    pixels = np.pad(windows, ((0, 0), (2, 2), (2, 2)))
+    row = pixels.shape[2]
+    column, line = (
+        np.clip((place >> 10) + 2, 0, side + 2) for place, side in zip((left, top), windows.shape[:0:-1], strict=True)
     )
-    right, lower = ((source - (source >> 10) * STEPS).astype(np.int32) for source in sources)
-
-    def read(row: np.ndarray, column: np.ndarray) -> np.ndarray:
-        places = (row * (width + 2) + column).reshape(-1, shape[0] * shape[1])
-        return np.take_along_axis(pixels, places, axis=1).astype(np.int32).reshape(-1, shape[1], shape[0])
-
-    upper = read(top, left) * (STEPS - right) + read(top, far) * right
-    under = read(beneath, left) * (STEPS - right) + read(beneath, far) * right
+    first = (line * row + column).reshape(len(windows), -1)
+    upper_left, upper_right, lower_left, lower_right = (
+        np.take_along_axis(pixels.reshape(len(windows), -1), first + step, axis=1).reshape(left.shape).astype(np.int32)
+        for step in (0, 1, row, row + 1)
+    )
+    right, lower = ((place & (STEPS - 1)).astype(np.int32) for place in (left, top))
+    upper = upper_left * (STEPS - right) + upper_right * right
+    under = lower_left * (STEPS - right) + lower_right * right
     return ((upper * (STEPS - lower) + under * lower + 2**19) >> 20).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""The command ``python -m locexp.compare``: which sweep is meant, and whether it has ended."""
+"""The command ``python -m locexp.compare``: which sweep is meant."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ from locexp.configuration.schema import TrackingConfig
 from locexp.errors import RunFailedError, UserError, first_line, listed, nearest
 from locexp.evaluation.metrics import METRICS
 from locexp.records.folder_store import FolderStore
-from locexp.records.record import RunRecord
-from locexp.records.store import Store
 from locexp.system.process import is_alive
+from locexp.tracking.environment import unread_variables
 from locexp.tracking.location import check, location_of
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def compare_command(arguments: Sequence[str], say: Callable[[str], None]) -> Non
     which, cfg = parse_arguments(arguments)
     if _is_folder(which):
         try:
-            lines = _compare(FolderStore(which), "last", cfg.compare)
+            lines = compare_sweep(FolderStore(which), "last", cfg.compare)
         except OSError as error:
             raise RunFailedError(f"{which}: cannot be read or written ({error.strerror or error}).") from error
     else:
@@ -58,9 +57,11 @@ def compare_command(arguments: Sequence[str], say: Callable[[str], None]) -> Non
         check(location)
         from locexp.tracking.store import MlflowStore, store_errors
 
+        for note in unread_variables(location, cfg.tracking.uri):
+            say(f"note     {note}")
         with store_errors(location):
             store = MlflowStore(location)
-            lines = listing(store) if which == "list" else _compare(store, which, cfg.compare)
+            lines = listing(store) if which == "list" else compare_sweep(store, which, cfg.compare)
     for line in lines:
         say(line)
 
@@ -68,31 +69,6 @@ def compare_command(arguments: Sequence[str], say: Callable[[str], None]) -> Non
 def _is_folder(which: str) -> bool:
     """Whether a folder is meant; no sweep id holds a slash."""
     return which not in ("", "last", "list") and (os.sep in which or which[:1] in (".", "~") or Path(which).is_dir())
-
-
-def _compare(store: Store, which: str, options: CompareOptions) -> list[str]:
-    parent = store.sweep(which)
-    children = store.children(parent.tags["sweep_id"])
-    _check_ended(parent, children, options.presume_dead)
-    return compare_sweep(store, parent, options, children)
-
-
-def _check_ended(parent: RunRecord, children: Sequence[RunRecord], presume_dead: bool) -> None:
-    """Refuse a sweep of which something still runs: a job may outlive the command that launched it."""
-    for run in [parent, *children]:
-        alive = is_alive(run.tags) if run.status == "RUNNING" else False
-        if alive is False or (alive is None and presume_dead):
-            continue
-        what = f"sweep {parent.tags['sweep_id']}" + ("" if run is parent else f": {run.name}")
-        if alive:
-            raise UserError(
-                f"{what} is still running (process {run.tags.get('pid')} on {run.tags.get('host')}); a sweep is "
-                "compared when it ends."
-            )
-        raise UserError(
-            f"{what} is RUNNING on {run.tags.get('host', 'an unknown machine')}, which cannot be asked from here; if "
-            "it has ended, add compare.presume_dead=true."
-        )
 
 
 def parse_arguments(arguments: Sequence[str]) -> tuple[str, Any]:

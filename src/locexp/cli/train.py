@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING
 
 from hydra.errors import HydraException
+from omegaconf import DictConfig
 
 from locexp.cli.exit_status import exit_status
 from locexp.cli.flags import parsed, shows
@@ -21,24 +19,20 @@ from locexp.cli.resuming import RUN, SWEEP, resumed
 from locexp.configuration.compose import composing, set_up, show_configuration
 from locexp.configuration.explain import explain
 from locexp.configuration.overrides import is_for_hydra, key_of
-from locexp.errors import Terminated, UserError, first_line
+from locexp.errors import RunFailedError, UserError, worded
+from locexp.records.files import check_unused
 from locexp.records.record import RECORD
-from locexp.records.sweep_list import SweepCommand
-from locexp.sweep.capacity import is_stacked
+from locexp.records.sweep_list import SweepList
 from locexp.sweep.conduct import Conductor
+from locexp.sweep.display import list_jobs
 from locexp.sweep.folder import check_free, held
-from locexp.sweep.listing import list_jobs
+from locexp.sweep.launchers import is_stacked
 from locexp.sweep.plan import Plan, SweepJob
 from locexp.sweep.stored import StoredSweep, load
 from locexp.system.commands import command, typed
 from locexp.system.folders import check_writable
 from locexp.system.screen import Screen
-from locexp.tracking.location import Location, check, location_of
-
-if TYPE_CHECKING:
-    from locexp.run.prepare import Prepared
-
-logger = logging.getLogger(__name__)
+from locexp.tracking.location import Location, check, location_of, store_overrides
 
 
 def train_command(arguments: Sequence[str]) -> int:
@@ -59,7 +53,6 @@ def train_command(arguments: Sequence[str]) -> int:
 
 def _run(given: Sequence[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # its errors are caught and worded above
-    signal.signal(signal.SIGTERM, _terminate)
     set_up()
     parser, arguments = parsed(given)
     overrides = list(arguments.overrides)
@@ -79,7 +72,7 @@ def _run(given: Sequence[str]) -> None:
         _resume_sweep(*sweep)
     else:
         name = arguments.config_name or "config"
-        _train(SweepCommand(overrides, arguments.multirun, arguments.config_dir, config_name=name))
+        _train(SweepList(overrides, arguments.multirun, arguments.config_dir, jobs=[], config_name=name))
 
 
 def _resume_run(given: str, overrides: list[str]) -> None:
@@ -110,14 +103,14 @@ def _resume_sweep(given: str, overrides: list[str]) -> None:
         if directory.is_dir() and not settings.sweep.dry_run:
             stack.enter_context(held(directory, f"sweep.resume={sweep_id}"))
         stored = load(store, sweep_id, presume_dead=settings.sweep.presume_dead)
-        command, keys = stored.listed.command, {key_of(override) for override in overrides}
+        command, keys = stored.listed, {key_of(override) for override in overrides}
         if "hydra/launcher" in keys:  # the settings of one launcher are not those of another
             keys |= {key for key in map(key_of, command.overrides) if key.startswith("hydra.launcher.")}
         kept = [override for override in command.overrides if key_of(override) not in keys]
         _train(replace(command, overrides=[*kept, *overrides]), stored)
 
 
-def _train(command: SweepCommand, stored: StoredSweep | None = None) -> None:
+def _train(command: SweepList, stored: StoredSweep | None = None) -> None:
     """Compose and check every job, then train the one, or the sweep."""
     with composing(command.config_dir, command.config_name) as composer:
         plan = Plan(composer, command.overrides, multirun=command.multirun)
@@ -127,26 +120,27 @@ def _train(command: SweepCommand, stored: StoredSweep | None = None) -> None:
             stored.check(jobs)
         elif plan.is_sweep:
             check_free(plan.directory)
-        _check_surroundings(jobs, plan)
+            check_unused(plan.directory, "hydra.sweep.dir", sweep=True)
+        _check_surroundings(plan)
         if plan.base.sweep.dry_run:
-            list_jobs(plan, jobs, stored, Screen())
+            list_jobs(plan, stored, Screen())
         elif plan.is_sweep:
-            _sweep(plan, stored.listed.command if stored else command, stored)
+            command = stored.listed if stored else command  # that which began the sweep is kept
+            conductor = Conductor(plan, command, screen=Screen(), compare=_compare, stored=stored)
+            missing = conductor.missing(jobs)
+            if missing:
+                if stored is not None:
+                    stored.check_data(jobs)
+                _check_prepared(missing, stacked=is_stacked(plan.launcher))
+            conductor.conduct()
         else:
-            prepared = _prepare(jobs)
-            from locexp.run.execute import run_alone
+            from locexp.run.prepare import prepare
+
+            with _downloads_shown():
+                prepared = prepare(plan.base)
+            from locexp.run.execute import run_alone  # imports TensorFlow, which `prepare` has started quietly
 
             run_alone(prepared, plan.base_job.hydra(plan.directory.absolute()), Screen())
-
-
-def _sweep(plan: Plan, command: SweepCommand, stored: StoredSweep | None) -> None:
-    conductor = Conductor(plan, command, screen=Screen(), compare=_compare, stored=stored)
-    missing = conductor.missing(plan.jobs)
-    if missing:
-        if stored is not None:
-            stored.check_data(plan.jobs)
-        _prepare(missing, stacked=is_stacked(plan.launcher))
-    conductor.conduct()
 
 
 def _compare(location: Location, sweep_id: str, allow_mixed: bool) -> list[str]:
@@ -155,48 +149,49 @@ def _compare(location: Location, sweep_id: str, allow_mixed: bool) -> list[str]:
     from locexp.tracking.store import MlflowStore
 
     try:
-        store = MlflowStore(location)
-        return compare_sweep(store, store.sweep(sweep_id), CompareOptions(allow_mixed=allow_mixed))
+        return compare_sweep(MlflowStore(location), sweep_id, CompareOptions(allow_mixed=allow_mixed), has_ended=True)
     except UserError as error:
         return [f"note     not compared: {error}"]
-    except Exception as error:  # the server was lost
-        logger.info("the comparison failed", exc_info=True)
-        return [f"note     not compared: {first_line(error, 200)}"]
+    except Exception as error:  # the server was lost, the disk is full: what was trained is there
+        again = f"compare it with {command('compare', sweep_id, *store_overrides(location))}"
+        raise RunFailedError(f"sweep {sweep_id} could not be compared ({worded(error)[:200]}); {again}") from error
 
 
-def _check_surroundings(jobs: Sequence[SweepJob], plan: Plan) -> None:
+def _check_surroundings(plan: Plan) -> None:
     """Check what a process has one of, folders and tracking stores, each once."""
-    values = sorted({str(job.composition.cfg.trainer.deterministic) for job in jobs})
+    values = sorted({str(job.composition.cfg.trainer.deterministic) for job in plan.jobs})
     if len(values) > 1:
         raise UserError(
             f"trainer.deterministic={','.join(values)}: TensorFlow takes one value in a process, so it cannot be "
             "swept; give one command for each."
         )
-    if not plan.is_sweep and (plan.directory / RECORD).exists():
-        raise UserError(
-            f"hydra.run.dir={plan.directory}: holds a run already, and two runs cannot share a folder; give another "
-            f"one, or continue that run with {command('train', f'{RUN}={typed(plan.directory.absolute())}')}"
-        )
     check_writable(plan.directory, "hydra.sweep.dir" if plan.is_sweep else "hydra.run.dir")
+    if not plan.is_sweep:
+        if (plan.directory / RECORD).exists():
+            again = command("train", f"{RUN}={typed(plan.directory.absolute())}")
+            raise UserError(
+                f"hydra.run.dir={plan.directory}: holds a run already, and two runs cannot share a folder; give "
+                f"another one, or continue that run with {again}"
+            )
+        check_unused(plan.directory, "hydra.run.dir", sweep=False, h5=plan.base.trainer.save_h5)
     check(location_of(plan.base.tracking))
 
 
-def _prepare(jobs: Sequence[SweepJob], *, stacked: bool = False) -> Prepared:
+def _check_prepared(jobs: Sequence[SweepJob], *, stacked: bool) -> None:
     """Load the data of every job and build its network once, so that what is wrong shows before anything is written."""
     from locexp.run.prepare import prepare
-    from locexp.run.problem import load_problem
+    from locexp.run.training_data import load_training_data
 
-    made: dict[str, Prepared] = {}
     first = {job.config_hash: job for job in reversed(jobs)}  # seeds make no difference to what is checked
     settings = [job.cfg for job in reversed(first.values())]
     with _downloads_shown():
         for cfg in settings:
-            load_problem(cfg)
+            load_training_data(cfg)
+    shapes: dict[str, DictConfig] = {}
     for cfg in settings:
-        shape = str((cfg.data, cfg.bbox, cfg.model, cfg.optimizer, cfg.trainer.callbacks))
-        if shape not in made:
-            made[shape] = prepare(cfg, stacked=stacked)
-    return next(iter(made.values()))
+        shapes.setdefault(str((cfg.data, cfg.bbox, cfg.model, cfg.optimizer, cfg.trainer.callbacks)), cfg)
+    for cfg in shapes.values():
+        prepare(cfg, stacked=stacked)
 
 
 @contextlib.contextmanager
@@ -211,7 +206,3 @@ def _downloads_shown() -> Iterator[None]:
     finally:
         log.removeHandler(handler)
         log.setLevel(level)
-
-
-def _terminate(signum: int, frame: FrameType | None) -> None:
-    raise Terminated

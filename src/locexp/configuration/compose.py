@@ -31,6 +31,7 @@ from locexp.configuration.renamed import check_overrides
 from locexp.configuration.rules import check_seed, validate
 from locexp.configuration.schema import config_directory, config_hash, register
 from locexp.errors import UserError, first_line
+from locexp.system.folders import expanded
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class Job:
         except OmegaConfBaseException as error:
             raise UserError(explain(error, self.overrides)) from error
         assert isinstance(hydra, dict)
-        return Path(str(hydra[kind]["dir"]))
+        return expanded(str(hydra[kind]["dir"]), f"hydra.{kind}.dir")
 
     def hydra(
         self,

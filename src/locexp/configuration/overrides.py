@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import re
 from collections.abc import Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
 
 from locexp.configuration.explain import explain
 from locexp.configuration.quoting import as_text
 from locexp.configuration.schema import OPEN, config_directory, is_text
 from locexp.errors import UserError, listed
 from locexp.system.commands import for_shell
+
+MOST_JOBS = 100_000
+"""More could not be trained; all are composed and listed before the first begins."""
 
 
 def key_of(override: str) -> str:
@@ -48,7 +53,7 @@ def check_groups(overrides: Sequence[str]) -> None:
         UserError: one is given something else.
     """
     for override in overrides:
-        key, _, value = override.partition("=")
+        key, _, value = override.lstrip("+").partition("=")
         if not key_of(override):
             raise UserError(f"{override!r}: cannot be read as KEY=VALUE, such as loss.bbox_weight=10.")
         folder = config_directory() / key
@@ -94,8 +99,9 @@ def combinations(overrides: Sequence[str]) -> tuple[list[str], list[tuple[str, .
                 key = key.lstrip("+")
             keys.append(key)
             try:
-                values = [f"{key}={value}" for value in override.sweep_string_iterator()]
-            except HydraException:
+                swept = itertools.islice(override.sweep_string_iterator(), MOST_JOBS + 1)
+                values = [f"{key}={value}" for value in swept]
+            except (HydraException, OmegaConfBaseException):
                 raise UserError(
                     f"{override.input_line}: is not a list of values; give them with commas, as range(FROM,TO), or as "
                     "choice(A,B)."
@@ -109,4 +115,6 @@ def combinations(overrides: Sequence[str]) -> tuple[list[str], list[tuple[str, .
         given = [override for override in overrides if key_of(override) == key]
         if len(given) > 1:
             raise UserError(f"{' '.join(given)}: {key} is given twice, and swept; leave one out.")
+    if math.prod(map(len, choices)) > MOST_JOBS:
+        raise UserError(f"{listed(keys)}: more than {MOST_JOBS:,} jobs; give fewer values.")
     return keys, list(itertools.product(*choices))

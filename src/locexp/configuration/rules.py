@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import os
+import re
 from dataclasses import fields
-from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
@@ -26,7 +27,13 @@ from locexp.configuration.targets import check_arguments, check_names, find_loss
 from locexp.errors import UserError, listed, nearest
 from locexp.evaluation.metrics import HEADLINES
 from locexp.losses.weighting.base import Weighting
+from locexp.system.folders import expanded
 
+LONGEST_NAME = 500
+"""The most characters that MLflow takes as the name of an experiment."""
+PARAMETER_NAME = re.compile(r"[/\w.\- :]+")
+LONGEST_KEY = 240
+"""MLflow takes 250, and what is swept is the tag ``varied.KEY``, too."""
 MONITORS: Any = Literal[tuple(f"val/{name}" for name in HEADLINES)]
 
 
@@ -46,6 +53,7 @@ def validate(cfg: DictConfig) -> None:
     for group, schema in {"": Config, **GROUPS}.items():
         names = [entry.name for entry in fields(schema)]  # others were forced in with `+`, or taken out with `~`
         check_names(f"{group}." if group else "", values[group] if group else values, names, names)
+    _parameter_names(values)
     missing = sorted(OmegaConf.missing_keys(cfg))
     if missing:
         raise UserError(f"{missing[0]} is required: give it as {missing[0]}=VALUE.")
@@ -54,6 +62,19 @@ def validate(cfg: DictConfig) -> None:
         check_values(group, values[group], _hints(schema))
     for rule in (_data, _bbox, _model, _loss, _optimizer, _trainer, check_tracking, _sweep):
         rule(cfg)
+
+
+def _parameter_names(values: Any, prefix: str = "") -> None:
+    """Check the names of parameters that a user may invent: MLflow keeps no others, and would refuse the run."""
+    if not isinstance(values, dict):
+        return
+    for name, value in values.items():
+        key = f"{prefix}{name}"
+        if not PARAMETER_NAME.fullmatch(key) or os.path.normpath(key) != key or key[0] in "/.":
+            raise UserError(f"{key}: is no name for a parameter; expected letters, digits, spaces and _ - . : / alone.")
+        if len(key) > LONGEST_KEY:
+            raise UserError(f"{key[:40]}… has {len(key)} characters; expected at most {LONGEST_KEY}.")
+        _parameter_names(value, f"{key}.")
 
 
 def check_seed(seed: int) -> None:
@@ -71,10 +92,10 @@ def _data(cfg: DictConfig) -> None:
     check_arguments(loader, {"source": data.source, "path": data.path}, "data")
     if data.path is not None:
         _require(
-            bool(data.path.strip()) and Path(data.path).exists(),
+            bool(data.path.strip()) and os.path.exists(expanded(data.path, "data.path")),
             "data.path",
             data.path,
-            "an existing .npz file or folder of IDX files",
+            "an existing .npz or CSV file, or a folder of IDX files",
         )
 
 
@@ -156,16 +177,8 @@ def check_tracking(cfg: DictConfig) -> None:
     """Check the keys of ``tracking``; raises :class:`UserError`."""
     tracking = cfg.tracking
     _require(bool(tracking.experiment.strip()), "tracking.experiment", repr(tracking.experiment), "a name")
-    uri = tracking.uri
-    if uri is not None and "://" in uri:
-        schemes = ("http", "https", "sqlite", "file")
-        scheme = uri.split("://", 1)[0].split("+")[0]
-        known = (*schemes, "postgresql", "mysql", "mssql")
-        if scheme not in known:
-            raise UserError(
-                f"tracking.uri={uri}: expected a folder, or an address that starts with one of "
-                f"{listed(f'{name}://' for name in known)}.{nearest(scheme, known)}"
-            )
+    shown = f"{tracking.experiment[:40]}… ({len(tracking.experiment)} characters)"
+    _require(len(tracking.experiment) <= LONGEST_NAME, "tracking.experiment", shown, f"at most {LONGEST_NAME}")
 
 
 def _sweep(cfg: DictConfig) -> None:

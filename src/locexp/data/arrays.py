@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from locexp.errors import UserError
+PARTS = ("train", "validation", "test")
+NAMES = {part: (f"{part}_images", f"{part}_labels") for part in PARTS}
 
 
 @dataclass(frozen=True)
 class RawData:
-    """Arrays as a source delivers them.
+    """Arrays as a source delivers them; :func:`locexp.data.conversion.converted` says what is understood.
 
     Attributes:
         name: of the data set, e.g. ``"mnist"``.
         source: where it came from: ``cache``, ``download``, ``bundled`` or ``file``.
-        train_images: uint8, (n, height, width), values 0 to 255.
-        train_labels: int64, (n,), values 0 to classes - 1.
+        train_images: grey, (n, height, width); best uint8, values 0 to 255.
+        train_labels: (n,), whole numbers from 0 to 999.
         test_images, test_labels: the official test split, or ``None`` where there is none.
         notes: what a user must know about the source, e.g. that it is a substitute.
+        validation_images, validation_labels: the official validation split, or ``None``.
+        names: of the arrays of each part where the user knows them, images and labels, for messages.
     """
 
     name: str
@@ -30,14 +34,51 @@ class RawData:
     test_images: np.ndarray | None = None
     test_labels: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+    validation_images: np.ndarray | None = None
+    validation_labels: np.ndarray | None = None
+    names: Mapping[str, tuple[str, str]] = field(default_factory=lambda: NAMES)
+
+    @classmethod
+    def of_parts(
+        cls,
+        name: str,
+        parts: Mapping[str, tuple[np.ndarray, np.ndarray]],
+        names: Mapping[str, tuple[str, str]],
+        notes: Iterable[str],
+    ) -> RawData:
+        """Return what a user's file holds.
+
+        Args:
+            name: of the data set.
+            parts: images and labels, by ``train`` and, where they are there, ``validation`` and ``test``.
+            names: of the same arrays.
+            notes: what the user must know.
+        """
+        arrays = {NAMES[part][place]: pair[place] for part, pair in parts.items() for place in (0, 1)}
+        return cls(name, "file", notes=tuple(notes), names=names, **arrays)
+
+    @property
+    def parts(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Images and labels of the parts that are there, by ``train``, ``validation`` and ``test``."""
+        arrays = {part: (getattr(self, NAMES[part][0]), getattr(self, NAMES[part][1])) for part in PARTS}
+        return {part: pair for part, pair in arrays.items() if pair[0] is not None and pair[1] is not None}
 
 
 @dataclass(frozen=True)
 class Split:
-    """Images (uint8, (n, height, width)) and labels (int64, (n,)) of one part of a data set."""
+    """One part of a data set.
+
+    Attributes:
+        images: uint8, (n, height, width).
+        labels: int64, (n,), classes from 0.
+        indices: int64, (n,), where each image lies in the source's array.
+        name: of that array.
+    """
 
     images: np.ndarray
     labels: np.ndarray
+    indices: np.ndarray
+    name: str
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -76,33 +117,3 @@ def sha256(*arrays: np.ndarray) -> str:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
-
-
-def checked(images: np.ndarray, labels: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return images as uint8 (n, height, width) and labels as int64 (n,).
-
-    A trailing axis of one channel is dropped; integer images of another dtype are taken if their values fit.
-
-    Raises:
-        UserError: wrong shapes, dtypes or ranges; ``where`` names the arrays in the message.
-    """
-    if images.ndim == 4 and images.shape[-1] == 1:
-        images = images[..., 0]
-    if images.ndim != 3 or 0 in images.shape:
-        raise UserError(f"{where}: images have shape {images.shape}; expected (n, height, width) grey images, n >= 1.")
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.shape != (len(images),):
-        raise UserError(f"{where}: labels have shape {labels.shape}; expected ({len(images)},), one an image.")
-    if images.dtype != np.uint8:
-        fits = np.issubdtype(images.dtype, np.integer) and images.min() >= 0 and images.max() <= 255
-        if not fits:
-            raise UserError(f"{where}: images are {images.dtype}; expected uint8 values from 0 to 255.")
-        images = images.astype(np.uint8)
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise UserError(f"{where}: labels are {labels.dtype}; expected whole numbers from 0.")
-    if labels.min() < 0 or labels.max() > 999:
-        raise UserError(
-            f"{where}: labels run from {labels.min()} to {labels.max()}; expected whole numbers from 0 to 999."
-        )
-    return np.ascontiguousarray(images), labels.astype(np.int64)

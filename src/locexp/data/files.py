@@ -1,109 +1,135 @@
-"""Reading ``.npz`` and IDX files without executing anything that they contain."""
+"""Opening the user's files: what they are, and whether what they hold would fit into memory."""
 
 from __future__ import annotations
 
+import bz2
+import contextlib
 import gzip
-import math
+import lzma
 import struct
+import tokenize
 import zipfile
 import zlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
+import psutil
 
-from locexp.data.arrays import checked
-from locexp.errors import UserError, listed, nearest
+from locexp.errors import UserError, listed
 
-BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, RuntimeError, MemoryError, ValueError)
+BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, tokenize.TokenError, struct.error),
+    *(EOFError, OSError, KeyError, RuntimeError, MemoryError, ValueError, OverflowError, SyntaxError),
+)
 """What reading a spoilt archive can raise: its headers may ask for a password or terabytes."""
-KEYS = ("x_train", "y_train", "x_test", "y_test")
-Arrays = tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]
+Unpacked = gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
+COMPRESSED: dict[bytes, Callable[[Path], Unpacked]] = {
+    b"\x1f\x8b": gzip.GzipFile,
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ": lzma.LZMAFile,
+}
+"""How compressed files begin, whatever their names end in."""
+MEMORY_SHARE = 0.5
+"""Of the memory that is free, what an array in a file may take."""
+UNSUSPECTED_BYTES, MOST_EXPANSION = 2**30, 200
+"""What compressed data may always take, and how many times their size else: of images, more is a bomb."""
+MOST_NAMES = 9
 
 
-def read_npz(path: Path, key: str = "data.path") -> Arrays:
-    """Read a Keras-style archive: x_train, y_train and, if there, x_test, y_test.
-
-    Returns:
-        Checked arrays (:func:`locexp.data.arrays.checked`); the test ones ``None`` where absent.
-
-    Raises:
-        UserError: missing, truncated or corrupt, or it holds pickled objects (they are never unpickled).
-    """
-    try:
-        if not path.is_file():
+def check_is_file(path: Path, key: str) -> None:
+    """Raise :class:`UserError` unless a path is that of a regular file that can be read."""
+    with reading(path, key):
+        if not path.exists():
             raise UserError(f"{key}={path}: there is no such file.")
-        if not zipfile.is_zipfile(path):
-            raise UserError(f"{key}={path}: is not an .npz archive, or a truncated one.")
-        with np.load(path, allow_pickle=False) as archive:
-            names = archive.files
-            found = {name: archive[name] for name in KEYS if name in names}
+        if not path.is_file():
+            raise UserError(f"{key}={path}: is a device, a pipe or a socket; expected a regular file or a folder.")
+        with path.open("rb"):
+            pass
+
+
+def check_size(path: Path, key: str, size: int) -> None:
+    """Raise :class:`UserError` if the ``size`` bytes that a file holds, unpacked, are too many to be read."""
+    free, packed = psutil.virtual_memory().available, path.stat().st_size
+    if size > MEMORY_SHARE * free:
+        raise UserError(
+            f"{key}={path}: holds {_readable(size)} of data; expected at most half of the free memory, which is "
+            f"{_readable(free)}. Give fewer images, or uint8 ones."
+        )
+    if size > max(UNSUSPECTED_BYTES, MOST_EXPANSION * packed):
+        raise UserError(
+            f"{key}={path}: {_readable(packed)} unpack to {_readable(size)}; expected at most {MOST_EXPANSION} times "
+            "as much. Not read; save it uncompressed if it is what you want."
+        )
+
+
+def _readable(size: float) -> str:
+    return f"{size / 2**30:.3g} GiB" if size >= 2**30 else f"{size / 2**20:.3g} MiB"
+
+
+@contextlib.contextmanager
+def reading(path: Path, key: str) -> Iterator[None]:
+    """Turn what a spoilt or unreadable file raises into a :class:`UserError`; nothing is ever unpickled."""
+    try:
+        yield
+    except PermissionError as error:
+        raise UserError(f"{key}={path}: cannot be read ({error.strerror}).") from None
     except BROKEN as error:
         if isinstance(error, ValueError) and "pickle" in str(error).lower():
             raise UserError(
                 f"{key}={path}: holds pickled objects, which could run code; expected plain arrays. Not read."
             ) from None
         raise UserError(f"{key}={path}: is truncated or corrupt ({error}).") from None
-    for name in KEYS[:2]:
-        if name not in found:
-            raise UserError(
-                f"{key}={path}: has no array {name}; it holds {listed(names)}; expected {listed(KEYS)}."
-                f"{nearest(name, set(names) - set(KEYS))}"
-            )
-    if ("x_test" in found) != ("y_test" in found):
-        raise UserError(f"{key}={path}: has only one of x_test and y_test; expected both or neither.")
-    train = checked(found["x_train"], found["y_train"], f"{key}={path} (x_train, y_train)")
-    if "x_test" not in found:
-        return (*train, None, None)
-    return (*train, *checked(found["x_test"], found["y_test"], f"{key}={path} (x_test, y_test)"))
 
 
-def read_idx(path: Path, key: str = "data.path") -> np.ndarray:
-    """Read one IDX file of unsigned bytes (the MNIST format), gzip-compressed if its name ends in ``.gz``.
+def opened(path: Path) -> BinaryIO | Unpacked:
+    """Open a file to read, unpacked if it is compressed; raises one of :data:`BROKEN`."""
+    with path.open("rb") as file:
+        start = file.read(8)
+    unpack = next((unpack for magic, unpack in COMPRESSED.items() if start.startswith(magic)), None)
+    return path.open("rb") if unpack is None else unpack(path)
+
+
+def read_npy(path: Path, key: str) -> np.ndarray:
+    """Read one array from an ``.npy`` file, or from an ``.npz`` that holds no other.
 
     Raises:
-        UserError: truncated, corrupt, or not an IDX file of unsigned bytes.
+        UserError: truncated or corrupt, too large, pickled objects, or several arrays.
     """
-    try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{key}: {path} is truncated or corrupt ({error}).") from None
-    if len(content) < 4 or content[:3] != b"\x00\x00\x08" or content[3] not in (1, 3):
-        raise UserError(f"{key}: {path} is not an IDX file of unsigned bytes with 1 or 3 axes.")
-    axes = content[3]
-    header = 4 + 4 * axes
-    if len(content) < header:
-        raise UserError(f"{key}: {path} is truncated: it ends within its header.")
-    shape = struct.unpack(f">{axes}I", content[4:header])
-    expected = math.prod(shape)
-    if len(content) - header != expected:
-        raise UserError(
-            f"{key}: {path} is truncated or corrupt: {len(content) - header} bytes of data, expected {expected}."
-        )
-    return np.frombuffer(content, np.uint8, offset=header).reshape(shape).copy()
+    with reading(path, key):
+        if not zipfile.is_zipfile(path):
+            check_size(path, key, path.stat().st_size)
+            return np.asarray(np.load(path, allow_pickle=False))
+        with np.load(path, allow_pickle=False) as archive:
+            if len(archive.files) != 1:
+                raise UserError(f"{key}={path}: holds {named(archive.files)}; expected one array.")
+            check_size(path, key, member_sizes(path)[archive.files[0]])
+            return np.asarray(archive[archive.files[0]])
 
 
-def read_idx_folder(folder: Path, key: str = "data.path") -> Arrays:
-    """Read the four IDX files of a folder: {train,t10k}-{images-idx3,labels-idx1}-ubyte, ``.gz`` or not.
-
-    The test pair may be absent. Raises :class:`UserError` as :func:`read_idx` does, or for a missing file.
-    """
-    parts: list[tuple[np.ndarray, np.ndarray] | None] = []
-    for prefix in ("train", "t10k"):
-        names = [f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte"]
-        paths = [_existing(folder, name) for name in names]
-        if prefix == "t10k" and paths == [None, None]:
-            parts.append(None)
-            continue
-        for name, path in zip(names, paths, strict=True):
-            if path is None:
-                raise UserError(f"{key}={folder}: has no {name}[.gz].")
-        images, labels = (read_idx(path, key) for path in paths if path is not None)
-        parts.append(checked(images, labels, f"{key}={folder} ({prefix})"))
-    train, test = parts
-    assert train is not None
-    return (*train, *(test if test is not None else (None, None)))
+def member_sizes(path: Path) -> dict[str, int]:
+    """Return the bytes of each array of an ``.npz``, unpacked, without reading them; raises one of :data:`BROKEN`."""
+    with zipfile.ZipFile(path) as archive:
+        return {entry.filename.removesuffix(".npy"): entry.file_size for entry in archive.infolist()}
 
 
-def _existing(folder: Path, name: str) -> Path | None:
-    candidates = [folder / name, folder / f"{name}.gz", folder / name.replace("-idx", ".idx")]
-    return next((path for path in candidates if path.is_file()), None)
+def named(names: Sequence[str]) -> str:
+    """Join names for a message, the first of many."""
+    most = names[:MOST_NAMES]
+    return (
+        listed(most) + (f" and {len(names) - len(most)} more" if len(names) > len(most) else "") if names else "nothing"
+    )
+
+
+def remedy(path: Path) -> str:
+    """Return what to do with a file that is no ``.npz``, by how it begins, unpacked."""
+    with contextlib.suppress(*BROKEN), opened(path) as file:
+        start = file.read(6)
+        if start[:2] == b"\0\0" and start[2:3] > b"\0":
+            return "It may be one IDX file: give the folder of images and labels."
+        if start == b"\x93NUMPY":
+            return "It is one array: give the folder of images and labels, x_train.npy and y_train.npy."
+        if start[:2] == b"PK":
+            return "It is compressed: unpack it."
+    return "Save np.savez_compressed('images.npz', x_train=images, y_train=labels) and give that."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from annotated_types import doc
@@ -9,7 +10,7 @@ from annotated_types import doc
 from locexp.bounds import checked
 from locexp.data import mnist_5k
 from locexp.data.arrays import RawData
-from locexp.data.files import read_npz
+from locexp.data.npz import read_npz
 from locexp.data.sources import OfflineError, RemoteFile, locate
 
 FILES = (
@@ -41,4 +42,4 @@ def load(
             "Metrics will be lower; data=mnist_5k asks for these digits on purpose."
         )
         return mnist_5k.load(notes=(note,))
-    return RawData("mnist", found, *read_npz(paths[0], "data (the Keras cache)"))
+    return replace(read_npz(paths[0], "data (the Keras cache)"), source=found)

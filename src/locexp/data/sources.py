@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from locexp.errors import UserError
+from locexp.system.folders import keras_folder
 
 SOCKET_TIMEOUT = 5.0
 """Seconds without an answer after which a download counts as impossible: an offline machine must not hang."""
@@ -36,7 +37,7 @@ class OfflineError(Exception):
 
 def keras_cache() -> Path:
     """Return the folder in which Keras keeps data sets: ``$KERAS_HOME/datasets`` or ``~/.keras/datasets``."""
-    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
+    return keras_folder() / "datasets"
 
 
 def download(files: tuple[RemoteFile, ...]) -> list[Path]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import logging
+from dataclasses import replace
 
 import numpy as np
 
-from locexp.data.arrays import Dataset, RawData, Split, sha256
-from locexp.errors import UserError, listed
+from locexp.data.arrays import NAMES, Dataset, RawData, Split, sha256
+from locexp.data.suspicions import darkness
+from locexp.errors import UserError, spans
 
 TEST_FRACTION = 0.1
 """Share set aside for testing where a data set has no official test split."""
-
-logger = logging.getLogger(__name__)
 
 
 def stratified_counts(class_sizes: np.ndarray, total: int) -> np.ndarray:
@@ -42,70 +41,112 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
     """Split raw arrays into train, validation and test.
 
     Args:
-        raw: the arrays; their official test split stays the test part. Without one, a tenth of all is set aside.
+        raw: the arrays, converted; their official test and validation splits stay these parts. Without a test split, a
+            tenth of all is set aside.
         validation: the fraction of the given data (of all of it, where there is no official test split) that
             validates, or ``"test"``: the test part validates as well.
         split_seed: fixes who goes where.
         limit: training examples to keep after the split (stratified), or ``None``.
 
     Raises:
-        UserError: too few examples for the split, or none of a class to train on.
+        UserError: too few examples for the split, none of a class to train on, or sizes of images that differ.
     """
     rng = np.random.default_rng(split_seed)
-    images, labels = raw.train_images, raw.train_labels
-    available = len(labels)
-    rest = np.arange(available)
-    if raw.test_images is None or raw.test_labels is None:
-        chosen = pick(labels, _part(available, TEST_FRACTION, "the test part"), rng)
-        test = Split(images[chosen], labels[chosen])
-        rest = np.setdiff1d(rest, chosen, assume_unique=True)
+    classes, raw, notes = _classes(raw)
+    given = {part: _whole(raw, part) for part in raw.parts}
+    notes += [f"{part.name}: {dark}" for part in given.values() if (dark := darkness(part.images))]
+    available = given["train"]
+    rest = np.arange(len(available))
+    if "test" in given:
+        test = given["test"]
     else:
-        test = Split(raw.test_images, raw.test_labels)
-    if test.images.shape[1:] != images.shape[1:]:
-        raise UserError(
-            f"data: training images are {images.shape[1:]} but test images {test.images.shape[1:]}; expected one size."
-        )
+        chosen = pick(available.labels, _part(len(available), TEST_FRACTION, "the test part"), rng)
+        test = _taken(available, chosen)
+        rest = np.setdiff1d(rest, chosen, assume_unique=True)
     if validation == "test":
         validation_split = test
+    elif "validation" in given:
+        validation_split = given["validation"]
+        notes.append(f"{validation_split.name} validates, not a share of the images to train on (data.validation).")
     else:
-        count = _part(available, float(validation), f"data.validation={validation}")
+        count = _part(len(available), float(validation), f"data.validation={validation}")
         if count >= len(rest):
             raise UserError(
                 f"data.validation={validation}: takes {count} of {len(rest)} examples; none are left to train on."
             )
-        chosen = rest[pick(labels[rest], count, rng)]
-        validation_split = Split(images[chosen], labels[chosen])
+        chosen = rest[pick(available.labels[rest], count, rng)]
+        validation_split = _taken(available, chosen)
         rest = np.setdiff1d(rest, chosen, assume_unique=True)
+    if validation == "test" and "validation" in given:
+        notes.append(f"{given['validation'].name}: not used, since the test part validates (data.validation=test).")
     if limit is not None:
         if limit > len(rest):
             raise UserError(f"data.limit={limit}: only {len(rest)} training examples are there.")
-        rest = rest[pick(labels[rest], limit, rng)]
-    train = Split(images, labels) if len(rest) == available else Split(images[rest], labels[rest])
-    _check_classes(train.labels, (validation_split.labels, test.labels), labels, limit)
-    num_classes = int(max(part.labels.max() for part in (train, validation_split, test))) + 1
-    parts = (train, test) if validation == "test" else (train, validation_split, test)
-    digest = sha256(*(array for part in parts for array in (part.images, part.labels)))
+        rest = rest[pick(available.labels[rest], limit, rng)]
+    train = available if len(rest) == len(available) else _taken(available, rest)
+    _check_classes(train.labels, classes, limit)
+    parts = {"train": train, "test": test}
+    if validation != "test":
+        parts = {"train": train, "validation": validation_split, "test": test}
+    for part, held in parts.items():
+        if held.images.shape[1:] != train.images.shape[1:]:
+            raise UserError(
+                f"data: training images are {train.images.shape[1:]} but {part} images {held.images.shape[1:]}; "
+                "expected one size."
+            )
+        missing = np.setdiff1d(np.arange(len(classes)), held.labels)
+        if len(missing):
+            labels = "" if (classes[missing] == missing).all() else f" (labelled {spans(classes[missing])})"
+            notes.append(
+                f"The {part} part has no example of class {spans(missing)}{labels}, so its metrics say nothing of it. "
+                "Give it some of each."
+            )
     return Dataset(
         name=raw.name,
         source=raw.source,
         train=train,
         validation=validation_split,
         test=test,
-        num_classes=max(num_classes, 2),
-        digest=digest,
+        num_classes=max(len(classes), 2),
+        digest=sha256(*(array for part in parts.values() for array in (part.images, part.labels))),
         validation_is_test=validation == "test",
-        notes=raw.notes,
+        notes=(*raw.notes, *notes),
     )
 
 
-def _check_classes(train: np.ndarray, others: tuple[np.ndarray, ...], available: np.ndarray, limit: int | None) -> None:
-    """Check that the training labels have every class that occurs; raises :class:`UserError`."""
-    missing = np.setdiff1d(np.concatenate([available, *others]), train)
+def _whole(raw: RawData, part: str) -> Split:
+    images, labels = raw.parts[part]
+    return Split(images, labels, np.arange(len(labels)), raw.names[part][0])
+
+
+def _taken(whole: Split, chosen: np.ndarray) -> Split:
+    return Split(whole.images[chosen], whole.labels[chosen], chosen, whole.name)
+
+
+def _classes(raw: RawData) -> tuple[np.ndarray, RawData, list[str]]:
+    """Return the labels that occur, sorted; the data with their places in this list as labels; and what to say."""
+    classes = np.unique(np.concatenate([labels for _, labels in raw.parts.values()]))
+    notes = []
+    if len(classes) == 1:
+        notes.append(f"All labels are {classes[0]}, so there is nothing to classify.")
+    if classes[-1] == len(classes) - 1:
+        return classes, raw, notes
+    numbered = {NAMES[part][1]: np.searchsorted(classes, labels) for part, (_, labels) in raw.parts.items()}
+    notes.append(
+        f"The labels are {spans(classes)}: they are the classes 0 to {len(classes) - 1} of this run, in this order, in "
+        "outputs, tables and pictures, too."
+    )
+    return classes, replace(raw, **numbered), notes  # type: ignore[arg-type]
+
+
+def _check_classes(labels: np.ndarray, classes: np.ndarray, limit: int | None) -> None:
+    """Check that every class has an example to train on; raises :class:`UserError`, in terms of the user's labels."""
+    missing = np.delete(classes, np.unique(labels))
     if len(missing):
         key = "data" if limit is None else f"data.limit={limit}"
+        remedy = "give more of it, or leave it out everywhere" if limit is None else "give a higher limit"
         raise UserError(
-            f"{key}: no training example is of class {listed(missing)}; expected one of each class at least"
-            f"{'' if limit is None else ', so give a higher limit'}."
+            f"{key}: no training example is of class {spans(missing)}; expected one of each class at least: {remedy}."
         )
 
 

@@ -185,8 +185,11 @@ def brier_score(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 def events(predictions: Predictions) -> dict[str, np.ndarray]:
     """Return what confidence is held against, bool (n,) each, named by the metric that is its mean."""
-    correct, iou = predictions.correct, predictions.iou
-    return {"accuracy": correct, "loc_acc_50": correct & (iou >= 0.5), "loc_acc_75": correct & (iou >= 0.75)}
+    return {
+        "accuracy": predictions.correct,
+        "loc_acc_50": predictions.localized(0.5),
+        "loc_acc_75": predictions.localized(0.75),
+    }
 
 
 def reliability(predictions: Predictions) -> dict[str, Cells]:

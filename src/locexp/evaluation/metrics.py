@@ -60,6 +60,10 @@ class Predictions:
         """IoU of predicted and true box: float64 (n,)."""
         return geometry.iou(self.boxes, self.truth)
 
+    def localized(self, least: float) -> np.ndarray:
+        """Return whether the class is right and IoU at least ``least``: bool (n,)."""
+        return self.correct & (self.iou >= least)
+
     @cached_property
     def center_error_px(self) -> np.ndarray:
         """Distance of the box centres in pixels: float64 (n,)."""
@@ -69,15 +73,14 @@ class Predictions:
 
 def summarise(predictions: Predictions) -> dict[str, float]:
     """Return the headline and secondary metrics of design: means over examples, none depends on the loss weights."""
-    correct, iou = predictions.correct, predictions.iou
-    width, height = predictions.canvas
+    iou = predictions.iou
     sides = [box[:, 2:].astype(np.float64) - box[:, :2] for box in (predictions.boxes, predictions.truth)]
-    size_error = np.abs(sides[0] - sides[1]) * np.array([width, height])
+    size_error = np.abs(sides[0] - sides[1]) * np.array(predictions.canvas)
     metrics = {
-        "accuracy": correct,
+        "accuracy": predictions.correct,
         "mean_iou": iou,
-        "loc_acc_50": correct & (iou >= 0.5),
-        "loc_acc_75": correct & (iou >= 0.75),
+        "loc_acc_50": predictions.localized(0.5),
+        "loc_acc_75": predictions.localized(0.75),
         "gt_known_loc_50": iou >= 0.5,
         "gt_known_loc_75": iou >= 0.75,
         "box_acc_v2": np.mean([iou >= threshold for threshold in (0.3, 0.5, 0.7)], axis=0),
@@ -113,11 +116,6 @@ def four_way(predictions: Predictions) -> dict[str, float]:
     return {name: float(np.mean(members)) for name, members in quadrants(predictions).items()}
 
 
-def constant_box(train_boxes: np.ndarray) -> np.ndarray:
-    """Return the mean box of the training set, what a network without eyes would say: float64 (4,)."""
-    return np.asarray(np.mean(train_boxes, axis=0, dtype=np.float64))
-
-
 def floors(train_boxes: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """Return the mean IoU that needs no network.
 
@@ -129,7 +127,7 @@ def floors(train_boxes: np.ndarray, truth: np.ndarray) -> dict[str, float]:
         ``mean_iou``: of the constant mean training box; ``centered_mean_iou``: of a box of the mean training size
         with its centre exactly right.
     """
-    constant = constant_box(train_boxes)
+    constant = np.asarray(np.mean(train_boxes, axis=0, dtype=np.float64))
     size = (constant[2:] - constant[:2]) / 2
     center = geometry.centers(truth.astype(np.float64))
     centered = np.concatenate([center - size, center + size], axis=1)
@@ -157,16 +155,18 @@ def per_class(predictions: Predictions) -> dict[str, np.ndarray]:
     """
     labels, counts = np.unique(predictions.labels, return_counts=True)
     members = [predictions.labels == label for label in labels]
-    localized = predictions.correct & (predictions.iou >= 0.5)
     ious = [predictions.iou[part] for part in members]
+    errors = [iou.std(ddof=1) / np.sqrt(len(iou)) if len(iou) > 1 else np.nan for iou in ious]
+
+    def means(values: np.ndarray) -> np.ndarray:
+        return np.array([values[part].mean() for part in members])
+
     return {
         "class": labels,
         "count": counts,
-        "accuracy": np.array([predictions.correct[part].mean() for part in members]),
-        "mean_iou": np.array([iou.mean() for iou in ious]),
-        "iou_standard_error": np.array(
-            [iou.std(ddof=1) / np.sqrt(len(iou)) if len(iou) > 1 else np.nan for iou in ious]
-        ),
-        "loc_acc_50": np.array([localized[part].mean() for part in members]),
-        "center_error_px": np.array([predictions.center_error_px[part].mean() for part in members]),
+        "accuracy": means(predictions.correct),
+        "mean_iou": means(predictions.iou),
+        "iou_standard_error": np.array(errors),
+        "loc_acc_50": means(predictions.localized(0.5)),
+        "center_error_px": means(predictions.center_error_px),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from locexp.bbox.geometry import to_pixels
 from locexp.evaluation import breakdown, calibration, metrics
 from locexp.evaluation.metrics import Predictions
+from locexp.system.files import replacing, write_whole
 
 Table = Mapping[str, np.ndarray]
 """Columns of equal length; NaN where there is nothing to say."""
@@ -36,9 +38,10 @@ def write_tables(directory: Path, predictions: Predictions) -> None:
     """Write predictions.csv, confusion_matrix.csv and the :func:`tables` to ``directory``."""
     directory.mkdir(exist_ok=True)
     _write_predictions(directory / "predictions.csv", predictions)
-    np.savetxt(directory / "confusion_matrix.csv", metrics.confusion_matrix(predictions), fmt="%d", delimiter=",")
+    with replacing(directory / "confusion_matrix.csv") as partial:
+        np.savetxt(partial, metrics.confusion_matrix(predictions), fmt="%d", delimiter=",")
     for name, table in tables(predictions).items():
-        with (directory / f"{name}.csv").open("w", newline="") as file:
+        with replacing(directory / f"{name}.csv") as partial, partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(table)
             writer.writerows(zip(*(map(_cell, column.tolist()) for column in table.values()), strict=True))
@@ -46,21 +49,16 @@ def write_tables(directory: Path, predictions: Predictions) -> None:
 
 def _write_predictions(path: Path, predictions: Predictions) -> None:
     """Write one row per example: index, label, predicted, confidence, IoU, centre error, boxes in pixels."""
-    truth = to_pixels(predictions.truth, *predictions.canvas)
-    boxes = to_pixels(predictions.boxes, *predictions.canvas)
-    sides = ("x1", "y1", "x2", "y2")
-    header = ["index", "label", "predicted", "confidence", "iou", "center_error_px"]
-    header += [f"true_{side}" for side in sides] + [f"predicted_{side}" for side in sides]
-    columns = (predictions.confidence, predictions.iou, predictions.center_error_px)
-    numbers = np.column_stack([np.asarray(column, np.float64) for column in (*columns, truth, boxes)])
-    # Python's own numbers, a row at a time: formatting NumPy's one by one takes ten times as long.
-    row = "%d,%d,%d" + ",%.6g" * numbers.shape[1]
-    rows = zip(predictions.labels.tolist(), predictions.classes.tolist(), numbers.tolist(), strict=True)
-    lines = [
-        ",".join(header),
-        *(row % (index, label, predicted, *values) for index, (label, predicted, values) in enumerate(rows)),
-    ]
-    path.write_text("\r\n".join(lines) + "\r\n", newline="")  # as the csv module ends lines
+    boxes = [to_pixels(boxes, *predictions.canvas) for boxes in (predictions.truth, predictions.boxes)]
+    sides = [f"{whose}_{side}" for whose in ("true", "predicted") for side in ("x1", "y1", "x2", "y2")]
+    names = ["index", "label", "predicted", "confidence", "iou", "center_error_px", *sides]
+    whole = [np.arange(len(predictions.labels)), predictions.labels, predictions.classes]
+    measures = [predictions.confidence, predictions.iou, predictions.center_error_px]
+    rows = np.column_stack([np.asarray(column, np.float64) for column in (*whole, *measures, *boxes)])
+    row = "%d,%d,%d" + ",%.6g" * (rows.shape[1] - len(whole))
+    text = io.StringIO()
+    np.savetxt(text, rows, row, newline="\r\n", header=",".join(names), comments="")  # ends lines as csv does
+    write_whole(path, text.getvalue())
 
 
 def _cell(value: float | str) -> float | str:

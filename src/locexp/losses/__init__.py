@@ -2,5 +2,6 @@
 
 A box loss takes ``ground_truth`` and ``prediction`` (tensors (n, 4), normalised xyxy) and returns one value an
 example (n,). It may also take ``canvas`` = (width, height) in pixels, and parameters of its own, whose annotations say
-what they may be, see :mod:`locexp.bounds`: a bad value is refused before a run starts.
+what they may be, see :mod:`locexp.bounds`: a bad value is refused before a run starts. Docstrings of losses do not
+repeat what the first three are.
 """

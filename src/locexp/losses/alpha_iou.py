@@ -17,8 +17,6 @@ def alpha_iou(
     """Return 1 - IoU^α + (ρ²/c²)^α: (n,). The larger α, the more do boxes count that are nearly right.
 
     Args:
-        ground_truth, prediction: (n, 4), normalised xyxy.
-        canvas: (width, height) in pixels.
         alpha: >= 1; 1 is DIoU.
 
     Raises:

@@ -14,10 +14,7 @@ LEAST_SIDE = 0.1
 def ciou(ground_truth: Any, prediction: Any, *, canvas: tuple[int, int]) -> Any:
     """Return DIoU + αv, v = 4/π² (atan(wᵗ/hᵗ) - atan(w/h))², α = v / (1 - IoU + v) without a gradient: (n,).
 
-    Args:
-        ground_truth, prediction: (n, 4), normalised xyxy.
-        canvas: (width, height) in pixels. Sides below a tenth of a pixel count as that in v, whose gradient grows with
-            1/(w² + h²).
+    Sides below a tenth of a pixel count as that in v, whose gradient grows with 1/(w² + h²).
     """
     from keras import ops
 

@@ -8,11 +8,6 @@ from locexp.losses._overlap import overlap
 
 
 def diou(ground_truth: Any, prediction: Any, *, canvas: tuple[int, int]) -> Any:
-    """Return 1 - IoU + ρ²/c², ρ the distance of the centres, c the diagonal of the enclosing box: (n,).
-
-    Args:
-        ground_truth, prediction: (n, 4), normalised xyxy.
-        canvas: (width, height) in pixels.
-    """
+    """Return 1 - IoU + ρ²/c², ρ the distance of the centres, c the diagonal of the enclosing box: (n,)."""
     found = overlap(ground_truth, prediction, canvas)
     return found.inversion + 1 - found.iou + found.distance

@@ -8,12 +8,7 @@ from locexp.losses._overlap import EPSILON, overlap
 
 
 def eiou(ground_truth: Any, prediction: Any, *, canvas: tuple[int, int]) -> Any:
-    """Return DIoU + (Δw/c_w)² + (Δh/c_h)², c_w and c_h the sides of the enclosing box: (n,).
-
-    Args:
-        ground_truth, prediction: (n, 4), normalised xyxy.
-        canvas: (width, height) in pixels.
-    """
+    """Return DIoU + (Δw/c_w)² + (Δh/c_h)², c_w and c_h the sides of the enclosing box: (n,)."""
     from keras import ops
 
     found = overlap(ground_truth, prediction, canvas)

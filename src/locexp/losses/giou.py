@@ -8,12 +8,7 @@ from locexp.losses._overlap import EPSILON, overlap
 
 
 def giou(ground_truth: Any, prediction: Any, *, canvas: tuple[int, int]) -> Any:
-    """Return 1 - IoU + (C - U)/C, with C the area of the smallest enclosing box: (n,).
-
-    Args:
-        ground_truth, prediction: (n, 4), normalised xyxy.
-        canvas: (width, height) in pixels.
-    """
+    """Return 1 - IoU + (C - U)/C, with C the area of the smallest enclosing box: (n,)."""
     from keras import ops
 
     found = overlap(ground_truth, prediction, canvas)

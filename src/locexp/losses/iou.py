@@ -15,8 +15,6 @@ def iou(
     """Return 1 - IoU, or -ln IoU: (n,). Neither has a gradient where the boxes are disjoint.
 
     Args:
-        ground_truth, prediction: (n, 4), normalised xyxy.
-        canvas: (width, height) in pixels.
         form: ``linear`` or ``log``; the logarithm is taken of at least 1e-6.
 
     Raises:

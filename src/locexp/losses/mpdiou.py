@@ -11,10 +11,6 @@ def mpdiou(ground_truth: Any, prediction: Any, *, canvas: tuple[int, int]) -> An
     """Return 1 - IoU + (d₁² + d₂²) / (W² + H²), d the distances of equal corners, W and H the canvas: (n,).
 
     Nothing is divided by the size of a box.
-
-    Args:
-        ground_truth, prediction: (n, 4), normalised xyxy.
-        canvas: (width, height) in pixels.
     """
     found = overlap(ground_truth, prediction, canvas)
     width, height = canvas

@@ -18,8 +18,6 @@ def siou(ground_truth: Any, prediction: Any, *, canvas: tuple[int, int], theta: 
     angle of the line between the centres; Ω = Σ (1 - exp(-|Δw| / max(w, wᵗ)))^θ over both sides.
 
     Args:
-        ground_truth, prediction: (n, 4), normalised xyxy.
-        canvas: (width, height) in pixels.
         theta: how sharply shape counts, >= 1; the paper's range is 2 to 6.
 
     Raises:

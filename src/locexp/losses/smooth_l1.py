@@ -16,9 +16,8 @@ def smooth_l1(ground_truth: Any, prediction: Any, *, canvas: tuple[int, int], de
     """Return the mean over the coordinates of d²/(2δ) below δ and |d| - δ/2 beyond: (n,).
 
     Args:
-        ground_truth, prediction: (n, 4), normalised xyxy.
-        canvas: (width, height) in pixels, by which δ is normalised for each coordinate.
-        delta_px: where the two pieces meet, in pixels, > 0. On coordinates in [0, 1], δ = 1 would be just mse / 2.
+        delta_px: δ, where the two pieces meet, in pixels, > 0; it is normalised by the canvas for each coordinate. On
+            coordinates in [0, 1], δ = 1 would be just mse / 2.
 
     Raises:
         UserError: ``delta_px`` is not above 0.

@@ -23,8 +23,6 @@ def smooth_l1_giou(
     """Return smooth_l1 + λ·giou: (n,).
 
     Args:
-        ground_truth, prediction: (n, 4), normalised xyxy.
-        canvas: (width, height) in pixels.
         giou_weight: λ, >= 0; 2/5 is DETR's ratio of the two.
         delta_px: see :func:`locexp.losses.smooth_l1.smooth_l1`.
 

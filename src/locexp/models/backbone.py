@@ -37,23 +37,18 @@ def build(
     """Build a backbone without its own head, a 1x1 convolution, a dense layer, and the two heads.
 
     Args:
-        input_shape: (height, width, 1).
-        num_classes: units of the softmax head.
         architecture: a name in ``keras.applications``.
         weights: ``imagenet`` for trained ones, which are downloaded once; ``None`` for random ones.
         enlarge: by which whole number images are enlarged before (nearest neighbour); most architectures want at
             least 32x32 pixels.
         squeeze: filters of the 1x1 convolution on the backbone's maps, which are flattened then, as a box needs to
             know where things are.
-        dense_units: units of the dense layer, relu.
-        dropout: rate after the dense layer, in [0, 1).
-        bbox_head: see :func:`locexp.models.heads.heads`.
-        shared: how many of the two stages both heads share, the backbone and the dense layer: 0 to 2, or ``"all"``.
-            With 0 there are two backbones.
+        shared: the backbone is the first of two stages, the dense layer the second; with 0 there are two backbones.
+            This and the others: see :mod:`locexp.models.keys`.
 
     Returns:
-        A functional ``keras.Model`` with outputs ``classification`` (softmax) and ``bbox`` (normalised xyxy). Images
-        are scaled as the architecture wants them; with trained weights the grey channel is given three times.
+        A ``keras.Model`` as :mod:`locexp.models` says. Images, of one channel, are scaled as the architecture wants
+        them; with trained weights the grey channel is given three times.
 
     Raises:
         UserError: out of range, an unknown architecture, an image that it does not take, or weights that cannot be had.

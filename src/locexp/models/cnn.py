@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from locexp.bounds import checked
@@ -25,17 +26,8 @@ def build(
     """Build convolutions with max-pooling, one dense layer, and the two heads.
 
     Args:
-        input_shape: (height, width, channels).
-        num_classes: units of the softmax head.
-        filters: filters of each 3x3 convolution, relu, each followed by 2x2 max-pooling.
-        dense_units: units of the dense layer, relu.
-        dropout: rate after the dense layer, in [0, 1).
-        bbox_head: see :func:`locexp.models.heads.heads`.
-        shared: how many stages both heads share, from 0 to ``"all"``; each convolution is one, the dense layer
-            the last.
-
-    Returns:
-        A functional ``keras.Model`` with outputs ``classification`` (softmax) and ``bbox`` (normalised xyxy).
+        filters: of each 3x3 convolution, relu, each followed by 2x2 max-pooling.
+        shared: the dense layer is the last stage. This and the others: see :mod:`locexp.models.keys`.
 
     Raises:
         UserError: out of range, or the image is too small for so many convolutions.
@@ -51,30 +43,25 @@ def build(
             f"{input_shape[1]}x{input_shape[0]} pixels; give fewer."
         )
     images = keras.Input(input_shape, name="image")
-    stages: list[Stage] = [_convolution(count, place) for place, count in enumerate(filters, 1)]
-    stages.append(_dense(dense_units, dropout))
+    stages: list[Stage] = [
+        functools.partial(_convolution, filters=count, place=place) for place, count in enumerate(filters, 1)
+    ]
+    stages.append(functools.partial(_dense, units=dense_units, dropout=dropout))
     first, second = branches(images, stages, shared)
     return keras.Model(images, heads(first[-1], num_classes, bbox_head, bbox_features=second[-1]), name="cnn")
 
 
-def _convolution(filters: int, place: int) -> Stage:
-    def stage(features: Any, prefix: str) -> Any:
-        import keras
+def _convolution(features: Any, prefix: str, *, filters: int, place: int) -> Any:
+    import keras
 
-        name = f"{prefix}conv2d_{place}" if prefix else None
-        features = keras.layers.Conv2D(filters, 3, name=name)(features)
-        # The relu of a maximum is the maximum of relus, with the same gradients, on a quarter of the numbers.
-        return keras.layers.ReLU()(keras.layers.MaxPooling2D(2)(features))
-
-    return stage
+    features = keras.layers.Conv2D(filters, 3, name=f"{prefix}conv2d_{place}" if prefix else None)(features)
+    # The relu of a maximum is the maximum of relus, with the same gradients, on a quarter of the numbers.
+    return keras.layers.ReLU()(keras.layers.MaxPooling2D(2)(features))
 
 
-def _dense(units: int, dropout: float) -> Stage:
-    def stage(features: Any, prefix: str) -> Any:
-        import keras
+def _dense(features: Any, prefix: str, *, units: int, dropout: float) -> Any:
+    import keras
 
-        features = keras.layers.Flatten()(features)
-        features = keras.layers.Dense(units, activation="relu", name=f"{prefix}dense" if prefix else None)(features)
-        return keras.layers.Dropout(dropout)(features) if dropout else features
-
-    return stage
+    features = keras.layers.Flatten()(features)
+    features = keras.layers.Dense(units, activation="relu", name=f"{prefix}dense" if prefix else None)(features)
+    return keras.layers.Dropout(dropout)(features) if dropout else features

@@ -8,7 +8,7 @@ from locexp.bounds import checked
 from locexp.models.blocks import flat_dense
 from locexp.models.heads import BoxHead, heads
 from locexp.models.keys import Coordinates, Dropout, Filters, Normalization, Units
-from locexp.models.pooled import pooled_convolutions
+from locexp.models.stages import pooled_convolutions
 from locexp.models.trunk import branches, check_shared_with_dense
 
 
@@ -29,19 +29,8 @@ def build(
     """Build convolutions with max-pooling, a 1x1 convolution that squeezes the maps, a dense layer, and the two heads.
 
     Args:
-        input_shape: (height, width, channels).
-        num_classes: units of the softmax head.
-        filters: of each 3x3 convolution.
         squeeze: filters of the 1x1 convolution before the dense layer, which would hold most parameters without it.
-        dense_units: units of the dense layer, relu.
-        normalization: ``batch`` or ``none``.
-        dropout: rate after the dense layer, in [0, 1).
-        coordinates: see :mod:`locexp.models.coordinates`.
-        bbox_head: see :func:`locexp.models.heads.heads`.
-        shared: how many stages both heads share, from 0 to ``"all"``; squeeze and dense layer are the last.
-
-    Returns:
-        A functional ``keras.Model`` with outputs ``classification`` (softmax) and ``bbox`` (normalised xyxy).
+        shared: squeeze and dense layer are the last stage. This and the others: see :mod:`locexp.models.keys`.
 
     Raises:
         UserError: out of range, or the image is too small for so many convolutions.

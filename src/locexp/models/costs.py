@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from locexp.keras_internals import application_of
 
 
-@dataclass(frozen=True)
-class Costs:
-    """The costs of a network.
+def cost_metrics(model: Any) -> dict[str, float]:
+    """Return what a Keras model costs.
 
-    Attributes:
-        parameters: all weights, also those that are not trained (constants, running means).
-        trainable_parameters: those that are trained.
-        flops_per_image: of a forward pass; see :func:`costs`.
+    Returns:
+        ``model/parameters`` (all weights, also those that are not trained: constants, running means),
+        ``model/trainable_parameters`` and ``model/flops_per_image``, see :func:`flops_per_image`; operations are left
+        out where they cannot be counted, as in a user's model that is not functional.
     """
+    groups = {"parameters": model.weights, "trainable_parameters": model.trainable_weights}
+    metrics = {f"model/{name}": float(sum(math.prod(one.shape) for one in group)) for name, group in groups.items()}
+    with contextlib.suppress(ValueError):
+        metrics["model/flops_per_image"] = float(flops_per_image(model))
+    return metrics
 
-    parameters: int
-    trainable_parameters: int
-    flops_per_image: int
 
-
-def costs(model: Any) -> Costs:
-    """Count the parameters of a functional Keras model and the operations of one image's forward pass.
+def flops_per_image(model: Any) -> int:
+    """Return the floating-point operations of one image's forward pass through a functional Keras model.
 
     Counted are the multiplications and additions, two operations a pair, of convolutions of every kind, dense and
     einsum layers, wherever they are applied, in nested models as well. Biases, activations, normalization, pooling and
@@ -37,29 +37,7 @@ def costs(model: Any) -> Costs:
         ValueError: the model is not functional, does not say the size of its maps, or has layers of another kind with
             kernels, such as recurrent ones.
     """
-    return Costs(
-        parameters=_parameters(model.weights),
-        trainable_parameters=_parameters(model.trainable_weights),
-        flops_per_image=2 * _multiplications(model),
-    )
-
-
-def cost_metrics(model: Any) -> dict[str, float]:
-    """Return ``model/parameters``, ``model/trainable_parameters`` and ``model/flops_per_image`` of a Keras model.
-
-    Operations are left out where they cannot be counted, as in a user's model that is not functional.
-    """
-    try:
-        return {f"model/{name}": float(value) for name, value in vars(costs(model)).items()}
-    except ValueError:
-        return {
-            "model/parameters": float(_parameters(model.weights)),
-            "model/trainable_parameters": float(_parameters(model.trainable_weights)),
-        }
-
-
-def _parameters(weights: Sequence[Any]) -> int:
-    return sum(math.prod(weight.shape) for weight in weights)
+    return 2 * _multiplications(model)
 
 
 def _multiplications(model: Any) -> int:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from locexp.models.blocks import convolution, global_pools
-from locexp.models.encoder import encoder
 from locexp.models.heads import classification_head
+from locexp.models.stages import residual_stages
 from locexp.models.trunk import branches
 
 
@@ -34,14 +34,13 @@ def fully_convolutional(
 
     Args:
         box: makes boxes (n, 4) of maps (n, height/stride, width/stride, filters[0]), sizes rounded up.
-        input_shape, num_classes, filters, stride, normalization, dropout, coordinates, shared: see
-            :func:`locexp.models.fcn_softargmax.build`.
         name: of the network.
+        dropout: the rate before the softmax head. The others: see :mod:`locexp.models.keys`.
     """
     import keras
 
     image = keras.Input(input_shape, name="image")
-    stages = encoder(image, filters, stride=stride, normalization=normalization, coordinates=coordinates)
+    stages = residual_stages(image, filters, stride=stride, normalization=normalization, coordinates=coordinates)
     first, second = branches(image, stages, shared)
     features = global_pools(first[-1], "classification_")
     if dropout:

@@ -36,19 +36,10 @@ def build(
     an edge: :mod:`locexp.models.spread`. After Li et al. 2020, 2006.04388.
 
     Args:
-        input_shape: (height, width, channels).
-        num_classes: units of the softmax head.
-        filters: of each stage, see :func:`locexp.models.encoder.encoder`.
-        stride: pixels per cell of the fine maps: 1, 2 or 4.
+        filters, stride: see :func:`locexp.models.stages.residual_stages`.
         bins: positions that an edge's distribution is over, evenly from one end of the canvas to the other, to which
             the logits are interpolated; >= 2, or ``None`` for one each border of the cells.
-        normalization: ``batch`` or ``none``.
-        dropout: rate before the softmax head, in [0, 1).
-        coordinates: see :mod:`locexp.models.coordinates`.
-        shared: how many stages of the trunk both heads share, from 0 to ``"all"``.
-
-    Returns:
-        A functional ``keras.Model`` with outputs ``classification`` (softmax) and ``bbox`` (normalised xyxy).
+        dropout: rate before the softmax head, in [0, 1). The others: see :mod:`locexp.models.keys`.
 
     Raises:
         UserError: out of range, or the image is too small for so many stages.

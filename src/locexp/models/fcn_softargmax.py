@@ -33,20 +33,11 @@ def build(
     """Build a residual trunk, a pooled classifier, and heat maps for the box.
 
     Args:
-        input_shape: (height, width, channels).
-        num_classes: units of the softmax head.
-        filters: of each stage, see :func:`locexp.models.encoder.encoder`.
-        stride: pixels per cell of the heat maps: 1, 2 or 4.
-        normalization: ``batch`` or ``none``.
-        dropout: rate before the softmax head, in [0, 1).
-        coordinates: see :mod:`locexp.models.coordinates`.
+        filters, stride: see :func:`locexp.models.stages.residual_stages`.
+        dropout: rate before the softmax head, in [0, 1). The others: see :mod:`locexp.models.keys`.
         bbox_head: ``edges``: a heat map for each edge, over the outermost points of the digit; the box can neither be
             inverted nor leave the canvas. ``center_size``: one heat map, whose expectation is the centre; the size is
             the average under it of a map of sizes; the box cannot be inverted, but it can leave the canvas.
-        shared: how many stages of the trunk both heads share, from 0 to ``"all"``.
-
-    Returns:
-        A functional ``keras.Model`` with outputs ``classification`` (softmax) and ``bbox`` (normalised xyxy).
 
     Raises:
         UserError: out of range, or the image is too small for so many stages.

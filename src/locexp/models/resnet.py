@@ -6,9 +6,9 @@ from typing import Any
 
 from locexp.bounds import checked
 from locexp.models.blocks import flat_dense
-from locexp.models.encoder import encoder
 from locexp.models.heads import BoxHead, heads
 from locexp.models.keys import Coordinates, Dropout, Filters, Normalization, Stride, Units
+from locexp.models.stages import residual_stages
 from locexp.models.trunk import branches, check_shared_with_dense
 
 
@@ -29,19 +29,8 @@ def build(
     """Build residual stages, one dense layer on their flattened maps, and the two heads.
 
     Args:
-        input_shape: (height, width, channels).
-        num_classes: units of the softmax head.
-        filters: of each stage, see :func:`locexp.models.encoder.encoder`.
-        stride: of the first convolution: 1, 2 or 4 pixels.
-        dense_units: units of the dense layer, relu.
-        normalization: ``batch`` or ``none``.
-        dropout: rate after the dense layer, in [0, 1).
-        coordinates: see :mod:`locexp.models.coordinates`.
-        bbox_head: see :func:`locexp.models.heads.heads`.
-        shared: how many stages both heads share, from 0 to ``"all"``; the dense layer is the last.
-
-    Returns:
-        A functional ``keras.Model`` with outputs ``classification`` (softmax) and ``bbox`` (normalised xyxy).
+        filters, stride: see :func:`locexp.models.stages.residual_stages`.
+        shared: the dense layer is the last stage. This and the others: see :mod:`locexp.models.keys`.
 
     Raises:
         UserError: out of range, or the image is too small for so many stages.
@@ -49,7 +38,7 @@ def build(
     import keras
 
     image = keras.Input(input_shape, name="image")
-    stages = encoder(image, filters, stride=stride, normalization=normalization, coordinates=coordinates)
+    stages = residual_stages(image, filters, stride=stride, normalization=normalization, coordinates=coordinates)
     stages.append(lambda features, prefix: flat_dense(features, dense_units, prefix, dropout=dropout))
     first, second = branches(image, stages, shared)
     return keras.Model(image, heads(first[-1], num_classes, bbox_head, bbox_features=second[-1]), name="resnet")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from locexp.errors import UserError, first_line
+from locexp.system.files import replacing
 
 MODEL = "model.keras"
 CHECKED_IMAGES = 16
@@ -36,6 +37,8 @@ def check_round_trip(model: Any, images: np.ndarray, h5: str | None, num_classes
         for name in (MODEL, *([h5] if h5 else [])):
             try:
                 difference = _difference(model, save(model, Path(folder) / name), images)
+            except OSError as error:
+                raise UserError(f"TMPDIR={tempfile.gettempdir()}: a network cannot be saved ({error}).") from error
             except Exception as error:
                 raise UserError(
                     f"model: the network cannot be saved as {Path(name).suffix} and loaded again by Keras "
@@ -57,14 +60,19 @@ def save(model: Any, path: Path) -> Any:
     level = log.level
     log.setLevel(logging.ERROR)  # "this format is legacy": it was asked for by name
     try:
-        model.save(path)
+        with replacing(path) as partial:
+            model.save(partial)
     finally:
         log.setLevel(level)
     return keras.models.load_model(path, safe_mode=True, compile=False)
 
 
 def load_model(directory: Path) -> Any | None:
-    """Load the network of a run's folder (safe mode: no code in the file is run); ``None`` where it has none."""
+    """Load the network of a run's folder (safe mode: no code in the file is run); ``None`` where it has none.
+
+    Raises:
+        UserError: the file is not whole, or holds what is not loaded.
+    """
     path = directory / MODEL
     if not path.is_file():
         return None
@@ -73,7 +81,10 @@ def load_model(directory: Path) -> Any | None:
     start_tensorflow()
     import keras
 
-    return keras.models.load_model(path, safe_mode=True, compile=False)
+    try:
+        return keras.models.load_model(path, safe_mode=True, compile=False)
+    except Exception as error:  # of Keras, which has no common one
+        raise UserError(f"{path}: cannot be loaded ({first_line(error, 200)}).") from error
 
 
 def save_checked(model: Any, path: Path, images: np.ndarray) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,10 +30,13 @@ def branches(features: Any, stages: Sequence[Stage], shared: int | str) -> tuple
     """
     check_shared(shared, len(stages))
     count = shared if isinstance(shared, int) else len(stages)
-    common = _chain(features, stages[:count], "")
-    start = common[-1] if common else features
-    first, second = (_chain(start, stages[count:], f"{branch}_") for branch in BRANCHES)
-    return common + first, common + second
+
+    def chain(features: Any, stages: Sequence[Stage], prefix: str) -> list[Any]:
+        return list(itertools.accumulate(stages, lambda given, stage: stage(given, prefix), initial=features))
+
+    common = chain(features, stages[:count], "")
+    first, second = (common + chain(common[-1], stages[count:], f"{branch}_")[1:] for branch in BRANCHES)
+    return first[1:], second[1:]
 
 
 def check_shared(shared: int | str, stages: int) -> None:
@@ -66,11 +70,3 @@ def check_halvings(input_shape: Sequence[int], halvings: int, filters: Sequence[
             f"model.filters={list(filters)}: {halvings} halvings leave nothing to tell apart of an image of "
             f"{width}x{height} pixels; it has room for {fit}. Give fewer filters."
         )
-
-
-def _chain(features: Any, stages: Sequence[Stage], prefix: str) -> list[Any]:
-    made = []
-    for stage in stages:
-        features = stage(features, prefix)
-        made.append(features)
-    return made

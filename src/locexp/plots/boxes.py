@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,22 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from locexp.bbox.geometry import to_pixels
-from locexp.evaluation.metrics import Predictions
-from locexp.plots.mosaic import Mosaic, rows_of
+from locexp.evaluation.metrics import Predictions, quadrants
+from locexp.plots.mosaic import TILE, Mosaic
 
 TRUTH, PREDICTION = "#2ca02c", "#d62728"
 LEGEND = (("truth", TRUTH, True), ("prediction", PREDICTION, False))
+COLUMNS, WORST_COLUMNS = 6, 8
+"""Examples in a row of a gallery, and in the one row of a section of the worst cases."""
+SECTIONS = {
+    "class_only": ("class right, box wrong (IoU < .5)", "lowest IoU first"),
+    "box_only": ("class wrong, box right", "most confident first"),
+    "neither": ("both wrong", "most confident first"),
+    "both_right": ("both right", "lowest IoU first"),
+}
+"""The quadrants of the four-way split in the order of the page: what they are, and how their examples are sorted."""
+WORST_TILE = 150
+"""About how wide an example of the worst cases is drawn."""
 
 
 def outline(axes: Axes, boxes: np.ndarray, color: str, style: Any, line_width: float = 1.6) -> None:
@@ -41,24 +53,24 @@ def sample(image: np.ndarray, box: np.ndarray, digit: int) -> Figure:
 
 
 def gallery(
-    images: np.ndarray, predictions: Predictions, chosen: np.ndarray, title: str, columns: int = 6
+    images: np.ndarray,
+    predictions: Predictions,
+    chosen: np.ndarray,
+    title: str,
+    rows: Sequence[tuple[str, int]] | None = None,
+    tile: int = TILE,
 ) -> Image.Image:
     """Return a page of examples with truth and prediction, captioned ``true → predicted p, IoU``.
 
     Args:
         images: uint8, (n, height, width).
         predictions: of the same n examples.
-        chosen: indices to show, at least one.
+        chosen: int (m,), indices to show, at least one.
         title: of the page.
-        columns: at most so many in a row.
+        rows, tile: see :class:`locexp.plots.mosaic.Mosaic`; by default there are :data:`COLUMNS` in a row.
     """
-    mosaic = Mosaic(images[chosen], title, rows=rows_of(len(chosen), columns), caption_lines=2, legend=LEGEND)
-    show_predictions(mosaic, predictions, chosen)
-    return mosaic.page
-
-
-def show_predictions(mosaic: Mosaic, predictions: Predictions, chosen: np.ndarray) -> None:
-    """Caption the chosen examples, which are the images of a page, and draw their boxes."""
+    rows = rows or [("", min(COLUMNS, len(chosen) - first)) for first in range(0, len(chosen), COLUMNS)]
+    mosaic = Mosaic(images[chosen], title, rows=rows, legend=LEGEND, tile=tile)
     truth = to_pixels(predictions.truth[chosen], *predictions.canvas)
     boxes = to_pixels(predictions.boxes[chosen], *predictions.canvas)
     for place, index in enumerate(chosen):
@@ -67,3 +79,23 @@ def show_predictions(mosaic: Mosaic, predictions: Predictions, chosen: np.ndarra
         mosaic.caption(place, text, "black" if predicted == label else PREDICTION)
         mosaic.outline(place, truth[place], TRUTH, dashed=True)
         mosaic.outline(place, boxes[place], PREDICTION)
+    return mosaic.page
+
+
+def worst_cases(
+    images: np.ndarray, predictions: Predictions, chosen: Mapping[str, np.ndarray], title: str
+) -> Image.Image:
+    """Return a page with a row of examples for each way to be right or wrong, captioned as in a gallery.
+
+    Args:
+        images: uint8, (n, height, width).
+        predictions: of the same n examples.
+        chosen: by quadrant, indices to show, at most :data:`WORST_COLUMNS`; see
+            :func:`locexp.evaluation.breakdown.worst_cases`.
+        title: of the page.
+    """
+    members, rows = quadrants(predictions), []
+    for name, (what, order) in SECTIONS.items():
+        heading = f"{what}: {members[name].sum():,} of {len(images):,}"
+        rows.append((f"{heading}, {order}" if members[name].any() else heading, len(chosen[name])))
+    return gallery(images, predictions, np.concatenate([chosen[name] for name in SECTIONS]), title, rows, WORST_TILE)

@@ -50,12 +50,9 @@ def learning_curves(history: list[dict[str, float]], best_epoch: int, floor: flo
 
 Panels = tuple[tuple[str, bool, tuple[str, ...]], ...]
 """For each panel its title, whether its axis is logarithmic, and what it shows."""
+NORMS = ("gradients/classification_norm", "gradients/bbox_norm", "gradients/norm_ratio")
 GRADIENT_PANELS: Panels = (
-    (
-        "gradient norms in the trunk",
-        True,
-        ("gradients/classification_norm", "gradients/bbox_norm", "gradients/norm_ratio"),
-    ),
+    ("gradient norms in the trunk", True, NORMS),
     ("cosine between them", False, ("gradients/cosine",)),
     ("share of batches in conflict", False, ("gradients/conflicts",)),
 )

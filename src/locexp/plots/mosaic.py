@@ -17,12 +17,12 @@ from PIL import Image, ImageDraw, ImageFont
 TILE = 196
 TEXT, HEADING, TITLE = 13, 15, 17
 """Heights of letters, in pixels of the page."""
+LINE, CAPTION_LINES = TEXT + 3, 2
+"""From one line of a caption to the next, and how many lines there is room for above each image."""
 MARGIN = 12
 DASH, GAP = 9, 6
 SAMPLE, SPACE = 40, 28
 """Of a legend: how long its lines are, and what is between its entries."""
-Legend = Sequence[tuple[str, str, bool]]
-"""Label, colour and whether the line is dashed."""
 
 
 class Mosaic:
@@ -32,8 +32,7 @@ class Mosaic:
         images: uint8, (n, height, width); n may be 0.
         title: of the page.
         rows: what stands above each row, which may be nothing, and how many of the images, in order, are in it.
-        caption_lines: lines of text above each image.
-        legend: of what :meth:`outline` draws.
+        legend: of what :meth:`outline` draws: labels, colours and whether the lines are dashed.
         tile: about how wide an image is drawn: its pixels are enlarged by a whole number.
     """
 
@@ -43,18 +42,17 @@ class Mosaic:
         title: str,
         *,
         rows: Sequence[tuple[str, int]],
-        caption_lines: int,
-        legend: Legend = (),
+        legend: Sequence[tuple[str, str, bool]] = (),
         tile: int = TILE,
     ) -> None:
         height, width = images.shape[1:]
         self._scale = scale = max(1, round(tile / width))
         self._size = width * scale, height * scale
-        self._line = TEXT + 3
         step = self._size[0] + MARGIN
         columns = max(count for _, count in rows)
         wide = columns * step + MARGIN
-        least = [_font(TITLE).getlength(title), sum(_widths(legend)) + SPACE * len(legend)]
+        widths = [SAMPLE + 8 + _font(TEXT).getlength(label) for label, _, _ in legend]
+        least = [_font(TITLE).getlength(title), sum(widths) + SPACE * len(legend)]
         least += [_font(HEADING).getlength(heading) for heading, _ in rows]
         size_x = max(wide, round(max(least)) + 2 * MARGIN)
         left = MARGIN + (size_x - wide) // 2
@@ -66,7 +64,7 @@ class Mosaic:
                 headings.append((y, heading))
                 y += HEADING + MARGIN
             if count:
-                y += caption_lines * self._line
+                y += CAPTION_LINES * LINE
                 self._corners += [(left + column * step, y) for column in range(count)]
                 y += self._size[1] + MARGIN
         size = size_x, y + (30 if legend else 0)
@@ -79,13 +77,18 @@ class Mosaic:
         self._draw.text((size[0] / 2, MARGIN), title, "black", _font(TITLE), anchor="ma")
         for top, heading in headings:
             self._draw.text((left, top), heading, "black", _font(HEADING), anchor="la")
-        self._show(legend, size)
+        x, middle = (size[0] - sum(widths) - SPACE * (len(widths) - 1)) / 2, size[1] - MARGIN - TEXT / 2
+        for (label, color, dashed), width_of_entry in zip(legend, widths, strict=True):
+            for piece in _pieces((x, middle), (x + SAMPLE, middle), dashed):
+                self._draw.line(piece, color, 3)
+            self._draw.text((x + SAMPLE + 8, middle), label, "black", _font(TEXT), anchor="lm")
+            x += width_of_entry + SPACE
 
     def caption(self, place: int, text: str, color: str = "black") -> None:
         """Write above an image; lines are parted by ``\\n``."""
         left, top = self._corners[place]
         for number, line in enumerate(reversed(text.split("\n"))):
-            middle = left + self._size[0] / 2, top - 5 - number * self._line
+            middle = left + self._size[0] / 2, top - 5 - number * LINE
             self._draw.text(middle, line, color, _font(TEXT), anchor="ms")
 
     def outline(self, place: int, box: Sequence[float], color: str, *, dashed: bool = False, width: int = 3) -> None:
@@ -99,31 +102,16 @@ class Mosaic:
         y1, y2 = (top + np.clip(np.multiply(box[1::2], self._scale), -reach, self._size[1] + reach)).tolist()
         corners = [(x1, y1), (x2, y1), (x2, y2), (x1, y2), (x1, y1)]
         for start, end in itertools.pairwise(corners):
-            for piece in _pieces(start, end) if dashed else [(start, end)]:
+            for piece in _pieces(start, end, dashed):
                 self._draw.line(piece, color, width)
 
-    def _show(self, legend: Legend, size: tuple[int, int]) -> None:
-        widths = _widths(legend)
-        x, y = (size[0] - sum(widths) - SPACE * (len(widths) - 1)) / 2, size[1] - MARGIN - TEXT / 2
-        for (label, color, dashed), width in zip(legend, widths, strict=True):
-            for piece in _pieces((x, y), (x + SAMPLE, y)) if dashed else [((x, y), (x + SAMPLE, y))]:
-                self._draw.line(piece, color, 3)
-            self._draw.text((x + SAMPLE + 8, y), label, "black", _font(TEXT), anchor="lm")
-            x += width + SPACE
 
-
-def _widths(legend: Legend) -> list[float]:
-    """Return how wide the entries of a legend are."""
-    return [SAMPLE + 8 + _font(TEXT).getlength(label) for label, _, _ in legend]
-
-
-def rows_of(count: int, columns: int) -> list[tuple[str, int]]:
-    """Return the rows of a page of so many images, with nothing above them."""
-    return [("", min(columns, count - first)) for first in range(0, count, columns)]
-
-
-def _pieces(start: tuple[float, float], end: tuple[float, float]) -> list[tuple[tuple[float, float], ...]]:
-    """Return the dashes of a line."""
+def _pieces(
+    start: tuple[float, float], end: tuple[float, float], dashed: bool
+) -> list[tuple[tuple[float, float], ...]]:
+    """Return the dashes of a line, or all of it."""
+    if not dashed:
+        return [(start, end)]
     (x1, y1), (x2, y2) = start, end
     length = max(abs(x2 - x1), abs(y2 - y1))
     ways = np.arange(0, max(length, 1), DASH + GAP)

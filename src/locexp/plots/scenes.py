@@ -45,8 +45,11 @@ def page(scenes: Scenes, labels: np.ndarray, chosen: np.ndarray, title: str, col
     boxes = to_pixels(scenes.boxes[chosen], width, height)
     for (left, top), index, box in zip(corners, chosen, boxes, strict=True):
         mosaic[top : top + height, left : left + width] = scenes.images[index]
-        text = _caption(scenes, int(labels[index]), int(index), box)
-        axes.text(left + width / 2, top - 0.04 * inch, text, ha="center", va="bottom", fontsize=8)
+        facts = [str(int(labels[index])), f"{box[2] - box[0]:.3g} × {box[3] - box[1]:.3g} px"]
+        facts += ["clipped"] if scenes.clipped is not None and scenes.clipped[index] else []
+        if scenes.covered is not None and scenes.covered[index] > 0:
+            facts.append(f"{scenes.covered[index]:.0%} covered")
+        axes.text(left + width / 2, top - 0.04 * inch, ",  ".join(facts), ha="center", va="bottom", fontsize=8)
     axes.imshow(mosaic, cmap="gray", vmin=0, vmax=255, interpolation="nearest", extent=extent)
     offsets = np.tile(np.array(corners, float), 2)
     outline(axes, boxes + offsets, TRUTH, "-")
@@ -58,12 +61,3 @@ def page(scenes: Scenes, labels: np.ndarray, chosen: np.ndarray, title: str, col
     figure.suptitle(title, fontsize=10, y=1 - 0.1 / size[1], va="top")
     figure.legend(handles=handles, loc="lower center", ncols=len(handles), fontsize=8, frameon=False)
     return figure
-
-
-def _caption(scenes: Scenes, label: int, index: int, box: np.ndarray) -> str:
-    parts = [str(label), f"{box[2] - box[0]:.3g} × {box[3] - box[1]:.3g} px"]
-    if scenes.clipped is not None and scenes.clipped[index]:
-        parts.append("clipped")
-    if scenes.covered is not None and scenes.covered[index] > 0:
-        parts.append(f"{scenes.covered[index]:.0%} covered")
-    return ",  ".join(parts)

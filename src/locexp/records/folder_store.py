@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from locexp.errors import UserError, listed
+from locexp.records.files import file_within
 from locexp.records.format import MalformedError
 from locexp.records.record import RECORD, RunRecord, finite_metrics, milliseconds
 from locexp.records.sweep_list import LIST
@@ -51,8 +52,8 @@ class FolderStore:
     def content(self, run: RunRecord, path: str) -> bytes | None:
         """Return a file of a run; ``None`` where it has none of this path."""
         assert run.directory is not None
-        place = run.directory / path
-        return place.read_bytes() if place.is_file() else None
+        place = file_within(run.directory, path)
+        return None if place is None else place.read_bytes()
 
     def keep_folder(self, run: RunRecord, folder: Path) -> None:
         """Do nothing: what is kept with a run here is what lies in its directory."""

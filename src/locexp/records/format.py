@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -25,13 +25,6 @@ class NewerFormatError(UserError):
     """A file was written by a newer locexp; the message names the file."""
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file all at once: a reader never sees half of it."""
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text)
-    partial.replace(path)
-
-
 def parse_object(content: bytes | str, place: object) -> dict[str, Any]:
     """Return the JSON object of a file.
 
@@ -45,7 +38,7 @@ def parse_object(content: bytes | str, place: object) -> dict[str, Any]:
     """
     try:
         stored = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MalformedError(f"{place}: cannot be read: it is not JSON ({error}).") from None
     if not isinstance(stored, dict):
         raise MalformedError(f"{place}: cannot be read: expected a JSON object, not {type(stored).__name__}.")
@@ -68,18 +61,25 @@ def build(cls: type[Stored], stored: dict[str, Any], place: object) -> Stored:
     Raises:
         MalformedError: a value is missing or of the wrong type.
     """
-    hints, values, missing = get_type_hints(cls), {}, []
-    for field in dataclasses.fields(cls):  # type: ignore[arg-type]
-        if field.name in stored:
-            value = values[field.name] = stored[field.name]
-            if not _fits(value, hints[field.name]):
-                shown = json.dumps(value)[:60]
-                raise MalformedError(f"{place}: cannot be read: {field.name} is {shown}; expected {field.type}.")
-        elif field.default is field.default_factory is dataclasses.MISSING:
-            missing.append(field.name)
+    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    required = [name for name, field in fields.items() if field.default is field.default_factory is dataclasses.MISSING]
+    check_types(stored, get_type_hints(cls), required, place)
+    return cls(**{name: value for name, value in stored.items() if name in fields})
+
+
+def check_types(stored: Mapping[str, Any], hints: Mapping[str, Any], required: Iterable[str], place: object) -> None:
+    """Check the values of a JSON object, by name, against annotations.
+
+    Raises:
+        MalformedError: a required value is missing, or one is of the wrong type.
+    """
+    for name, value in stored.items():
+        if name in hints and not _fits(value, hints[name]):
+            expected = hints[name].__name__ if isinstance(hints[name], type) else hints[name]
+            raise MalformedError(f"{place}: cannot be read: {name} is {json.dumps(value)[:60]}; expected {expected}.")
+    missing = [name for name in required if name not in stored]
     if missing:
         raise MalformedError(f"{place}: cannot be read: it lacks {listed(missing)}.")
-    return cls(**values)
 
 
 def _fits(value: object, hint: Any) -> bool:
@@ -92,5 +92,7 @@ def _fits(value: object, hint: Any) -> bool:
     if get_origin(hint) is list:
         return isinstance(value, list) and all(_fits(one, arguments[0]) for one in value)
     if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        return isinstance(value, float) or (isinstance(value, int) and type(value) is not bool and abs(value) < 2**63)
+    if hint is int:
+        return type(value) is int  # true is an int, too
     return hint is Any or isinstance(value, hint)

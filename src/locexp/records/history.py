@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from locexp.records.format import write_whole
+from locexp.system.files import write_whole
 
 HISTORY = "history.jsonl"
 
 
 def append_history(directory: Path, row: dict[str, float]) -> None:
     """Append a row, ``epoch`` and ``timestamp`` (seconds since 1970) and metrics, to ``history.jsonl``."""
-    with (directory / HISTORY).open("a") as file:
+    with (directory / HISTORY).open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
 
 
@@ -26,12 +26,17 @@ def read_history(directory: Path) -> list[dict[str, float]]:
         ValueError: another line is not whole.
     """
     path = directory / HISTORY
-    lines = path.read_text().splitlines() if path.is_file() else []
+    return parse_history(path.read_bytes()) if path.is_file() else []
+
+
+def parse_history(content: bytes) -> list[dict[str, float]]:
+    """Return the rows of the content of ``history.jsonl``, see :func:`read_history`."""
+    lines = content.splitlines()
     rows = []
     for number, line in enumerate(lines, 1):
         try:
             rows.append(json.loads(line))
-        except ValueError:
+        except (ValueError, RecursionError):
             if number < len(lines):
                 raise ValueError(f"{HISTORY}: line {number} cannot be read") from None
     return rows

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from locexp.records.format import FORMAT, MalformedError, build, parse_object, write_whole
+from locexp.records.format import FORMAT, MalformedError, build, parse_object
+from locexp.system.files import write_whole
 
 RECORD = "run.json"
 CUT_OFF = "ended without closing its record"
@@ -58,10 +60,19 @@ class RunRecord:
         return self.tags.get("kind") == "sweep"
 
     def write(self, directory: Path) -> None:
-        """Write ``run.json``, all at once."""
+        """Write ``run.json``, all at once.
+
+        Raises:
+            OSError: it cannot be written. One that is there does not stay RUNNING if this one is not.
+        """
         values = asdict(self)
         del values["directory"]
-        write_whole(directory / RECORD, json.dumps({"format": FORMAT, **values}, indent=2, default=str) + "\n")
+        try:
+            write_whole(directory / RECORD, json.dumps({"format": FORMAT, **values}, indent=2, default=str) + "\n")
+        except OSError:
+            if self.status != "RUNNING":
+                _end_in_place(directory / RECORD, "KILLED" if self.status == "KILLED" else "FAILED")
+            raise
 
     @classmethod
     def read(cls, directory: Path) -> RunRecord:
@@ -82,6 +93,16 @@ class RunRecord:
         record = build(cls, parse_object(content, path) | {"directory": None}, path)
         record.directory = directory
         return record
+
+
+def _end_in_place(path: Path, status: str) -> None:
+    """Give a record that is there another status, in as many bytes: a full disk has room for no more."""
+    running, ended = b'"status": "RUNNING"', f'"status": "{status}"'.encode()
+    with contextlib.suppress(OSError), path.open("r+b") as file:
+        place = file.read().find(running)
+        if place >= 0:
+            file.seek(place)
+            file.write(ended.ljust(len(running)))
 
 
 def milliseconds(seconds: float) -> int:

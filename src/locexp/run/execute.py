@@ -12,8 +12,8 @@ from omegaconf import DictConfig
 from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import Callbacks
 from locexp.errors import Terminated, counted, first_line
+from locexp.plots.pictures import Draw, draw_here
 from locexp.run.folder import RunFolder
-from locexp.run.pictures import Draw, draw_here
 from locexp.run.prepare import Prepared
 from locexp.run.resume import Resumed
 from locexp.run.run import Run
@@ -69,7 +69,7 @@ def execute(runs: Sequence[Run], *, note: Callable[[str], None] = logger.warning
     try:
         opened = [run for run in runs if _opened(run, len(runs))]
         if opened:
-            _train_and_finish(opened, note, draw)
+            _train(opened, note, draw)
     except (KeyboardInterrupt, Terminated) as stopped:
         for run in runs:
             with contextlib.suppress(KeyboardInterrupt, Terminated):  # of one who cannot wait: the next is closed, too
@@ -80,13 +80,14 @@ def execute(runs: Sequence[Run], *, note: Callable[[str], None] = logger.warning
         raise
 
 
-def _train_and_finish(
-    runs: Sequence[Run], note: Callable[[str], None], draw: Draw, *, from_start: bool = False
-) -> None:
+def _train(runs: Sequence[Run], note: Callable[[str], None], draw: Draw, *, from_start: bool = False) -> None:
+    """Train runs in one stack and finish them; where that fails, one by one."""
     try:
         if from_start:
             runs[0].restart()
-        stack = _train(runs)
+        first, members = runs[0].prepared, [run.prepared.member for run in runs]
+        stack = Stack(members, *first.data.arrays("train"), fresh=first.data.fresh)
+        train(stack, first.schedule, first.data.arrays("validation"), [_Watch(runs)])
     except Exception as error:
         if len(runs) == 1:
             _close(runs[0], error)
@@ -97,19 +98,9 @@ def _train_and_finish(
         note(f"{jobs} cannot be trained together ({first_line(error)}): they are trained one by one")
         for run in left:
             with run.current():
-                _train_and_finish([run], note, draw, from_start=True)
+                _train([run], note, draw, from_start=True)
         return
     _finish(runs, stack, draw)
-
-
-def _train(runs: Sequence[Run]) -> Stack:
-    """Train the members of runs in one stack, and return it."""
-    first = runs[0].prepared
-    images, labels, boxes = first.problem.arrays("train")
-    members = [run.prepared.member for run in runs]
-    stack = Stack(members, images, labels, boxes, dtype=first.dtype, fresh=first.problem.fresh)
-    train(stack, first.schedule, first.problem.arrays("validation"), [_Watch(runs)])
-    return stack
 
 
 class _Watch(Observer):
@@ -146,6 +137,8 @@ def _opened(run: Run, beside: int) -> bool:
             run.open(beside)
         except Exception as error:  # a full disk: whoever launched the run sees that it has left no record
             logger.info("the run could not be opened", exc_info=True)
+            if run.is_open:
+                _close(run, error)
             run.error = error
             return False
     return True
@@ -153,13 +146,13 @@ def _opened(run: Run, beside: int) -> bool:
 
 def _finish(runs: Sequence[Run], stack: Stack, draw: Draw) -> None:
     """Report and close runs that were trained; the pictures of one are drawn while others are saved and logged."""
-    problem, size = runs[0].prepared.problem, runs[0].prepared.schedule.evaluation_batch_size
+    data, size = runs[0].prepared.data, runs[0].prepared.schedule.evaluation_batch_size
     for run in runs:
         if run.is_open and run.failure is not None:
             _close(run, run.failure)
     trained = {index: run for index, run in enumerate(runs) if run.is_open}
     try:
-        evaluations = stack.evaluations(list(trained), *problem.arrays("test"), size)
+        evaluations = stack.evaluations(list(trained), *data.arrays("test"), size)
     except Exception as error:
         for run in trained.values():
             _close(run, error)

@@ -21,7 +21,8 @@ from locexp.configuration.hydra_internals import (
     env_override,
 )
 from locexp.configuration.schema import plain
-from locexp.system.logs import RunLog
+from locexp.system.files import write_whole
+from locexp.system.logs import LogFile, RunLog
 
 FILE = "file"
 """The handler of ``hydra.job_logging`` that writes a run's log file."""
@@ -116,7 +117,7 @@ class RunFolder:
             ("overrides", OmegaConf.create(self.overrides)),
         )
         for name, node in parts:
-            (folder / f"{name}.yaml").write_text(OmegaConf.to_yaml(node), encoding="utf-8")
+            write_whole(folder / f"{name}.yaml", OmegaConf.to_yaml(node))
 
 
 @contextlib.contextmanager
@@ -139,7 +140,7 @@ def _handler(asked: DictConfig, directory: Path) -> logging.Handler:
     if FILE not in asked.get("handlers", {}):
         return logging.NullHandler()
     name = Path(str(asked.handlers.file.filename)).name
-    handler = logging.FileHandler(directory / name, encoding="utf-8")
+    handler = LogFile(directory / name)
     style = asked.get("formatters", {}).get(asked.handlers.file.get("formatter"), {})
     handler.setFormatter(logging.Formatter(style.get("format")))
     return handler

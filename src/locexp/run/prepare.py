@@ -1,4 +1,4 @@
-"""From a configuration to what is trained: its problem, member and schedule. What can be wrong shows here."""
+"""From a configuration to what is trained: its data, member and schedule. What can be wrong shows here."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,8 @@ from locexp.configuration.targets import find_loss
 from locexp.errors import UserError, first_line
 from locexp.models.saving import check_round_trip
 from locexp.models.strides import check_smallest_batch
-from locexp.run.problem import Problem, load_problem
+from locexp.run.training_data import TrainingData, load_training_data
+from locexp.system.matplotlib import start_matplotlib
 from locexp.system.tensorflow import start_tensorflow
 
 if TYPE_CHECKING:
@@ -35,14 +36,12 @@ class Prepared:
 
     Attributes:
         member: not trained yet.
-        dtype: of images, targets and losses.
     """
 
     cfg: DictConfig
-    problem: Problem
+    data: TrainingData
     member: Member
     schedule: Schedule
-    dtype: str
 
 
 _round_trips: set[str] = set()
@@ -59,7 +58,8 @@ def prepare(cfg: DictConfig, *, stacked: bool = False) -> Prepared:
     Raises:
         UserError: the data, the network, the optimizer, a callback or the loss is not what it should be.
     """
-    problem = load_problem(cfg)
+    data = load_training_data(cfg)
+    start_matplotlib()
     trainer = cfg.trainer
     if stacked and "keras" in sys.modules:
         # Layers and optimizers are named as if the member were alone; Keras numbers all that a process has made.
@@ -67,47 +67,47 @@ def prepare(cfg: DictConfig, *, stacked: bool = False) -> Prepared:
     start_tensorflow(
         threads=trainer.threads, precision=trainer.precision, deterministic=trainer.deterministic, stacked=stacked
     )
-    from locexp.training.member import MemberSpec, build_member
+    import keras
+
+    from locexp.training.member import Member
     from locexp.training.trainer import Schedule, steps_per_epoch
 
     dtype = "float64" if trainer.precision == "float64" else "float32"
-    steps = trainer.epochs * steps_per_epoch(len(problem.dataset.train), trainer.batch_size)
-    width, height = problem.canvas
-    loss = box_loss(cfg, problem.canvas)
+    steps = trainer.epochs * steps_per_epoch(len(data.dataset.train), trainer.batch_size)
+    width, height = data.canvas
+    loss = box_loss(cfg, data.canvas)
     check_box_loss(loss, cfg.loss.bbox_loss, dtype)
-    spec = MemberSpec(
-        seed=cfg.seed,
-        build_model=functools.partial(
-            instantiate, cfg.model, "model", input_shape=(height, width, 1), num_classes=problem.dataset.num_classes
-        ),
-        build_optimizer=optimizer_builder(cfg),
-        classification_weight=cfg.loss.classification_weight,
-        bbox_weight=cfg.loss.bbox_weight,
+    keras.utils.set_random_seed(cfg.seed)
+    member = Member(
+        cfg.seed,
+        instantiate(cfg.model, "model", input_shape=(height, width, 1), num_classes=data.dataset.num_classes),
+        build_optimizer(cfg, steps),
+        (cfg.loss.classification_weight, cfg.loss.bbox_weight),
+        dtype=dtype,
         box_loss=loss,
-        build_callbacks=callbacks_builder(cfg),
-        build_weighting=functools.partial(instantiate, cfg.loss.weighting, "loss.weighting"),
+        weighting=instantiate(cfg.loss.weighting, "loss.weighting"),
+        callbacks=[instantiate(node, f"trainer.callbacks.{name}") for name, node in trainer.callbacks.items()],
         diagnostics=trainer.diagnostic_batches > 0,
         monitor=monitor(cfg),
-        graph_key=graph_key(cfg, problem, steps),
+        graph_key=graph_key(cfg, data, steps),
     )
-    member = build_member(spec, steps, dtype)
-    check_smallest_batch(member.model, len(problem.dataset.train), trainer.batch_size)
-    if spec.graph_key not in _round_trips:
-        check_round_trip(member.model, problem.arrays("test")[0], trainer.save_h5, problem.dataset.num_classes)
-    if spec.graph_key is not None:
-        _round_trips.add(spec.graph_key)
+    check_smallest_batch(member.model, len(data.dataset.train), trainer.batch_size)
+    if member.graph_key not in _round_trips:
+        check_round_trip(member.model, data.arrays("test")[0], trainer.save_h5, data.dataset.num_classes)
+    if member.graph_key is not None:
+        _round_trips.add(member.graph_key)
     schedule = Schedule(**{field.name: trainer[field.name] for field in dataclasses.fields(Schedule)})
-    return Prepared(cfg, problem, member, schedule, dtype)
+    return Prepared(cfg, data, member, schedule)
 
 
-def graph_key(cfg: DictConfig, problem: Problem, steps: int) -> str | None:
+def graph_key(cfg: DictConfig, data: TrainingData, steps: int) -> str | None:
     """Return what members with one graph have in common; ``None`` where a part is the user's own code.
 
     Such code may keep Python state that differs between members, which a shared graph would give them all.
 
     Args:
         cfg: of the member.
-        problem: gives canvas and classes.
+        data: gives canvas and classes.
         steps: of the run, which a schedule of the learning rate is made for.
     """
     parts = [cfg.model, cfg.optimizer, cfg.loss.weighting, *cfg.trainer.callbacks.values()]
@@ -119,7 +119,7 @@ def graph_key(cfg: DictConfig, problem: Problem, steps: int) -> str | None:
     if cfg.optimizer.schedule == "constant":
         steps = 0
         del optimizer["learning_rate"]  # a variable of the optimizer
-    baked = [problem.canvas, problem.dataset.num_classes, steps, cfg.model, optimizer, loss, cfg.trainer]
+    baked = [data.canvas, data.dataset.num_classes, steps, cfg.model, optimizer, loss, cfg.trainer]
     return OmegaConf.to_yaml(OmegaConf.create(baked), resolve=True)
 
 
@@ -135,32 +135,27 @@ def monitor(cfg: DictConfig) -> str:
     return "val/mean_iou" if cfg.loss.classification_weight == 0 else asked
 
 
-def optimizer_builder(cfg: DictConfig) -> Callable[[int], Any]:
-    """Return a function from the number of steps of the run to a fresh Keras optimizer."""
+def build_optimizer(cfg: DictConfig, steps: int) -> Any:
+    """Return a fresh Keras optimizer for a run of so many steps.
 
-    def build(steps: int) -> Any:
-        import keras
+    Raises:
+        UserError: it is none, or refuses its arguments.
+    """
+    import keras
 
-        peak, decay = cfg.optimizer.learning_rate, keras.optimizers.schedules.CosineDecay
-        if cfg.optimizer.schedule == "cosine":
-            rate: Any = decay(peak, steps)
-        elif cfg.optimizer.schedule == "one_cycle":
-            rise = max(1, round(0.3 * steps))
-            rate = decay(peak / 25, max(1, steps - rise), warmup_target=peak, warmup_steps=rise)
-        else:
-            rate = peak
-        node = OmegaConf.create({"_target_": cfg.optimizer._target_, **cfg.optimizer.params})
-        optimizer = instantiate(node, "optimizer.params", learning_rate=rate)
-        if not isinstance(optimizer, keras.optimizers.Optimizer):
-            raise UserError(f"optimizer._target_={cfg.optimizer._target_}: is not a keras.optimizers.Optimizer.")
-        return optimizer
-
-    return build
-
-
-def callbacks_builder(cfg: DictConfig) -> Callable[[], Sequence[Any]]:
-    """Return a function that makes fresh Keras callbacks."""
-    return lambda: [instantiate(node, f"trainer.callbacks.{name}") for name, node in cfg.trainer.callbacks.items()]
+    peak, decay = cfg.optimizer.learning_rate, keras.optimizers.schedules.CosineDecay
+    if cfg.optimizer.schedule == "cosine":
+        rate: Any = decay(peak, steps)
+    elif cfg.optimizer.schedule == "one_cycle":
+        rise = max(1, round(0.3 * steps))
+        rate = decay(peak / 25, max(1, steps - rise), warmup_target=peak, warmup_steps=rise)
+    else:
+        rate = peak
+    node = OmegaConf.create({"_target_": cfg.optimizer._target_, **cfg.optimizer.params})
+    optimizer = instantiate(node, "optimizer.params", learning_rate=rate)
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        raise UserError(f"optimizer._target_={cfg.optimizer._target_}: is not a keras.optimizers.Optimizer.")
+    return optimizer
 
 
 def box_loss(cfg: DictConfig, canvas: tuple[int, int]) -> Callable[[Any, Any], Any]:

@@ -22,14 +22,14 @@ from locexp.errors import UserError, listed
 from locexp.records.history import HISTORY, read_history
 from locexp.records.provenance import VERSIONS, flattened, provenance
 from locexp.records.record import RECORD, RunRecord
+from locexp.run.prepare import Prepared, prepare
+from locexp.run.training_data import TrainingData, load_training_data
 from locexp.system.commands import command, typed
 from locexp.system.folders import check_writable
 from locexp.system.process import is_alive
-from locexp.tracking.location import check, location_of, store_overrides
+from locexp.tracking.location import check, location_in, location_of, store_overrides
 
 if TYPE_CHECKING:
-    from locexp.run.prepare import Prepared
-    from locexp.run.problem import Problem
     from locexp.training.checkpoint import Checkpoint
 
 KEY = "trainer.resume"
@@ -84,15 +84,15 @@ def resume(given: str, wanted: DictConfig, overrides: Sequence[str]) -> tuple[Pr
 
     from locexp.training.checkpoint import CHECKPOINT, read_checkpoint, restore
 
-    checkpoint = read_checkpoint(directory / CHECKPOINT)
+    try:
+        checkpoint = read_checkpoint(directory / CHECKPOINT)
+    except UserError as error:
+        closing = f" Close the run with {command('log', str(directory))}"
+        raise UserError(f"{error}{closing if record.status == 'RUNNING' else ''}") from None
     rows, lost = _whole_epochs(directory, checkpoint)
     check_writable(directory, KEY)
     check(location_of(cfg.tracking))
-
-    from locexp.run.prepare import prepare
-    from locexp.run.problem import load_problem
-
-    _check_data(record, load_problem(cfg))
+    _check_data(record, load_training_data(cfg))
     prepared = prepare(cfg)
     bare = [{name: value for name, value in row.items() if name != "timestamp"} for row in rows]
     restore(prepared.member, checkpoint, training_id(cfg), bare)
@@ -110,22 +110,17 @@ def resume(given: str, wanted: DictConfig, overrides: Sequence[str]) -> tuple[Pr
 
 def _set_tracking(cfg: DictConfig, record: RunRecord, wanted: DictConfig, overrides: Sequence[str]) -> None:
     """Track where the run is tracked (its own keys may be relative to another directory), or where it is asked for."""
-    given = [key_of(override) for override in overrides]
-    keys = [key.removeprefix("tracking.") for key in given if key.split(".")[0] == "tracking"]
-    names = [str(name) for name in wanted.tracking] if "tracking" in keys else keys
-    if "uri" not in names:
-        cfg.tracking.uri, cfg.tracking.artifact_root = record.tracking_uri, record.artifact_root
-    else:
-        cfg.tracking.artifact_root = None
-    cfg.tracking.experiment = record.experiment
-    for name in names:
-        cfg.tracking[name] = wanted.tracking[name]
+    given = {key_of(override) for override in overrides}
+    asked = {name: value for name, value in wanted.tracking.items() if given & {"tracking", f"tracking.{name}"}}
+    cfg.tracking.artifact_root = None if "uri" in asked else record.artifact_root
+    cfg.tracking.uri, cfg.tracking.experiment = record.tracking_uri, record.experiment
+    cfg.tracking.update(asked)
 
 
-def _check_data(record: RunRecord, problem: Problem) -> None:
-    then, dataset = record.dataset, problem.dataset
+def _check_data(record: RunRecord, data: TrainingData) -> None:
+    then, dataset = record.dataset, data.dataset
     same_images = then.get("sha256") == dataset.digest
-    if not same_images or then.get("scenes_sha256") != problem.scenes_digest:
+    if not same_images or then.get("scenes_sha256") != data.scenes_digest:
         what = "boxes" if same_images else "images"
         raise UserError(
             f"data: the {what} are not those that the run was started with: {then.get('name')} ({then.get('source')}), "
@@ -210,7 +205,7 @@ def _stopped(directory: Path) -> RunRecord:
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{directory}: holds no {RECORD}; expected the folder of a run.") from None
     if record.is_sweep:
-        again = command("train", f"sweep.resume={record.tags['sweep_id']}", *store_overrides(record))
+        again = command("train", f"sweep.resume={record.tags['sweep_id']}", *store_overrides(location_in(record)))
         raise UserError(f"{directory}: is a sweep; continue it with {again}")
     if record.status == "FINISHED":
         later = "" if record.logged else f" Log its results with {command('log', str(directory))}"

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from omegaconf import OmegaConf
 
-from locexp.errors import RunFailedError, Terminated, counted
+from locexp.errors import RunFailedError, Terminated, counted, system_reason, worded
 from locexp.evaluation.final import final_metrics
 from locexp.evaluation.metrics import Predictions
 from locexp.evaluation.scenes import against_clean
@@ -21,14 +21,14 @@ from locexp.evaluation.tables import write_tables
 from locexp.models.costs import cost_metrics
 from locexp.models.saving import MODEL, save, save_checked
 from locexp.models.spread import spread_metrics
+from locexp.plots.pictures import Draw, PictureData
 from locexp.records.history import append_history, write_history
 from locexp.records.sweep_list import SweepLink
-from locexp.run.opening import open_record
-from locexp.run.pictures import Draw, PictureData
 from locexp.run.prepare import Prepared, prepare
+from locexp.run.record import conclusion, final_table, introduction, open_record
 from locexp.run.resume import CONFIG, ENDED_EARLY, Resumed, resume_command, training_id
-from locexp.run.wording import conclusion, final_table, introduction
 from locexp.system.commands import command
+from locexp.system.files import write_whole
 from locexp.system.screen import Screen
 from locexp.system.workers import Task
 from locexp.tracking.location import location_of
@@ -36,7 +36,6 @@ from locexp.tracking.tracker import Tracker
 from locexp.training.checkpoint import CHECKPOINT, write_checkpoint
 
 logger = logging.getLogger(__name__)
-
 
 SAMPLING_SECONDS = 5
 """Between two samples of CPU and memory use by a process."""
@@ -90,22 +89,19 @@ class Run:
         """
         cfg, resumed, directory = self.prepared.cfg, self._resumed, self.directory
         if resumed is None:
-            self.record = open_record(cfg, self.prepared.problem, directory, self._overrides, self._link)
+            self.record = open_record(cfg, self.prepared.data, directory, self._overrides, self._link)
             config = directory / CONFIG
             config.parent.mkdir(exist_ok=True)
-            config.write_text(OmegaConf.to_yaml(cfg), encoding="utf-8")
+            write_whole(config, OmegaConf.to_yaml(cfg))
         else:
             self.record = resumed.record
             write_history(directory, resumed.history)
             (directory / MODEL).unlink(missing_ok=True)  # of the end that was not the last
         self._began, self._spent = (time.time(), resumed.spent) if resumed else (self.record.start_time, 0.0)
-        self.record.metrics |= self.prepared.problem.facts
+        self.record.metrics |= self.prepared.data.facts
         self.record.metrics |= cost_metrics(self.prepared.member.model)
         self.record.write(directory)
-        pictures = directory / "pictures"
-        pictures.mkdir(exist_ok=True)
-        (pictures / "scenes.png").write_bytes(self.prepared.problem.page)
-        for line in introduction(self.record, validation_is_test=self.prepared.problem.dataset.validation_is_test):
+        for line in introduction(self.record):
             self.screen.line(line)
         self._say(self.record.notes)
         self._tracker = Tracker(
@@ -118,6 +114,8 @@ class Run:
             must_open=self._link is None,
         )
         self.is_open = True
+        (directory / "pictures").mkdir(exist_ok=True)
+        write_whole(directory / "pictures" / "scenes.png", self.prepared.data.page)
 
     def check(self) -> None:
         """Raise if the store of a run by itself could not even be opened."""
@@ -125,11 +123,8 @@ class Run:
 
     def progress(self, epoch: int, done: int, total: int, losses: tuple[float, float]) -> None:
         """Show how far an epoch is."""
-        classification, box = losses
-        self.screen.progress(
-            f"epoch {epoch}/{self.prepared.schedule.epochs}  step {done:,}/{total:,}  "
-            f"classification loss {classification:.4f}  box loss {box:.5f}"
-        )
+        of = f"epoch {epoch}/{self.prepared.schedule.epochs}  step {done:,}/{total:,}"
+        self.screen.progress(f"{of}  classification loss {losses[0]:.4f}  box loss {losses[1]:.5f}")
 
     def epoch(self, epoch: int, metrics: dict[str, float]) -> None:
         """Append an epoch to the history, write the checkpoint, and hand the epoch to the tracker."""
@@ -170,10 +165,10 @@ class Run:
         Raises:
             RunFailedError: the store of a run by itself could not even be opened, or the last update was one too many.
         """
-        prepared, problem, member = self.prepared, self.prepared.problem, self.prepared.member
+        prepared, data, member = self.prepared, self.prepared.data, self.prepared.member
         directory, record = self.directory, self.record
         self.check()
-        images = problem.arrays("test")[0]
+        images = data.arrays("test")[0]
         self.screen.progress("evaluating and drawing")
         test, _ = evaluation.result()
         if not (np.isfinite(test.boxes).all() and np.isfinite(test.probabilities).all()):
@@ -184,16 +179,16 @@ class Run:
         best = member.best_epoch
         assert best is not None
         kept = best if prepared.schedule.keep == "best" else len(member.history)
-        record.metrics |= final_metrics(test, problem.floors, member.history, best, kept)
-        record.metrics |= against_clean(test, problem.scenes["test"])
-        spread = spread_metrics(member.model, images, problem.canvas)
+        record.metrics |= final_metrics(test, data.floors, member.history, best, kept)
+        record.metrics |= against_clean(test, data.scenes["test"])
+        spread = spread_metrics(member.model, images, data.canvas)
         record.metrics |= {f"test/{name}": value for name, value in spread.items()}
         model = save_checked(member.model, directory / MODEL, images)
         h5 = prepared.cfg.trainer.save_h5
         if h5 is not None:
             save_checked(member.model, directory / h5, images)
         write_tables(directory / "tables", test)
-        floor = problem.validation_floor
+        floor = data.validation_floor
         self._pictures = draw(PictureData(directory / "pictures", images, test, member.history, best, floor))
         self.screen.line()
         for line in final_table(record):
@@ -229,20 +224,20 @@ class Run:
         else:
             record.status, record.error = "FAILED", str(error).strip() or type(error).__name__
             # What is expected, the command itself says: the traceback is for the log alone.
-            expected = isinstance(error, RunFailedError)
-            traced = error if not expected or error.__cause__ is not None else None
-            logger.log(logging.INFO if expected else logging.ERROR, "the run failed: %s", record.error, exc_info=traced)
+            level = logging.INFO if isinstance(error, (RunFailedError, OSError)) else logging.ERROR
+            traced = None if isinstance(error, RunFailedError) and error.__cause__ is None else error
+            logger.log(level, "the run failed: %s", record.error, exc_info=traced)
         if error is not None:
             self._model = self._rescue()
         record.end_time = time.time()
         record.metrics["time/total_seconds"] = record.end_time - self._began + self._spent
         if record.error is not None:
             record.tags["error"] = record.error[:500]
-        record.write(directory)
+        self._write_record()
         if record.status == "FINISHED":
             (directory / CHECKPOINT).unlink(missing_ok=True)
         record.logged = self._tracker.finish(self._model, self.screen.line)
-        record.write(directory)
+        self._write_record()
         if not record.logged:
             self.screen.line(
                 f"The results are not in {self._location.uri}. They are in {directory}; log them later with"
@@ -253,6 +248,15 @@ class Run:
             self.screen.line(f"  {resume_command(directory)}")
         self._model = None
 
+    def _write_record(self) -> None:
+        """Write the record of an ended run, which has failed where that fails."""
+        try:
+            self.record.write(self.directory)
+        except OSError as error:  # a full disk: the store is told anyway
+            if self.error is None:
+                self.error = error
+                self.record.status, self.record.error = "FAILED", system_reason(error)
+
     def conclude(self) -> None:
         """Say where the results of a finished run are.
 
@@ -261,8 +265,7 @@ class Run:
         """
         location = self._location
         if not self.record.logged:
-            reason = self._tracker.reason
-            raise RunFailedError(f"not all results reached the tracking store {location.uri} ({reason})")
+            raise RunFailedError(f"not all results reached the tracking store {location.uri} ({self._tracker.reason})")
         for line in conclusion(self.record, self.directory, location):
             self.screen.line(line)
 
@@ -287,7 +290,11 @@ class Run:
             return None
         member.model.set_weights(member.best_weights)
         self.record.metrics |= {"best/epoch": float(member.best_epoch or 0), "epochs": float(len(member.history))}
-        note = f"{ENDED_EARLY}; {MODEL} holds the weights kept after {counted(len(member.history), 'whole epoch')}."
-        self.record.notes.append(note)
-        self.screen.note(note)
-        return save(member.model, path)
+        try:
+            model = save(member.model, path)
+            kept = f"{MODEL} holds the weights kept after {counted(len(member.history), 'whole epoch')}"
+        except Exception as error:  # what ended the run is what counts
+            model, kept = None, f"the weights kept could not be saved ({worded(error)})"
+        self.record.notes.append(f"{ENDED_EARLY}; {kept}.")
+        self.screen.note(self.record.notes[-1])
+        return model

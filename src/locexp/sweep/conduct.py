@@ -5,33 +5,30 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from pathlib import Path
-
-from omegaconf import DictConfig
 
 from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import Callbacks, configure_log
 from locexp.errors import RunFailedError, Terminated, counted, first_line
-from locexp.records.sweep_list import SweepCommand
-from locexp.sweep.capacity import capacity_of, end_workers, is_stacked
-from locexp.sweep.ending import conclude
-from locexp.sweep.folder import check_free, held, next_attempt
-from locexp.sweep.hydra_launcher import Launch, launch_with_hydra
-from locexp.sweep.mending import close_dead, mend
-from locexp.sweep.outcomes import Outcome, outcome_of, was_cut_off
+from locexp.records.sweep_list import SweepList
+from locexp.sweep.display import Progress, conclude
+from locexp.sweep.folder import Outcome, check_free, close_dead, held, next_attempt, outcome_of
+from locexp.sweep.launchers import Launch, capacity_of, end_workers, is_stacked, launch_with_hydra
 from locexp.sweep.parent import Parent
-from locexp.sweep.plan import Plan, RunKey, SweepJob
-from locexp.sweep.progress import Progress
+from locexp.sweep.plan import PlacedJob, Plan, RunKey, SweepJob
 from locexp.sweep.stacks import Stacks
 from locexp.sweep.stored import StoredSweep
 from locexp.system.screen import Screen
+from locexp.tracking.environment import unread_variables
 from locexp.tracking.location import Location
 
 logger = logging.getLogger(__name__)
 
 Compare = Callable[[Location, str, bool], Sequence[str]]
-"""Compares the sweep of an id in a store, mixed runs too where that is allowed; returns what is shown of it."""
+"""Compares the sweep of an id in a store, mixed runs too where that is allowed; returns what is shown of it.
+
+Raises :class:`RunFailedError` where that fails, which costs the sweep nothing but its exit status."""
 
 
 class Conductor:
@@ -42,28 +39,23 @@ class Conductor:
         command: that began the sweep, as it is stored for a resume.
         screen: where the sweep is shown.
         compare: compares the sweep when its jobs have ended.
-        stored: what an earlier command left of this sweep.
+        stored: what an earlier command left of this sweep, or ``None``.
 
     Raises:
         UserError: the launcher cannot be used as it is asked for, or the code has changed since the sweep began.
     """
 
     def __init__(
-        self,
-        plan: Plan,
-        command: SweepCommand,
-        *,
-        screen: Screen,
-        compare: Compare,
-        stored: StoredSweep | None = None,
+        self, plan: Plan, command: SweepList, *, screen: Screen, compare: Compare, stored: StoredSweep | None
     ) -> None:
         self._plan, self._stored, self._screen, self._compare = plan, stored, screen, compare
         self._began = time.time()
         self._how = capacity_of(plan.launcher)
         self._parent = Parent(plan, command, stored)
-        self._outcomes: dict[RunKey, Outcome] = {}
+        self._outcomes: defaultdict[RunKey, Outcome] = defaultdict(Outcome)
         self._take_stored()
         self._mixed: list[str] = []
+        self._uncompared: RunFailedError | None = None
         if stored and (plan.more or self.missing(plan.jobs)):
             self._mixed = stored.check_code(self._parent.record.tags, allowed=plan.base.sweep.allow_mixed)
 
@@ -73,7 +65,7 @@ class Conductor:
 
     def missing(self, jobs: Sequence[SweepJob]) -> list[SweepJob]:
         """Return the jobs that have not finished."""
-        return [job for job in jobs if self._outcomes.get(job.key, Outcome()).record is None]
+        return [job for job in jobs if self._outcomes[job.key].record is None]
 
     def conduct(self) -> None:
         """Run what is missing.
@@ -83,9 +75,16 @@ class Conductor:
             RunFailedError: a job failed, or results did not reach the store.
             KeyboardInterrupt, Terminated: the sweep was stopped; it can be resumed.
         """
-        directory = self._parent.directory
-        config, callbacks, launch = self._launcher()  # what is wrong with these shows before the folder is made
+        plan, directory = self._plan, self._parent.directory
+        config = whole(plan.base, plan.base_job.hydra(directory / "0", index=0))
         name = config.hydra.job.config_name
+        configure_log(config.hydra.hydra_logging, config.hydra.verbose)
+        callbacks = Callbacks(config)  # what is wrong with these and with launchers shows before the folder is made
+        if is_stacked(plan.launcher):
+            most = plan.launcher.get("max_members")
+            launch: Launch = Stacks(config.hydra, callbacks, note=self._screen.note, max_members=most)
+        else:
+            launch = launch_with_hydra(config, directory, self._how.threads, callbacks)
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._screen)
             if self._stored is None or directory != self._stored.directory:
@@ -95,17 +94,6 @@ class Conductor:
             self._conduct(launch)
             callbacks.on_multirun_end(config=config, config_name=name)
 
-    def _launcher(self) -> tuple[DictConfig, Callbacks, Launch]:
-        """Return the whole configuration of the sweep, the user's callbacks, and what runs the jobs."""
-        base, directory = self._plan.base_job, self._parent.directory
-        config = whole(base.cfg, base.hydra(directory / "0", index=0))
-        configure_log(config.hydra.hydra_logging, config.hydra.verbose)
-        callbacks = Callbacks(config)
-        if is_stacked(self._plan.launcher):
-            most = self._plan.launcher.get("max_members")
-            return config, callbacks, Stacks(config.hydra, callbacks, note=self._screen.note, max_members=most)
-        return config, callbacks, launch_with_hydra(config, directory, self._how.threads, callbacks)
-
     def _conduct(self, launch: Launch) -> None:
         status, parent = "FAILED", self._parent
         try:
@@ -113,9 +101,7 @@ class Conductor:
             self._introduce()
             self._run_stages(launch)
             if any(outcome.record for outcome in self._outcomes.values()):
-                mixed = bool(self._plan.base.sweep.allow_mixed)
-                for line in self._compare(parent.location, parent.sweep_id, mixed):
-                    self._screen.line(line)
+                self._show_comparison()
             status = "FAILED" if self._failures else "FINISHED"
         except (KeyboardInterrupt, Terminated):
             status = "KILLED"
@@ -127,6 +113,16 @@ class Conductor:
             raise RunFailedError(f"{self._failures} of {counted(len(self._plan.jobs), 'job')} did not finish")
         if not self._is_logged:
             raise RunFailedError(f"not all results reached the tracking store {parent.location.uri}")
+        if self._uncompared is not None:
+            raise self._uncompared
+
+    def _show_comparison(self) -> None:
+        try:
+            mixed = bool(self._plan.base.sweep.allow_mixed)
+            for line in self._compare(self._parent.location, self._parent.sweep_id, mixed):
+                self._screen.line(line)
+        except RunFailedError as error:
+            self._uncompared = error
 
     @property
     def _failures(self) -> int:
@@ -144,7 +140,7 @@ class Conductor:
         if self._stored:
             from locexp.tracking.store import MlflowStore
 
-            for line in mend(MlflowStore(self._parent.location), self._stored):
+            for line in self._stored.mend(MlflowStore(self._parent.location)):
                 self._screen.note(line)
             self._take_stored()
 
@@ -156,9 +152,10 @@ class Conductor:
         if self._stored:
             self._screen.line(f"resumed  {len(jobs) - missing} have finished before, {missing} are missing")
         mixed = [f"mixed code, as sweep.allow_mixed asks: {what}" for what in self._mixed]
-        name = self._plan.base.name
+        unread = unread_variables(self._parent.location, self._parent.tracking.uri)
+        name, waiting = self._plan.base.name, [self._how.note] if self._how.note and missing else []
         named = [f"name={name} names the sweep; its runs are named by what varies, and their seeds"] if name else []
-        for note in [*named, *mixed, *self._plan.unlike(), *([self._how.note] if self._how.note and missing else [])]:
+        for note in [*named, *mixed, *unread, *self._plan.unlike(), *waiting]:
             self._screen.note(note)
 
     def _run_stages(self, launch: Launch) -> None:
@@ -186,27 +183,20 @@ class Conductor:
 
     def _run_jobs(self, launch: Launch, waiting: list[SweepJob], progress: Progress) -> int:
         """Run jobs; returns how many were left after a failure that ends the sweep."""
-        size = self._how.width if self._plan.base.sweep.on_error == "stop" else self._how.batch or len(waiting)
-        alone: list[SweepJob] = []
-        while (waiting or alone) and not self._stops:
-            if alone:
-                batch, alone = alone[:1], alone[1:]
-            else:
-                batch, waiting = waiting[:size], waiting[size:]
-            cut_off, unstarted = self._run_batch(launch, batch, progress)
-            alone, waiting = alone + cut_off, unstarted + waiting
-        return len(waiting) + len(alone)
+        size = self._how.width if self._plan.base.sweep.on_error == "stop" else self._how.batch or max(1, len(waiting))
+        batches = [waiting[start : start + size] for start in range(0, len(waiting), size)]
+        while batches and not self._stops:
+            batches = self._run_batch(launch, batches[0], progress) + batches[1:]
+        return sum(map(len, batches))
 
-    def _run_batch(
-        self, launch: Launch, jobs: list[SweepJob], progress: Progress
-    ) -> tuple[list[SweepJob], list[SweepJob]]:
-        """Run jobs; returns those to be tried again one by one, and those that were not started."""
+    def _run_batch(self, launch: Launch, jobs: list[SweepJob], progress: Progress) -> list[list[SweepJob]]:
+        """Run jobs; returns the batches in which some of them are to be tried again."""
         places = [(job, next_attempt(self._parent.directory, job.index)) for job in jobs]
         progress.watch(places)
         error: Exception | None = None
         stopped = False
-        cut_off: list[SweepJob] = []
-        unstarted: list[tuple[SweepJob, Path]] = []
+        cut_off: list[list[SweepJob]] = []
+        unstarted: list[PlacedJob] = []
         try:
             launch(places)
         except Exception as failed:  # a worker was killed, or the launcher itself failed
@@ -221,25 +211,25 @@ class Conductor:
             progress.end()
             for job, place in places:
                 outcome = outcome_of(place, stopped=stopped)
-                if error is not None and len(jobs) > 1 and was_cut_off(place):
-                    cut_off.append(job)  # which took the others with it is not known: each is tried by itself
-                elif outcome is not None:
-                    self._outcomes[job.key] = outcome
-                else:
+                if outcome is None:
                     unstarted.append((job, place))
+                elif outcome.cut_off and error is not None and len(jobs) > 1:
+                    cut_off.append([job])  # which took the others with it is not known: each is tried by itself
+                else:
+                    self._outcomes[job.key] = outcome
         if cut_off:
-            names = ", ".join(job.name for job in cut_off)
+            names = ", ".join(job.name for (job,) in cut_off)
             self._screen.note(f"a worker was killed; what was at work is tried again, one by one: {names}")
         reason = first_line(error) if error else "no reason known"
         if error is not None and self._how.queued:
             reason = f"had not begun, and may still wait in the queue: {reason}"
         elif len(unstarted) == len(jobs):
             reason = f"the launcher did not start it: {reason}"
-        else:
-            return cut_off, [job for job, _ in unstarted]  # the launcher gave up on them when another job was killed
+        elif unstarted:
+            return [*cut_off, [job for job, _ in unstarted]]  # the launcher gave up on them when another job was killed
         for job, place in unstarted:
             self._outcomes[job.key] = Outcome(place=place, reason=reason)
-        return cut_off, []
+        return cut_off
 
     def _end(self, status: str) -> None:
         try:
@@ -250,8 +240,8 @@ class Conductor:
 
     def _close(self, status: str) -> None:
         end_workers()
-        jobs, outcomes = self._plan.jobs, [self._outcomes.get(job.key, Outcome()) for job in self._plan.jobs]
-        numbers = {"jobs": len(jobs), "finished": len(jobs) - len(self.missing(jobs)), "failed": self._failures}
-        self._parent.close(status, {f"sweep/{name}": float(number) for name, number in numbers.items()})
-        ends = list(zip(jobs, outcomes, strict=True))
+        jobs = self._plan.jobs
+        ends = [(job, self._outcomes[job.key]) for job in jobs]
+        counts = {"jobs": len(jobs), "finished": len(jobs) - len(self.missing(jobs)), "failed": self._failures}
+        self._parent.close(status, {f"sweep/{name}": float(count) for name, count in counts.items()})
         conclude(self._screen, self._parent, ends, began=self._began, all_logged=self._is_logged)

@@ -1,27 +1,42 @@
-"""A sweep's folder: it belongs to one sweep, one command at a time works in it, and each attempt has its own."""
+"""A sweep's folder: it belongs to one sweep, and one command at a time works in it. Each attempt at a job has its own,
+which shows how the job ended: the one account for the plan, the screen and the counts.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import logging
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from filelock import FileLock, Timeout
 
-from locexp.errors import UserError
+from locexp.errors import RunFailedError, UserError
+from locexp.records.format import MalformedError, NewerFormatError
+from locexp.records.record import CUT_OFF, RunRecord
 from locexp.records.sweep_list import LIST, SweepList
+from locexp.system.process import is_alive
+
+logger = logging.getLogger(__name__)
 
 LOCK = LIST.with_name("lock")
 """The file in a sweep's folder that the command at work holds; the system lets go of it if the command is killed."""
+POLL_SECONDS = 0.5
+"""Between two looks at what runs leave in their folders."""
+PATIENCE_SECONDS = 10.0
+"""How long a process that is told to end may take."""
 
 
 def check_free(directory: Path) -> None:
     """Check that a folder holds no sweep yet; raises :class:`UserError`."""
-    path = directory / LIST
-    if not path.exists():
+    if not os.path.exists(directory / LIST):
         return
     try:
-        known = f" ({SweepList.parse(path.read_bytes(), path).sweep_id})"
+        known = f" ({SweepList.read(directory).sweep_id})"
     except (OSError, UserError):
         known = ""
     raise UserError(
@@ -65,3 +80,123 @@ def next_attempt(directory: Path, index: int) -> Path:
 def index_of(place: Path) -> int:
     """Return the index of the job whose folder this is."""
     return int(place.name.partition("-")[0])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended, in this command or before; a job that was not started has none.
+
+    Attributes:
+        record: of its finished run, or ``None``.
+        place: the folder of the attempt, in this command, that did not finish; or ``None``.
+        reason: why that failed; ``None`` where it was stopped with the sweep.
+        cut_off: the process of the run ended before it could say how.
+    """
+
+    record: RunRecord | None = None
+    place: Path | None = None
+    reason: str | None = None
+    cut_off: bool = False
+
+    @property
+    def results(self) -> dict[str, float] | None:
+        """What a plan may see: the validation metrics of the kept epoch by their bare names, and the run's mean
+        effective weights, ``mean_weights/…``; ``None`` where the run did not finish.
+        """
+        if self.record is None:
+            return None
+        metrics = self.record.metrics
+        kept = {name.removeprefix("kept/"): value for name, value in metrics.items() if name.startswith("kept/")}
+        return kept | {name: value for name, value in metrics.items() if name.startswith("mean_weights/")}
+
+
+def outcome_of(place: Path, *, stopped: bool) -> Outcome | None:
+    """Return how a job that was launched into a folder ended; ``None`` where it was not started.
+
+    Args:
+        place: the folder.
+        stopped: the whole sweep was, so that a job which ended with it did not fail.
+    """
+    record = read_record(place)
+    if record is None:
+        log = place / "train.log"
+        if not log.is_file() or log.stat().st_size == 0:
+            return None
+        return Outcome(place=place, reason=None if stopped else "ended before it left a record", cut_off=True)
+    if record.status == "FINISHED":
+        return Outcome(record)
+    reason = f"{record.status}: {record.error or 'the record could not be written'}"
+    is_elsewhere = record.status == "RUNNING" and is_alive(record.tags) is None
+    if is_elsewhere:
+        host = record.tags.get("host", "another machine")
+        reason = f"may still run on {host}; once it has ended, resume with sweep.presume_dead=true"
+    was_stopped = stopped and (is_elsewhere or record.status == "KILLED")
+    cut_off = (record.status, record.error) == ("KILLED", CUT_OFF)
+    return Outcome(place=place, reason=None if was_stopped else reason, cut_off=cut_off)
+
+
+def read_record(directory: Path) -> RunRecord | None:
+    """Return the record of a run's folder; ``None`` where there is none yet, or none that can be read.
+
+    One that a newer locexp wrote is that of a run which failed: this one cannot tell what became of it, nor log it.
+    """
+    try:
+        return RunRecord.read(directory)
+    except (FileNotFoundError, NotADirectoryError, MalformedError):
+        return None
+    except NewerFormatError as error:
+        return RunRecord(name=directory.name, status="FAILED", error=str(error), logged=True)
+
+
+def close_dead(places: Sequence[Path], *, stopped: bool, failed: bool = False) -> None:
+    """Bring what was launched into these folders to an end, now that the launcher has returned.
+
+    A run that was killed is logged as KILLED, and one that was killed before all of it was logged is logged whole.
+
+    Args:
+        places: the folders.
+        stopped: the launcher was interrupted, so that what still runs is stopped first, whatever it does.
+        failed: the launcher gave up, as it does when one of its workers is killed; the others are waited for.
+
+    After both, runs of other machines are left as they are: whether they go on cannot be asked from here.
+    """
+    unlogged = {place: record for place in places if (record := read_record(place)) is not None and not record.logged}
+    if stopped or failed:
+        unlogged = {place: record for place, record in unlogged.items() if is_alive(record.tags) is not None}
+    at_work = [record for record in unlogged.values() if record.status == "RUNNING" or stopped]
+    others = [record for record in at_work if is_alive(record.tags) and int(record.tags["pid"]) != os.getpid()]
+    if failed and not stopped:
+        while any(is_alive(record.tags) for record in others):
+            time.sleep(POLL_SECONDS)
+    else:
+        _stop(others)
+    for place, record in unlogged.items():
+        if record in at_work or not is_alive(record.tags):
+            _log(place)
+
+
+def _stop(records: Sequence[RunRecord]) -> None:
+    processes = []
+    for pid in {int(record.tags["pid"]) for record in records}:
+        try:
+            processes.append(psutil.Process(pid))
+            processes[-1].terminate()
+        except psutil.NoSuchProcess:
+            continue
+    for process in psutil.wait_procs(processes, timeout=PATIENCE_SECONDS)[1]:
+        process.kill()  # submitit's jobs do not listen to SIGTERM
+        process.wait()
+
+
+def _log(place: Path) -> None:
+    from locexp.tracking.relog import relog
+
+    try:
+        relog(str(place), None, ended=True)
+    except (UserError, RunFailedError, OSError) as error:
+        logger.info("%s", error)
+        record = RunRecord.read(place)
+        if record.status == "RUNNING":
+            record.status, record.error = "KILLED", CUT_OFF
+            with contextlib.suppress(OSError):  # a full disk: the record that is there says so at least
+                record.write(place)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +18,7 @@ from locexp.configuration.overrides import key_of
 from locexp.errors import UserError, first_line
 from locexp.records.provenance import flattened, provenance
 from locexp.records.record import RunRecord
-from locexp.records.sweep_list import LIST, SweepCommand, SweepList
+from locexp.records.sweep_list import LIST, SweepList
 from locexp.sweep.plan import Plan
 from locexp.sweep.stored import StoredSweep
 from locexp.system.process import process_tags
@@ -43,21 +45,21 @@ class Parent:
         record: of the run.
     """
 
-    def __init__(self, plan: Plan, command: SweepCommand, stored: StoredSweep | None) -> None:
+    def __init__(self, plan: Plan, command: SweepList, stored: StoredSweep | None) -> None:
         self._plan, self._is_new = plan, stored is None
         folder = command.config_dir
-        self._command = replace(command, config_dir=folder and str(Path(folder).absolute()))
+        self._list = replace(command, config_dir=folder and str(Path(folder).absolute()))
         self.tracking: DictConfig = plan.base.tracking
         self.location = location_of(self.tracking)
         self.directory = (stored.directory if stored and stored.directory.is_dir() else plan.directory).absolute()
-        self.sweep_id = stored.sweep_id if stored else _new_id(self.directory, command)
+        self.sweep_id = stored.sweep_id if stored else _new_id(self.directory, command.overrides)
         self._session: Session | None = None
         self.record = self._new_record(stored)
 
     def _new_record(self, stored: StoredSweep | None) -> RunRecord:
         plan = self._plan
         varied = dict.fromkeys(key for job in plan.jobs for key in job.varied)
-        tags = provenance(plan.base, self._command.overrides) | {
+        tags = provenance(plan.base, self._list.overrides) | {
             "kind": "sweep",
             "sweep_id": self.sweep_id,
             "varied": ",".join(varied),
@@ -116,8 +118,8 @@ class Parent:
             logger.warning("the list of jobs is not in the store yet (%s)", first_line(error, 200))
 
     def _write_list(self) -> None:
-        SweepList(
-            **vars(self._command),
+        replace(
+            self._list,
             jobs=[job.stored() for job in self._plan.jobs],
             stage_results=self._plan.past_results,
             sweep_id=self.sweep_id,
@@ -131,9 +133,9 @@ class Parent:
 
         record = self.record
         record.status, record.end_time, record.metrics, record.logged = status, time.time(), metrics, False
-        self.directory.mkdir(parents=True, exist_ok=True)
-        record.write(self.directory)
         try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            record.write(self.directory)
             check(self.location)
             if self._session is not None and self.is_open:
                 self._session.finish(record, self.directory, None)
@@ -142,15 +144,16 @@ class Parent:
             record.logged = True
         except Exception as error:
             logger.info("the parent run was not closed", exc_info=error)
-        record.write(self.directory)
+        with contextlib.suppress(OSError):  # a full disk: the record that is there says how it ended, at least
+            record.write(self.directory)
 
 
-def _new_id(directory: Path, command: SweepCommand) -> str:
+def _new_id(directory: Path, overrides: Sequence[str]) -> str:
     """Return an id for a new sweep: date, time and six random digits; those of its folder, unless the command names it:
     a given name may be anything, and may have been there before.
     """
     own = f"{directory.parent.name}-{directory.name}"
-    is_given = any(key_of(override) == "hydra.sweep.dir" for override in command.overrides)
+    is_given = any(key_of(override) == "hydra.sweep.dir" for override in overrides)
     if DEFAULT_FOLDER.fullmatch(own) and not is_given:
         return own
     return f"{time.strftime('%Y-%m-%d-%H-%M-%S')}-{uuid.uuid4().hex[:6]}"

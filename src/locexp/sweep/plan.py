@@ -7,6 +7,7 @@ import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -25,8 +26,8 @@ RunKey = tuple[str, int]
 """What names a run of a sweep: its config hash and its seed."""
 StageResults = dict[str, dict[str, float] | None]
 """The results that a stage of a plan followed from, by the index of the job."""
-
-
+AGREE = ("data.", "bbox.", *BUDGET)
+"""How keys begin in which runs that are compared must agree: data, boxes and budget."""
 SAME_SCENES = ("bbox.fresh", "bbox.augment")
 """The keys of boxes that change what is trained on, but not what is evaluated."""
 
@@ -61,6 +62,10 @@ class SweepJob(Job):
         """Return what is kept of it in the list on the parent run."""
         names = ("index", "stage", "name", "overrides", "config_hash", "seed", "varied", "role")
         return {name: getattr(self, name) for name in names}
+
+
+PlacedJob = tuple[SweepJob, Path]
+"""A job and the folder for this attempt at it."""
 
 
 class Plan:
@@ -106,7 +111,6 @@ class Plan:
         self._plans = [self._start(cell) for cell in self._cells]
         self.more = False
         self._asked: list[list[list[SweepJob]]] = []
-        self._by_key: dict[RunKey, SweepJob] = {}
         self.jobs: list[SweepJob] = []
         self.past_results: list[StageResults] = []
 
@@ -143,18 +147,15 @@ class Plan:
                 queue += [(round_, cell, place, seed) for round_, seed in enumerate(seeds)]
         self._asked = [[[] for _ in group] for group in settings]
         number = self.jobs[-1].stage + 1 if self.jobs else 0
-        new: list[SweepJob] = []
+        known = {job.key: job for job in self.jobs}
         for _, cell, place, seed in sorted(queue):  # seeds outermost: a sweep cut short holds whole comparisons
-            job = self._job(len(self.jobs) + len(new), number, self._cells[cell], settings[cell][place], seed)
-            if job.key not in self._by_key:
-                self._by_key[job.key] = job
-                new.append(job)
-            elif self.base.sweep._target_ is None:
+            job = self._job(len(known), number, self._cells[cell], settings[cell][place], seed)
+            same = known.setdefault(job.key, job)
+            if same is not job and self.base.sweep._target_ is None:
                 swept = " ".join(override for override in self._cells[cell] if key_of(override) in self._swept)
-                raise UserError(
-                    f"{swept}: is the same run as {self._by_key[job.key].name}; what is swept makes no difference."
-                )
-            self._asked[cell][place].append(self._by_key[job.key])
+                raise UserError(f"{swept}: is the same run as {same.name}; what is swept makes no difference.")
+            self._asked[cell][place].append(same)
+        new = list(known.values())[len(self.jobs) :]
         if self.jobs and new:
             self.past_results.append({str(index): results.get(key) for index, key in sorted(asked.items())})
         self.jobs += new
@@ -165,7 +166,10 @@ class Plan:
         if self.base.sweep.allow_mixed:
             return []
         settings = {job.config_hash: job.cfg for job in self.jobs}
-        parts = [_must_agree(cfg) for cfg in settings.values()]
+        parts = [
+            {key: value for key, value in flattened(cfg).items() if key.startswith(AGREE) and key not in SAME_SCENES}
+            for cfg in settings.values()
+        ]
         keys = {key for part in parts for key in part}
         unlike = {key for key in keys if len({part.get(key) for part in parts}) > 1}
         # Of another class of boxes, or another source of data, the group says more than all of its keys.
@@ -255,12 +259,3 @@ def _check_swept(keys: Sequence[str], cells: Sequence[tuple[str, ...]]) -> None:
         raise UserError(
             f"{listed(override for override in twice if key_of(override) in keys)}: is given twice in the sweep."
         )
-
-
-def _must_agree(cfg: DictConfig) -> dict[str, str]:
-    """Return, key by key, what a run has of data, boxes and budget, in which runs that are compared must agree."""
-    return {
-        key: value
-        for key, value in flattened(cfg).items()
-        if (key.startswith(("data.", "bbox.")) or key in BUDGET) and key not in SAME_SCENES
-    }

@@ -29,7 +29,7 @@ class Setting:
     Attributes:
         values: configuration keys and what they are set to.
         fresh_seeds: 0 for the seeds of the sweep; n for n seeds that no earlier stage has used.
-        role: empty, ``control`` or ``final``, see :class:`locexp.records.sweep_list.SweepLink`.
+        role: empty, ``control`` or ``final``, see :data:`locexp.records.sweep_list.CONTROL`.
         facts: stored with its runs beside the values, such as ``{"replay": "mgda"}``.
     """
 

@@ -6,11 +6,9 @@ run in the store. What cannot be stacked is trained alone.
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -18,13 +16,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from locexp.configuration.hydra_internals import Callbacks
 from locexp.errors import counted
-from locexp.records.sweep_list import LIST, SweepLink
+from locexp.plots.pictures import Draw, Drawer
 from locexp.run.folder import RunFolder, shared_logging
-from locexp.run.pictures import Draw, Drawer
-from locexp.sweep.capacity import usual_members
-from locexp.sweep.plan import SweepJob
+from locexp.sweep.launchers import prepare_job, usual_members
+from locexp.sweep.plan import PlacedJob
 from locexp.system.process import core_count, forget_networks
-from locexp.system.screen import Screen
 
 if TYPE_CHECKING:
     from locexp.run.prepare import Prepared
@@ -37,8 +33,6 @@ SHARED = ("data", "bbox", "model", "trainer")
 be known what time and memory each takes."""
 MEMORY_SHARE = 0.5
 """How much of the memory that is free a stack may take."""
-PlacedJob = tuple[SweepJob, Path]
-"""A job and the folder for this attempt at it."""
 
 
 class Stacks:
@@ -82,14 +76,17 @@ class Stacks:
                     taken += 1
                     hydra = job.hydra(place, index=job.index)
                     folder = folders.enter_context(RunFolder(job.cfg, hydra, self._callbacks, alone=False))
-                    run = self._prepared(job, folder)
-                    if run is not None:
-                        runs.append((run, folder))
-                        if len(runs) == 1:
-                            most = self._most_members(run.prepared)
-                            most = math.ceil(len(waiting) / math.ceil(len(waiting) / most))  # stacks of one size
-                    elif not runs:
-                        most += 1  # that one was no use for telling how many fit
+                    with folder.current():
+                        run = prepare_job(job.cfg, folder.directory, folder.overrides, stacked=True)
+                    if isinstance(run, Exception):
+                        folder.error = run
+                        most += not runs  # that one was no use for telling how many fit
+                        continue
+                    run.current = folder.current
+                    runs.append((run, folder))
+                    if len(runs) == 1:
+                        most = self._most_members(run.prepared)
+                        most = math.ceil(len(waiting) / math.ceil(len(waiting) / most))  # stacks of one size
                 if runs:
                     from locexp.run.execute import execute
 
@@ -101,31 +98,13 @@ class Stacks:
             forget_networks()
         return taken
 
-    def _prepared(self, job: SweepJob, folder: RunFolder) -> Run | None:
-        """Prepare the run of a job; ``None`` where that fails, which its record says."""
-        link = SweepLink.read(folder.directory.parent / LIST, job.index)
-        with folder.current():
-            from locexp.run.prepare import prepare
-
-            try:
-                prepared = prepare(job.cfg, stacked=True)
-            except Exception as error:
-                from locexp.run.opening import record_failure
-
-                record_failure(job.cfg, folder.directory, folder.overrides, link, error)
-                folder.error = error
-                return None
-            from locexp.run.run import Run
-
-            silent = Screen(io.StringIO())
-            return Run(prepared, folder.directory, folder.overrides, silent, link, current=folder.current)
-
     def _most_members(self, prepared: Prepared) -> int:
         """Return how many members like this one a stack can have; says if memory allows fewer than are asked for."""
         from locexp.training.memory import member_bytes
 
         wanted = self._asked or usual_members(core_count())
-        need = member_bytes(prepared.member.model, prepared.schedule.batch_size, len(prepared.problem.dataset.train))
+        member = prepared.member
+        need = member_bytes(member.model, member.dtype, prepared.schedule.batch_size, len(prepared.data.dataset.train))
         fit = max(1, int(MEMORY_SHARE * psutil.virtual_memory().available / need))
         if fit < wanted:
             members = counted(fit, "member")

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locexp.configuration.renamed import renamed_overrides
-from locexp.errors import UserError, counted, listed
+from locexp.errors import RunFailedError, UserError, counted, listed
 from locexp.records.provenance import VERSIONS
-from locexp.records.record import RunRecord
+from locexp.records.record import RECORD, RunRecord
 from locexp.records.sweep_list import LIST, SweepList
+from locexp.sweep.folder import read_record
 from locexp.sweep.plan import RunKey, SweepJob
 from locexp.system.process import is_alive
 
 if TYPE_CHECKING:
     from locexp.records.store import Store
+    from locexp.tracking.store import MlflowStore
 
 
 @dataclass
@@ -32,8 +34,8 @@ class StoredSweep:
 
     parent: RunRecord
     listed: SweepList
-    finished: dict[RunKey, RunRecord] = field(default_factory=dict)
-    dead: list[RunRecord] = field(default_factory=list)
+    finished: dict[RunKey, RunRecord]
+    dead: list[RunRecord]
 
     @property
     def sweep_id(self) -> str:
@@ -66,14 +68,11 @@ class StoredSweep:
                 )
 
     def check_code(self, now: Mapping[str, str], *, allowed: bool) -> list[str]:
-        """Check that the finished runs were made by the code that runs now.
+        """Check that the finished runs were made by the code that runs now; returns, in words, what differs.
 
         Args:
             now: the tags of a run that would start now.
             allowed: they may differ.
-
-        Returns:
-            In words, what differs.
 
         Raises:
             UserError: something does, and must not.
@@ -97,20 +96,41 @@ class StoredSweep:
         Raises:
             UserError: they are not.
         """
-        from locexp.run.problem import load_problem
+        from locexp.run.training_data import load_training_data
 
         settings = {job.config_hash: job for job in reversed(jobs) if job.key in self.finished}  # the first of each
-        problems = {str((job.cfg.data, job.cfg.bbox)): job for job in settings.values()}
-        for job in problems.values():
-            run, problem = self.finished[job.key], load_problem(job.cfg)
-            now = {"data_digest": problem.dataset.digest, "scenes_digest": problem.scenes_digest}
-            for (tag, new), what in zip(now.items(), ("data set", "boxes"), strict=True):
+        first = {str((job.cfg.data, job.cfg.bbox)): job for job in settings.values()}
+        for job in first.values():
+            run, data = self.finished[job.key], load_training_data(job.cfg)
+            now = {"data set": ("data_digest", data.dataset.digest), "boxes": ("scenes_digest", data.scenes_digest)}
+            for what, (tag, new) in now.items():
                 old = run.tags.get(tag, new)
                 if old != new:
                     raise UserError(
                         f"sweep.resume={self.sweep_id}: the {what} of {run.name} had sha256 {old[:16]}…, now it is "
                         f"{new[:16]}…, so the runs could not be compared. Restore the data, or begin a new sweep."
                     )
+
+    def mend(self, store: MlflowStore) -> list[str]:
+        """Close the runs whose process died and log what ended in folders alone; returns what was done, in words."""
+        from locexp.tracking.relog import relog
+
+        done = []
+        for run in self.dead:
+            try:
+                done.append(relog(run.tags.get("directory", "."), None))
+            except (UserError, RunFailedError):
+                store.client.set_terminated(run.run_id, "KILLED")
+                done.append(f"{run.name}: its process has gone; it is KILLED now.")
+        for path in sorted(self.directory.glob(f"*/{RECORD}")):
+            record = read_record(path.parent)
+            if record is None or record.tags.get("sweep_id") != self.sweep_id:
+                continue  # the folder may hold others
+            if record.status != "RUNNING" and not record.logged:
+                done.append(relog(str(path.parent), None))
+        if done:
+            self.finished = finished_runs(store.children(self.sweep_id))
+        return done
 
 
 def load(store: Store, sweep_id: str, *, presume_dead: bool) -> StoredSweep:
@@ -127,29 +147,29 @@ def load(store: Store, sweep_id: str, *, presume_dead: bool) -> StoredSweep:
     parent = store.sweep(sweep_id)
     content = store.content(parent, str(LIST))
     if content is None:
-        raise UserError(
-            f"sweep {parent.tags['sweep_id']}: its parent run {parent.run_id} holds no list of jobs ({LIST})."
-        )
+        raise UserError(f"sweep {sweep_id}: its parent run {parent.run_id} holds no list of jobs ({LIST}).")
     listed = SweepList.parse(content, f"{LIST} of run {parent.run_id}")
-    sweep = StoredSweep(parent, replace(listed, overrides=renamed_overrides(listed.overrides)))
-    children = store.children(sweep.sweep_id)
+    children = store.children(sweep_id)
     for run in [parent, *children]:
         if run.status != "RUNNING":
             continue
         alive = is_alive(run.tags)
         if alive is None and not presume_dead:
             raise UserError(
-                f"sweep.resume={sweep.sweep_id}: run {run.name} is RUNNING on {run.tags.get('host')}, which cannot be "
+                f"sweep.resume={sweep_id}: run {run.name} is RUNNING on {run.tags.get('host')}, which cannot be "
                 "asked from here; if it has ended, add sweep.presume_dead=true."
             )
         if alive:
             raise UserError(
-                f"sweep.resume={sweep.sweep_id}: {run.name} is still running (process {run.tags['pid']}); wait for it "
-                "or stop it first."
+                f"sweep.resume={sweep_id}: {run.name} is still running (process {run.tags['pid']}); wait for it or "
+                "stop it first."
             )
-    sweep.dead = [run for run in children if run.status == "RUNNING"]
-    sweep.finished = finished_runs(children)
-    return sweep
+    return StoredSweep(
+        parent,
+        replace(listed, overrides=renamed_overrides(listed.overrides)),
+        finished=finished_runs(children),
+        dead=[run for run in children if run.status == "RUNNING"],
+    )
 
 
 def finished_runs(runs: Sequence[RunRecord]) -> dict[RunKey, RunRecord]:

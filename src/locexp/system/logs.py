@@ -5,9 +5,35 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import logging
+import os
+import sys
 from collections.abc import Iterator
 
+from locexp.errors import system_reason
+
 _current: contextvars.ContextVar[RunLog | None] = contextvars.ContextVar("run_log", default=None)
+
+
+class LogFile(logging.FileHandler):
+    """A log file, in UTF-8. One that cannot be written any more, as on a full disk, is given up with one line."""
+
+    def __init__(self, filename: str | os.PathLike[str], mode: str = "a", encoding: str = "utf-8") -> None:
+        super().__init__(filename, mode, encoding)
+        self._is_lost = False
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say the first failure; anything but one of the system is shown as logging does."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self._is_lost:
+            self._is_lost = True
+            print(f"note     {self.baseFilename}: no more is logged there ({system_reason(error)})", file=sys.stderr)
+
+    def close(self) -> None:
+        """Close the file; what it still has to write is lost where it cannot be written."""
+        with contextlib.suppress(OSError):
+            super().close()
 
 
 class RunLog:

@@ -7,14 +7,18 @@ import contextlib
 import gc
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from types import FrameType
 from typing import NoReturn
 
 import psutil
+
+from locexp.errors import Terminated
 
 WATCH_SECONDS = 1.0
 _watched: set[str] = set()
@@ -83,12 +87,11 @@ def is_alive(tags: Mapping[str, str]) -> bool | None:
         return None
     try:
         process = psutil.Process(int(tags["pid"]))
-        started = process.create_time()
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
+        return abs(process.create_time() - float(tags.get("process_start", 0))) < 1
     except (psutil.Error, KeyError, ValueError):
         return False
-    return abs(started - float(tags.get("process_start", 0))) < 1
 
 
 def end_with(tags: Mapping[str, str]) -> None:
@@ -107,6 +110,17 @@ def end_with(tags: Mapping[str, str]) -> None:
 
     _watched.add(pid)
     threading.Thread(target=watch, name=f"watch {pid}", daemon=True).start()
+
+
+def end_on_signals() -> None:
+    """Let SIGTERM and SIGHUP (a terminal was closed) raise :class:`Terminated`, except where they are ignored."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _terminate)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated(number)
 
 
 def leave(status: int) -> NoReturn:

@@ -1,21 +1,32 @@
-"""Bringing TensorFlow up: quietly, with the threads, precision and determinism of the run."""
+"""Bringing TensorFlow up: quietly, with the threads, precision and determinism of the run, whatever the environment."""
 
 from __future__ import annotations
 
 import contextlib
+import json
+import logging
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
 from typing import Any
 
+from locexp.errors import UserError, listed, worded
+from locexp.system.folders import keras_folder
 from locexp.system.process import core_count, importing
+from locexp.system.surroundings import FORCED, force_libraries
+
+logger = logging.getLogger(__name__)
+
+SETTINGS = {"image_data_format": "channels_last", "epsilon": 1e-7, "floatx": "float32"}
+"""What Keras's own settings file may say otherwise; all of it is set for each run."""
 
 
 @contextlib.contextmanager
 def _quiet_stderr() -> Iterator[None]:
     """Hold back what native code writes to file descriptor 2; replay it if the block fails."""
-    sys.stderr.flush()
+    if sys.stderr is not None:
+        sys.stderr.flush()
     saved = os.dup(2)
     with tempfile.TemporaryFile() as kept:
         os.dup2(kept.fileno(), 2)
@@ -49,11 +60,15 @@ def start_tensorflow(
     """Import TensorFlow and set it up for one run; returns the module.
 
     Thread counts only take effect before the first operation of a process; later calls leave them as they are.
+
+    Raises:
+        UserError: Keras has been imported with another backend, or cannot read its settings.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if "keras" not in sys.modules:
+        force_libraries()
+        _note_settings()
     with _quiet_stderr(), importing("tensorflow"):
-        import keras
+        keras = _import_keras()
         import tensorflow as tf
 
         intra, inter = thread_counts(threads, stacked=stacked or deterministic)
@@ -63,7 +78,39 @@ def start_tensorflow(
         tf.constant(0)
     tf.get_logger().setLevel("ERROR")  # it warns of retracing where each run of a sweep traces its own network
     keras.config.set_floatx("float64" if precision == "float64" else "float32")
+    keras.config.set_image_data_format(SETTINGS["image_data_format"])
+    keras.config.set_epsilon(SETTINGS["epsilon"])
     keras.config.set_dtype_policy(precision)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     return tf
+
+
+def _import_keras() -> Any:
+    """Import Keras, which reads its settings file while it is imported; returns the module."""
+    try:
+        import keras
+    except (ValueError, TypeError, AttributeError, OSError) as error:  # as the file may be anything, so may the error
+        variables = listed(sorted(name for name in os.environ if name.startswith("KERAS_") and name not in FORCED))
+        raise UserError(
+            f"{keras_folder() / 'keras.json'}: Keras cannot be imported with this file{variables and ', or with '}"
+            f"{variables} ({worded(error)}); mend or remove what is wrong."
+        ) from error
+    if keras.backend.backend() != "tensorflow":
+        raise UserError(
+            f"Keras has been imported with the backend {keras.backend.backend()} already; set "
+            "KERAS_BACKEND=tensorflow before it is."
+        )
+    return keras
+
+
+def _note_settings() -> None:
+    """Say which settings of Keras's file are not those of a run."""
+    path = keras_folder() / "keras.json"
+    try:
+        given = json.loads(path.read_text(encoding="utf-8"))
+        others = [f"{name}={given[name]}" for name, value in SETTINGS.items() if given.get(name, value) != value]
+    except (OSError, ValueError, AttributeError):
+        return  # there is none, or Keras says what is wrong with it
+    if others:
+        logger.warning("%s: %s is not heeded here", path, listed(others))

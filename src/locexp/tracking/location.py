@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
-import json
 import os
+import shlex
 import socket
 import sqlite3
+import sys
 import threading
-import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.request import proxy_bypass
 
 from omegaconf import DictConfig
 
 from locexp.configuration.quoting import as_text
 from locexp.configuration.schema import TrackingConfig
-from locexp.errors import UserError
+from locexp.errors import UserError, first_line
 from locexp.records.record import RunRecord
 from locexp.system.commands import command, typed
 from locexp.system.folders import check_writable
-from locexp.tracking.mlflow_internals import experiment_link, parallel_link, run_link, stored_experiment
+from locexp.tracking.address import DATABASE, read_artifact_root, read_store
+from locexp.tracking.mlflow_internals import check_store, experiment_link, parallel_link, run_link
+from locexp.tracking.probe import fetch, why_not
 
 PROBE_SECONDS = 3.0
 """How long a tracking server may take to answer before the run is refused."""
-DATABASE = "mlflow.db"
 DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
@@ -60,25 +63,28 @@ def locate(uri: str | None, artifact_root: str | None, experiment: str) -> Locat
         uri: ``None`` for ./mlruns, a folder, ``sqlite:///…``, ``http(s)://…`` or another database address.
         artifact_root: a folder or an address; ``None`` for ``artifacts`` beside the database, or the server's choice.
         experiment: name of the MLflow experiment.
+
+    Raises:
+        UserError: an address is none that can be used.
     """
-    database: Path | None = None
-    if uri is None or "://" not in uri or uri.startswith("file://"):
-        folder = Path(urllib.parse.unquote(uri.removeprefix("file://")) if uri else "mlruns")
-        database = folder.expanduser().absolute() / DATABASE
-    elif uri.startswith("sqlite:///"):
-        database = Path(uri.removeprefix("sqlite:///")).absolute()
-    if database is not None:
-        database = Path(os.path.normpath(database))
-        uri = f"sqlite:///{database}"
-    assert uri is not None
-    if artifact_root is None:
-        if database is not None:
-            artifact_root = (database.parent / "artifacts").as_uri()
-        elif not uri.startswith(("http://", "https://")):
-            artifact_root = (Path("mlruns") / "artifacts").absolute().as_uri()
-    elif "://" not in artifact_root:
-        artifact_root = Path(artifact_root).expanduser().absolute().as_uri()
-    return Location(uri if uri.endswith("://") else uri.rstrip("/"), database, artifact_root, experiment)
+    place = read_store(uri) if uri else Path("mlruns") / DATABASE
+    if isinstance(place, Path):
+        database = Path(os.path.normpath(place.absolute()))
+        if "?" in str(database):  # SQLAlchemy would end the path there
+            raise UserError(f"tracking.uri: {database}: a path with a question mark cannot hold a store.")
+        beside = database.parent
+        location = Location(f"sqlite:///{database}", database, None, experiment)
+    else:
+        beside = Path("mlruns").absolute()
+        location = Location(place, None, None, experiment)
+    if artifact_root:
+        return replace(location, artifact_root=read_artifact_root(artifact_root, of_server=location.is_server))
+    return location if location.is_server else replace(location, artifact_root=(beside / "artifacts").as_uri())
+
+
+def lock_of(database: Path) -> Path:
+    """Return the file that a process holds while it makes a SQLite store."""
+    return database.with_suffix(".lock")
 
 
 def location_of(tracking: DictConfig) -> Location:
@@ -90,15 +96,9 @@ def check(location: Location) -> None:
     """Check that results can go there, in at most :data:`PROBE_SECONDS`; writes nothing.
 
     Raises:
-        UserError: the server does not answer, is not MLflow's, the folder is not writable, a store was moved, or the
-            address holds a password, which would be logged with the run's parameters.
+        UserError: the server does not answer, is not MLflow's, the folder is not writable, a store was moved or is not
+            one that this MLflow can open, or the experiment was deleted.
     """
-    if location.is_server and urllib.parse.urlsplit(location.uri).password:
-        raise UserError(
-            "tracking.uri holds a password, which would be logged with the run; leave it out and set "
-            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
-        )
-    _check_address(location.uri)
     if location.database is None:
         _check_answer(location)
     else:
@@ -108,41 +108,45 @@ def check(location: Location) -> None:
         check_writable(local_path(location.artifact_root), "tracking.artifact_root")
 
 
-def _check_address(uri: str) -> None:
-    """Check that an address can be read as one; raises :class:`UserError`."""
-    if uri.startswith("sqlite:") and not uri.startswith("sqlite:///"):
-        raise UserError(f"tracking.uri={uri}: expected three slashes before the path of the file: sqlite:///PATH")
-    try:
-        parts = urllib.parse.urlsplit(uri)
-        readable = parts.port is None or parts.port > 0
-    except ValueError:
-        readable = False
-    if not readable or (uri.startswith(("http:", "https:")) and not parts.hostname):
-        raise UserError(f"tracking.uri={uri}: expected an address with a host, such as http://127.0.0.1:5000")
-
-
 def local_path(uri: str) -> Path:
     """Return the path that a ``file://`` address names."""
     return Path(urllib.request.url2pathname(urllib.parse.urlparse(uri).path))
 
 
 def _check_database(database: Path, location: Location) -> None:
-    if not database.exists() or database.stat().st_size == 0:
+    """Check that MLflow can open and write a SQLite store, without which it makes a new one."""
+    if os.environ.get("MLFLOW_ENABLE_WORKSPACES", "").lower() in ("true", "1"):
+        raise UserError(
+            f"MLFLOW_ENABLE_WORKSPACES is set, but {database} is no server, which alone has them; unset it."
+        )
+    if not os.path.lexists(database):
         return
     key = f"tracking.uri: {database}"
+    if not database.is_file():
+        raise UserError(f"{key} is not a file; expected MLflow's database, or a folder without one.")
+    lock = lock_of(database)
     try:
-        experiment = stored_experiment(database, location.experiment, PROBE_SECONDS)
+        if lock.exists():
+            lock.open("r+b").close()
+        experiment = check_store(database, location.experiment, PROBE_SECONDS)
+    except OSError as error:
+        raise UserError(f"{key} cannot be written ({lock}: {error.strerror or error}).") from None
     except sqlite3.OperationalError as error:
-        if "no such table" not in str(error):
-            return  # busy or locked: MLflow waits for it
-        raise UserError(f"{key} is a database, but not MLflow's; expected a folder of its own.") from None
+        if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            return  # MLflow waits for it
+        raise UserError(f"{key} cannot be opened ({error}).") from None
     except sqlite3.DatabaseError as error:
+        if "malformed" in str(error):
+            raise UserError(
+                f"{key} is damaged ({first_line(error)}). Put a copy back, or move it away: python -m locexp.log logs "
+                "the folders of runs in a new store."
+            ) from None
         raise UserError(f"{key} is not a database ({error}); expected MLflow's, or a folder without one.") from None
     if experiment is None:
         return
-    artifacts, stage = experiment
-    if stage != "active":
-        raise deleted(location.experiment)
+    if experiment.stage != "active":
+        raise deleted(location, experiment.id)
+    artifacts = experiment.artifacts
     if artifacts and artifacts.startswith("file://") and artifacts != location.artifact_root:
         place = local_path(artifacts)
         if not place.is_dir():
@@ -150,14 +154,28 @@ def _check_database(database: Path, location: Location) -> None:
                 f"tracking.experiment={location.experiment}: keeps its artifacts in {place}, which is not there (was "
                 "the folder moved?); move it back, or give another tracking.experiment."
             )
+        check_writable(place, f"tracking.experiment={location.experiment}: its artifacts")
 
 
-def deleted(experiment: str) -> UserError:
+def deleted(location: Location, experiment_id: str) -> UserError:
     """Return the error of an experiment that was deleted."""
+    command = mlflow_command(location, "experiments", "restore", "--experiment-id", experiment_id)
     return UserError(
-        f"tracking.experiment={experiment}: was deleted in this store; restore it with `mlflow experiments restore`, "
-        "or give another name."
+        f"tracking.experiment={location.experiment}: was deleted in this store; restore it with `{command}`, or give "
+        "another name."
     )
+
+
+def deleted_run(location: Location, run_id: str) -> UserError:
+    """Return the error of a run that was deleted."""
+    command = mlflow_command(location, "runs", "restore", "--run-id", run_id)
+    return UserError(f"run {run_id} was deleted in {location.uri}; restore it with `{command}`")
+
+
+def mlflow_command(location: Location, *arguments: str) -> str:
+    """Return a command of MLflow on a store, as it can be pasted into a shell from any folder."""
+    told = shlex.join([sys.executable, "-m", "mlflow", *arguments])
+    return f"MLFLOW_TRACKING_URI={shlex.quote(location.uri)} {told}"
 
 
 def _check_answer(location: Location) -> None:
@@ -166,43 +184,46 @@ def _check_answer(location: Location) -> None:
     Raises:
         UserError: something is wrong, or there was no answer in time.
     """
-    uri, shown = location.uri, location.uri
-    parts = urllib.parse.urlsplit(uri)
+    parts = urllib.parse.urlsplit(location.uri)
     port = parts.port or DATABASE_PORTS.get(parts.scheme.split("+")[0])
-    if not location.is_server:
-        if parts.hostname is None or port is None:
-            return
-        shown = uri.replace(parts.netloc, parts.netloc.rpartition("@")[2])
+    if not location.is_server and (parts.hostname is None or port is None):
+        return
     failure = f"no answer within {PROBE_SECONDS:g} s"
+    experiment: dict[str, str] = {}
 
     def probe() -> None:
-        nonlocal failure
+        nonlocal failure, experiment
         try:
             if location.is_server:
-                request = f"{uri}/api/2.0/mlflow/experiments/search?max_results=1"
-                with urllib.request.urlopen(request, timeout=PROBE_SECONDS) as answer:
-                    json.load(answer)
+                fetch(f"{location.uri}/api/2.0/mlflow/experiments/search?max_results=1", PROBE_SECONDS)
+                with contextlib.suppress(OSError, LookupError, TypeError):  # not there yet
+                    experiment = fetch(experiment_address(location.uri, location), PROBE_SECONDS)["experiment"]
             else:
                 socket.create_connection((parts.hostname, port), PROBE_SECONDS).close()
             failure = ""
-        except urllib.error.HTTPError as error:
-            alive = error.code in (401, 403)  # and MLflow's client will bring its credentials
-            failure = "" if alive else f"it answers {error.code} {error.reason}, so it is not an MLflow server"
-        except http.client.HTTPException:
-            failure = "it does not answer in HTTP, so it is not an MLflow server"
-        except ValueError:
-            failure = "it does not answer in JSON, so it is not an MLflow server"
-        except OSError as error:
-            failure = str(error.reason if isinstance(error, urllib.error.URLError) else error)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            failure = why_not(error)
 
     # In a thread: looking up a host name cannot be given a time limit.
     thread = threading.Thread(target=probe, daemon=True)
     thread.start()
     thread.join(PROBE_SECONDS)
     if failure:
+        host = parts.hostname or ""
+        proxied = location.is_server and parts.scheme in urllib.request.getproxies() and not proxy_bypass(host)
+        through = f", through the proxy that {parts.scheme}_proxy names" if proxied else ""
         raise UserError(
-            f"tracking.uri={shown}: {failure}. Start the server, or leave tracking.uri out to use ./mlruns."
+            f"tracking.uri={location.uri}: {failure}{through}. Start the server, or leave tracking.uri out to use "
+            "./mlruns."
         )
+    if experiment.get("lifecycle_stage") == "deleted":
+        raise deleted(location, experiment["experiment_id"])
+
+
+def experiment_address(base: str, location: Location) -> str:
+    """Return where the server at ``base`` answers for the experiment."""
+    query = urllib.parse.urlencode({"experiment_name": location.experiment})
+    return f"{base}/api/2.0/mlflow/experiments/get-by-name?{query}"
 
 
 def answers(location: Location) -> bool:
@@ -240,9 +261,13 @@ def ui_command(location: Location) -> str:
     return command("ui", *(f"--uri={place}" for place in _not_usual(location)))
 
 
-def store_overrides(record: RunRecord) -> list[str]:
-    """Return the overrides that name the store of a run, for a command that is given in the current directory."""
-    location = locate(record.tracking_uri, record.artifact_root, record.experiment)
+def location_in(record: RunRecord) -> Location:
+    """Return where a record says that it is tracked."""
+    return locate(record.tracking_uri, record.artifact_root, record.experiment)
+
+
+def store_overrides(location: Location) -> list[str]:
+    """Return the overrides that name a store, for a command that is given in the current directory."""
     overrides = [as_text("tracking.uri", place) for place in _not_usual(location)]
     if location.experiment != TrackingConfig.experiment:
         overrides.append(as_text("tracking.experiment", location.experiment))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -15,6 +16,8 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
 
 from locexp.records.record import RunRecord
+from locexp.tracking import locexp_pixels
+from locexp.tracking.limits import PARAMETER, cut
 
 MODEL = "model"
 
@@ -35,7 +38,7 @@ def log_model(client: MlflowClient, run_id: str, record: RunRecord, model: Any, 
     """
     run = client.get_run(run_id)
     earlier = run.outputs.model_outputs if run.outputs else []
-    entity = client.create_logged_model(run.info.experiment_id, MODEL, run_id, params=record.parameters)
+    entity = client.create_logged_model(run.info.experiment_id, MODEL, run_id, params=cut(record.parameters, PARAMETER))
     try:
         with tempfile.TemporaryDirectory() as folder:
             _save(model, folder, int(record.dataset["classes"]), entity, run_id)
@@ -51,7 +54,15 @@ def log_model(client: MlflowClient, run_id: str, record: RunRecord, model: Any, 
 
 
 def _save(model: Any, folder: str, classes: int, entity: Any, run_id: str) -> None:
+    """Save a model for MLflow, to be loaded by a copy of :mod:`locexp.tracking.locexp_pixels`.
+
+    Its signature declares outputs alone: a tensor that it declares as an input must have exactly one type, and JSON has
+    neither of those that images have.
+    """
     (image,) = model.inputs
+    saved = Model(
+        artifact_path=entity.artifact_location, run_id=run_id, model_uuid=entity.model_id, model_id=entity.model_id
+    )
     signature = ModelSignature(
         inputs=Schema([TensorSpec(np.dtype(np.float32), (-1, *image.shape[1:]))]),
         outputs=Schema(
@@ -64,14 +75,16 @@ def _save(model: Any, folder: str, classes: int, entity: Any, run_id: str) -> No
     mlflow.tensorflow.save_model(
         model,
         folder,
-        mlflow_model=Model(
-            artifact_path=entity.artifact_location, run_id=run_id, model_uuid=entity.model_id, model_id=entity.model_id
-        ),
+        mlflow_model=saved,
         signature=signature,
         input_example=np.zeros((1, *image.shape[1:]), np.float32),
         # With the requirements given, MLflow need not import the model in a new process to find them (7 s).
         pip_requirements=requirements(),
+        code_paths=[locexp_pixels.__file__],
     )
+    saved.signature = ModelSignature(outputs=signature.outputs)
+    saved.flavors["python_function"]["loader_module"] = Path(locexp_pixels.__file__).stem
+    saved.save(str(Path(folder) / "MLmodel"))
 
 
 def requirements() -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from locexp.errors import RunFailedError, UserError, first_line
 from locexp.models.saving import load_model
+from locexp.records.files import logged_files
 from locexp.records.record import CUT_OFF, RECORD, RunRecord
 from locexp.system.process import is_alive
 from locexp.tracking.location import check, locate
@@ -30,6 +31,8 @@ def relog(directory: str, uri: str | None, *, ended: bool = False) -> str:
     lines = [_relog_one(folder, directory, uri, None, ended)]
     parent = RunRecord.read(folder)
     for child in sorted(folder.glob(f"*/{RECORD}")) if parent.is_sweep else []:
+        if RunRecord.read(child.parent).tags.get("sweep_id") != parent.tags.get("sweep_id"):
+            continue  # of another sweep, or a run by itself, that somebody keeps there
         lines.append(_relog_one(child.parent, str(Path(directory) / child.parent.name), uri, parent.run_id, ended))
     return "\n".join(lines)
 
@@ -50,17 +53,24 @@ def _relog_one(folder: Path, directory: str, uri: str | None, parent_run_id: str
     if location.uri != record.tracking_uri:
         record.run_id = record.experiment_id = None
         record.tracking_uri, record.artifact_root = location.uri, location.artifact_root
-    elif record.logged:
-        return f"{directory}: is in {location.uri} already, as run {record.run_id}."
+    logged_files(folder, record)  # raises
     check(location)
+    from locexp.tracking.store import has_run
     from locexp.tracking.tracker import log_directory
 
+    model, lacking = None, ""
     try:
-        log_directory(location, folder, record, load_model(folder))
+        model = load_model(folder)
+    except UserError as error:
+        lacking = f", without its model: {error}"
+    try:
+        if record.logged and has_run(location, record):
+            return f"{directory}: is in {location.uri} already, as run {record.run_id}."
+        log_directory(location, folder, record, model)
     except UserError:
         raise
     except Exception as error:
         raise RunFailedError(f"{directory}: not everything reached {location.uri} ({first_line(error)}).") from error
     record.logged = True
     record.write(folder)
-    return f"{directory}: logged to {location.uri} as run {record.run_id} ({record.status})."
+    return f"{directory}: logged to {location.uri} as run {record.run_id} ({record.status}){lacking or '.'}"

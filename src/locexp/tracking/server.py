@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import http.client
 import os
 import signal
 import socket
@@ -11,13 +11,13 @@ import subprocess
 import sys
 import time
 import urllib.error
-import urllib.parse
 import urllib.request
 from collections.abc import Callable
 
 from locexp.errors import RunFailedError, UserError
-from locexp.tracking.location import Location, check
-from locexp.tracking.mlflow_internals import LEAN_SERVER, experiment_link
+from locexp.tracking.location import Location, check, experiment_address
+from locexp.tracking.mlflow_internals import LEAN_SERVER, SERVER_KEEPS, experiment_link, is_store
+from locexp.tracking.probe import fetch
 
 HOST = "127.0.0.1"
 START_SECONDS = 90.0
@@ -29,6 +29,8 @@ def free_port(port: int | None, first: int = 5000) -> int:
     Raises:
         UserError: the given port is taken.
     """
+    if port is not None and not 0 < port < 65536:
+        raise UserError(f"--port {port}: expected 1 to 65535.")
     for candidate in [port] if port is not None else range(first, first + 100):
         with contextlib.suppress(OSError), socket.create_server((HOST, candidate)):
             return candidate
@@ -43,8 +45,18 @@ def command(location: Location, port: int) -> list[str]:
     return [*arguments, "--host", HOST, "--port", str(port), "--workers", "1"]
 
 
+def server_environment() -> dict[str, str]:
+    """Return the environment of the server, without what would make it listen to others or serve something else."""
+    own = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("MLFLOW_") or name.startswith(SERVER_KEEPS)
+    }
+    return {**own, **LEAN_SERVER}
+
+
 def serve(location: Location, port: int | None, say: Callable[[str], None]) -> None:
-    """Serve a store until Ctrl-C or SIGTERM.
+    """Serve a store until Ctrl-C, SIGTERM, or the end of the terminal.
 
     Args:
         location: of a store that exists; where it is itself a server, only its links are shown.
@@ -59,22 +71,24 @@ def serve(location: Location, port: int | None, say: Callable[[str], None]) -> N
     if location.is_server:
         say(links(location, location.uri))
         return
-    if location.database is not None and not location.database.is_file():
+    if location.database is not None and not is_store(location.database):
         raise UserError(
             f"{location.database.parent}: holds no store yet; run python -m locexp.train first, or give --uri."
         )
     chosen = free_port(port)
     base = f"http://{HOST}:{chosen}"
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)  # ends the server as Ctrl-C does
     # The server's own screen output goes nowhere: its errors are what counts, and they are shown if it ends.
     process = subprocess.Popen(
         command(location, chosen),
-        env={**os.environ, **LEAN_SERVER},
+        env=server_environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
     try:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it as Ctrl-C does
         say(f"starting the MLflow UI on {location.uri} …")
         _wait(process, base)
         say(f"{links(location, base)}\nCtrl-C stops it.")
@@ -90,12 +104,13 @@ def serve(location: Location, port: int | None, say: Callable[[str], None]) -> N
 
 def links(location: Location, base: str) -> str:
     """Return the lines with the addresses that open an experiment's runs, as a table and as charts, in a server."""
-    query = f"experiment_name={urllib.parse.quote(location.experiment)}"
     try:
-        with urllib.request.urlopen(f"{base}/api/2.0/mlflow/experiments/get-by-name?{query}", timeout=10) as answer:
-            found = json.load(answer)["experiment"]["experiment_id"]
-    except urllib.error.HTTPError:
-        return f"{base}/  (there is no experiment {location.experiment!r} yet)"
+        found = fetch(experiment_address(base, location), 10)["experiment"]["experiment_id"]
+    except urllib.error.HTTPError as error:
+        why = f"there is no experiment {location.experiment!r} yet" if error.code == 404 else f"it answers {error}"
+        return f"{base}/  ({why})"
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise RunFailedError(f"{base}: did not answer for experiment {location.experiment!r} ({error}).") from error
     return f"runs    {experiment_link(base, found)}\ncharts  {experiment_link(base, found, view='CHART')}"
 
 

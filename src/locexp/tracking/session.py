@@ -15,13 +15,17 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
-from locexp.records.history import HISTORY
-from locexp.records.record import RECORD, RunRecord, finite_metrics, milliseconds
-from locexp.tracking.location import Location, deleted
-from locexp.tracking.mlflow_internals import SystemMetrics, silence_loggers, use_store
+from locexp.records.files import logged_files
+from locexp.records.record import RunRecord, finite_metrics, milliseconds
+from locexp.tracking.limits import DATASET, NAME, PARAMETER, TAG, cut
+from locexp.tracking.location import Location, deleted, deleted_run, lock_of
+from locexp.tracking.mlflow_internals import SystemMetrics, make_store, silence_loggers, use_store
 from locexp.tracking.models import log_model
 
+logger = logging.getLogger(__name__)
+
 PARAMS_PER_CALL = 100
+METRICS_PER_CALL = 1000
 SIGNIFICANT_DIGEST = 36
 """MLflow keeps at most this many characters of a data set's digest; the whole one is a tag and in its profile."""
 
@@ -47,9 +51,12 @@ class Session:
             if location.database is not None:
                 # Two processes that create one SQLite store at the same time destroy it.
                 location.database.parent.mkdir(parents=True, exist_ok=True)
-                stack.enter_context(FileLock(location.database.with_suffix(".lock")))
+                stack.enter_context(FileLock(lock_of(location.database)))
+                if make_store(location.database):
+                    logger.warning("%s was half made, without a run: it was made anew", location.database)
             self.client = MlflowClient(location.uri)
             self.experiment_id = self._experiment(location)
+        self._location = location
         self.run_id = ""
         self._active = False
         self._system_metrics: SystemMetrics | None = None
@@ -65,7 +72,7 @@ class Session:
                 if found is None:
                     raise
         if found.lifecycle_stage != "active":
-            raise deleted(name)
+            raise deleted(location, str(found.experiment_id))
         return str(found.experiment_id)
 
     def left_behind(self, record: RunRecord) -> str | None:
@@ -91,15 +98,21 @@ class Session:
         if record.run_id is not None:
             with contextlib.suppress(MlflowException):
                 known = self.client.get_run(record.run_id)
+        parameters, tag_values = cut(record.parameters, PARAMETER), cut(record.tags, TAG)
         if known is None:
             known = self.client.create_run(
-                self.experiment_id, start_time=milliseconds(record.start_time), tags=record.tags, run_name=record.name
+                self.experiment_id,
+                start_time=milliseconds(record.start_time),
+                tags=tag_values,
+                run_name=record.name[:NAME],
             )
+        elif known.info.lifecycle_stage == "deleted":
+            raise deleted_run(self._location, known.info.run_id)
         self.run_id = str(known.info.run_id)
         if "error" in known.data.tags and "error" not in record.tags:  # of an end that was not the last
             self.client.delete_tag(self.run_id, "error")
-        params = [Param(name, value) for name, value in record.parameters.items()]
-        tags = [RunTag(name, value) for name, value in record.tags.items()]
+        params = [Param(name, value) for name, value in parameters.items()]
+        tags = [RunTag(name, value) for name, value in tag_values.items()]
         for start in range(0, max(len(params), 1), PARAMS_PER_CALL):
             self.client.log_batch(self.run_id, params=params[start : start + PARAMS_PER_CALL], tags=tags)
         if record.dataset:
@@ -128,7 +141,8 @@ class Session:
             for name, value in finite_metrics(metrics).items()
             if name not in ("epoch", "timestamp")
         ]
-        self.client.log_batch(self.run_id, metrics=values)
+        for start in range(0, len(values), METRICS_PER_CALL):
+            self.client.log_batch(self.run_id, metrics=values[start : start + METRICS_PER_CALL])
 
     def log_file(self, path: Path, folder: str) -> None:
         """Log one file under a folder of the run's artifacts."""
@@ -146,14 +160,10 @@ class Session:
         epochs = int(record.metrics.get("epochs", 0))
         model_id = None if model is None else log_model(self.client, self.run_id, record, model, epochs)
         self._log(record.metrics, epochs, end, model_id)
-        self.client.log_batch(self.run_id, tags=[RunTag(name, value) for name, value in record.tags.items()])
-        for path in sorted(directory.iterdir()):
-            if path.is_dir() and (path / RECORD).exists():
-                continue  # a run of this sweep, which is logged by itself
-            if path.is_dir():
-                self.client.log_artifacts(self.run_id, str(path), path.name)
-            elif path.name in (RECORD, HISTORY) or path.suffix in (".h5", ".log"):
-                self.client.log_artifact(self.run_id, str(path))
+        self.client.log_batch(self.run_id, tags=[RunTag(name, value) for name, value in cut(record.tags, TAG).items()])
+        for path in logged_files(directory, record):
+            folder = None if path.parent == Path() else str(path.parent)
+            self.client.log_artifact(self.run_id, str(directory / path), folder)
         self._stop_sampling()
         if self._active:
             mlflow.end_run(record.status)
@@ -178,7 +188,7 @@ def _dataset(record: RunRecord) -> DatasetInput:
     data = record.dataset
     return DatasetInput(
         Dataset(
-            name=str(data["name"]),
+            name=str(data["name"])[:DATASET],
             digest=str(data["sha256"])[:SIGNIFICANT_DIGEST],
             source_type="local",
             source=json.dumps({"uri": str(data["source"])}),

@@ -12,9 +12,11 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from locexp.errors import RunFailedError, UserError, first_line, nearest
+from locexp.records.files import OF_SWEEP, file_within
 from locexp.records.record import RunRecord
 from locexp.system.process import uncollected
-from locexp.tracking.location import Location, local_path
+from locexp.tracking.location import Location, deleted_run, local_path
+from locexp.tracking.mlflow_internals import is_store
 
 PAGE = 1000
 
@@ -30,6 +32,25 @@ def store_errors(location: Location) -> Iterator[None]:
         ) from error
 
 
+def has_run(location: Location, record: RunRecord) -> bool:
+    """Return whether a store has the run of a record.
+
+    Raises:
+        UserError: it was deleted there; the message has the command that restores it.
+    """
+    if record.run_id is None or (location.database is not None and not is_store(location.database)):
+        return False
+    try:
+        info = MlflowClient(location.uri).get_run(record.run_id).info
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return False
+        raise
+    if info.lifecycle_stage == "deleted":
+        raise deleted_run(location, record.run_id)
+    return True
+
+
 class MlflowStore:
     """An experiment of a tracking store; nothing is created.
 
@@ -43,7 +64,7 @@ class MlflowStore:
     def __init__(self, location: Location) -> None:
         self.location = location
         self._artifact_uris: dict[str, str] = {}
-        if location.database is not None and not location.database.is_file():
+        if location.database is not None and not is_store(location.database):
             raise UserError(
                 f"{location.database.parent}: holds no store yet; run python -m locexp.train first, "
                 "or give tracking.uri."
@@ -112,22 +133,25 @@ class MlflowStore:
         assert run.run_id is not None
         uri = self._artifact_uris.get(run.run_id, "")
         is_here = uri.startswith("file://")
-        places = [local_path(uri) / path] if is_here else []
-        places += [Path(run.tags["directory"]) / path] if run.tags.get("directory") else []
-        for place in places:
-            if place.is_file():
+        folders = [local_path(uri)] if is_here else []
+        folders += [Path(run.tags["directory"])] if run.tags.get("directory") else []
+        for folder in folders:
+            place = file_within(folder, path)
+            if place is not None:
                 return place.read_bytes()
         if is_here:
             return None
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as temporary:
             try:
-                return Path(self.client.download_artifacts(run.run_id, path, folder)).read_bytes()
+                return Path(self.client.download_artifacts(run.run_id, path, temporary)).read_bytes()
             except (MlflowException, OSError):
                 return None
 
     def keep_folder(self, run: RunRecord, folder: Path) -> None:
-        """Log the files of a folder as artifacts of a run, under the folder's name."""
-        self.client.log_artifacts(run.run_id, str(folder), folder.name)
+        """Log the files of a comparison as artifacts of a run, under their folder's name."""
+        for name in OF_SWEEP[folder.name]:
+            if (folder / name).is_file():
+                self.client.log_artifact(run.run_id, str(folder / name), folder.name)
 
     def _search(self, condition: str) -> list[RunRecord]:
         found: list[RunRecord] = []

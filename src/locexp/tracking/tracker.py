@@ -74,8 +74,9 @@ class Tracker:
         """Why tracking stopped, in one line; for an error on the way to a server, its innermost cause."""
         request, failed, cause = first_line(self.error).partition(" failed with exception ")
         if failed:
-            cause = re.sub(r"['\")]+$", "", cause.rpartition(": ")[2])
-            return f"{request}: {cause}"
+            _, wrapped, inner = cause.partition("(Caused by ")
+            parts = re.findall(r"""["']([^"']+)["']""", inner) if wrapped else []
+            return f"{request}: {(parts or [cause])[-1].rpartition(': ')[2]}"
         return request[:200]
 
     def wait(self, say: Callable[[str], None] = logger.info) -> None:

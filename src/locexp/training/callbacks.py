@@ -5,17 +5,6 @@ from __future__ import annotations
 from locexp.errors import UserError, listed, nearest
 from locexp.evaluation.metrics import metric_names
 
-BATCH_HOOKS = (
-    "on_batch_begin",
-    "on_batch_end",
-    "on_train_batch_begin",
-    "on_train_batch_end",
-    "on_test_batch_begin",
-    "on_test_batch_end",
-    "on_predict_batch_begin",
-    "on_predict_batch_end",
-)
-
 
 def check_callback(callback: object) -> None:
     """Refuse a callback with batch hooks (many steps run in one call), or one that monitors what is not measured.
@@ -30,8 +19,9 @@ def check_callback(callback: object) -> None:
         raise UserError(f"trainer.callbacks: {name} is not a keras.callbacks.Callback.")
     hooks = [
         hook
-        for hook in BATCH_HOOKS
-        if hook in vars(callback) or getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook)
+        for hook in vars(keras.callbacks.Callback)
+        if "_batch_" in hook
+        and (hook in vars(callback) or getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook))
     ]
     if hooks:
         raise UserError(

@@ -12,6 +12,7 @@ import numpy as np
 
 from locexp.data.files import BROKEN
 from locexp.errors import UserError, first_line
+from locexp.system.files import replacing
 from locexp.training.member import Member
 
 CHECKPOINT = "checkpoint.npz"
@@ -75,14 +76,8 @@ def write_checkpoint(path: Path, member: Member, training_id: str) -> None:
         for group, values in zip(GROUPS, groups, strict=True)
         for index, array in enumerate(values)
     }
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        with partial.open("wb") as file:
-            np.savez(file, about=np.array(json.dumps(about)), **arrays)
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.savez(file, about=np.array(json.dumps(about)), **arrays)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:

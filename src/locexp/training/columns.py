@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from locexp.evaluation.metrics import Predictions
-
-if TYPE_CHECKING:
-    import tensorflow as tf
+from locexp.keras_protocols import Tensor
 
 BOXES, TRUTH, CLASSIFICATION_LOSS, BBOX_LOSS = slice(-10, -6), slice(-6, -2), -2, -1
 """Of a row of predictions; counted from its end, because the probabilities before them are as many as the classes."""
@@ -22,7 +19,7 @@ STEP_WEIGHTS = GRAMIAN.stop
 """How many columns it has."""
 
 
-def pack(probabilities: tf.Tensor, boxes: tf.Tensor, truth: tf.Tensor, losses: Sequence[tf.Tensor]) -> tf.Tensor:
+def pack(probabilities: Tensor, boxes: Tensor, truth: Tensor, losses: Sequence[Tensor]) -> Tensor:
     """Join predictions (n, classes), boxes and true boxes (n, 4) and both losses (n,) to rows (n, classes + 10)."""
     import tensorflow as tf
 

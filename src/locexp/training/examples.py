@@ -31,7 +31,7 @@ class Examples:
         images: np.ndarray,
         labels: np.ndarray,
         boxes: np.ndarray,
-        dtype: tf.DType,
+        dtype: str,
         fresh: FreshScenes | None = None,
     ) -> None:
         self._dtype, self._fresh = dtype, fresh

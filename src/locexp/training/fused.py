@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import functools
+import logging
 from typing import TYPE_CHECKING
 
-from locexp.keras_internals import adam_moments
+from locexp.keras_internals import adam_moments, keeps_moments
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
+logger = logging.getLogger(__name__)
+
 
 def fuse(optimizer: keras.optimizers.Optimizer) -> None:
-    """Let an ``Adam`` or ``AdamW`` update each variable by one operation; any other optimizer is left as it is.
+    """Let a built ``Adam`` or ``AdamW`` update each variable by one operation; any other optimizer is left as it is.
 
     What surrounds the update (clipping, weight decay, schedules, averages) stays Keras's. Results differ from Keras's
     own operations by rounding alone.
     """
     import keras
 
-    if type(optimizer) in (keras.optimizers.Adam, keras.optimizers.AdamW) and not optimizer.amsgrad:
+    if type(optimizer) not in (keras.optimizers.Adam, keras.optimizers.AdamW) or optimizer.amsgrad:
+        return
+    if keeps_moments(optimizer):
         optimizer.update_step = functools.partial(_adam, optimizer)
+    else:
+        logger.warning("Keras %s keeps Adam's moments elsewhere: its own, slower update is used", keras.__version__)
 
 
 def _adam(

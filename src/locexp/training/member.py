@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from locexp.errors import UserError
+from locexp.errors import UserError, worded
 from locexp.keras_protocols import Model, Optimizer, Variable
 from locexp.losses.mse import mse
 from locexp.losses.weighting.base import GradientWeighting, Weighting
 from locexp.losses.weighting.fixed import Fixed
 from locexp.training.callbacks import check_callback
 from locexp.training.fused import fuse
-from locexp.training.gradients import Trunk, find_trunk, needs_trunk, pick
+from locexp.training.trunk import find_trunk, needs_trunk, pick
 
 if TYPE_CHECKING:
     import keras
@@ -25,48 +24,27 @@ BoxLoss = Callable[["tf.Tensor", "tf.Tensor"], "tf.Tensor"]
 """(ground_truth, prediction) -> (batch,)."""
 
 
-@dataclass(frozen=True)
-class MemberSpec:
-    """How to build a member.
+class Member:
+    """A member in training. Network, optimizer, callbacks and method are its own, and new.
 
-    Attributes:
-        seed: drives initial weights, batch order and dropout.
-        build_model: makes a fresh Keras model.
-        build_optimizer: makes a fresh Keras optimizer, given the number of steps of the run.
-        classification_weight, bbox_weight: the static loss weights, >= 0.
+    Args:
+        seed: drives batch order and what the method draws. For initial weights and dropout that depend on nothing else,
+            ``keras.utils.set_random_seed`` is called with it right before the network is built.
+        model: takes images (n, height, width, 1) in [0, 1].
+        optimizer: of the model, and of what the weighting method trains.
+        loss_weights: the static weights of classification and box, >= 0.
+        dtype: of targets, losses and their weights, ``float32`` or ``float64``.
         box_loss: of each example.
-        build_callbacks: makes fresh Keras callbacks with epoch hooks.
-        build_weighting: makes the weighting method.
+        weighting: its method; ``None`` for fixed weights.
+        callbacks: Keras callbacks with epoch hooks.
         diagnostics: whether gradients are to be measured, whatever the method.
         monitor: the validation metric that picks the best epoch.
         graph_key: equal for members whose graphs differ in nothing but the values of variables, so that one trace
             serves them all; ``None`` for one that is like no other.
-    """
-
-    seed: int
-    build_model: Callable[[], Model]
-    build_optimizer: Callable[[int], Optimizer]
-    classification_weight: float
-    bbox_weight: float
-    box_loss: BoxLoss = mse
-    build_callbacks: Callable[[], Sequence[keras.callbacks.Callback]] = tuple
-    build_weighting: Callable[[], Weighting] = Fixed
-    diagnostics: bool = False
-    monitor: str = "val/loc_acc_50"
-    graph_key: str | None = None
-
-
-@dataclass
-class Member:
-    """A member in training; made by :func:`build_member`.
 
     Attributes:
-        spec: how it was built.
-        model: takes images (n, height, width, 1) in [0, 1].
-        optimizer: of the model, and of what the weighting method trains.
-        classification_weight, bbox_weight: the static loss weights: scalars.
-        callbacks: its own.
-        weighting: its method, with its state.
+        loss_weights: the static weights as variables: scalars.
+        weighting: with its state.
         trunk: what both heads share; ``None`` where nobody looks at gradients, or they share nothing.
         step_weights: for the steps of the running epoch the effective weights and the gradients' Gramian: one array
             (steps, 5) per call into the graph, see :mod:`locexp.training.columns`.
@@ -76,33 +54,60 @@ class Member:
         failure: why training failed.
         cause: the error behind that, if there was one.
         stopped: it trains no more.
+
+    Raises:
+        UserError: the model has the wrong outputs, its heads share nothing and the method needs what they share, or a
+            callback cannot be called here.
     """
 
-    spec: MemberSpec
-    model: Model
-    optimizer: Optimizer
-    classification_weight: Variable
-    bbox_weight: Variable
-    callbacks: Sequence[keras.callbacks.Callback]
-    weighting: Weighting
-    trunk: Trunk | None = None
-    step_weights: list[np.ndarray] = field(default_factory=list)
-    history: list[dict[str, float]] = field(default_factory=list)
-    best_epoch: int | None = None
-    best_weights: list[np.ndarray] | None = None
-    failure: str | None = None
-    cause: Exception | None = None
-    stopped: bool = False
+    def __init__(
+        self,
+        seed: int,
+        model: Model,
+        optimizer: Optimizer,
+        loss_weights: tuple[float, float],
+        *,
+        dtype: str = "float32",
+        box_loss: BoxLoss = mse,
+        weighting: Weighting | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        diagnostics: bool = False,
+        monitor: str = "val/loc_acc_50",
+        graph_key: str | None = None,
+    ) -> None:
+        import keras
 
-    @property
-    def box_loss(self) -> BoxLoss:
-        """The box loss of each example."""
-        return self.spec.box_loss
-
-    @property
-    def loss_weights(self) -> tuple[Variable, Variable]:
-        """The static weights of classification and box."""
-        return self.classification_weight, self.bbox_weight
+        check_model(model)
+        self.model, self.optimizer, self.box_loss, self.callbacks = model, optimizer, box_loss, callbacks
+        self.seed, self.dtype, self.monitor, self.graph_key = seed, dtype, monitor, graph_key
+        self.weighting = weighting or Fixed()
+        self.weighting.build(seed, dtype)
+        self.trunk = find_trunk(model, self.weighting) if needs_trunk(self.weighting) or diagnostics else None
+        if isinstance(self.weighting, GradientWeighting):
+            assert self.trunk is not None
+            self.weighting.build_for(pick(model.trainable_variables, self.trunk.chosen))
+        if self.weighting.trainable_variables:
+            optimizer.exclude_from_weight_decay(self.weighting.trainable_variables)
+        optimizer.build([*model.trainable_variables, *self.weighting.trainable_variables])
+        fuse(optimizer)
+        for callback in callbacks:
+            check_callback(callback)
+            model.optimizer = optimizer
+            try:
+                callback.set_model(model)
+            except Exception as error:  # of the user's own code, which may raise anything
+                name = type(callback).__name__
+                raise UserError(f"trainer.callbacks: {name} failed in set_model ({worded(error)}).") from error
+        self.loss_weights: list[Variable] = [
+            keras.Variable(weight, dtype=dtype, trainable=False) for weight in loss_weights
+        ]
+        self.step_weights: list[np.ndarray] = []
+        self.history: list[dict[str, float]] = []
+        self.best_epoch: int | None = None
+        self.best_weights: list[np.ndarray] | None = None
+        self.failure: str | None = None
+        self.cause: BaseException | None = None
+        self.stopped = False
 
     @property
     def variables(self) -> list[Variable]:
@@ -111,51 +116,7 @@ class Member:
 
     def batch_order(self, epoch: int, examples: int) -> np.ndarray:
         """Return the permutation of the training examples for an epoch (from 0): int32 (examples,)."""
-        return np.random.default_rng((self.spec.seed, epoch)).permutation(examples).astype(np.int32)
-
-
-def build_member(spec: MemberSpec, steps: int, dtype: str) -> Member:
-    """Build a member; its initial weights depend on its seed alone, not on what was built before.
-
-    Args:
-        spec: how.
-        steps: optimizer steps of the whole run, for the learning-rate schedule.
-        dtype: of the loss weights, ``float32`` or ``float64``.
-
-    Raises:
-        UserError: the model has the wrong outputs, or a callback cannot be called here.
-    """
-    import keras
-
-    keras.utils.set_random_seed(spec.seed)
-    model = spec.build_model()
-    check_model(model)
-    weighting = spec.build_weighting()
-    weighting.build(spec.seed, dtype)
-    trunk = find_trunk(model, weighting) if needs_trunk(weighting) or spec.diagnostics else None
-    if isinstance(weighting, GradientWeighting):
-        assert trunk is not None
-        weighting.build_for(pick(model.trainable_variables, trunk.chosen))
-    optimizer = spec.build_optimizer(steps)
-    if weighting.trainable_variables:
-        optimizer.exclude_from_weight_decay(weighting.trainable_variables)
-    fuse(optimizer)
-    optimizer.build([*model.trainable_variables, *weighting.trainable_variables])
-    callbacks = list(spec.build_callbacks())
-    for callback in callbacks:
-        check_callback(callback)
-        model.optimizer = optimizer
-        callback.set_model(model)
-    return Member(
-        spec=spec,
-        model=model,
-        optimizer=optimizer,
-        classification_weight=keras.Variable(spec.classification_weight, dtype=dtype, trainable=False),
-        bbox_weight=keras.Variable(spec.bbox_weight, dtype=dtype, trainable=False),
-        callbacks=callbacks,
-        weighting=weighting,
-        trunk=trunk,
-    )
+        return np.random.default_rng((self.seed, epoch)).permutation(examples).astype(np.int32)
 
 
 def check_model(model: object) -> None:

@@ -6,22 +6,23 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     import keras
 
-FLOAT = 4
-"""Bytes of a float32."""
 COPIES = 6
 """Of each parameter: itself, its gradient, two moments of the optimizer, the kept weights, and the reloaded network."""
 PASSES = 3
 """Of each layer's output: forward, its gradient, and what a convolution makes room for."""
 
 
-def member_bytes(model: keras.Model, batch_size: int, examples: int) -> int:
+def member_bytes(model: keras.Model, dtype: str, batch_size: int, examples: int) -> int:
     """Return an estimate of the bytes that a member takes in training, on the safe side.
 
     Args:
         model: its network.
+        dtype: of its losses, ``float32`` or ``float64``; what mixed precision saves is not counted.
         batch_size: examples per step.
         examples: of the training part; the prediction for each is kept until the epoch ends.
     """
@@ -39,4 +40,6 @@ def member_bytes(model: keras.Model, batch_size: int, examples: int) -> int:
 
     activations = numbers(outputs(model))
     predictions = numbers(model.outputs) + 2
-    return FLOAT * (COPIES * model.count_params() + PASSES * activations * batch_size + 2 * predictions * examples)
+    return np.dtype(dtype).itemsize * (
+        COPIES * model.count_params() + PASSES * activations * batch_size + 2 * predictions * examples
+    )

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
+from cachetools import LRUCache, cached
 
 from locexp.errors import first_line
 from locexp.keras_internals import rebind
 from locexp.training.member import Member
-from locexp.training.step import batch_of, forward, train_step, trunk_gramian
+from locexp.training.step import forward, train_step, trunk_gramian
 
 logger = logging.getLogger(__name__)
 
+Graph: TypeAlias = tf.types.experimental.ConcreteFunction
 KEPT = 32
 """How many programs a process keeps for later stacks."""
 
@@ -25,51 +27,47 @@ class Program:
 
     Args:
         template: whose graph it is.
-        dtype: of targets and losses.
         size: (height, width) of the images.
         shared: whether the member's variables are arguments, so that the graphs serve any member with its graph key;
             else they are part of the graphs.
 
     Attributes:
         records: whether a step returns what the losses were weighted with.
+        data: what images, labels and boxes look like as tensors, however many there are.
 
     Raises:
         ValueError: the graph holds state of the template that is none of its variables, so that it cannot be shared.
     """
 
-    def __init__(self, template: Member, dtype: tf.DType, size: tuple[int, int], *, shared: bool) -> None:
-        self._template, self._dtype, self.shared = template, dtype, shared
+    def __init__(self, template: Member, size: tuple[int, int], *, shared: bool) -> None:
+        self._template, self.shared = template, shared
         self.records = not template.weighting.constant
-        batch = data_specs(size, dtype)
-        self._drawn = tf.TensorSpec([None], tf.int32), *batch
-        self.step = self._traced(lambda *drawn: train_step(template, batch_of(*drawn), dtype), self._drawn)
-        self.evaluate = self._traced(lambda *batch: forward(template, batch, dtype, training=False).packed(), batch)
-        self._gramian = None
+        labels, boxes = tf.TensorSpec([None], tf.int32), tf.TensorSpec([None, 4], template.dtype)
+        self.data = tf.TensorSpec([None, *size], tf.uint8), labels, boxes
+        self._drawn = tf.TensorSpec([None], tf.int32), *self.data
+        self.step = self._traced(lambda *drawn: train_step(template, _batch(*drawn)), self._drawn)
+        self.evaluate = self._traced(lambda *batch: forward(template, batch, training=False)[0], self.data)
 
-    @property
-    def trunk_gramian(self) -> tf.types.experimental.ConcreteFunction:
+    @functools.cached_property
+    def trunk_gramian(self) -> Graph:
         """The graph that measures gradients; traced when it is first asked for."""
-        if self._gramian is None:
-            template, dtype = self._template, self._dtype
-            self._gramian = self._traced(
-                lambda *drawn: tf.stack(trunk_gramian(template, batch_of(*drawn), dtype)), self._drawn
-            )
-        return self._gramian
+        return self._traced(lambda *drawn: trunk_gramian(self._template, _batch(*drawn)), self._drawn)
 
     def state(self, member: Member) -> list[tf.Variable]:
         """Return what a member with this graph key hands to the graphs, after their other arguments."""
         return [variable.value for variable in member.variables] if self.shared else []
 
-    def _traced(
-        self, call: Callable[..., Any], specs: Sequence[tf.TensorSpec]
-    ) -> tf.types.experimental.ConcreteFunction:
+    def _traced(self, call: Callable[..., Any], specs: Sequence[tf.TensorSpec]) -> Graph:
         traced = tf.function(call, autograph=False).get_concrete_function(*specs)
         return _for_any_member(traced, specs, self.state(self._template)) if self.shared else traced
 
 
-def _for_any_member(
-    traced: tf.types.experimental.ConcreteFunction, specs: Sequence[tf.TensorSpec], own: Sequence[tf.Variable]
-) -> tf.types.experimental.ConcreteFunction:
+def _batch(indices: tf.Tensor, *data: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """Return the examples with these indices (int32 (batch,))."""
+    return tuple(tf.gather(values, indices) for values in data)
+
+
+def _for_any_member(traced: Graph, specs: Sequence[tf.TensorSpec], own: Sequence[tf.Variable]) -> Graph:
     """Return a function that was traced with a member's own variables as one that takes those of any member.
 
     Args:
@@ -90,33 +88,13 @@ def _for_any_member(
     return tf.function(call, autograph=False).get_concrete_function(*specs, *own)
 
 
-def data_specs(size: tuple[int, int], dtype: tf.DType) -> tuple[tf.TensorSpec, tf.TensorSpec, tf.TensorSpec]:
-    """Return what images of (height, width), their labels and boxes look like as tensors, however many there are."""
-    images, boxes = tf.TensorSpec([None, *size], tf.uint8), tf.TensorSpec([None, 4], dtype)
-    return images, tf.TensorSpec([None], tf.int32), boxes
-
-
-_programs: OrderedDict[tuple[Any, ...], Program | None] = OrderedDict()
-"""By what they serve; ``None`` where members with a graph key turned out to need one each."""
-
-
-def program_of(member: Member, dtype: tf.DType, size: tuple[int, int]) -> Program:
-    """Return the program of a member: that of an earlier one with its graph key, if this process has had one."""
-    shared = None
-    if member.spec.graph_key is not None:
-        key = member.spec.graph_key, dtype, size
-        if key not in _programs:
-            _programs[key] = _shared(member, dtype, size)
-        _programs.move_to_end(key)
-        while len(_programs) > KEPT:
-            _programs.popitem(last=False)
-        shared = _programs[key]
-    return shared or Program(member, dtype, size, shared=False)
-
-
-def _shared(member: Member, dtype: tf.DType, size: tuple[int, int]) -> Program | None:
+@cached(LRUCache(KEPT), key=lambda member, size: (member.graph_key, member.dtype, size))
+def shared_program(member: Member, size: tuple[int, int]) -> Program | None:
+    """Return the program for all members with a graph key, kept for later stacks; ``None`` where each needs its own."""
+    if member.graph_key is None:
+        return None
     try:
-        return Program(member, dtype, size, shared=True)
+        return Program(member, size, shared=True)
     except Exception as error:
         reason = first_line(error)
         logger.warning("the graph cannot be shared with members like this (%s): each has its own", reason)

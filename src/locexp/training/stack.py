@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import tensorflow as tf
+from cachetools import LRUCache, cached
 
 from locexp.evaluation.metrics import Predictions
 from locexp.training.columns import STEP_WEIGHTS, constant_step_weights, unpack
 from locexp.training.examples import Examples, FreshScenes
 from locexp.training.member import Member
-from locexp.training.program import Program, data_specs, program_of
+from locexp.training.program import Graph, Program, shared_program
 
 Arrays = tuple[tf.TensorArray, ...]
+KEPT = 8
+"""How many loops a process keeps for later stacks."""
 
 
 class Stack:
@@ -26,11 +29,10 @@ class Stack:
     and are gathered and scaled inside the graph.
 
     Args:
-        members: at least one.
+        members: at least one; of one dtype.
         images: uint8, (n, height, width).
         labels: int64, (n,).
         boxes: float, (n, 4), normalised xyxy.
-        dtype: of images, targets and losses, ``float32`` or ``float64``.
         fresh: makes the scenes of later epochs, while others train; those given are of epoch 0.
     """
 
@@ -41,28 +43,32 @@ class Stack:
         labels: np.ndarray,
         boxes: np.ndarray,
         *,
-        dtype: str = "float32",
         fresh: FreshScenes | None = None,
     ) -> None:
-        self.members = list(members)
-        self.dtype = tf.as_dtype(dtype)
-        self.canvas = (int(images.shape[2]), int(images.shape[1]))
+        self.members, self.dtype = list(members), members[0].dtype
         self.images, self.labels, self.boxes = images, labels, boxes
-        self._size = int(images.shape[1]), int(images.shape[2])
+        self.size = int(images.shape[1]), int(images.shape[2])
         self._examples = Examples(images, labels, boxes, self.dtype, fresh)
-        self._programs: dict[int, Program] = {}
-        self._own_loops: OrderedDict[tuple[int, ...], _Loop] = OrderedDict()
+        self._programs: list[Program] = []
+        self._own_loop = _kept_by_programs()  # not for later stacks, for it holds the members
         self._evaluators = ThreadPoolExecutor(_at_a_time(), thread_name_prefix="evaluation")
+
+    @property
+    def canvas(self) -> tuple[int, int]:
+        """(width, height) of the images in pixels."""
+        return self.size[1], self.size[0]
 
     @property
     def examples(self) -> int:
         """How many training examples there are."""
         return len(self.labels)
 
-    def trace(self) -> None:
-        """Trace the members' graphs, which otherwise happens when each is first used."""
-        for index in range(len(self.members)):
-            self._program(index)
+    def traced(self) -> list[Program]:
+        """Return the graphs of each member, which are traced when they are first asked for."""
+        self._programs = self._programs or [
+            shared_program(member, self.size) or Program(member, self.size, shared=False) for member in self.members
+        ]
+        return self._programs
 
     def begin_epoch(self, epoch: int, *, last: bool) -> None:
         """Have the examples of an epoch (from 0) at hand, and begin to make those of the next, but for the last."""
@@ -89,61 +95,45 @@ class Stack:
             were weighted with is appended to the members' ``step_weights``.
         """
         chosen = range(len(self.members)) if chosen is None else chosen
-        programs = [self._program(index) for index in chosen]
+        programs = tuple(self.traced()[index] for index in chosen)
         states = [program.state(self.members[index]) for program, index in zip(programs, chosen, strict=True)]
-        packed, recorded = self._loop(programs, states)(order, self._examples.of_epoch(epoch), states)
+        loop = _shared_loop if all(program.shared for program in programs) else self._own_loop
+        data = self._examples.of_epoch(epoch)
+        rows, recorded = loop(programs, states)(tf.constant(order, tf.int32), *data, *itertools.chain(*states))
+        recorded = iter(recorded)
         predictions = []
-        for place, index in enumerate(chosen):
-            member, step_weights = self.members[index], recorded[place]
-            if step_weights is None:
+        for place, (program, index) in enumerate(zip(programs, chosen, strict=True)):
+            member = self.members[index]
+            if program.records:
+                member.step_weights.append(next(recorded).numpy())
+            else:
                 static = [float(weight.numpy()) for weight in member.loss_weights]
-                step_weights = constant_step_weights(static, order.shape[1])
-            member.step_weights.append(step_weights)
-            predictions.append(unpack(packed[place], self.labels[order[place].ravel()], self.canvas))
+                member.step_weights.append(constant_step_weights(static, order.shape[1]))
+            predictions.append(unpack(rows[place].numpy(), self.labels[order[place].ravel()], self.canvas))
         return predictions
-
-    def evaluate(
-        self, index: int, images: np.ndarray, labels: np.ndarray, boxes: np.ndarray, batch_size: int
-    ) -> Predictions:
-        """Return the predictions of member ``index`` for images (uint8, (n, height, width)); see :class:`Stack`."""
-        program = self._program(index)
-        return self._evaluate(program, program.state(self.members[index]), images, labels, boxes, batch_size)
-
-    def _evaluate(
-        self,
-        program: Program,
-        state: Sequence[tf.Variable],
-        images: np.ndarray,
-        labels: np.ndarray,
-        boxes: np.ndarray,
-        batch_size: int,
-    ) -> Predictions:
-        blocks = []
-        for start in range(0, len(labels), batch_size):
-            part = slice(start, start + batch_size)
-            batch = tf.constant(images[part]), tf.constant(labels[part], tf.int32), tf.constant(boxes[part], self.dtype)
-            blocks.append(program.evaluate(*batch, *state).numpy())
-        return unpack(np.concatenate(blocks), labels, self.canvas)
 
     def evaluations(
         self, chosen: Sequence[int], images: np.ndarray, labels: np.ndarray, boxes: np.ndarray, batch_size: int
     ) -> dict[int, Future[tuple[Predictions, float]]]:
-        """Begin to evaluate members, as many at a time as cores allow.
+        """Begin to evaluate members on images (uint8, (n, height, width)), as many at a time as cores allow.
 
         Returns:
-            By index what :meth:`evaluate` gives, and the seconds that it took.
+            By index the predictions, and the seconds that they took.
         """
 
-        def timed(program: Program, state: Sequence[tf.Variable]) -> tuple[Predictions, float]:
-            start = time.perf_counter()
-            predictions = self._evaluate(program, state, images, labels, boxes, batch_size)
-            return predictions, time.perf_counter() - start
+        programs = self.traced()  # by this thread, not by one of several
 
-        begun = {}
-        for index in chosen:  # what is not traced yet is traced here, by one thread
-            program = self._program(index)
-            begun[index] = self._evaluators.submit(timed, program, program.state(self.members[index]))
-        return begun
+        def evaluate(index: int) -> tuple[Predictions, float]:
+            start = time.perf_counter()
+            state = programs[index].state(self.members[index])
+            rows = []
+            for first in range(0, len(labels), batch_size):
+                part = slice(first, first + batch_size)
+                batch = tf.constant(images[part]), tf.constant(labels[part], tf.int32)
+                rows.append(programs[index].evaluate(*batch, tf.constant(boxes[part], self.dtype), *state).numpy())
+            return unpack(np.concatenate(rows), labels, self.canvas), time.perf_counter() - start
+
+        return {index: self._evaluators.submit(evaluate, index) for index in chosen}
 
     def gramians(self, index: int, order: np.ndarray, *, epoch: int = 0) -> np.ndarray:
         """Return the Gramians of the (statically weighted) losses' gradients in the trunk of a member; no training.
@@ -156,26 +146,11 @@ class Stack:
         Returns:
             a, b and c: (batches, 3); with dropout off and other state left as it is.
         """
-        program = self._program(index)
+        program = self.traced()[index]
         state = program.state(self.members[index])
         batches = (tf.constant(batch, tf.int32) for batch in order)
         data = self._examples.of_epoch(epoch)
         return np.stack([program.trunk_gramian(batch, *data, *state).numpy() for batch in batches])
-
-    def _program(self, index: int) -> Program:
-        if index not in self._programs:
-            self._programs[index] = program_of(self.members[index], self.dtype, self._size)
-        return self._programs[index]
-
-    def _loop(self, programs: Sequence[Program], states: Sequence[Sequence[tf.Variable]]) -> _Loop:
-        key = tuple(id(program) for program in programs)
-        kept = _loops if all(program.shared for program in programs) else self._own_loops
-        if key not in kept:
-            kept[key] = _Loop(programs, states, self._size, self.dtype)
-            while len(kept) > KEPT:
-                kept.popitem(last=False)
-        kept.move_to_end(key)
-        return kept[key]
 
 
 def _at_a_time() -> int:
@@ -184,57 +159,33 @@ def _at_a_time() -> int:
     return max(1, threads.get_inter_op_parallelism_threads()) if threads.get_intra_op_parallelism_threads() == 1 else 1
 
 
-class _Loop:
-    """The hot loop, traced: in each step every member takes one of its own.
+def _loop(programs: Sequence[Program], states: Sequence[Sequence[tf.Variable]]) -> Graph:
+    """Trace the hot loop: in each step every member takes one of its own.
 
     Args:
         programs: one per member.
         states: of the members for which it is traced; any others with their graph keys can be handed over.
-        size: (height, width) of the images.
-        dtype: of predictions and step weights.
+
+    Returns:
+        A function of order (int32 (members, steps, batch)), images, labels, boxes and the variables of all states, to
+        rows of predictions (steps · batch, classes + 10) for each member, and step weights (steps, 5) for each whose
+        program records them.
     """
+    *_, boxes = programs[0].data
+    sizes = [len(state) for state in states]  # not the states: the graph may outlive their members
+    recording = [place for place, program in enumerate(programs) if program.records]
 
-    def __init__(
-        self,
-        programs: Sequence[Program],
-        states: Sequence[Sequence[tf.Variable]],
-        size: tuple[int, int],
-        dtype: tf.DType,
-    ) -> None:
-        self._programs = list(programs)
-        self._sizes = [len(state) for state in states]
-        self._dtype = dtype
-        order = tf.TensorSpec([len(self._programs), None, None], tf.int32)
-        specs = data_specs(size, dtype)
-        variables = [variable for state in states for variable in state]
-        self._graph = tf.function(self._steps, autograph=False).get_concrete_function(order, *specs, *variables)
-
-    def __call__(
-        self, order: np.ndarray, data: Sequence[tf.Tensor], states: Sequence[Sequence[tf.Variable]]
-    ) -> tuple[list[np.ndarray], list[np.ndarray | None]]:
-        """Take steps; returns packed predictions and, where the program records them, step weights of each member."""
-        variables = [variable for state in states for variable in state]
-        packed, recorded = self._graph(tf.constant(order, tf.int32), *data, *variables)
-        step_weights = iter(recorded)
-        return (
-            [rows.numpy() for rows in packed],
-            [next(step_weights).numpy() if program.records else None for program in self._programs],
-        )
-
-    def _steps(
-        self, order: tf.Tensor, images: tf.Tensor, labels: tf.Tensor, boxes: tf.Tensor, *arguments: tf.Variable
-    ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-        variables = iter(arguments)
-        states = [[next(variables) for _ in range(size)] for size in self._sizes]
+    def loop(order: tf.Tensor, *arguments: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        data, variables = arguments[:3], iter(arguments[3:])
+        given = [list(itertools.islice(variables, size)) for size in sizes]
         steps = tf.shape(order)[1]
-        rows = tuple(tf.TensorArray(self._dtype, size=steps, element_shape=[None, None]) for _ in self._programs)
-        recording = [place for place, program in enumerate(self._programs) if program.records]
-        weights = tuple(tf.TensorArray(self._dtype, size=steps, element_shape=[STEP_WEIGHTS]) for _ in recording)
+        rows = tuple(tf.TensorArray(boxes.dtype, size=steps, element_shape=[None, None]) for _ in programs)
+        weights = tuple(tf.TensorArray(boxes.dtype, size=steps, element_shape=[STEP_WEIGHTS]) for _ in recording)
 
         def body(step: tf.Tensor, rows: Arrays, weights: Arrays) -> tuple[tf.Tensor, Arrays, Arrays]:
             taken = [
-                program.step(order[place, step], images, labels, boxes, *state)
-                for place, (program, state) in enumerate(zip(self._programs, states, strict=True))
+                program.step(order[place, step], *data, *state)
+                for place, (program, state) in enumerate(zip(programs, given, strict=True))
             ]
             rows = tuple(array.write(step, packed) for array, (packed, _) in zip(rows, taken, strict=True))
             weights = tuple(array.write(step, taken[place][1]) for array, place in zip(weights, recording, strict=True))
@@ -244,7 +195,14 @@ class _Loop:
         _, rows, weights = tf.while_loop(lambda step, *_: step < steps, body, start, parallel_iterations=1)
         return [array.concat() for array in rows], [array.stack() for array in weights]
 
+    order = tf.TensorSpec([len(programs), None, None], tf.int32)
+    variables = itertools.chain(*states)
+    return tf.function(loop, autograph=False).get_concrete_function(order, *programs[0].data, *variables)
 
-_loops: OrderedDict[tuple[int, ...], _Loop] = OrderedDict()
-KEPT = 8
-"""How many loops a process keeps for later stacks. Each holds its programs, so that their ids stay theirs."""
+
+def _kept_by_programs() -> Callable[[Sequence[Program], Sequence[Sequence[tf.Variable]]], Graph]:
+    """Return what traces a loop, or gives that which it has traced for the same programs."""
+    return cached(LRUCache(KEPT), key=lambda programs, _: programs)(_loop)
+
+
+_shared_loop = _kept_by_programs()

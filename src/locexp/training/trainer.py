@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from locexp.errors import Terminated, worded
 from locexp.evaluation.metrics import Predictions, summarise
 from locexp.training.columns import GRAMIAN, WEIGHTS
 from locexp.training.diagnostics import gradient_metrics, weight_metrics
 from locexp.training.member import Member
 from locexp.training.stack import Stack
+
+logger = logging.getLogger(__name__)
 
 LOWER_IS_BETTER = ("center_error_px", "classification_loss", "bbox_loss")
 
@@ -71,17 +76,42 @@ def train(
         validation: images (uint8, (n, height, width)), labels (n,), boxes (n, 4).
         observers: shown the progress.
     """
+    steps = steps_per_epoch(stack.examples, schedule.batch_size)
     for member in stack.members:
-        for callback in member.callbacks:
-            callback.set_params(
-                {"epochs": schedule.epochs, "steps": steps_per_epoch(stack.examples, schedule.batch_size)}
-            )
+        _call(member, "set_params", {"epochs": schedule.epochs, "steps": steps})
         _call(member, "on_train_begin", {})
-    stack.trace()
-    try:
-        _train_epochs(stack, schedule, validation, observers)
-    finally:
-        stack.close()
+    stack.traced()  # in no epoch's time
+    with contextlib.closing(stack):
+        for epoch in range(max(len(member.history) for member in stack.members) + 1, schedule.epochs + 1):
+            for member in stack.members:
+                if not member.stopped:
+                    _call(member, "on_epoch_begin", epoch - 1, {})
+            if all(member.stopped for member in stack.members):
+                break
+            start = time.perf_counter()
+            predictions = _train_epoch(stack, schedule, epoch, observers)
+            seconds = time.perf_counter() - start
+            trained = [index for index in predictions if not stack.members[index].stopped]  # the others have diverged
+            evaluations = stack.evaluations(trained, *validation, schedule.evaluation_batch_size)
+            try:
+                for index in trained:
+                    member = stack.members[index]
+                    metrics = {f"train/{name}": value for name, value in summarise(predictions[index]).items()}
+                    metrics |= _end_weighting(stack, schedule, index, epoch, metrics)
+                    validated, metrics["time/evaluation_seconds"] = evaluations[index].result()
+                    metrics |= {f"val/{name}": value for name, value in summarise(validated).items()}
+                    for part in ("train", "val"):
+                        metrics[f"{part}/loss"] = sum(_weighted_losses(member, metrics, part))
+                    metrics["time/epoch_seconds"] = seconds
+                    metrics["time/images_per_second"] = stack.examples / seconds
+                    metrics["time/stack_members"] = len(predictions)
+                    metrics["time/step_ms"] = 1000 * seconds / steps
+                    _end_epoch(member, epoch, metrics, schedule)
+                    for observer in observers:
+                        observer.on_epoch(index, epoch, metrics)
+            finally:
+                for evaluation in evaluations.values():
+                    evaluation.cancel()  # none is left but where something went wrong
     for member in stack.members:
         _call(member, "on_train_end", {})
         # After the callbacks, some of which restore weights of their own choice: what is kept is what is reported.
@@ -89,51 +119,8 @@ def train(
             member.model.set_weights(member.best_weights)
 
 
-def _train_epochs(
-    stack: Stack,
-    schedule: Schedule,
-    validation: tuple[np.ndarray, np.ndarray, np.ndarray],
-    observers: Sequence[Observer],
-) -> None:
-    done = max(len(member.history) for member in stack.members)
-    for epoch in range(done + 1, schedule.epochs + 1):
-        if all(member.stopped for member in stack.members):
-            break
-        for member in stack.members:
-            if not member.stopped:
-                _call(member, "on_epoch_begin", epoch - 1, {})
-        start = time.perf_counter()
-        predictions = _train_epoch(stack, schedule, epoch, observers)
-        seconds = time.perf_counter() - start
-        trained = [index for index in predictions if not stack.members[index].stopped]  # the others have diverged
-        evaluations = stack.evaluations(trained, *validation, schedule.evaluation_batch_size)
-        try:
-            for index in trained:
-                member = stack.members[index]
-                metrics = {f"train/{name}": value for name, value in summarise(predictions[index]).items()}
-                metrics |= _end_weighting(stack, schedule, index, epoch, metrics)
-                validated, metrics["time/evaluation_seconds"] = evaluations[index].result()
-                metrics |= {f"val/{name}": value for name, value in summarise(validated).items()}
-                for part in ("train", "val"):
-                    metrics[f"{part}/loss"] = weighted_total(member, metrics, part)
-                metrics["time/epoch_seconds"] = seconds
-                metrics["time/images_per_second"] = stack.examples / seconds
-                metrics["time/stack_members"] = len(predictions)
-                metrics["time/step_ms"] = 1000 * seconds / steps_per_epoch(stack.examples, schedule.batch_size)
-                _end_epoch(member, epoch, metrics, schedule)
-                for observer in observers:
-                    observer.on_epoch(index, epoch, metrics)
-        finally:
-            for evaluation in evaluations.values():
-                evaluation.cancel()  # none is left but where something went wrong
-
-
-def weighted_total(member: Member, metrics: dict[str, float], part: str) -> float:
-    """Return Σ weight·loss of a part with the static weights: never to be compared across them."""
-    return sum(_weighted_losses(member, metrics, part))
-
-
 def _weighted_losses(member: Member, metrics: dict[str, float], part: str) -> tuple[float, float]:
+    """Return weight·loss of both tasks with the static weights: never to be compared across them."""
     first, second = (float(weight.numpy()) for weight in member.loss_weights)
     return first * metrics[f"{part}/classification_loss"], second * metrics[f"{part}/bbox_loss"]
 
@@ -159,13 +146,21 @@ def _end_weighting(
 
 
 def _call(member: Member, hook: str, *arguments: object) -> None:
-    """Call a hook of a member's callbacks; one that raises ends the training of this member."""
+    """Call a hook of a member's callbacks; one that raises, or exits, ends the training of this member.
+
+    What failed first is what is reported: later hooks are called to clean up, and may fail for that reason alone.
+    """
     for callback in member.callbacks:
         try:
             getattr(callback, hook)(*arguments)
-        except Exception as error:
-            member.failure = f"trainer.callbacks: {type(callback).__name__} failed in {hook}: {error}"
-            member.cause, member.stopped = error, True
+        except Terminated:
+            raise
+        except (Exception, SystemExit) as error:
+            what = f"trainer.callbacks: {type(callback).__name__} failed in {hook}: {worded(error)}"
+            if member.failure is not None:
+                logger.warning("%s, after: %s", what, member.failure)
+                continue
+            member.failure, member.cause, member.stopped = what, error, True
             return
 
 
@@ -213,8 +208,8 @@ def _notice_divergence(member: Member, predictions: Predictions, epoch: int, don
 
 def _end_epoch(member: Member, epoch: int, metrics: dict[str, float], schedule: Schedule) -> None:
     member.history.append({"epoch": epoch, **metrics})
-    best = None if member.best_epoch is None else rank(member.history[member.best_epoch - 1], member.spec.monitor)
-    improved = best is None or rank(metrics, member.spec.monitor) > best
+    best = None if member.best_epoch is None else rank(member.history[member.best_epoch - 1], member.monitor)
+    improved = best is None or rank(metrics, member.monitor) > best
     if improved:
         member.best_epoch = epoch
     _call(member, "on_epoch_end", epoch - 1, dict(metrics))

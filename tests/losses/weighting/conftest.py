@@ -64,30 +64,20 @@ def stack(
     seeds: Sequence[int] | None = None,
     static: tuple[float, float] = STATIC,
     build_model: Callable[[], Any] = network,
-    optimizer: Callable[[int], Any] | None = None,
+    optimizer: Callable[[], Any] | None = None,
 ) -> Any:
     """Return a stack with one member a method, equal in all else."""
     import keras
 
-    from locexp.training.member import MemberSpec, build_member
+    from locexp.training.member import Member
     from locexp.training.stack import Stack
 
-    members = [
-        build_member(
-            MemberSpec(
-                seed=seed,
-                build_model=build_model,
-                build_optimizer=optimizer or (lambda _: keras.optimizers.SGD(0.1)),
-                classification_weight=static[0],
-                bbox_weight=static[1],
-                build_weighting=method,
-            ),
-            100,
-            dtype,
-        )
-        for method, seed in zip(methods, seeds or [0] * len(methods), strict=True)
-    ]
-    return Stack(members, *data(), dtype=dtype)
+    members = []
+    for method, seed in zip(methods, seeds or [0] * len(methods), strict=True):
+        keras.utils.set_random_seed(seed)
+        made = optimizer() if optimizer else keras.optimizers.SGD(0.1)
+        members.append(Member(seed, build_model(), made, static, dtype=dtype, weighting=method()))
+    return Stack(members, *data())
 
 
 def train_epoch(stack: Any, order: np.ndarray) -> np.ndarray:
@@ -100,7 +90,7 @@ def train_epoch(stack: Any, order: np.ndarray) -> np.ndarray:
         member.step_weights.clear()
     made = stack.train_steps(np.tile(order, (count, 1, 1)))
     for member, part in zip(stack.members, made, strict=True):
-        static = member.classification_weight.numpy(), member.bbox_weight.numpy()
+        static = [weight.numpy() for weight in member.loss_weights]
         losses = part.classification_loss, part.bbox_loss
         means = [float((own * loss).mean()) for own, loss in zip(static, losses, strict=True)]
         member.weighting.after_epoch((means[0], means[1]))

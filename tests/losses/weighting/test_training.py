@@ -20,7 +20,7 @@ def with_dropout() -> Any:
     return network(dropout=0.3)
 
 
-def adam(steps: int) -> Any:
+def adam() -> Any:
     import keras
 
     return keras.optimizers.Adam(0.01, weight_decay=0.01)
@@ -170,8 +170,8 @@ def test_dwa_is_a_fixed_run_for_two_epochs() -> None:
 def test_a_sum_of_weighted_gradients_is_the_gradient_of_the_weighted_sum() -> None:
     """cagrad without reach weighs ½, ½: with ``heads=weighted`` a fixed run, but for rounding."""
     made = stack([lambda: find("cagrad")(kappa=0.0, heads="weighted"), find("fixed")])
-    made.members[1].classification_weight.assign(STATIC[0] / 2)
-    made.members[1].bbox_weight.assign(STATIC[1] / 2)
+    for weight, static in zip(made.members[1].loss_weights, STATIC, strict=True):
+        weight.assign(static / 2)
     for order in ORDER:
         rows = train_epoch(made, order)
         np.testing.assert_array_equal(rows[0][:, :2], rows[1][:, :2])

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from locexp.keras_protocols import Variable
-
-if TYPE_CHECKING:
-    import tensorflow as tf
+from locexp.keras_protocols import Tensor, Variable
 
 BETAS = 0.9, 0.999
 EPSILON = 1e-8
@@ -32,7 +28,7 @@ class SmallAdam:
         self._first, self._second = make([0.0, 0.0]), make([0.0, 0.0])
         self._steps = make(0.0)
 
-    def apply(self, gradient: tf.Tensor) -> None:
+    def apply(self, gradient: Tensor) -> None:
         """Take one step against a gradient of the variable's shape."""
         from keras import ops
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from annotated_types import Ge, Len, Predicate, doc
 
 from locexp.bounds import checked
+from locexp.keras_protocols import Tensor
 from locexp.losses.weighting.base import GradientWeighting, Gramian, Heads, Trunk
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 Preference = Annotated[
     Sequence[Annotated[float, Ge(0)]], Len(2, 2), Predicate(any), doc("two finite numbers >= 0, not both 0")
@@ -38,7 +36,7 @@ class AlignedMtl(GradientWeighting):
         super().__init__(heads, trunk)
         self.preference = tuple(float(part) for part in preference)
 
-    def trunk_weights(self, gramian: Gramian) -> tuple[tf.Tensor, tf.Tensor]:
+    def trunk_weights(self, gramian: Gramian) -> tuple[Tensor, Tensor]:
         """Return √λ_min G^{-1/2} p = [[c + δ, -b], [-b, a + δ]] p / (τ √λ_max), δ = √det G, τ = √(tr G + 2δ)."""
         from keras import ops
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import fnmatch
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from annotated_types import MinLen, doc
 
 from locexp.bounds import checked
 from locexp.errors import UserError, listed
-from locexp.keras_protocols import Variable
-
-if TYPE_CHECKING:
-    import tensorflow as tf
+from locexp.keras_protocols import Tensor, Variable
 
 
 class Gramian(NamedTuple):
@@ -26,11 +23,11 @@ class Gramian(NamedTuple):
         c: |g₂|², of the box.
     """
 
-    a: tf.Tensor
-    b: tf.Tensor
-    c: tf.Tensor
+    a: Tensor
+    b: Tensor
+    c: Tensor
 
-    def lengths(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    def lengths(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return both norms, the cosine between the gradients, and whether neither norm is 0 (where it is, cosine 0).
 
         Products of squared norms would leave float32's range; these do not.
@@ -93,18 +90,18 @@ class Weighting:
         """
         self.dtype, self.seed = dtype, seed
 
-    def combine(self, losses: Sequence[tf.Tensor]) -> tf.Tensor:
+    def combine(self, losses: Sequence[Tensor]) -> Tensor:
         """Return what is minimised, from the two losses (scalars, statically weighted).
 
         Its derivatives are the effective weights; its gradient trains :attr:`trainable_variables` as well.
         """
         return losses[0] + losses[1]
 
-    def after_gradients(self, norms: Sequence[tf.Tensor], losses: Sequence[tf.Tensor]) -> None:
+    def after_gradients(self, norms: Sequence[Tensor], losses: Sequence[Tensor]) -> None:
         """Called in the graph, where :attr:`norms` is set, with both gradient norms (of the statically weighted
         losses) at the last shared layer."""
 
-    def after_step(self, before: Sequence[tf.Tensor], losses: Sequence[tf.Tensor]) -> None:
+    def after_step(self, before: Sequence[Tensor], losses: Sequence[Tensor]) -> None:
         """Called in the graph after a step, where :attr:`after` is set, with the losses before and after it."""
 
     def after_epoch(self, losses: tuple[float, float]) -> None:
@@ -154,13 +151,11 @@ class GradientWeighting(Weighting, ABC):
                 raise UserError(f"loss.weighting.trunk: {pattern!r} matches none of {listed(paths)}.")
         return [any(fnmatch.fnmatch(path, pattern) for pattern in self.patterns) for path in paths]
 
-    def transform_losses(self, losses: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    def transform_losses(self, losses: Sequence[Tensor]) -> list[Tensor]:
         """Return the losses whose gradients are taken, for trunk and heads."""
         return list(losses)
 
-    def transform_gradients(
-        self, first: list[tf.Tensor], second: list[tf.Tensor]
-    ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+    def transform_gradients(self, first: list[Tensor], second: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """Return the trunk's gradients that are weighted, from those of the two losses, variable by variable."""
         return first, second
 
@@ -168,5 +163,5 @@ class GradientWeighting(Weighting, ABC):
         """Make the state that has the trunk's shape; called after :meth:`build`."""
 
     @abstractmethod
-    def trunk_weights(self, gramian: Gramian) -> tuple[tf.Tensor, tf.Tensor]:
+    def trunk_weights(self, gramian: Gramian) -> tuple[Tensor, Tensor]:
         """Return the two weights, of the Gramian's shape."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from annotated_types import Ge
 
 from locexp.bounds import checked
+from locexp.keras_protocols import Tensor
 from locexp.losses.weighting.base import GradientWeighting, Gramian, Heads, Trunk
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 
 class Cagrad(GradientWeighting):
@@ -31,7 +29,7 @@ class Cagrad(GradientWeighting):
         super().__init__(heads, trunk)
         self.kappa = kappa
 
-    def trunk_weights(self, gramian: Gramian) -> tuple[tf.Tensor, tf.Tensor]:
+    def trunk_weights(self, gramian: Gramian) -> tuple[Tensor, Tensor]:
         """Return ½ + κ|g₀| γ_k/|g_w|, with γ₁ = 1 - γ₂ where the derivative is 0, or at an end.
 
         Where κ > 1 and the gradients are opposite, g_w is 0, and so is the step: any other would conflict.

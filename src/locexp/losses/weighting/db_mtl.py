@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from annotated_types import Interval
 
 from locexp.bounds import checked
-from locexp.keras_protocols import Variable
+from locexp.keras_protocols import Tensor, Variable
 from locexp.losses.weighting.base import GradientWeighting, Gramian, Heads, Trunk
 from locexp.losses.weighting.geometric import TINY
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 
 class DbMtl(GradientWeighting):
@@ -43,15 +40,13 @@ class DbMtl(GradientWeighting):
         self._begun = self._variable(0.0)
         self._averages = [[self._variable(ops.zeros(value.shape, self.dtype)) for value in trunk] for _ in range(2)]
 
-    def transform_losses(self, losses: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    def transform_losses(self, losses: Sequence[Tensor]) -> list[Tensor]:
         """Return the logarithms."""
         from keras import ops
 
         return [ops.log(ops.maximum(loss, TINY)) for loss in losses]
 
-    def transform_gradients(
-        self, first: list[tf.Tensor], second: list[tf.Tensor]
-    ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+    def transform_gradients(self, first: list[Tensor], second: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """Return the averages with these gradients in them."""
         past = self.beta * self._begun.value
         for averages, gradients in zip(self._averages, (first, second), strict=True):
@@ -61,7 +56,7 @@ class DbMtl(GradientWeighting):
         one, two = ([average.value for average in averages] for averages in self._averages)
         return one, two
 
-    def trunk_weights(self, gramian: Gramian) -> tuple[tf.Tensor, tf.Tensor]:
+    def trunk_weights(self, gramian: Gramian) -> tuple[Tensor, Tensor]:
         """Return the longer norm over each; 1, 1 where a gradient is 0."""
         from keras import ops
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from annotated_types import Gt
 
 from locexp.bounds import checked
+from locexp.keras_protocols import Tensor
 from locexp.losses.weighting.base import Weighting
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 
 class Dwa(Weighting):
@@ -38,7 +36,7 @@ class Dwa(Weighting):
         self._weights = self._variable([1.0, 1.0])
         self._last = self._variable([0.0, 0.0])
 
-    def combine(self, losses: Sequence[tf.Tensor]) -> tf.Tensor:
+    def combine(self, losses: Sequence[Tensor]) -> Tensor:
         """Apply the epoch's weights."""
         return self._weights.value[0] * losses[0] + self._weights.value[1] * losses[1]
 

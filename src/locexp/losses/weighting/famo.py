@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Gt
 
 from locexp.bounds import checked
+from locexp.keras_protocols import Tensor
 from locexp.losses.weighting._adam import SmallAdam
 from locexp.losses.weighting.base import Weighting
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 OFFSET = 1e-8
 """Added to each loss, whose least possible value is 0."""
@@ -45,7 +43,7 @@ class Famo(Weighting):
         self._logits = self._variable([0.0, 0.0])
         self._optimizer = SmallAdam(self._logits, self._variable, self.learning_rate, self.decay)
 
-    def combine(self, losses: Sequence[tf.Tensor]) -> tf.Tensor:
+    def combine(self, losses: Sequence[Tensor]) -> Tensor:
         """Return the logarithms, weighted."""
         from keras import ops
 
@@ -54,7 +52,7 @@ class Famo(Weighting):
         constant = ops.stop_gradient(shares[0] / offset[0] + shares[1] / offset[1])
         return (shares[0] * ops.log(offset[0]) + shares[1] * ops.log(offset[1])) / constant
 
-    def after_step(self, before: Sequence[tf.Tensor], losses: Sequence[tf.Tensor]) -> None:
+    def after_step(self, before: Sequence[Tensor], losses: Sequence[Tensor]) -> None:
         """Move ξ by how much each loss fell."""
         from keras import ops
 

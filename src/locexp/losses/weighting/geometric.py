@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from locexp.keras_protocols import Tensor
 from locexp.losses.weighting.base import Weighting
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 TINY = 1e-12
 """The least loss whose logarithm is taken."""
@@ -17,7 +14,7 @@ TINY = 1e-12
 class Geometric(Weighting):
     """Minimise √(L₁ L₂): the direction of ∇ Σ log L_k, whatever the scale of either loss."""
 
-    def combine(self, losses: Sequence[tf.Tensor]) -> tf.Tensor:
+    def combine(self, losses: Sequence[Tensor]) -> Tensor:
         """Return the geometric mean."""
         from keras import ops
 

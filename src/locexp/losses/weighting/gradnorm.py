@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Gt
 
 from locexp.bounds import checked
+from locexp.keras_protocols import Tensor
 from locexp.losses.weighting._adam import SmallAdam
 from locexp.losses.weighting.base import Weighting
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 LEAST = 1e-3
 """No weight goes below: at 0 a task would never come back."""
@@ -46,11 +44,11 @@ class Gradnorm(Weighting):
         self._first = self._variable([0.0, 0.0])
         self._optimizer = SmallAdam(self._weights, self._variable, self.learning_rate)
 
-    def combine(self, losses: Sequence[tf.Tensor]) -> tf.Tensor:
+    def combine(self, losses: Sequence[Tensor]) -> Tensor:
         """Apply the weights."""
         return self._weights.value[0] * losses[0] + self._weights.value[1] * losses[1]
 
-    def after_gradients(self, norms: Sequence[tf.Tensor], losses: Sequence[tf.Tensor]) -> None:
+    def after_gradients(self, norms: Sequence[Tensor], losses: Sequence[Tensor]) -> None:
         """Train the weights by one step; ∂|G_k - target|/∂w_k = |∇L_k|·sign(G_k - target_k)."""
         from keras import ops
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from locexp.keras_protocols import Tensor
 from locexp.losses.weighting.base import GradientWeighting, Gramian
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 
 class ImtlG(GradientWeighting):
@@ -16,7 +12,7 @@ class ImtlG(GradientWeighting):
     Where a gradient is 0, the bisector is not defined, and the weights are ½, ½.
     """
 
-    def trunk_weights(self, gramian: Gramian) -> tuple[tf.Tensor, tf.Tensor]:
+    def trunk_weights(self, gramian: Gramian) -> tuple[Tensor, Tensor]:
         """Return (|g₂|, |g₁|) over their sum."""
         from keras import ops
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from locexp.keras_protocols import Tensor
 from locexp.losses.weighting.base import Weighting
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 
 class ImtlL(Weighting):
@@ -19,7 +16,7 @@ class ImtlL(Weighting):
         super().build(seed, dtype)
         self._scales = [self._variable(0.0, trainable=True) for _ in range(2)]
 
-    def combine(self, losses: Sequence[tf.Tensor]) -> tf.Tensor:
+    def combine(self, losses: Sequence[Tensor]) -> Tensor:
         """Apply the weights, with the term that keeps them from vanishing."""
         from keras import ops
 

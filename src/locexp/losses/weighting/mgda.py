@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from locexp.keras_protocols import Tensor
 from locexp.losses.weighting.base import GradientWeighting, Gramian
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 
 class Mgda(GradientWeighting):
     """Follow the shortest vector between the two gradients: w on the simplex, Σw = 1; it conflicts with neither."""
 
-    def trunk_weights(self, gramian: Gramian) -> tuple[tf.Tensor, tf.Tensor]:
+    def trunk_weights(self, gramian: Gramian) -> tuple[Tensor, Tensor]:
         """Return (γ, 1 - γ), γ = (c - b)/(a + c - 2b) in [0, 1]; each by itself, for lengths far apart."""
         from keras import ops
 

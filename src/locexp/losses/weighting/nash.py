@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 from annotated_types import Gt
 
 from locexp.bounds import checked
+from locexp.keras_protocols import Tensor
 from locexp.losses.weighting.base import GradientWeighting, Gramian, Heads, Trunk
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 LEAST = 1e-6
 """The least 1 + cos θ that is divided by: opposite gradients have no bargain, and their step is 0."""
@@ -38,7 +36,7 @@ class Nash(GradientWeighting):
         super().__init__(heads, trunk)
         self.max_norm = max_norm
 
-    def trunk_weights(self, gramian: Gramian) -> tuple[tf.Tensor, tf.Tensor]:
+    def trunk_weights(self, gramian: Gramian) -> tuple[Tensor, Tensor]:
         """Return the closed form, shortened where that is asked for."""
         from keras import ops
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from locexp.keras_protocols import Tensor
 from locexp.losses.weighting.base import GradientWeighting, Gramian
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 
 class Pcgrad(GradientWeighting):
@@ -16,7 +12,7 @@ class Pcgrad(GradientWeighting):
     Without a conflict the weights are 1, 1. With two tasks this is twice UPGrad.
     """
 
-    def trunk_weights(self, gramian: Gramian) -> tuple[tf.Tensor, tf.Tensor]:
+    def trunk_weights(self, gramian: Gramian) -> tuple[Tensor, Tensor]:
         """Return (1 + max(0, -b/a), 1 + max(0, -b/c))."""
         from keras import ops
 

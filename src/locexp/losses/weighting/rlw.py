@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from locexp.keras_protocols import Tensor
 from locexp.losses.weighting.base import Weighting
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 
 class Rlw(Weighting):
@@ -23,7 +20,7 @@ class Rlw(Weighting):
         self._seed = self._variable(seed, dtype="int64")
         self._steps = self._variable(0, dtype="int64")
 
-    def combine(self, losses: Sequence[tf.Tensor]) -> tf.Tensor:
+    def combine(self, losses: Sequence[Tensor]) -> Tensor:
         """Draw the weights of this step and apply them."""
         import tensorflow as tf
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from annotated_types import Gt
 
 from locexp.bounds import checked
+from locexp.keras_protocols import Tensor
 from locexp.losses.weighting.base import Weighting
 from locexp.losses.weighting.geometric import TINY
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 
 class Stch(Weighting):
@@ -37,7 +35,7 @@ class Stch(Weighting):
         super().build(seed, dtype)
         self._nadir = self._variable([0.0, 0.0])
 
-    def combine(self, losses: Sequence[tf.Tensor]) -> tf.Tensor:
+    def combine(self, losses: Sequence[Tensor]) -> Tensor:
         """Return the scalarization, or the warm-up's sum of logarithms."""
         from keras import ops
 

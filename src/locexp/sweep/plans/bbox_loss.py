@@ -50,8 +50,5 @@ def bbox_loss(
     configured = Setting({LOSS: str(base.loss.bbox_loss), BBOX: float(base.loss.bbox_weight)})
     settings = distinct([*(setting for row in tried for setting in row), configured])
     outcomes = yield Stage(settings, more=True)
-    finals = [configured]
-    for row in tried:
-        best = best_of(outcomes, [settings.index(setting) for setting in row])
-        finals += [] if best is None else [settings[best]]
-    yield final_stage(finals, final_seeds)
+    best = [best_of(outcomes, [settings.index(setting) for setting in row]) for row in tried]
+    yield final_stage([configured, *(settings[index] for index in best if index is not None)], final_seeds)

@@ -48,9 +48,7 @@ def bbox_weight(
     ]
     settings = distinct([*grid, configured(base), *(single_tasks(base) if single_task else [])])
     outcomes = yield Stage(settings, more=final_seeds > 0)
-    if final_seeds == 0:
-        return
-    best = best_of(outcomes, range(len(settings)))
+    best = best_of(outcomes, range(len(settings))) if final_seeds > 0 else None
     if best is not None:
         yield final_stage([settings[best], configured(base)], final_seeds)
 

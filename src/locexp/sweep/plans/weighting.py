@@ -67,6 +67,6 @@ def weighting(
         used = [mean_outcome(row, f"mean_weights/{task}") for task in ("classification", "bbox")]
         if any(value is None or not value > 0 for value in used) or name == "rlw":  # the mean of rlw is 1, 1
             continue
-        values = dict(zip((CLASSIFICATION, BBOX), (float(f"{value:.4g}") for value in used if value), strict=True))
-        replays.append(Setting(dict(values), role=CONTROL, facts={REPLAY: name}))
+        means = zip((CLASSIFICATION, BBOX), used, strict=True)
+        replays.append(Setting({key: float(f"{mean:.4g}") for key, mean in means}, role=CONTROL, facts={REPLAY: name}))
     yield Stage(replays)

@@ -1,0 +1,157 @@
+"""The pictures of a run: which there are, what they show, and which process draws them."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from locexp.bbox.geometry import to_pixels
+from locexp.bbox.scenes import Scenes
+from locexp.evaluation import breakdown, calibration
+from locexp.evaluation.metrics import Predictions, confusion_matrix
+from locexp.system.workers import Task, Workers
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    Pictures = dict[str, Figure | Image.Image]
+
+GALLERY_SIZE = 24
+SCENES_SHOWN = 12
+GALLERY_SEED = 0
+"""Fixes which examples are shown, so that two runs on the same data show the same ones."""
+
+
+@dataclass(frozen=True)
+class PictureData:
+    """What the pictures of a run are drawn from.
+
+    Attributes:
+        directory: where they go; made if it is not there.
+        images: the test images, uint8 (n, height, width).
+        predictions: for the test images.
+        history: one row per epoch.
+        best_epoch: the epoch with the best monitored validation metric, from 1.
+        floor: mean IoU of the constant box on the validation part.
+    """
+
+    directory: Path
+    images: np.ndarray
+    predictions: Predictions
+    history: list[dict[str, float]]
+    best_epoch: int
+    floor: float
+
+
+def draw_pictures(data: PictureData) -> list[str]:
+    """Draw the pictures of a run; returns one note for each that could not be drawn from these data.
+
+    Raises:
+        OSError: they cannot be written.
+        RuntimeError: something else went wrong.
+    """
+    try:
+        return _draw(data)
+    except OSError:
+        raise
+    except Exception as error:
+        raise RuntimeError(f"the pictures could not be drawn: {type(error).__name__}: {error}") from error
+
+
+Draw = Callable[[PictureData], Task[list[str]]]
+"""Begins to draw; the task's result is that of :func:`draw_pictures`."""
+
+
+class Drawer(Workers):
+    """Draws the pictures of runs in processes of its own, while the next run is saved and the last one is logged.
+
+    Args:
+        processes: how many.
+    """
+
+    def __init__(self, processes: int = 1) -> None:
+        super().__init__(processes, (__name__, "locexp.plots.curves"))  # Matplotlib: the first run need not wait for it
+
+    def draw(self, data: PictureData) -> Task[list[str]]:
+        """Begin to draw the pictures of a run."""
+        return self.submit(draw_pictures, dataclasses.replace(data, directory=data.directory.absolute()))
+
+
+def draw_here(data: PictureData) -> Task[list[str]]:
+    """Draw in this process; the pictures are there when this returns."""
+    return Drawer(0).draw(data)
+
+
+def _draw(data: PictureData) -> list[str]:
+    from locexp.plots import boxes, curves
+    from locexp.plots.files import save
+
+    images, predictions, history = data.images, data.predictions, data.history
+    data.directory.mkdir(exist_ok=True)
+    first = to_pixels(predictions.boxes[:1], *predictions.canvas)[0]
+    pictures: Pictures = {"sample": boxes.sample(images[0], first, int(predictions.classes[0]))}
+    chosen = _chosen(len(images), GALLERY_SIZE)
+    pictures["gallery_random"] = boxes.gallery(images, predictions, chosen, f"{len(chosen)} random test images")
+    of_failures, notes = failure_pictures(images, predictions)
+    pictures |= of_failures
+    pictures["learning_curves"] = curves.learning_curves(history, data.best_epoch, data.floor)
+    title = f"Confusion on {len(images):,} test images"
+    pictures["confusion_matrix"] = curves.confusion(confusion_matrix(predictions), title)
+    weighting = curves.weighting(history)
+    if weighting is not None:
+        pictures["weighting"] = weighting
+    for name, picture in pictures.items():
+        save(picture, data.directory / f"{name}.png")
+    return notes
+
+
+def failure_pictures(images: np.ndarray, predictions: Predictions) -> tuple[Pictures, list[str]]:
+    """Draw where the network fails, and whether it knows: worst cases, IoU by group, reliability diagrams.
+
+    Args:
+        images: uint8 (n, height, width).
+        predictions: for these images.
+
+    Returns:
+        Pictures by file name, and one note for each that could not be drawn.
+    """
+    from locexp.plots import boxes, groups, reliability
+
+    notes = []
+    number = f"{len(images):,} test images"
+    cases = breakdown.worst_cases(predictions, boxes.WORST_COLUMNS)
+    pictures: Pictures = {"worst_cases": boxes.worst_cases(images, predictions, cases, f"The worst of {number}")}
+    if breakdown.all_the_same(predictions):
+        notes.append("IoU by class, size and position is not drawn: all true boxes of the test images are the same.")
+    else:
+        by = breakdown.by_class(predictions), breakdown.by_size(predictions), breakdown.by_position(predictions)
+        pictures["iou_groups"] = groups.panels(*by, float(predictions.iou.mean()), f"IoU on {number}")
+    if calibration.are_probabilities(predictions.confidence):
+        cells, errors = calibration.reliability(predictions), calibration.calibration_errors(predictions)
+        pictures["reliability"] = reliability.diagrams(cells, errors, f"Reliability of the confidence on {number}")
+    else:
+        notes.append("Calibration is not measured: the network's confidences are no probabilities in [0, 1].")
+    return pictures, notes
+
+
+def scenes_page(scenes: Scenes, labels: np.ndarray) -> bytes:
+    """Return a PNG of some training scenes with their boxes; labels are int (n,)."""
+    from locexp.plots.files import save
+    from locexp.plots.scenes import page
+
+    chosen = _chosen(len(labels), SCENES_SHOWN)
+    png = io.BytesIO()
+    save(page(scenes, labels, chosen, f"{len(chosen)} random training scenes"), png)
+    return png.getvalue()
+
+
+def _chosen(count: int, size: int) -> np.ndarray:
+    """Return up to ``size`` of ``count`` indices, in order, the same ones each time."""
+    return np.sort(np.random.default_rng(GALLERY_SEED).choice(count, min(size, count), replace=False))

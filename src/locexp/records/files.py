@@ -1,0 +1,93 @@
+"""Which files in a folder are those of a run or a sweep: the folder may hold others, which are left alone."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from locexp.errors import UserError
+from locexp.models.saving import MODEL
+from locexp.records.history import HISTORY
+from locexp.records.record import RECORD, RunRecord
+from locexp.records.sweep_list import LIST
+
+LOG = "train.log"
+PICTURES = (
+    *("scenes", "sample", "gallery_random", "worst_cases", "iou_groups", "reliability"),
+    *("learning_curves", "confusion_matrix", "weighting"),
+)
+TABLES = (
+    *("predictions", "confusion_matrix", "per_class", "four_way"),
+    *("iou_by_size", "iou_by_position", "reliability"),
+)
+OF_RUN = {
+    "": (RECORD, HISTORY, LOG),
+    "config": ("config.yaml", "hydra.yaml", "overrides.yaml", "resolved.yaml"),
+    "pictures": tuple(f"{name}.png" for name in PICTURES),
+    "tables": tuple(f"{name}.csv" for name in TABLES),
+}
+"""The files of a run that are logged as they are, by their folder. Another is ``trainer.save_h5``."""
+NOT_LOGGED = (MODEL, "checkpoint.npz")
+"""The model is logged as a model of MLflow; a checkpoint is gone when the run has finished."""
+COMPARISON = "comparison"
+OF_SWEEP = {
+    "": (RECORD,),
+    str(LIST.parent): (LIST.name,),
+    COMPARISON: (
+        *(f"comparison.{kind}" for kind in ("csv", "json", "md")),
+        *(f"{name}.png" for name in ("front", "weights", "settings", "learning_curves")),
+        "report.html",
+    ),
+}
+"""The files of a sweep that are logged with its parent run, by their folder."""
+
+
+def logged_files(directory: Path, record: RunRecord) -> list[Path]:
+    """Return the files of a run, or of a sweep, that are to be logged and are there, relative to its folder.
+
+    Raises:
+        UserError: one of them leads out of the folder, as it would in one that was tampered with.
+    """
+    found = [Path(name) for name in _names(OF_SWEEP if record.is_sweep else OF_RUN)]
+    h5 = record.parameters.get("trainer.save_h5", "None")
+    if h5 != "None" and not record.is_sweep:
+        found.append(Path(h5))
+    found = [path for path in found if os.path.isfile(directory / path)]
+    for path in found:
+        if file_within(directory, str(path)) is None:
+            raise UserError(f"{directory / path}: leads out of the folder of the run, so it is not logged.")
+    return found
+
+
+def file_within(directory: Path, path: str) -> Path | None:
+    """Return a file of a folder; ``None`` where it has none of this path, or the path or a link leads out of it."""
+    place = directory / path
+    return place if os.path.isfile(place) and place.resolve().is_relative_to(directory.resolve()) else None
+
+
+def check_unused(directory: Path, key: str, *, sweep: bool, h5: str | None = None) -> None:
+    """Check that a run or a sweep would overwrite nothing in a folder, whatever else that holds.
+
+    Args:
+        directory: of the run or the sweep; need not be there.
+        key: that gives it.
+        sweep: whether it is for a sweep.
+        h5: the file that ``trainer.save_h5`` names.
+
+    Raises:
+        UserError: it holds a file by a name of theirs.
+    """
+    folders, others = (OF_SWEEP, ()) if sweep else (OF_RUN, (*NOT_LOGGED, *([h5] if h5 else [])))
+    taken = [name for name in (*_names(folders), *others) if os.path.lexists(directory / name)]
+    taken += [name for name in folders if os.path.lexists(directory / name) and not _is_own_folder(directory / name)]
+    if taken:
+        what = "sweep" if sweep else "run"
+        raise UserError(f"{key}={directory}: holds {taken[0]}, which the {what} would overwrite; give another folder.")
+
+
+def _names(folders: dict[str, tuple[str, ...]]) -> list[str]:
+    return [str(Path(folder, name)) for folder, names in folders.items() for name in names]
+
+
+def _is_own_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()

@@ -1,0 +1,124 @@
+"""The record of a run as it opens, or fails before it could; and the lines in which the screen shows it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from locexp.evaluation.metrics import HEADLINES
+from locexp.models.saving import MODEL
+from locexp.records.provenance import flattened, provenance, run_name
+from locexp.records.record import RunRecord
+from locexp.records.sweep_list import SweepLink
+from locexp.run.prepare import monitor
+from locexp.run.training_data import TrainingData
+from locexp.tracking.environment import unread_variables
+from locexp.tracking.limits import notes_on_limits
+from locexp.tracking.location import Location, location_of, run_link, ui_command
+from locexp.tracking.tracker import Tracker
+
+logger = logging.getLogger(__name__)
+
+
+def open_record(
+    cfg: DictConfig, data: TrainingData, directory: Path, overrides: Sequence[str], link: SweepLink | None
+) -> RunRecord:
+    """Return the record of a run that is about to train."""
+    dataset, canvas = data.dataset, data.canvas
+    record = _bare_record(cfg, directory, overrides, link)
+    record.tags |= {
+        "data_name": dataset.name,
+        "classes": str(dataset.num_classes),
+        "data_source": dataset.source,
+        "data_digest": dataset.digest,
+        "scenes_digest": data.scenes_digest,
+        "constant_targets": str(data.constant_targets).lower(),
+        "validation_is_test": str(dataset.validation_is_test).lower(),
+    }
+    record.dataset = {
+        "name": dataset.name,
+        "source": dataset.source,
+        "sha256": dataset.digest,
+        "scenes_sha256": data.scenes_digest,
+        "classes": dataset.num_classes,
+        "canvas": f"{canvas[0]}x{canvas[1]}",
+        **{part: len(getattr(dataset, part)) for part in ("train", "validation", "test")},
+    }
+    notes = record.notes
+    notes += data.notes
+    if dataset.validation_is_test:
+        notes.append("The test set is the validation set here, as data.validation=test asks: nothing is held out.")
+    watched = monitor(cfg)
+    if watched != cfg.trainer.monitor:
+        notes.append(f"One task is trained alone, so {watched} picks the best epoch, not {cfg.trainer.monitor}.")
+    notes += notes_on_limits(record.parameters, record.tags)
+    if link is None:  # a sweep says it once
+        notes += unread_variables(location_of(cfg.tracking), cfg.tracking.uri)
+    return record
+
+
+def _bare_record(cfg: DictConfig, directory: Path, overrides: Sequence[str], link: SweepLink | None) -> RunRecord:
+    """Return the record of a run of which nothing is known but its configuration."""
+    location = location_of(cfg.tracking)
+    tags = provenance(cfg, overrides) | {"kind": "run", "directory": str(directory.absolute())}
+    return RunRecord(
+        name=link.name if link is not None else run_name(cfg, overrides),
+        parameters=flattened(cfg),
+        tags=tags | (link.tags if link is not None else {}),
+        start_time=time.time(),
+        tracking_uri=location.uri,
+        artifact_root=location.artifact_root,
+        experiment=location.experiment,
+    )
+
+
+def record_failure(
+    cfg: DictConfig, directory: Path, overrides: Sequence[str], link: SweepLink, error: Exception
+) -> None:
+    """Record and track a run of a sweep that failed before it could start, with its traceback in its log."""
+    logger.error("the run failed before it started", exc_info=error)
+    record = _bare_record(cfg, directory, overrides, link)
+    record.status, record.end_time = "FAILED", time.time()
+    record.error = str(error).strip() or type(error).__name__
+    record.tags["error"] = record.error[:500]
+    record.write(directory)
+    record.logged = Tracker(location_of(cfg.tracking), directory, record, sampling_seconds=None).finish(None)
+    record.write(directory)
+
+
+def introduction(record: RunRecord) -> list[str]:
+    """Return the lines that say what is about to be trained."""
+    data = record.dataset
+    validation = "the test set" if record.tags["validation_is_test"] == "true" else f"{data['validation']:,}"
+    return [
+        f"locexp   {record.name}",
+        f"data     {data['name']} ({data['source']}), {data['canvas']} pixels: {data['train']:,} to train, "
+        f"{validation} to validate, {data['test']:,} to test",
+    ]
+
+
+def final_table(record: RunRecord) -> list[str]:
+    """Return the lines that sum a finished run up: test metrics, with the floor of those that have one."""
+    metrics = record.metrics
+    lines = [f"{'':22}{'test':>8}{'floor':>9}{'skill':>9}"]
+    for name in HEADLINES:
+        floor, skill = metrics.get(f"floor/{name}"), metrics.get(f"skill/{name}")
+        cells = "".join("" if value is None else f"{value:9.3f}" for value in (floor, skill))
+        lines.append(f"{name:22}{metrics[f'test/{name}']:8.4f}{cells}")
+    return lines
+
+
+def conclusion(record: RunRecord, directory: Path, location: Location) -> list[str]:
+    """Return the lines that say where the results of a finished and logged run are."""
+    assert record.experiment_id is not None
+    assert record.run_id is not None
+    base = location.uri if location.is_server else "http://127.0.0.1:5000"
+    command = "" if location.is_server else f"{ui_command(location)}  then open "
+    return [
+        f"Files    {directory}  (pictures/, tables/, {MODEL}, run.json)",
+        f"MLflow   {command}{run_link(base, record.experiment_id, record.run_id)}",
+    ]

@@ -1,0 +1,149 @@
+"""What a network is asked to learn: the data and the scenes that a configuration names."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from omegaconf import DictConfig, OmegaConf
+
+from locexp.bbox.given import checked, fresh_scenes, strategy_of
+from locexp.bbox.scatter import Scatter
+from locexp.bbox.scenes import Scenes, Strategy
+from locexp.bbox.tight import Tight
+from locexp.configuration.instantiate import instantiate
+from locexp.data.arrays import Dataset, Split, sha256
+from locexp.data.conversion import naming
+from locexp.data.load import load_dataset
+from locexp.data.suspicions import ground
+from locexp.errors import ImagesError, UserError, listed
+from locexp.evaluation.metrics import floors
+from locexp.evaluation.scenes import describe
+
+MOST_NUMBERS = 9
+"""So many images are named in a message."""
+MOST_WHOLE = 0.9
+"""If as many training boxes are the whole image, the ink is not what is above the threshold."""
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a network is asked to learn: a data set with its boxes.
+
+    Attributes:
+        scenes: for ``train``, ``validation`` and ``test``.
+        scenes_digest: sha256 over the images and boxes of the three, in hexadecimal.
+        constant_targets: every training box is the same, so localization is trivial.
+        floors: of the test part, see :func:`locexp.evaluation.metrics.floors`.
+        validation_floor: mean IoU of the constant box on the validation part.
+        facts: how hard the scenes are, see :func:`locexp.evaluation.scenes.describe`.
+        notes: what the user must know of the data and the boxes.
+        fresh: makes the training scenes of an epoch (from 0), where they are new in each.
+    """
+
+    dataset: Dataset
+    scenes: dict[str, Scenes]
+    scenes_digest: str
+    constant_targets: bool
+    floors: dict[str, float]
+    validation_floor: float
+    facts: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    fresh: Callable[[int], Scenes] | None = None
+
+    def arrays(self, part: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return images, labels and boxes of ``train``, ``validation`` or ``test``."""
+        split: Split = getattr(self.dataset, part)
+        return self.scenes[part].images, split.labels, self.scenes[part].boxes
+
+    @functools.cached_property
+    def page(self) -> bytes:
+        """A PNG of some training scenes, drawn once for all runs on them."""
+        from locexp.plots.pictures import scenes_page
+
+        return scenes_page(self.scenes["train"], self.dataset.train.labels)
+
+    @property
+    def canvas(self) -> tuple[int, int]:
+        """(width, height) of the scenes in pixels."""
+        height, width = self.scenes["train"].images.shape[1:]
+        return int(width), int(height)
+
+
+def load_training_data(cfg: DictConfig) -> TrainingData:
+    """Load the data and make its scenes; imports no TensorFlow. The last are kept, for the jobs of a sweep.
+
+    Raises:
+        UserError: the data cannot be had, or the boxes do not fit it.
+    """
+    return _load(OmegaConf.to_yaml(OmegaConf.masked_copy(cfg, ["data", "bbox"])))
+
+
+@functools.lru_cache(maxsize=1)
+def _load(yaml: str) -> TrainingData:
+    cfg = OmegaConf.create(yaml)
+    assert isinstance(cfg, DictConfig)
+    dataset = load_dataset(cfg.data)
+    strategy = strategy_of(instantiate(cfg.bbox, "bbox", skip=("scene_seed",)))
+    seed = int(cfg.bbox.get("scene_seed", 0))
+    parts = ("train", "test") if dataset.validation_is_test else ("train", "validation", "test")
+    with naming(cfg.data.path):
+        given = {part: getattr(dataset, part).images for part in parts}
+        scenes = {}
+        errors = []
+        for part, images in given.items():
+            try:
+                scenes[part] = checked(strategy.compose(images, split=part, scene_seed=seed), part, len(images))
+            except ImagesError as error:
+                errors.append(_located(error, getattr(dataset, part)))
+        if errors:
+            raise UserError(" ".join(errors))
+    scenes.setdefault("validation", scenes["test"])
+    boxes = scenes["train"].boxes
+    return TrainingData(
+        dataset=dataset,
+        scenes=scenes,
+        scenes_digest=sha256(*(array for part in parts for array in (scenes[part].images, scenes[part].boxes))),
+        constant_targets=bool(np.ptp(boxes, axis=0).max() == 0),
+        floors=floors(boxes, scenes["test"].boxes),
+        validation_floor=floors(boxes, scenes["validation"].boxes)["mean_iou"],
+        facts=describe(scenes),
+        fresh=fresh_scenes(strategy, dataset.train.images, seed, scenes["train"]),
+        notes=(*dataset.notes, *_notes(strategy, dataset.train.images, boxes)),
+    )
+
+
+def _located(error: ImagesError, split: Split) -> str:
+    """Return an error about images of a part in terms of the user's array."""
+    numbers = split.indices[error.places].tolist()
+    most = numbers[:MOST_NUMBERS]
+    more = f" and {len(numbers) - len(most)} more" if len(numbers) > len(most) else ""
+    return error.text.format(which=f"counted from 0 in {split.name}: {listed(most)}{more}")
+
+
+def _notes(strategy: Strategy, images: np.ndarray, boxes: np.ndarray) -> list[str]:
+    """Return what is wrong with boxes of the ink where the ground is not black, or all boxes are the same."""
+    same = bool(np.ptp(boxes, axis=0).max() == 0)
+    trivial = (
+        "Every image has the same box, so localization is trivial here: a constant answer has mean IoU 1, and no "
+        "weights can be compared."
+    )
+    if not isinstance(strategy, Tight | Scatter):
+        return [f"{trivial} Use bbox=tight for boxes that differ."] if same else []
+    drawn = isinstance(strategy, Scatter)  # what is above 0 is cut out there; the threshold is for what is drawn
+    level, threshold = ground(images), 0 if drawn else strategy.threshold
+    whole = float(np.mean((boxes == np.array([0, 0, 1, 1])).all(axis=1)))
+    if level > threshold or whole >= MOST_WHOLE:
+        found = f"The middle grey level at the images' borders is {level} of 255, but all above {threshold} is ink."
+        if not drawn:
+            found += f" So {whole:.0%} of the boxes to train on are the whole image."
+        if level >= 128:
+            found += " If the ink is dark on a bright ground, save 255 - images."
+        elif drawn:
+            found += f" Save np.where(images > {level}, images, 0)."
+        else:
+            found += f" Raise bbox.threshold{f' to {level} or more' if level > threshold else ''}."
+        return [found, trivial] if same else [found]
+    return [f"{trivial} Use bbox=scatter, which moves what is in the images."] if same else []

@@ -1,0 +1,99 @@
+"""A disk that fails at one write of a run or a sweep: the first cause is what is said, and nothing stays RUNNING."""
+
+from __future__ import annotations
+
+import errno
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import TINY, only_run, tiny_without, train_here
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+CALLBACKS = """
+import keras
+
+class Late(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:
+            raise KeyError("the first cause")
+"""
+
+
+def fail_at(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the last step of writing a file of this name fail, as on a full disk."""
+    replace = Path.replace
+
+    def failing(self: Path, target: Path) -> Path:
+        if Path(target).name == name and "multirun" in Path(target).parts:
+            raise OSError(*FULL.args)
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", failing)
+
+
+@pytest.mark.parametrize(
+    ("name", "lost"),
+    [
+        ("model.keras", True),
+        *(
+            pytest.param(name, lost, marks=pytest.mark.slow)
+            for name, lost in (
+                ("scenes.png", True),
+                ("checkpoint.npz", False),  # the run can do without
+                ("predictions.csv", True),
+                ("per_class.csv", True),
+                ("gallery_random.png", True),
+                ("config.yaml", True),
+            )
+        ),
+    ],
+)
+def test_a_run_that_cannot_write_a_file_has_failed_and_says_which(
+    name: str, lost: bool, workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        fail_at(name, patch)
+        status = train_here(*TINY)
+    shown = capsys.readouterr().err
+    assert "Traceback" not in shown
+    assert status == int(lost)
+    if lost:
+        assert shown.splitlines()[-1].startswith("failed: ")
+        assert f"{name}: No space left on device" in shown
+    records = [json.loads(path.read_bytes()) for path in workplace.glob("multirun/*/*/run.json")]
+    assert [record["status"] for record in records] in ([["FAILED"], []] if lost else [["FINISHED"]])
+    assert list(workplace.rglob("*.partial*")) == []
+
+
+def test_what_ended_a_run_is_said_though_its_weights_cannot_be_saved_after(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workplace / "late.py").write_text(CALLBACKS, encoding="utf-8")
+    fail_at("model.keras", monkeypatch)
+    own = "+trainer.callbacks.late={_target_: late.Late}"
+    assert train_here(*tiny_without("trainer.epochs"), "trainer.epochs=2", own) == 1
+    cause = "trainer.callbacks: Late failed in on_epoch_begin: KeyError: 'the first cause'"
+    shown = capsys.readouterr()
+    assert shown.err == f"failed: {cause}\n"
+    record = json.loads((only_run(workplace) / "run.json").read_bytes())
+    assert (record["status"], record["error"]) == ("FAILED", cause)
+    assert "the weights kept could not be saved (OSError: [Errno 28] No space left" in record["notes"][-1]
+    assert record["notes"][-1] in shown.out
+
+
+@pytest.mark.slow
+def test_a_comparison_that_is_lost_costs_a_sweep_its_status_alone(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        fail_at("comparison.md", patch)
+        assert train_here(*TINY, "--multirun", "loss.bbox_weight=1,2") == 1
+    shown = capsys.readouterr().err
+    assert "could not be compared (OSError: [Errno 28] No space left on device" in shown
+    assert "python -m locexp.compare" in shown
+    assert "Traceback" not in shown
+    records = [json.loads(path.read_bytes()) for path in workplace.glob("multirun/**/run.json")]
+    assert [record["status"] for record in records] == ["FINISHED"] * 3
+    assert list(workplace.rglob("*.partial*")) == []
