@@ -97,6 +97,7 @@ def test_test_examples_are_paired_only_where_the_runs_share_them() -> None:
 
     def intervals(given: list[RunRecord]) -> dict[str, tuple[float, float]]:
         found = compare_settings(sort_runs(given), default_hash="1", metric="loc_acc_75", read=read)
+        assert found.over_examples is not None
         return found.over_examples
 
     low, high = intervals(runs)["mean_iou"]
