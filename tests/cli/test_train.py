@@ -49,9 +49,48 @@ REFUSED: list[tuple[list[str], str]] = [
     (["tracking.uri=/proc/no/where"], "cannot be written"),
     (["tracking.uri=broken"], "is not a database"),
     (["tracking.uri=http://me:secret@127.0.0.1:9"], "holds a password"),
+    (["--resolve"], "--resolve: goes with --cfg job, or with --help."),
+    (["--package", "data"], "--package data: goes with --cfg job."),
+    (["--package"], "argument --package/-p: expected one argument."),
+    (["--experimental-rerun", "nowhere"], "--experimental-rerun: continue a run with trainer.resume=FOLDER"),
+    (["--info", "bogus"], "argument --info/-i: invalid choice: 'bogus'"),
+    (["--info", "seed=1"], "argument --info/-i: invalid choice: 'seed=1'"),
+    (["--shell-completion"], "--shell-completion: expected install=bash or uninstall=bash beside it"),
+    (["-cn"], "argument --config-name/-cn: expected one argument."),
+    (["-cp"], "argument --config-path/-cp: expected one argument."),
+    (["-cd"], "argument --config-dir/-cd: expected one argument."),
+    (["-cn", "nope"], "nope: there is no such configuration file."),
+    (["-cp", "x"], "--config-path: locexp has its own primary configuration"),
+    (["--cfg"], "argument --cfg/-c: expected one argument."),
+    (["--cfg", "bogus"], "argument --cfg/-c: invalid choice: 'bogus'"),
+    (["--cfg", "job", "--info"], "--cfg, --info: give one of them."),
+    (["--cfg", "job", "--multirun", "seed=1,2"], "--cfg, --multirun: give one of them."),
+    (["--run", "--multirun"], "--run, --multirun: give one of them."),
+    (["--cfg", "job", "--resolve", "seed=${foo}"], "nterpolation key 'foo' not found."),
+    (
+        ["--cfg", "job", "hydra.searchpath=[nowhere]"],
+        "hydra.searchpath: provider=hydra.searchpath in command-line, path",
+    ),
+    (
+        ["hydra.searchpath=[nowhere]"],
+        "hydra.searchpath: provider=hydra.searchpath in command-line, path=nowhere is not",
+    ),
+    (["--multi-run", "seed=1,2"], "unrecognized arguments: --multi-run. Did you mean '--multirun'?"),
+    (["--epochs=3"], "unrecognized arguments: --epochs=3."),
+    (["-h", "x="], "x=: unknown key; allowed: bbox, data"),
+    ([""], "'': cannot be read as KEY=VALUE"),
     (["--multirun", "trainer.threads=1,2"], "trainer.threads: TensorFlow takes one value in a process"),
 ]
-ANSWERED = [(["--help"], 0), (["--cfg", "job"], 0), (["loss.bbox_weight=x"], 2), (["data=file"], 2)]
+ANSWERED = [
+    (["--help"], 0),
+    (["--cfg", "job"], 0),
+    (["--cfg", "job", "--resolve"], 0),
+    (["--cfg", "job", "--package", "data"], 0),
+    (["--cfg", "job", "--package", "nope"], 2),
+    (["--info", "config"], 0),
+    (["loss.bbox_weight=x"], 2),
+    (["data=file"], 2),
+]
 
 COMMANDS = """
 import contextlib, io, json, os, sys

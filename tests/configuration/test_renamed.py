@@ -25,7 +25,8 @@ def test_a_file_is_told_the_new_name(tmp_path: Path) -> None:
     (tmp_path / "sweep" / "mine.yaml").write_text("defaults: [bbox_weight, _self_]\nreplay_seeds: 3\n")
     with composing(str(tmp_path)) as composer, pytest.raises(UserError) as caught:
         composer.compose(["sweep=mine"])
-    assert str(caught.value) == "sweep.replay_seeds=3: was renamed to sweep.final_seeds."
+    place = f"{tmp_path}/sweep/mine.yaml, line 2"
+    assert str(caught.value) == f"{place}: sweep.replay_seeds=3: was renamed to sweep.final_seeds."
 
 
 def test_what_an_older_version_stored_is_read() -> None:

@@ -14,8 +14,10 @@ from locexp.records.format import MalformedError
 from locexp.records.record import RunRecord
 from locexp.records.store import Store
 from locexp.records.sweep_list import LIST, SweepList, setting_name
+from locexp.system.commands import command
 from locexp.system.process import is_alive
 from locexp.system.screen import terminal_width
+from locexp.tracking.location import location_in, store_overrides
 
 FOLDER = "comparison"
 
@@ -125,10 +127,10 @@ def _not_started(store: Store, parent: RunRecord, children: Sequence[RunRecord])
     missing = [job for job in jobs if (job["config_hash"], str(job["seed"])) not in begun]
     if not missing:
         return []
-    sweep_id, known = parent.tags["sweep_id"], {config_hash for config_hash, _ in begun}
+    known = {config_hash for config_hash, _ in begun}
+    resume = command("train", f"sweep.resume={parent.tags['sweep_id']}", *store_overrides(location_in(parent)))
     notes = [
-        f"Cut short: {len(missing)} of {len(jobs)} jobs have no run in {store.place}; "
-        f"python -m locexp.train sweep.resume={sweep_id} runs what has not begun."
+        f"Cut short: {len(missing)} of {len(jobs)} jobs have no run in {store.place}; {resume} runs what has not begun."
     ]
     absent = {job["config_hash"]: setting_name(job["varied"]) for job in missing if job["config_hash"] not in known}
     if absent:

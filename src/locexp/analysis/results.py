@@ -16,6 +16,7 @@ from locexp.errors import UserError, counted, listed
 from locexp.evaluation.metrics import METRICS, skill
 from locexp.records.record import RunRecord
 from locexp.records.sweep_list import BUDGET, FINAL, REPLAY, setting_name
+from locexp.system.commands import command
 
 METRIC_OF_TASK = {"classification": "accuracy", "bbox": "mean_iou"}
 """By task, as a setting that trains it alone names it, its headline metric."""
@@ -162,7 +163,7 @@ def sort_runs(children: Sequence[RunRecord]) -> list[SettingRuns]:
                 raise UserError(
                     f"run {run.name} ({run.run_id or run.directory}) lacks the metrics {listed(missing[:4])}"
                     f"{' and others' if len(missing) > 4 else ''}; delete the run, or log it again with "
-                    "python -m locexp.log."
+                    f"{command('log', str(run.directory or run.tags.get('directory', 'FOLDER')))}"
                 )
     return list(settings.values())
 

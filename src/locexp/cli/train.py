@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import logging
 import os
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -16,12 +14,11 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from locexp.cli.exit_status import exit_status
+from locexp.cli.flags import parsed, shows
 from locexp.cli.resuming import RUN, SWEEP, resumed
-from locexp.configuration.compose import composing
+from locexp.configuration.compose import composing, set_up, show_configuration
 from locexp.configuration.explain import explain
-from locexp.configuration.hydra_internals import argument_parser, show
-from locexp.configuration.overrides import check_groups, is_for_hydra, key_of, with_open_keys
-from locexp.configuration.schema import config_directory, register
+from locexp.configuration.overrides import is_for_hydra, key_of
 from locexp.errors import RunFailedError, UserError, worded
 from locexp.records.files import check_unused
 from locexp.records.record import RECORD
@@ -32,11 +29,10 @@ from locexp.sweep.folder import check_free, held
 from locexp.sweep.launchers import is_stacked
 from locexp.sweep.plan import Plan, SweepJob
 from locexp.sweep.stored import StoredSweep, load
+from locexp.system.commands import command, typed
 from locexp.system.folders import check_writable
 from locexp.system.screen import Screen
-from locexp.tracking.location import Location, check, location_of
-
-PROGRAM = "python -m locexp.train"
+from locexp.tracking.location import Location, check, location_of, store_overrides
 
 
 def train_command(arguments: Sequence[str]) -> int:
@@ -49,7 +45,7 @@ def train_command(arguments: Sequence[str]) -> int:
     def run() -> None:
         try:
             _run(arguments)
-        except HydraException as error:
+        except HydraException as error:  # of a launcher, or of a callback
             raise UserError(explain(error, arguments)) from error
 
     return exit_status(run)
@@ -57,15 +53,11 @@ def train_command(arguments: Sequence[str]) -> int:
 
 def _run(given: Sequence[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # its errors are caught and worded above
-    register()
-    parser = argument_parser(PROGRAM)
-    arguments = parser.parse_intermixed_args(list(given))
+    set_up()
+    parser, arguments = parsed(given)
     overrides = list(arguments.overrides)
-    check_groups(overrides)
-    _check_flags(arguments)
-    if any(getattr(arguments, name) for name in ("help", "hydra_help", "cfg", "info", "shell_completion")):
-        arguments.overrides = with_open_keys(overrides)
-        show(parser, arguments, config_directory())
+    if shows(arguments):
+        show_configuration(parser, arguments)
         return
     run, sweep = resumed(RUN, overrides), resumed(SWEEP, overrides)
     if run is not None:
@@ -79,20 +71,8 @@ def _run(given: Sequence[str]) -> None:
             )
         _resume_sweep(*sweep)
     else:
-        command = SweepList(overrides, arguments.multirun, arguments.config_dir, jobs=[])
-        _train(command, arguments.config_name or "config")
-
-
-def _check_flags(arguments: argparse.Namespace) -> None:
-    """Refuse flags of Hydra that mean nothing here; raises :class:`UserError`."""
-    if arguments.experimental_rerun is not None:
-        raise UserError(
-            "--experimental-rerun: continue a run with trainer.resume=FOLDER, a sweep with sweep.resume=last."
-        )
-    if arguments.config_path is not None:
-        raise UserError("--config-path: locexp has its own primary configuration; give --config-dir for your files.")
-    if arguments.resolve and not (arguments.cfg or arguments.help):
-        raise UserError("--resolve: goes with --cfg job, or with --help.")
+        name = arguments.config_name or "config"
+        _train(SweepList(overrides, arguments.multirun, arguments.config_dir, jobs=[], config_name=name))
 
 
 def _resume_run(given: str, overrides: list[str]) -> None:
@@ -127,12 +107,12 @@ def _resume_sweep(given: str, overrides: list[str]) -> None:
         if "hydra/launcher" in keys:  # the settings of one launcher are not those of another
             keys |= {key for key in map(key_of, command.overrides) if key.startswith("hydra.launcher.")}
         kept = [override for override in command.overrides if key_of(override) not in keys]
-        _train(replace(command, overrides=[*kept, *overrides]), "config", stored)
+        _train(replace(command, overrides=[*kept, *overrides]), stored)
 
 
-def _train(command: SweepList, config_name: str, stored: StoredSweep | None = None) -> None:
+def _train(command: SweepList, stored: StoredSweep | None = None) -> None:
     """Compose and check every job, then train the one, or the sweep."""
-    with composing(command.config_dir, config_name) as composer:
+    with composing(command.config_dir, command.config_name) as composer:
         plan = Plan(composer, command.overrides, multirun=command.multirun)
         plan.take_stages(stored.listed.stage_results if stored else [])
         jobs = plan.jobs
@@ -173,7 +153,7 @@ def _compare(location: Location, sweep_id: str, allow_mixed: bool) -> list[str]:
     except UserError as error:
         return [f"note     not compared: {error}"]
     except Exception as error:  # the server was lost, the disk is full: what was trained is there
-        again = "python -m locexp.compare compares it"
+        again = f"compare it with {command('compare', sweep_id, *store_overrides(location))}"
         raise RunFailedError(f"sweep {sweep_id} could not be compared ({worded(error)[:200]}); {again}") from error
 
 
@@ -188,9 +168,10 @@ def _check_surroundings(plan: Plan) -> None:
     check_writable(plan.directory, "hydra.sweep.dir" if plan.is_sweep else "hydra.run.dir")
     if not plan.is_sweep:
         if (plan.directory / RECORD).exists():
+            again = command("train", f"{RUN}={typed(plan.directory.absolute())}")
             raise UserError(
                 f"hydra.run.dir={plan.directory}: holds a run already, and two runs cannot share a folder; give "
-                f"another one, or continue that run with {shlex.quote(f'{RUN}={plan.directory}')}"
+                f"another one, or continue that run with {again}"
             )
         check_unused(plan.directory, "hydra.run.dir", sweep=False, h5=plan.base.trainer.save_h5)
     check(location_of(plan.base.tracking))

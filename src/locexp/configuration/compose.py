@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import copy
 import functools
 import re
+import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,17 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from locexp.configuration.effects import check_alone, check_hydra
 from locexp.configuration.explain import explain
-from locexp.configuration.hydra_internals import search_path
-from locexp.configuration.overrides import check_groups, is_for_hydra, key_of, quoted, with_open_keys
+from locexp.configuration.files import FileConfigSource, located
+from locexp.configuration.hydra_internals import known_configuration, read_files_with, search_path, show
+from locexp.configuration.interpolation import resolve
+from locexp.configuration.overrides import check_groups, check_text, is_for_hydra, key_of, with_open_keys
+from locexp.configuration.quoting import literal, quoted
 from locexp.configuration.renamed import check_overrides
 from locexp.configuration.rules import check_seed, validate
 from locexp.configuration.schema import config_directory, config_hash, register
-from locexp.errors import UserError
+from locexp.errors import UserError, first_line
 from locexp.system.folders import expanded
 
 
@@ -36,11 +42,13 @@ class Composition:
         cfg: the configuration, valid; its seed is the default one.
         hydra: Hydra's part as plain values, interpolations as they are written: what says how the job is run.
         config_hash: names the setting.
+        seed_values: what depends on the seed, as text by key; other seeds have a composition of their own then.
     """
 
     cfg: DictConfig
     hydra: dict[str, Any]
     config_hash: str
+    seed_values: dict[str, str] = field(default_factory=dict)
 
     @functools.cached_property
     def hydra_node(self) -> DictConfig:
@@ -80,9 +88,21 @@ class Job:
         return cfg
 
     def directory(self, kind: str) -> Path:
-        """Return where a ``run`` by itself, or the whole ``sweep``, is to write. Ask once: it may hold the time."""
+        """Return where a ``run`` by itself, or the whole ``sweep``, is to write. Ask once: it may hold the time.
+
+        Raises:
+            UserError: an interpolation in Hydra's part cannot be resolved.
+        """
         config = whole(self.cfg, self.hydra(Path.cwd()))
-        return expanded(str(config.hydra[kind].dir), f"hydra.{kind}.dir")
+        config.hydra.sweep.subdir = ""  # refers to the number of the job
+        config.hydra.overrides.task = config.hydra.overrides.hydra = []
+        try:
+            with known_configuration(config):
+                hydra = OmegaConf.to_container(config.hydra, resolve=True)
+        except OmegaConfBaseException as error:
+            raise UserError(explain(error, self.overrides)) from error
+        assert isinstance(hydra, dict)
+        return expanded(str(hydra[kind]["dir"]), f"hydra.{kind}.dir")
 
     def hydra(
         self,
@@ -102,17 +122,18 @@ class Job:
         """
         node = copy.deepcopy(self.composition.hydra_node)
         overrides = [override for override in (*self.overrides, *extra) if not is_for_hydra(override)]
-        node.overrides.task = overrides
-        node.runtime.output_dir = str(directory)
-        node.job.override_dirname = ",".join(sorted(override for override in overrides if override[0] not in "+~"))
+        node.overrides.task = [literal(override) for override in overrides]
+        node.overrides.hydra = [literal(override) for override in self.composition.hydra["overrides"]["hydra"]]
+        node.runtime.output_dir = literal(str(directory))
+        node.job.override_dirname = literal(",".join(sorted(one for one in overrides if one[0] not in "+~")))
         if index is not None:
             node.mode = RunMode.MULTIRUN
             node.job.num, node.job.id = index, str(index)
-            node.sweep.dir, node.sweep.subdir = str(directory.parent), directory.name
+            node.sweep.dir, node.sweep.subdir = literal(str(directory.parent)), directory.name
             node.overrides.hydra = [
                 *(override for override in node.overrides.hydra if override != "hydra.mode=RUN"),
                 "hydra.mode=MULTIRUN",
-                f"hydra.sweep.dir={quoted(str(directory.parent))}",
+                literal(f"hydra.sweep.dir={quoted(str(directory.parent))}"),
                 f"hydra.sweep.subdir={quoted(directory.name)}",
             ]
         if not write_configuration:
@@ -134,7 +155,8 @@ class Composer:
 
     def __init__(self, config_name: str) -> None:
         self._config_name = config_name
-        self._known: dict[tuple[str, ...], Composition] = {}
+        self._known: dict[tuple[tuple[str, ...], int | None], Composition] = {}
+        self._first: DictConfig | None = None
 
     def compose(self, overrides: Sequence[str]) -> Job:
         """Compose and validate the configuration of one run.
@@ -148,47 +170,92 @@ class Composer:
         check_overrides(overrides)
         opened = with_open_keys(overrides)
         # Jobs that differ only in their seed share one composition, which takes tens of milliseconds.
-        seeds = [override for override in opened if re.fullmatch(r"seed=\d{1,10}", override)]
+        seeds = [override for override in opened if key_of(override) == "seed"]
+        if not all(re.fullmatch(r"seed=\d{1,10}", override) for override in seeds):
+            seeds = []
         rest = tuple(override for override in opened if override not in seeds)
-        try:
-            if rest not in self._known:
-                check_groups(rest)
-                self._known[rest] = self._compose(rest)
-            composition = self._known[rest]
-            seed = int(seeds[-1].partition("=")[2]) if seeds else int(composition.cfg.seed)
+        seed = int(seeds[-1].partition("=")[2]) if seeds else None
+        if seed is not None:
             check_seed(seed)
-        except (HydraException, OmegaConfBaseException) as error:
-            raise UserError(explain(error, overrides)) from error
-        return Job(tuple(opened), seed, composition)
+        composition = self._known.get((rest, None)) or self._known.get((rest, seed))
+        if composition is None:
+            with worded(overrides, self._config_name):
+                check_groups(rest)
+                check_text(rest)
+                composition = self._compose(rest, seed)
+            own = int(composition.cfg.seed)
+            self._known[rest, own if composition.seed_values else None] = composition
+        return Job(tuple(opened), int(composition.cfg.seed) if seed is None else seed, composition)
 
-    def _compose(self, overrides: tuple[str, ...]) -> Composition:
+    def _compose(self, overrides: tuple[str, ...], seed: int | None) -> Composition:
         cfg = compose(self._config_name, overrides=list(overrides), return_hydra_config=True)
-        if cfg.hydra.mode == RunMode.MULTIRUN:
-            raise UserError("hydra.mode=MULTIRUN: give --multirun instead.")
-        _check_hydra(cfg.hydra, overrides)
+        check_hydra(cfg.hydra, overrides)
+        check_alone(cfg, overrides)
+        if self._first is None:
+            self._first = cfg
+        OmegaConf.copy_cache(self._first, cfg)  # the time is one for all jobs
+        seed_values = resolve(cfg, seed)
         hydra = OmegaConf.to_container(cfg.hydra)
         assert isinstance(hydra, dict)
         with open_dict(cfg):
             del cfg["hydra"]
-        OmegaConf.to_container(cfg, resolve=True)
         validate(cfg)
-        return Composition(cfg, {str(key): value for key, value in hydra.items()}, config_hash(cfg))
+        return Composition(cfg, {str(key): value for key, value in hydra.items()}, config_hash(cfg), seed_values)
 
 
-def _check_hydra(hydra: DictConfig, overrides: Sequence[str]) -> None:
-    """Refuse what locexp does in its own way; raises :class:`UserError`."""
-    sweeper = hydra.sweeper
-    given = [override for override in overrides if re.match(r"hydra[/.]sweeper\b", key_of(override))]
-    if given or not str(sweeper._target_).endswith(".BasicSweeper") or sweeper.get("params"):
-        raise UserError(
-            "hydra/sweeper: locexp runs sweeps itself, keeps their jobs and compares them; Hydra's sweepers are not "
-            "used. Leave it out. Grids, whole sweeps and searches: docs/sweeps.md."
-        )
-    if hydra.job.chdir:
-        raise UserError(
-            "hydra.job.chdir=true: a run stays in the current directory, to which its data and its tracking store are "
-            "relative; leave it out. Its own folder is hydra.run.dir."
-        )
+@contextlib.contextmanager
+def worded(overrides: Sequence[str], config_name: str) -> Iterator[None]:
+    """Turn errors of Hydra and OmegaConf into one line, with the place in the user's files that it is about.
+
+    Args:
+        overrides: of the command.
+        config_name: of the primary configuration, whose search path is open.
+
+    Raises:
+        UserError: in their stead.
+    """
+    with _existing_folders():
+        try:
+            yield
+        except (HydraException, OmegaConfBaseException, UserError) as error:
+            message = str(error) if isinstance(error, UserError) else explain(error, overrides)
+            raise UserError(located(message, error, config_name, overrides)) from error
+
+
+def set_up() -> None:
+    """Make Hydra know locexp's schema, resolvers and reader of files; calling it again changes nothing."""
+    register()
+    read_files_with(FileConfigSource)
+
+
+def show_configuration(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """Let Hydra answer a command that runs no job, see :func:`locexp.configuration.hydra_internals.show`.
+
+    Raises:
+        UserError: the configuration cannot be composed.
+        SystemExit: help was shown.
+    """
+    overrides, name = list(arguments.overrides), arguments.config_name or "config"
+    arguments.overrides = with_open_keys(overrides)
+    try:
+        with _existing_folders():
+            show(parser, arguments, config_directory())
+    except SystemExit as ended:  # of Hydra, which says by itself what it could not show
+        raise SystemExit(2 if ended.code else 0) from None
+    except (HydraException, OmegaConfBaseException) as error:
+        with composing(arguments.config_dir, name), worded(overrides, name):
+            raise error
+
+
+@contextlib.contextmanager
+def _existing_folders() -> Iterator[None]:
+    """Refuse folders of ``hydra.searchpath`` that are not there, of which Hydra warns."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".* is not available")
+        try:
+            yield
+        except UserWarning as warning:
+            raise UserError(f"hydra.searchpath: {first_line(warning)}; expected folders that exist.") from None
 
 
 @contextlib.contextmanager
@@ -202,9 +269,10 @@ def composing(config_dir: str | None = None, config_name: str = "config") -> Ite
     Raises:
         UserError: there is no such directory.
     """
-    register()
+    set_up()
     further = None if config_dir is None else Path(config_dir).absolute()
     if further is not None and not further.is_dir():
-        raise UserError(f"--config-dir {config_dir}: there is no such folder.")
+        what = "is a file, not a folder" if further.exists() else "there is no such folder"
+        raise UserError(f"--config-dir {config_dir}: {what}.")
     with search_path(config_directory(), further):
         yield Composer(config_name)

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import get_type_hints
+from dataclasses import fields
 
 from hydra import compose
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException, ValidationError
+from omegaconf.errors import InterpolationValidationError, OmegaConfBaseException, ValidationError
 
 from locexp.bounds import spelled
-from locexp.configuration.schema import GROUPS, Config
-from locexp.errors import listed, nearest
+from locexp.configuration.hydra_internals import options as options_of
+from locexp.configuration.quoting import as_text, as_value
+from locexp.configuration.schema import GROUPS, hint_of, is_text
+from locexp.errors import first_line, listed, nearest
+from locexp.system.commands import for_shell
+
+THERE = "Multiple values for|force-add of config groups|is already at|appears more than once"
+"""What Hydra says where a + adds what is there."""
 
 
 def explain(error: BaseException, overrides: Sequence[str]) -> str:
@@ -24,44 +30,82 @@ def explain(error: BaseException, overrides: Sequence[str]) -> str:
         overrides: of the command.
     """
     if isinstance(error, OverrideParseException):
-        # Hydra 1.4 says first which of the overrides it is.
-        reason = next(line for line in str(error).splitlines() if not line.startswith("Error when parsing index: "))
-        return f"{error.override}: cannot be read as KEY=VALUE ({reason})."
+        return _explain_unreadable(error)
     if isinstance(error, MissingConfigException):
         return _explain_missing(error)
-    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
-    first_line = str(error).strip().splitlines()[0].rstrip(".")
-    reason = str(cause).strip().splitlines()[0].rstrip(".")
-    unmatched = re.match(r"Could not override '([^']+)'", first_line)
+    causes = (error, error.__cause__, error.__context__)
+    cause = next((one for one in causes if isinstance(one, OmegaConfBaseException)), error)
+    said, reason = re.sub("^In '[^']+': ", "", first_line(error)), first_line(cause)
+    if re.search(THERE, said):
+        for override in overrides:
+            known = override.lstrip("+").partition("=")[0]
+            if override[:1] == "+" and re.search(rf"\b{re.escape(known)}\b", said):
+                return f"{override}: {known} is there already, and takes no +: {for_shell(override.lstrip('+'))}"
+    if deleted := re.match("Could not delete (?:from config. )?'([^']+)'", said):
+        return _explain_unknown(deleted.group(1), f"~{deleted.group(1)}", overrides)
+    unmatched = re.match("Could not override '([^']+)'", said)
     key = getattr(cause, "full_key", None) or (unmatched.group(1) if unmatched else None)
-    given = next(
-        (override for override in overrides if key and re.match(rf"[+~]*{re.escape(key)}(?![^.=])", override)), None
-    )
+    merged = str(error).removeprefix("Error merging override ")
+    about = [one for one in overrides if one == merged or (key and re.match(rf"[+~]*{re.escape(key)}(?![^.=])", one))]
+    if key in (None, "_dummy_"):  # of a name in a list of defaults
+        key, about = None, [one for one in overrides if one.partition("=")[2] in said and "${" in one]
+    given = merged if merged in about else (about[-1] if about else None)
     if "Ambiguous value" in reason:
-        return f"{first_line.split(chr(39))[1]}: several values are a sweep; add --multirun, or quote the value."
+        override = first_line(error).split("'", 1)[1].removesuffix("'")
+        text = for_shell(as_text(*override.split("=", 1)))
+        return f"{override}: several values are a sweep; add --multirun, or quote the value: {text}"
     if "is not in struct" in reason or "not in '" in reason or "No match in the defaults list" in str(error):
-        return _explain_unknown(key or first_line, given, overrides)
-    if key and given:
-        if isinstance(cause, ValidationError) and (expected := _expected(key)):
-            return f"{given}: expected {expected}."
-        return f"{given}: {reason[0].lower()}{reason[1:]}."
-    return f"{key}: {reason}." if key else f"{reason}."
+        return _explain_unknown(key or said, given, overrides)
+    reason = re.sub(r"^\w+ (raised )?while resolving interpolation: ", "", reason).strip('"')
+    if "does not support deletion" in reason:
+        reason = "cannot be taken out; give it another value"
+    if merge := re.match(r"Merge error: .* is not a subclass of (\w+)\. value: (.*)", reason):
+        key = next((group for group, schema in GROUPS.items() if schema.__name__ == merge.group(1)), "")
+        return f"{key}={merge.group(2)}: expected {_expected(key)}."
+    if isinstance(cause, ValidationError) and not isinstance(cause, InterpolationValidationError) and key:
+        value = re.match("Value '(.*?)' of type|Incompatible value '(.*?)'", reason)
+        wrong = given or (f"{key}={value.group(1) or value.group(2)}" if value else key)
+        if expected := _expected(key):
+            remedy = f"; as text: {for_shell(as_text(*wrong.split('=', 1)))}" if is_text(key) and "=" in wrong else "."
+            return f"{wrong}: expected {expected}{remedy}"
+    if re.match(r"[A-Z][a-z]*\b", reason):
+        reason = reason[0].lower() + reason[1:]
+    return f"{given or key}: {reason}." if key else f"{f'{given}: ' if given else ''}{said}."
+
+
+def _explain_unreadable(error: OverrideParseException) -> str:
+    """Say how to quote what Hydra's grammar cannot read."""
+    override = error.override
+    key, sign, value = override.partition("=")
+    shown = override if override.isprintable() else for_shell(override)
+    is_key = re.fullmatch(r"(\+{0,2}|~)[\w$.@/-]+", key, re.ASCII)
+    if not (sign and is_key):
+        return f"{shown}: cannot be read as KEY=VALUE, such as loss.bbox_weight=10."
+    if value[:1] in ("[", "{") and not is_text(key):
+        # Hydra 1.4 says first which of the overrides it is.
+        reason = next(line for line in str(error).splitlines() if not line.startswith("Error when parsing index: "))
+        return f"{shown}: cannot be read as KEY=VALUE ({reason}); lists are [A,B], dictionaries {{KEY: VALUE}}."
+    text = for_shell(as_value(key, value))
+    return f"{shown}: cannot be read as KEY=VALUE; quote the value for Hydra and the whole for the shell: {text}"
 
 
 def _expected(key: str) -> str:
     """Return in words what a key of the schema takes; empty for one that is not in it."""
-    group, _, name = key.rpartition(".")
-    schema = GROUPS.get(group) if group else Config
-    hints = get_type_hints(schema, include_extras=True) if schema is not None else {}
-    return spelled(hints[name]) if name in hints else ""
+    if key in GROUPS:
+        return f"keys: {listed(one.name for one in fields(GROUPS[key]))}"
+    hint = hint_of(key)
+    return spelled(hint) if hint is not None else ""
 
 
 def _explain_missing(error: MissingConfigException) -> str:
     missing = str(error.missing_cfg_file or "")
     group, _, name = missing.rpartition("/")
+    options = list(error.options or []) or options_of(group)
     if not group:
         return f"{missing}: there is no such configuration file."
-    options = list(error.options or [])
+    if not options:
+        top = group.rpartition("/")[2]
+        return f"{group}={name}: there is no group {group}; a group at the top is named with a slash: /{top}"
     return f"{group}={name}: expected one of {listed(options)}.{nearest(name, options)}"
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -18,7 +18,9 @@ import hydra
 from hydra import version
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra._internal.hydra import Hydra
+from hydra._internal.sources_registry import SourcesRegistry
 from hydra._internal.utils import _run_hydra, create_config_search_path, get_args_parser
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import SearchPathQuery
@@ -27,11 +29,22 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus, configure_log, env_override
+from hydra.plugins.config_source import ConfigResult, ConfigSource
 from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext
+from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf
 
-__all__ = ["Callbacks", "HydraConfig", "JobReturn", "JobStatus", "Launcher", "configure_log", "env_override"]
+__all__ = [
+    "Callbacks",
+    "ConfigResult",
+    "FileConfigSource",
+    "HydraConfig",
+    "JobReturn",
+    "JobStatus",
+    "Launcher",
+    "configure_log",
+    "env_override",
+]
 
 Task = Callable[[DictConfig], object]
 
@@ -90,6 +103,36 @@ def search_path(conf: Path, further: Path | None) -> Iterator[None]:
         GlobalHydra.instance().hydra = before
 
 
+def read_files_with(source: type[FileConfigSource]) -> None:
+    """Let folders of YAML files be read by a source of locexp's own, here and in ``show``."""
+    Plugins.instance()  # which would register Hydra's
+    SourcesRegistry.instance().types["file"] = source
+
+
+def sources() -> list[ConfigSource]:
+    """Return what the open search path holds, in the order in which a configuration is looked for."""
+    return list(_loader().get_sources())
+
+
+def file_defaults(config_name: str, overrides: Sequence[str]) -> list[tuple[str, str]]:
+    """Return path and package of each configuration that is composed, the last first, as the last one counts.
+
+    Raises:
+        HydraException: the lists of defaults are wrong.
+    """
+    found = _loader().compute_defaults_list(config_name, list(overrides), RunMode.RUN).defaults
+    return [(str(one.config_path), one.package or "") for one in reversed(found)]
+
+
+def options(group: str) -> list[str]:
+    """Return the names of a group's files on the open search path."""
+    return list(_loader().get_group_options(group))
+
+
+def _loader() -> ConfigLoader:
+    return GlobalHydra.instance().config_loader()
+
+
 def store_once(name: str, schema: type) -> None:
     """Store a schema that the primary configuration names; Hydra 1.4 warns of one that is stored twice."""
     store = ConfigStore.instance()
@@ -106,6 +149,17 @@ def register_resolver(name: str, resolver: Callable[[], str]) -> None:
     if "use_cache" not in inspect.signature(register).parameters:
         register = OmegaConf.register_new_resolver
     register(name, resolver, use_cache=True, replace=True)
+
+
+@contextlib.contextmanager
+def known_configuration(cfg: DictConfig) -> Iterator[None]:
+    """Let ``${hydra:…}`` find Hydra's part of a whole configuration."""
+    known: Any = HydraConfig.instance()
+    before, known.cfg = known.cfg, cfg
+    try:
+        yield
+    finally:
+        known.cfg = before
 
 
 class JobConfigurations(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import re
@@ -12,8 +13,10 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from locexp.configuration.explain import explain
-from locexp.configuration.schema import OPEN, config_directory
+from locexp.configuration.quoting import as_text
+from locexp.configuration.schema import OPEN, config_directory, is_text
 from locexp.errors import UserError, listed
+from locexp.system.commands import for_shell
 
 MOST_JOBS = 100_000
 """More could not be trained; all are composed and listed before the first begins."""
@@ -29,11 +32,6 @@ def value_of(override: str) -> str:
     value = override.partition("=")[2].strip()
     is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
     return value[1:-1] if is_quoted else value
-
-
-def quoted(text: str) -> str:
-    """Return text as a quoted value of Hydra's grammar."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def is_for_hydra(override: str) -> bool:
@@ -56,12 +54,31 @@ def check_groups(overrides: Sequence[str]) -> None:
     """
     for override in overrides:
         key, _, value = override.lstrip("+").partition("=")
+        if not key_of(override):
+            raise UserError(f"{override!r}: cannot be read as KEY=VALUE, such as loss.bbox_weight=10.")
         folder = config_directory() / key
         if key == "experiment" and value == "null":
             continue
         if key and folder.is_dir() and re.fullmatch(r"null|true|false|[-+\d.]+|[\[{].*", value):
             options = sorted(path.stem for path in folder.glob("*.yaml"))
             raise UserError(f"{override}: expected one of {listed(options)}.")
+
+
+def check_text(overrides: Sequence[str]) -> None:
+    """Check that keys which take text are given what arrives as it was given: ``1e3`` would be ``1000.0``.
+
+    Raises:
+        UserError: one is given something else; the message quotes it.
+    """
+    for override in overrides:
+        key, sign, value = override.lstrip("+").partition("=")
+        if sign and is_text(key):
+            with contextlib.suppress(HydraException):  # which is said when it is composed
+                read = OverridesParser.create().parse_overrides([override])[0]
+                found = None if read.is_sweep_override() else read.value()
+                if isinstance(found, int | float) and str(found) != value:
+                    text = for_shell(as_text(key, value))
+                    raise UserError(f"{override}: would be read as {found}; quote it to give it as text: {text}")
 
 
 def combinations(overrides: Sequence[str]) -> tuple[list[str], list[tuple[str, ...]]]:

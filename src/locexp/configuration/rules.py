@@ -151,7 +151,13 @@ def _weighting(cfg: DictConfig) -> None:
 
 def _optimizer(cfg: DictConfig) -> None:
     optimizer = cfg.optimizer
-    check_values("optimizer.params", plain(optimizer.params), _hints(OptimizerParams))
+    params = plain(optimizer.params)
+    check_values("optimizer.params", params, _hints(OptimizerParams))
+    if params.get("use_ema") and params.get("ema_overwrite_frequency") is None:
+        raise UserError(
+            "optimizer.params.use_ema=true: the averages are used where optimizer.params.ema_overwrite_frequency says "
+            "after how many steps they replace the weights; give it, too."
+        )
     if not str(optimizer._target_).startswith("keras."):
         import_target(optimizer._target_, "optimizer._target_")
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypedDict, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, Gt, Interval, MinLen, Predicate, doc
 from omegaconf import MISSING, DictConfig, OmegaConf
@@ -153,6 +153,7 @@ class OptimizerParams(TypedDict, total=False):
     clipvalue: Annotated[float, Gt(0)] | None
     global_clipnorm: Annotated[float, Gt(0)] | None
     weight_decay: Weight | None
+    loss_scale_factor: Annotated[None, doc("null: losses are not scaled here")]
 
 
 SWEEP_KEYS = tuple(SweepKeys.__annotations__)
@@ -164,6 +165,20 @@ GROUPS = {
     "tracking": TrackingConfig,
 }
 """The groups whose keys are the same whatever file is picked."""
+
+
+def hint_of(key: str) -> Any:
+    """Return what a key of the schema is annotated with; ``None`` for one that is not in it."""
+    group, _, name = key.rpartition(".")
+    schema = GROUPS.get(group) if group else Config
+    return get_type_hints(schema, include_extras=True).get(name) if schema is not None else None
+
+
+def is_text(key: str) -> bool:
+    """Whether a key takes text, whatever that looks like."""
+    hint = hint_of(key)
+    bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    return bare in (str, str | None, H5Name | None)
 
 
 def register() -> None:
@@ -200,6 +215,15 @@ def plain(node: DictConfig) -> dict[str, Any]:
     container = OmegaConf.to_container(node, resolve=True)
     assert isinstance(container, dict)
     return {str(name): value for name, value in container.items()}
+
+
+def leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every leaf of plain values by its dotted key; lists and empty dictionaries are leaves."""
+    if not isinstance(node, dict) or (not node and prefix):
+        yield prefix, node
+        return
+    for name, value in node.items():
+        yield from leaves(value, f"{prefix}.{name}" if prefix else str(name))
 
 
 def config_hash(cfg: DictConfig) -> str:

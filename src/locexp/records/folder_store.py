@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from locexp.records.files import file_within
 from locexp.records.format import MalformedError
 from locexp.records.record import RECORD, RunRecord, finite_metrics, milliseconds
 from locexp.records.sweep_list import LIST
+from locexp.system.commands import command, for_shell, typed
 
 MOST_NAMED = 5
 """How many sweeps a message names."""
@@ -91,7 +91,7 @@ def _parent_record(folder: Path, given: str) -> RunRecord:
     around = next((one.directory for one in _readable(folder.parents) if one.is_sweep), None)
     if around is not None:
         what = "is not the folder of a sweep, but lies in one" if record is None else "is one run of a sweep"
-        raise UserError(f"{given}: {what}; compare the whole: python -m locexp.compare {_shown(around)}")
+        raise UserError(f"{given}: {what}; compare the whole: {command('compare', typed(around))}")
     if record is not None:
         sweep_id = record.tags.get("sweep_id")
         what = f"is one run of the sweep {sweep_id}, without the others" if sweep_id else "is a run by itself"
@@ -99,11 +99,11 @@ def _parent_record(folder: Path, given: str) -> RunRecord:
     below = list(_readable(path.parent for path in sorted(folder.glob(f"*/{RECORD}"))))
     orphans = sorted({one.tags["sweep_id"] for one in below if not one.is_sweep and "sweep_id" in one.tags})
     if orphans or (folder / LIST).is_file():
-        store = f", or compare it from its store: python -m locexp.compare {orphans[0]}" if orphans else ""
+        store = f", or compare it from its store: {command('compare', orphans[0])}" if orphans else ""
         raise UserError(
             f"{given}: holds runs of a sweep, but not the record of the sweep itself, {RECORD}; copy that, too{store}."
         )
-    sweeps = [_shown(one.directory) for one in below if one.is_sweep and one.directory is not None]
+    sweeps = [for_shell(typed(one.directory)) for one in below if one.is_sweep and one.directory is not None]
     if sweeps:
         more = f" and {len(sweeps) - MOST_NAMED} more" if len(sweeps) > MOST_NAMED else ""
         raise UserError(f"{given}: holds sweeps; name one of them: {listed(sweeps[:MOST_NAMED])}{more}.")
@@ -115,9 +115,3 @@ def _readable(folders: Iterable[Path]) -> Iterator[RunRecord]:
     for folder in folders:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError, MalformedError):
             yield RunRecord.read(folder)
-
-
-def _shown(folder: Path) -> str:
-    """Return a folder as it can be typed: relative to the current directory where it lies below that."""
-    here = Path.cwd()
-    return shlex.quote(str(folder.relative_to(here) if folder.is_relative_to(here) else folder))

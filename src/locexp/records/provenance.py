@@ -9,15 +9,14 @@ import hashlib
 import os
 import platform
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from locexp import __version__
-from locexp.configuration.schema import config_hash
+from locexp.configuration.schema import config_hash, leaves
 from locexp.system.process import process_tags
 
 BOOKKEEPING = ("tracking", "hydra", "name")
@@ -35,7 +34,8 @@ def run_name(cfg: DictConfig, overrides: Sequence[str]) -> str:
     for override in overrides:
         key, _, value = override.lstrip("+~").partition("=")
         if key.replace("/", ".").split(".", 1)[0] not in (*BOOKKEEPING, "seed"):
-            parts.append(f"{key.split('.')[-1]}={value}")
+            resolved = OmegaConf.select(cfg, key) if "${" in value else value
+            parts.append(f"{key.split('.')[-1]}={resolved}")
     return " ".join([*(parts or ["defaults"]), f"seed={cfg.seed}"])
 
 
@@ -43,15 +43,7 @@ def flattened(cfg: DictConfig) -> dict[str, str]:
     """Return every leaf of a configuration but ``sweep`` by its dotted key, as text; lists are leaves."""
     container = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(container, dict)
-    return {key: str(value) for key, value in _leaves(container, "") if not key.startswith("sweep.")}
-
-
-def _leaves(node: Any, prefix: str) -> Iterator[tuple[str, Any]]:
-    if not isinstance(node, dict) or (not node and prefix):
-        yield prefix, node
-        return
-    for name, value in node.items():
-        yield from _leaves(value, f"{prefix}.{name}" if prefix else str(name))
+    return {key: str(value) for key, value in leaves(container) if not key.startswith("sweep.")}
 
 
 def provenance(cfg: DictConfig, overrides: Sequence[str]) -> dict[str, str]:

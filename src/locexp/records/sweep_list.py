@@ -54,6 +54,7 @@ class SweepList:
         sweep_id: of the sweep.
         parent_run_id: MLflow's id of the run that holds the sweep; null until the run is there.
         conductor: the process that runs the sweep, see :func:`locexp.system.process.process_tags`.
+        config_name: of the primary configuration.
     """
 
     overrides: list[str]
@@ -64,6 +65,7 @@ class SweepList:
     sweep_id: str = ""
     parent_run_id: str | None = None
     conductor: dict[str, str] = field(default_factory=dict)
+    config_name: str = "config"
 
     def write(self, directory: Path) -> None:
         """Write the list into the sweep's folder, all at once."""

@@ -114,7 +114,7 @@ class RunFolder:
         parts = (
             ("config", self._cfg),
             ("hydra", OmegaConf.masked_copy(self._whole, ["hydra"])),
-            ("overrides", hydra.overrides.task),
+            ("overrides", OmegaConf.create(self.overrides)),
         )
         for name, node in parts:
             write_whole(folder / f"{name}.yaml", OmegaConf.to_yaml(node))

@@ -6,7 +6,6 @@ Everything is checked before anything is changed. What comes out equals the run 
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,9 +24,10 @@ from locexp.records.provenance import VERSIONS, flattened, provenance
 from locexp.records.record import RECORD, RunRecord
 from locexp.run.prepare import Prepared, prepare
 from locexp.run.training_data import TrainingData, load_training_data
+from locexp.system.commands import command, typed
 from locexp.system.folders import check_writable
 from locexp.system.process import is_alive
-from locexp.tracking.location import check, location_of
+from locexp.tracking.location import check, location_in, location_of, store_overrides
 
 if TYPE_CHECKING:
     from locexp.training.checkpoint import Checkpoint
@@ -63,10 +63,7 @@ def training_id(cfg: DictConfig) -> str:
 
 def resume_command(directory: Path) -> str:
     """Return the command that continues a run."""
-    place = directory.absolute()
-    here = Path.cwd()
-    override = f"{KEY}={place.relative_to(here) if place.is_relative_to(here) else place}"
-    return f"python -m locexp.train {shlex.quote(override)}"
+    return command("train", f"{KEY}={typed(directory.absolute())}")
 
 
 def resume(given: str, wanted: DictConfig, overrides: Sequence[str]) -> tuple[Prepared, Resumed]:
@@ -90,7 +87,7 @@ def resume(given: str, wanted: DictConfig, overrides: Sequence[str]) -> tuple[Pr
     try:
         checkpoint = read_checkpoint(directory / CHECKPOINT)
     except UserError as error:
-        closing = f" Close the run with python -m locexp.log {shlex.quote(str(directory))}"
+        closing = f" Close the run with {command('log', str(directory))}"
         raise UserError(f"{error}{closing if record.status == 'RUNNING' else ''}") from None
     rows, lost = _whole_epochs(directory, checkpoint)
     check_writable(directory, KEY)
@@ -208,11 +205,10 @@ def _stopped(directory: Path) -> RunRecord:
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{directory}: holds no {RECORD}; expected the folder of a run.") from None
     if record.is_sweep:
-        raise UserError(
-            f"{directory}: is a sweep; continue it with python -m locexp.train sweep.resume={record.tags['sweep_id']}"
-        )
+        again = command("train", f"sweep.resume={record.tags['sweep_id']}", *store_overrides(location_in(record)))
+        raise UserError(f"{directory}: is a sweep; continue it with {again}")
     if record.status == "FINISHED":
-        later = "" if record.logged else f" Log its results with python -m locexp.log {shlex.quote(str(directory))}"
+        later = "" if record.logged else f" Log its results with {command('log', str(directory))}"
         raise UserError(f"{directory}: this run has finished, so there is nothing to continue.{later}")
     if record.status == "RUNNING" and is_alive(record.tags):
         raise UserError(f"{directory}: this run is still going on (process {record.tags['pid']}).")

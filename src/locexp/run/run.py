@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import shlex
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -28,6 +27,7 @@ from locexp.records.sweep_list import SweepLink
 from locexp.run.prepare import Prepared, prepare
 from locexp.run.record import conclusion, final_table, introduction, open_record
 from locexp.run.resume import CONFIG, ENDED_EARLY, Resumed, resume_command, training_id
+from locexp.system.commands import command
 from locexp.system.files import write_whole
 from locexp.system.screen import Screen
 from locexp.system.workers import Task
@@ -92,7 +92,7 @@ class Run:
             self.record = open_record(cfg, self.prepared.data, directory, self._overrides, self._link)
             config = directory / CONFIG
             config.parent.mkdir(exist_ok=True)
-            write_whole(config, OmegaConf.to_yaml(cfg, resolve=True))
+            write_whole(config, OmegaConf.to_yaml(cfg))
         else:
             self.record = resumed.record
             write_history(directory, resumed.history)
@@ -242,7 +242,7 @@ class Run:
             self.screen.line(
                 f"The results are not in {self._location.uri}. They are in {directory}; log them later with"
             )
-            self.screen.line(f"  python -m locexp.log {shlex.quote(str(directory))}")
+            self.screen.line(f"  {command('log', str(directory))}")
         if (directory / CHECKPOINT).exists() and self.prepared.member.failure is None:
             self.screen.line("Continue the run after its last whole epoch with")
             self.screen.line(f"  {resume_command(directory)}")

@@ -78,7 +78,7 @@ def load_training_data(cfg: DictConfig) -> TrainingData:
     Raises:
         UserError: the data cannot be had, or the boxes do not fit it.
     """
-    return _load(OmegaConf.to_yaml(OmegaConf.masked_copy(cfg, ["data", "bbox"]), resolve=True))
+    return _load(OmegaConf.to_yaml(OmegaConf.masked_copy(cfg, ["data", "bbox"])))
 
 
 @functools.lru_cache(maxsize=1)

@@ -153,7 +153,9 @@ class Conductor:
             self._screen.line(f"resumed  {len(jobs) - missing} have finished before, {missing} are missing")
         mixed = [f"mixed code, as sweep.allow_mixed asks: {what}" for what in self._mixed]
         unread = unread_variables(self._parent.location, self._parent.tracking.uri)
-        for note in [*mixed, *unread, *self._plan.unlike(), *([self._how.note] if self._how.note and missing else [])]:
+        name, waiting = self._plan.base.name, [self._how.note] if self._how.note and missing else []
+        named = [f"name={name} names the sweep; its runs are named by what varies, and their seeds"] if name else []
+        for note in [*named, *mixed, *unread, *self._plan.unlike(), *waiting]:
             self._screen.note(note)
 
     def _run_stages(self, launch: Launch) -> None:

@@ -5,15 +5,13 @@ How far it is, is read from the files that its runs leave, wherever they run.
 
 from __future__ import annotations
 
-import re
-import shlex
 import statistics
 import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from locexp.configuration.overrides import quoted
+from locexp.configuration.quoting import as_text
 from locexp.configuration.schema import TrackingConfig
 from locexp.errors import UserError, counted, first_line
 from locexp.records.history import HISTORY
@@ -23,6 +21,7 @@ from locexp.sweep.folder import POLL_SECONDS, Outcome, read_record
 from locexp.sweep.parent import Parent
 from locexp.sweep.plan import PlacedJob, Plan, SweepJob
 from locexp.sweep.stored import StoredSweep, finished_runs
+from locexp.system.commands import command
 from locexp.system.screen import Screen, duration
 from locexp.tracking.location import location_of, sweep_links, ui_command
 
@@ -32,8 +31,6 @@ MOST_AT_WORK = 4
 """How many of the runs that are at work are named."""
 SHOWN = {"accuracy": "accuracy", "mean_iou": "mean IoU", "loc_acc_75": "loc_acc_75"}
 REPORT = Path("comparison", "report.html")
-PLAIN = re.compile(r"[\w/.+%@?|:-]+")
-"""Values that Hydra takes as they are; others are quoted."""
 MOST_NAMED = 5
 """How many of the jobs that were not started are named."""
 MOST_LINKED = 30
@@ -210,12 +207,11 @@ def conclude(
         overrides = [f"sweep.resume={parent.sweep_id}"]
         for key in ("uri", "artifact_root", "experiment"):  # where the store is, if not in the usual place
             if parent.tracking[key] != getattr(TrackingConfig, key):
-                value = str(parent.tracking[key])
-                overrides.append(f"tracking.{key}={value if PLAIN.fullmatch(value) else quoted(value)}")
-        say(f"Resume   python -m locexp.train {shlex.join(overrides)}")
+                overrides.append(as_text(f"tracking.{key}", str(parent.tracking[key])))
+        say(f"Resume   {command('train', *overrides)}")
     if not all_logged:
         say(f"The results are not all in {parent.location.uri}. They are in {parent.directory}; log them later with")
-        say(f"  python -m locexp.log {shlex.quote(str(parent.directory))}")
+        say(f"  {command('log', str(parent.directory))}")
     say(f"Files    {parent.directory}")
     logged = [(job, run.run_id) for job, run in finished if run.run_id]
     if logged:

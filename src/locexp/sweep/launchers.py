@@ -20,7 +20,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from locexp.configuration.compose import Composition, Job, whole
 from locexp.configuration.hydra_internals import Callbacks, HydraConfig, hydra_launcher
-from locexp.configuration.overrides import key_of, quoted, value_of
+from locexp.configuration.overrides import key_of, value_of
+from locexp.configuration.quoting import quoted
 from locexp.configuration.schema import Config, register
 from locexp.errors import UserError, counted, nearest
 from locexp.records.sweep_list import LIST, SweepList
@@ -163,7 +164,7 @@ class StoredJobs:
         folder.mkdir(parents=True, exist_ok=True)
         for composition in {job.config_hash: job.composition for job in jobs}.values():
             content = {
-                "cfg": OmegaConf.to_container(composition.cfg, resolve=True, enum_to_str=True),
+                "cfg": OmegaConf.to_container(composition.cfg, enum_to_str=True),
                 "hydra": OmegaConf.to_container(OmegaConf.create(composition.hydra), enum_to_str=True),
             }
             write_whole(folder / f"{composition.config_hash}.json", json.dumps(content))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from locexp.configuration.compose import Composer, Job, whole
+from locexp.configuration.effects import check_used
 from locexp.configuration.overrides import combinations, key_of
 from locexp.configuration.schema import sweep_arguments
 from locexp.configuration.targets import import_target
@@ -95,6 +97,7 @@ class Plan:
         self.is_sweep = multirun or sweep._target_ is not None or sweep.seeds is not None
         if self._swept and not self.is_sweep:
             composer.compose(overrides)  # raises: several values are a sweep
+        check_used(overrides, is_sweep=self.is_sweep)
         self.directory = self.base_job.directory("sweep" if self.is_sweep else "run")
         _check_swept(self._swept, cells)
         self.default_hash: str | None = None
@@ -214,11 +217,13 @@ class Plan:
         overrides = (*cell, *(f"{key}={value}" for key, value in setting.values.items()), f"seed={seed}")
         job = self._composer.compose(overrides)
         varied = dict(override.split("=", 1) for override in cell if key_of(override) in self._swept)
+        for key in [key for key, value in varied.items() if re.search(r"\$\\?\{", value)]:
+            varied[key] = str(OmegaConf.select(job.composition.cfg, key))
         for key, value in setting.values.items():
             varied[key] = f"{value:g}" if isinstance(value, float) else str(value)
         varied |= setting.facts
         if len(self._seeds) > 1 or setting.fresh_seeds:
-            varied["seed"] = str(seed)
+            varied |= {**job.composition.seed_values, "seed": str(seed)}
         return SweepJob(job.overrides, job.seed, job.composition, index, stage, varied, setting.role)
 
     def _all_seeds(self, cells: Sequence[tuple[str, ...]]) -> list[int]:

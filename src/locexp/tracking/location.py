@@ -19,7 +19,11 @@ from urllib.request import proxy_bypass
 
 from omegaconf import DictConfig
 
+from locexp.configuration.quoting import as_text
+from locexp.configuration.schema import TrackingConfig
 from locexp.errors import UserError, first_line
+from locexp.records.record import RunRecord
+from locexp.system.commands import command, typed
 from locexp.system.folders import check_writable
 from locexp.tracking.address import DATABASE, read_artifact_root, read_store
 from locexp.tracking.mlflow_internals import check_store, experiment_link, parallel_link, run_link
@@ -170,8 +174,8 @@ def deleted_run(location: Location, run_id: str) -> UserError:
 
 def mlflow_command(location: Location, *arguments: str) -> str:
     """Return a command of MLflow on a store, as it can be pasted into a shell from any folder."""
-    command = shlex.join([sys.executable, "-m", "mlflow", *arguments])
-    return f"MLFLOW_TRACKING_URI={shlex.quote(location.uri)} {command}"
+    told = shlex.join([sys.executable, "-m", "mlflow", *arguments])
+    return f"MLFLOW_TRACKING_URI={shlex.quote(location.uri)} {told}"
 
 
 def _check_answer(location: Location) -> None:
@@ -254,9 +258,26 @@ def sweep_links(
 
 def ui_command(location: Location) -> str:
     """Return the command that shows a store, as short as it can be from the current directory."""
-    default = locate(None, None, location.experiment)
-    if location.uri == default.uri:
-        return "python -m locexp.ui"
-    is_usual = location.database is not None and location.database.name == DATABASE
-    place = location.database.parent if location.database is not None and is_usual else location.uri
-    return f"python -m locexp.ui --uri {shlex.quote(str(place))}"
+    return command("ui", *(f"--uri={place}" for place in _not_usual(location)))
+
+
+def location_in(record: RunRecord) -> Location:
+    """Return where a record says that it is tracked."""
+    return locate(record.tracking_uri, record.artifact_root, record.experiment)
+
+
+def store_overrides(location: Location) -> list[str]:
+    """Return the overrides that name a store, for a command that is given in the current directory."""
+    overrides = [as_text("tracking.uri", place) for place in _not_usual(location)]
+    if location.experiment != TrackingConfig.experiment:
+        overrides.append(as_text("tracking.experiment", location.experiment))
+    return overrides
+
+
+def _not_usual(location: Location) -> list[str]:
+    """Return where a store is, as short as it can be from the current directory; nothing if it is the usual one."""
+    usual = locate(None, None, location.experiment)
+    if location.uri == usual.uri:
+        return []
+    database = location.database
+    return [location.uri if database is None or database.name != DATABASE else typed(database.parent)]

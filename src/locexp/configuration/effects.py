@@ -1,0 +1,94 @@
+"""What would change nothing, or what locexp does in its own way: refused, for whoever gives it expects something."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from locexp.configuration.overrides import is_for_hydra, key_of, value_of
+from locexp.configuration.schema import leaves
+from locexp.errors import UserError, listed
+
+OF_RUN = ("hydra.run.dir",)
+OF_SWEEP = ("hydra.sweep.dir", "hydra/launcher", "hydra.launcher")
+OF_BOTH = (
+    "hydra.callbacks",
+    "hydra.verbose",
+    "hydra.job.name",
+    "hydra.job.env_set",
+    "hydra.job.env_copy",
+    "hydra.output_subdir",
+    "hydra.searchpath",
+    "hydra/job_logging",
+    "hydra.job_logging",
+    "hydra/hydra_logging",
+    "hydra.hydra_logging",
+    "hydra/help",
+    "hydra.help",
+    "hydra.mode",
+)
+"""What of Hydra's own part does something here, the keys below included."""
+SWEEP_ALONE = ("sweep.on_error", "sweep.presume_dead", "sweep.allow_mixed")
+NEEDS = {
+    "bbox.noise_level": "bbox.noise",
+    "optimizer.params.ema_momentum": "optimizer.params.use_ema",
+    "optimizer.params.ema_overwrite_frequency": "optimizer.params.use_ema",
+    "optimizer.params.nesterov": "optimizer.params.momentum",
+}
+"""Keys that do something only beside another one."""
+
+
+def check_hydra(hydra: DictConfig, overrides: Sequence[str]) -> None:
+    """Refuse what locexp does in its own way; raises :class:`UserError`."""
+    if hydra.mode == RunMode.MULTIRUN:
+        raise UserError("hydra.mode=MULTIRUN: give --multirun instead.")
+    sweeper = hydra.sweeper
+    given = [override for override in overrides if re.match(r"hydra[/.]sweeper\b", key_of(override))]
+    if given or not str(sweeper._target_).endswith(".BasicSweeper") or sweeper.get("params"):
+        raise UserError(
+            "hydra/sweeper: locexp runs sweeps itself, keeps their jobs and compares them; Hydra's sweepers are not "
+            "used. Leave it out. Grids, whole sweeps and searches: docs/sweeps.md."
+        )
+    if dict(leaves(OmegaConf.to_container(hydra.sweep)))["subdir"] != "${hydra.job.num}":
+        raise UserError(
+            "hydra.sweep.subdir: does nothing here: a job's folder is its number in the sweep; leave it out."
+        )
+    if hydra.job.chdir:
+        raise UserError(
+            "hydra.job.chdir=true: a run stays in the current directory, to which its data and its tracking store are "
+            "relative; leave it out. Its own folder is hydra.run.dir."
+        )
+
+
+def check_alone(cfg: DictConfig, overrides: Sequence[str]) -> None:
+    """Refuse overrides that would do nothing in any command; raises :class:`UserError`."""
+    for override in overrides:
+        key = key_of(override)
+        if is_for_hydra(override) and not _is_one_of(key, (*OF_RUN, *OF_SWEEP, *OF_BOTH)):
+            raise UserError(f"{override}: does nothing here; of Hydra's own keys, these do: {listed(_all())}.")
+        needed = NEEDS.get(key)
+        if needed and value_of(override) not in ("null", "false") and not OmegaConf.select(cfg, needed):
+            raise UserError(f"{override.lstrip('+')}: does nothing without {needed}; give both, or leave it out.")
+
+
+def check_used(overrides: Sequence[str], *, is_sweep: bool) -> None:
+    """Refuse overrides that are for a sweep where there is none, and the other way round; raises :class:`UserError`."""
+    unused = OF_RUN if is_sweep else (*OF_SWEEP, *SWEEP_ALONE)
+    for override in overrides:
+        if _is_one_of(key_of(override), unused):
+            if is_sweep:
+                raise UserError(f"{override}: is for a run by itself; the folder of a sweep is hydra.sweep.dir.")
+            raise UserError(
+                f"{override}: is for a sweep, and this is a run by itself; leave it out, or add --multirun or a sweep."
+            )
+
+
+def _is_one_of(key: str, keys: Sequence[str]) -> bool:
+    return any(re.match(rf"{re.escape(one)}([./]|$)", key) for one in keys)
+
+
+def _all() -> list[str]:
+    return sorted((*OF_RUN, *OF_SWEEP, *OF_BOTH))

@@ -1,0 +1,194 @@
+"""The YAML files of a configuration: read so that what is wrong in one is said with its line, and searched for the
+line that gave a value."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from locexp.configuration import hydra_internals
+from locexp.configuration.hydra_internals import ConfigResult, file_defaults, sources
+from locexp.configuration.overrides import key_of, value_of
+from locexp.configuration.schema import config_directory, is_text
+from locexp.errors import UserError, first_line
+from locexp.system.commands import typed
+
+REMEDIES = {
+    r"found character '\t'": "indent with spaces",
+    "found duplicate key": "leave one of the two out",
+    "could not determine a constructor for the tag": "give plain values, without a tag",
+    "could not find expected ':'": "each line is KEY: VALUE",
+    "mapping values are not allowed here": "quote a value that holds a colon and a blank",
+    "that cannot start any token": "quote the value",
+}
+"""What to do about an error, by what PyYAML says of it."""
+BASE_8_OR_60 = re.compile(r"[-+]?0[\d_]+|[^:]+:.*")
+"""Numbers as YAML 1.1 reads them, and nobody else: ``012`` is ten, ``1:30`` is ninety."""
+
+
+class FileConfigSource(hydra_internals.FileConfigSource):
+    """A folder of YAML files, as Hydra's own source reads it but for errors; Hydra lets another of the same name be."""
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        """Read a file; raises :class:`UserError` that names the file, the line and the remedy."""
+        path = self.file(config_path)
+        text = _text(path)
+        header = self._get_header_dict(text[:512])
+        package = header.get("package")
+        group = config_path.rpartition("/")[0]
+        return ConfigResult(
+            config=_config(
+                path, text, _key(group if package in (None, "_group_") else package), self.provider != "main"
+            ),
+            path=f"{self.scheme()}://{self.path}",
+            provider=self.provider,
+            header=header,
+        )
+
+    def file(self, config_path: str) -> Path:
+        """Return the path of a configuration, which may not be there."""
+        return Path(self.path, self._normalize_file_name(config_path))
+
+
+def _text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{typed(path)}: cannot be read ({error.strerror or error}).") from None
+    try:
+        return content.decode("utf-8-sig")  # with or without a byte order mark
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise UserError(
+            f"{typed(path)}, line {line}: byte 0x{content[error.start]:02x} is not UTF-8; save the file as UTF-8."
+        ) from None
+
+
+def _config(path: Path, text: str, package: str, is_own: bool) -> Any:
+    """Return what a file holds; of the user's own, refuse what YAML reads otherwise than people do."""
+    shown = typed(path)
+    try:
+        if is_own:
+            _check_nodes(shown, yaml.compose(text, Loader=yaml.SafeLoader), package)
+        return OmegaConf.load(io.StringIO(text))
+    except yaml.YAMLError as error:
+        mark, position = getattr(error, "problem_mark", None), getattr(error, "position", None)
+        line = mark.line + 1 if mark else text[:position].count("\n") + 1
+        reason = str(getattr(error, "problem", None) or first_line(error)).removeprefix("but ")
+        remedy = next((f"; {what}" for said, what in REMEDIES.items() if said in reason), "")
+        raise UserError(f"{shown}, line {line}: {reason}{remedy}.") from None
+    except RecursionError:
+        raise UserError(f"{shown}: is nested too deeply, or refers to itself.") from None
+    except (OmegaConfBaseException, ValueError) as error:
+        raise UserError(f"{shown}: {first_line(error)}.") from None
+
+
+def _check_nodes(shown: str, root: yaml.Node | None, package: str) -> None:
+    if root is None:
+        raise UserError(f"{shown}: is empty; give keys as KEY: VALUE, or leave the file out.")
+    if not isinstance(root, yaml.MappingNode):
+        what = "list" if isinstance(root, yaml.SequenceNode) else "single value"
+        raise UserError(
+            f"{shown}, line {root.start_mark.line + 1}: expected keys at the top, as KEY: VALUE, got a {what}."
+        )
+    for key, name, value in _keys(root, package):
+        place = f"{shown}, line {name.start_mark.line + 1}: {key}"
+        if key == f"{package}.defaults".lstrip(".") and not isinstance(value, yaml.SequenceNode):
+            raise UserError(f"{place}: expected a list, each item as - GROUP: NAME.")
+        for node in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+            if not isinstance(node, yaml.ScalarNode):
+                continue
+            if "${" in node.value:
+                try:
+                    OmegaConf.create([node.value])
+                except OmegaConfBaseException as error:
+                    raise UserError(f"{place}={node.value}: {first_line(error)}.") from None
+            elif node.style is None and node.value:
+                _check_spelling(place, key, node)
+
+
+def _check_spelling(place: str, key: str, node: yaml.ScalarNode) -> None:
+    """Refuse a plain value that YAML takes for something else than it looks like; raises :class:`UserError`."""
+    value = OmegaConf.to_container(OmegaConf.create(f"value: {node.value}"))["value"]  # type: ignore[index,call-overload]
+    if not isinstance(value, bool | int | float):
+        return
+    is_bool = isinstance(value, bool)
+    if (not is_bool and BASE_8_OR_60.fullmatch(node.value)) or (is_text(key) and str(value) != node.value):
+        read = str(value).lower() if is_bool else value
+        wanted = f"'{node.value}'" if is_text(key) else read
+        raise UserError(f"{place}: YAML reads {node.value} as {read}; write {wanted}.")
+
+
+def _keys(node: yaml.Node, prefix: str) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
+    """Yield every dotted key with the node of its name and that of its value."""
+    if isinstance(node, yaml.MappingNode):
+        for name, value in node.value:
+            key = f"{prefix}.{name.value}" if prefix else str(name.value)
+            yield key, name, value
+            yield from _keys(value, key)
+
+
+def _key(package: str | None) -> str:
+    return "" if package in (None, "_global_") else str(package).replace("/", ".")
+
+
+def located(message: str, error: BaseException, config_name: str, overrides: Sequence[str]) -> str:
+    """Return a message with the place in the user's files that it is about, where it is about one.
+
+    Args:
+        message: begins with a key, unless it is about something else.
+        error: that it words; the search path is still open.
+        config_name: of the primary configuration.
+        overrides: of the command, whose own keys are in no file.
+    """
+    key = match.group() if (match := re.match(r"[\w.]+(?==| is required|: )", message)) else ""
+    within = match.group(1) if (match := re.match(r"In '([^']+)': ", str(error))) else None
+    if not (key or within):
+        return message
+    try:
+        files = [one for one in file_defaults(config_name, overrides) if within in (None, one[0])]
+    except (HydraException, OmegaConfBaseException, UserError, ValueError):  # the lists of defaults are what is wrong
+        chosen = [f"{key_of(override)}/{value_of(override)}" for override in overrides]
+        files = [(config_path, "") for config_path in ([within] if within else []) + chosen]
+    found = [(_key(package), path) for config_path, package in files for path in _own_files(config_path)]
+    if within and any(key == package != "" for package, _ in found):
+        return (
+            f"{typed(found[0][1])}: begin it with the line `# @package _global_`, for its keys are those of the whole "
+            f"configuration, not of {key}."
+        )
+    for override in overrides:
+        of_group = (config_directory() / key_of(override)).is_dir() and not message.startswith(override)
+        if (key_of(override) == key and not of_group) or (key.startswith(f"{key_of(override)}.") and "={" in override):
+            return message
+    for package, path in found:
+        with contextlib.suppress(yaml.YAMLError, UserError):  # another one is wrong, too
+            for other, name, _ in _keys(yaml.compose(_text(path), Loader=yaml.SafeLoader), package):
+                if other == key:
+                    return f"{typed(path)}, line {name.start_mark.line + 1}: {message}"
+    for package, path in found:
+        names = [name.rpartition("/")[2] for name in re.findall(r"'([^']+)'", str(error))[1:2]]
+        lines = [number for number, text in enumerate(_text(path).splitlines(), 1) if any(one in text for one in names)]
+        if within and lines:
+            return f"{typed(path)}, line {lines[0]}: {message}"
+        if str(path).endswith(f"/{within}.yaml") or (package and key.rpartition(".")[0] == package):
+            return f"{typed(path)}: {message}"
+    return message
+
+
+def _own_files(config_path: str) -> list[Path]:
+    """Return the file of a configuration, if that is one of the user's."""
+    paths = [
+        source.file(config_path)
+        for source in sources()
+        if isinstance(source, FileConfigSource) and source.is_config(config_path)
+    ]
+    return [path for path in paths[:1] if not path.is_relative_to(config_directory())]
