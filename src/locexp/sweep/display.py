@@ -203,7 +203,7 @@ def conclude(
         more = f" and {len(waiting) - MOST_NAMED} more" if len(waiting) > MOST_NAMED else ""
         were = "was" if len(waiting) == 1 else "were"
         say(f"waiting  {len(waiting)} {were} not started: {', '.join(waiting[:MOST_NAMED])}{more}")
-    if len(finished) < len(ends) or record.status == "KILLED":
+    if len(finished) < len(ends) or record.status != "FINISHED":
         overrides = [f"sweep.resume={parent.sweep_id}"]
         for key in ("uri", "artifact_root", "experiment"):  # where the store is, if not in the usual place
             if parent.tracking[key] != getattr(TrackingConfig, key):
