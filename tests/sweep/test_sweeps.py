@@ -24,8 +24,10 @@ from omegaconf import OmegaConf
 
 from locexp.errors import Terminated
 from locexp.records.record import RunRecord
+from locexp.records.sweep_list import SweepList
 from locexp.sweep.display import Progress
 from locexp.sweep.folder import LOCK, close_dead, outcome_of
+from locexp.sweep.stored import StoredSweep
 from locexp.system.screen import Screen
 from tests.conftest import TINY, door_here, locexp, tiny_without, train_here, wait_until
 
@@ -147,7 +149,7 @@ def test_resuming_a_finished_sweep_runs_nothing(done: tuple[Path, str], monkeypa
         (["sweep.resume=last", "sweep.presume_dead=perhaps"], "sweep.presume_dead=perhaps: expected true or false"),
         (["experiment=resuming", "--config-dir", "mine"], "sweep.resume=last: expected it on the command line"),
         (["sweep.resume="], "sweep.resume=: expected the id of a sweep, or last"),
-        (["--multirun", "sweep.resume=last"], "leave them out beside sweep.resume"),
+        (["--multirun", "sweep.resume=last"], "is stored with the sweep: leave this out beside sweep.resume"),
         (["sweep.resume=last", "tracking.experiment=nosuch"], "tracking.experiment=nosuch: is not in"),
     ],
 )
@@ -412,6 +414,18 @@ def test_a_sweep_lost_with_its_store_is_logged_from_its_files(workplace: Path) -
     children = runs(workplace, "tags.kind = 'run'")
     assert {run.info.run_name: run.data.metrics["test/accuracy"] for run in children} == told
     assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
+
+
+def test_runs_that_cannot_be_logged_do_not_keep_a_sweep_from_going_on(tmp_path: Path) -> None:
+    tags = {"sweep_id": "one", "directory": str(tmp_path)}
+    for name in ("0", "1"):
+        (tmp_path / name).mkdir()
+        store = str(tmp_path / name / "run.json")  # a file where a folder is to be
+        RunRecord(name, "FINISHED", tags=tags, tracking_uri=store).write(tmp_path / name)
+    jobs = SweepList([], multirun=False, config_dir=None, jobs=[])
+    known: Any = SimpleNamespace(children=lambda sweep_id: [])
+    lines = StoredSweep(RunRecord("sweep", tags=tags), jobs, finished={}, dead=[]).mend(known)
+    assert [line.startswith("not logged: ") for line in lines] == [True, True]
 
 
 @pytest.mark.parametrize(
