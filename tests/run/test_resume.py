@@ -244,7 +244,9 @@ def test_what_cannot_go_on_is_refused_and_left_as_it_was(workplace: Path, capsys
         (["trainer.resume=.", "loss.bbox_weight=3"], "loss.bbox_weight=3: cannot stand beside trainer.resume"),
         (["trainer.resume=.", "hydra.run.dir=x"], "hydra.run.dir=x: cannot stand beside"),
         (["trainer.resume=a", "trainer.resume=b"], "given 2 times"),
-        (["--multirun", "trainer.resume=a"], "leave out --multirun"),
+        (["--multirun", "trainer.resume=a"], "--multirun: what was composed with it is stored with the run: leave"),
+        (["--config-name", "x", "trainer.resume=a"], "--config-name: what was composed with it is stored with the run"),
+        (["-cd", ".", "-cn", "x", "sweep.resume=last"], "--config-dir, --config-name: what was composed with it"),
     ],
 )
 def test_a_wrong_command_is_refused(
