@@ -78,15 +78,16 @@ def _run(given: Sequence[str]) -> None:
 
 def _resume_run(given: str, overrides: list[str]) -> None:
     """Continue a run in its own folder, whose configuration stays as it was written."""
-    from locexp.run.resume import resume
+    from locexp.run import resume
 
     with composing() as composer:
         job = composer.compose(overrides)
-    prepared, resumed = resume(given, job.cfg, overrides)
+    prepared, resumed = resume.resume(given, job.cfg, overrides)
     hydra = job.hydra(resumed.directory, write_configuration=False)
     from locexp.run.execute import run_alone
 
-    run_alone(prepared, hydra, Screen(), resumed)
+    with resume.held(resumed):
+        run_alone(prepared, hydra, Screen(), resumed)
 
 
 def _resume_sweep(given: str, overrides: list[str]) -> None:

@@ -5,8 +5,9 @@ Everything is checked before anything is changed. What comes out equals the run 
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from locexp.records.record import RECORD, RunRecord
 from locexp.run.prepare import Prepared, prepare
 from locexp.run.training_data import TrainingData, load_training_data
 from locexp.system.commands import command, typed
+from locexp.system.files import locked
 from locexp.system.folders import check_writable
 from locexp.system.process import is_alive
 from locexp.tracking.location import check, location_in, location_of, store_overrides
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 KEY = "trainer.resume"
 CONFIG = Path("config") / "resolved.yaml"
+LOCK = CONFIG.with_name("lock")
+"""The file in a run's folder that the command which continues the run holds."""
 RUN_ID = re.compile("[0-9a-f]{32}")
 ENDED_EARLY = "The run ended early"
 """How the note starts that a run is left with when it is stopped; it goes when the run goes on."""
@@ -108,6 +112,26 @@ def resume(given: str, wanted: DictConfig, overrides: Sequence[str]) -> tuple[Pr
     return prepared, resumed
 
 
+@contextlib.contextmanager
+def held(resumed: Resumed) -> Iterator[None]:
+    """Hold the folder of a run that goes on; nothing has been changed in it so far.
+
+    Raises:
+        UserError: another command continues the run, or has done so since it was restored.
+    """
+    directory = resumed.directory
+    refusal = f"{KEY}={directory}: another command is continuing this run; wait for it or stop it first."
+    with locked(directory / LOCK, refusal):
+        if _times(_stopped(directory)) + 1 != _times(resumed.record):
+            raise UserError(f"{KEY}={directory}: another command has continued this run meanwhile; start again.")
+        yield
+
+
+def _times(record: RunRecord) -> int:
+    """Return how many times a run has been continued."""
+    return int(record.tags.get("resumed", 0))
+
+
 def _set_tracking(cfg: DictConfig, record: RunRecord, wanted: DictConfig, overrides: Sequence[str]) -> None:
     """Track where the run is tracked (its own keys may be relative to another directory), or where it is asked for."""
     given = {key_of(override) for override in overrides}
@@ -153,7 +177,7 @@ def _renewed(record: RunRecord, cfg: DictConfig, directory: Path, notes: list[st
     location = location_of(cfg.tracking)
     tags = record.tags | provenance(cfg, ())
     tags |= {"overrides": record.tags.get("overrides", ""), "directory": str(directory.absolute())}
-    tags["resumed"] = str(int(tags.get("resumed", 0)) + 1)
+    tags["resumed"] = str(_times(record) + 1)
     tags.pop("error", None)
     same_store = (record.tracking_uri, record.experiment) == (location.uri, location.experiment)
     return replace(

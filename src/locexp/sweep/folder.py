@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from filelock import FileLock, Timeout
 
 from locexp.errors import RunFailedError, UserError
 from locexp.records.format import MalformedError, NewerFormatError
 from locexp.records.record import CUT_OFF, RunRecord
 from locexp.records.sweep_list import LIST, SweepList
+from locexp.system.files import locked
 from locexp.system.process import is_alive
 
 logger = logging.getLogger(__name__)
 
 LOCK = LIST.with_name("lock")
-"""The file in a sweep's folder that the command at work holds; the system lets go of it if the command is killed."""
+"""The file in a sweep's folder that the command at work holds."""
 POLL_SECONDS = 0.5
 """Between two looks at what runs leave in their folders."""
 PATIENCE_SECONDS = 10.0
@@ -56,15 +56,8 @@ def held(directory: Path, key: str) -> Iterator[None]:
     Raises:
         UserError: another command holds it.
     """
-    path = directory / LOCK
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        lock = FileLock(path).acquire(timeout=0)
-    except Timeout:
-        raise UserError(
-            f"{key}: another command is still running this sweep in {directory}; wait for it or stop it first."
-        ) from None
-    with lock:
+    refusal = f"{key}: another command is still running this sweep in {directory}; wait for it or stop it first."
+    with locked(directory / LOCK, refusal):
         yield
 
 
