@@ -86,7 +86,9 @@ def record_failure(
     record.error = str(error).strip() or type(error).__name__
     record.tags["error"] = record.error[:500]
     record.write(directory)
-    record.logged = Tracker(location_of(cfg.tracking), directory, record, sampling_seconds=None).finish(None)
+    tracker = Tracker(location_of(cfg.tracking), directory, record)
+    tracker.start(sampling_seconds=None)
+    record.logged = tracker.finish(None)
     record.write(directory)
 
 

@@ -100,20 +100,18 @@ class Run:
         self._began, self._spent = (time.time(), resumed.spent) if resumed else (self.record.start_time, 0.0)
         self.record.metrics |= self.prepared.data.facts
         self.record.metrics |= cost_metrics(self.prepared.member.model)
+        self._tracker = Tracker(self._location, directory, self.record, must_open=self._link is None)
+        self._written_id = self.record.run_id
         self.record.write(directory)
+        self.is_open = True
         for line in introduction(self.record):
             self.screen.line(line)
         self._say(self.record.notes)
-        self._tracker = Tracker(
-            self._location,
-            directory,
-            self.record,
+        self._tracker.start(
             # A sample is 25 ms of work for MLflow: the process takes one in five seconds, whatever it trains.
             sampling_seconds=SAMPLING_SECONDS * beside if cfg.tracking.system_metrics else None,
             earlier=resumed.history if resumed else (),
-            must_open=self._link is None,
         )
-        self.is_open = True
         (directory / "pictures").mkdir(exist_ok=True)
         write_whole(directory / "pictures" / "scenes.png", self.prepared.data.page)
 
@@ -130,6 +128,9 @@ class Run:
         """Append an epoch to the history, write the checkpoint, and hand the epoch to the tracker."""
         row = {"epoch": epoch, "timestamp": time.time(), **metrics}
         append_history(self.directory, row)
+        if self.record.run_id != self._written_id:  # by now the store has the run, which may be continued by its id
+            self.record.write(self.directory)
+            self._written_id = self.record.run_id
         self._checkpoint()  # before the tracker: the store never holds an epoch that would be trained again
         self._tracker.epoch(row)
         self.screen.line(
@@ -152,7 +153,7 @@ class Run:
         """Forget what was trained, and be as before the first epoch."""
         write_history(self.directory, [])
         (self.directory / CHECKPOINT).unlink(missing_ok=True)
-        self.prepared = prepare(self.prepared.cfg)
+        self.prepared = prepare(self.prepared.cfg, stacked=True)
         self.error = None
 
     def report(self, evaluation: Evaluation, draw: Draw) -> None:
