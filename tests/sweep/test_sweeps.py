@@ -282,6 +282,17 @@ def test_progress_tells_how_long_the_rest_takes(tmp_path: Path, monkeypatch: pyt
     assert "[2/5]  50 s left\n  epoch 2/2  job-1" in terminal.getvalue()
 
 
+def test_a_job_that_was_killed_before_its_record_has_begun(tmp_path: Path) -> None:
+    """Its log says so, whatever hydra.job.name calls it; one that has logged nothing may be started by another."""
+    log = tmp_path / "mine.log"
+    log.touch()
+    assert outcome_of(tmp_path, stopped=False) is None
+    log.write_text("started\n")
+    outcome = outcome_of(tmp_path, stopped=False)
+    assert outcome is not None
+    assert (outcome.cut_off, outcome.reason) == (True, "ended before it left a record")
+
+
 def test_a_record_of_a_newer_locexp_is_the_failure_of_its_job(tmp_path: Path) -> None:
     """As a worker may write it that has another locexp installed: no traceback, and the file is left as it is."""
     shown, place = io.StringIO(), tmp_path / "0"

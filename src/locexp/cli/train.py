@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from locexp.cli.exit_status import exit_status
 from locexp.cli.flags import parsed, shows
 from locexp.cli.resuming import RUN, SWEEP, resumed
-from locexp.configuration.compose import composing, set_up, show_configuration
+from locexp.configuration.compose import composing, set_up, show_configuration, whole
 from locexp.configuration.explain import explain
 from locexp.configuration.overrides import is_for_hydra, key_of
 from locexp.errors import RunFailedError, UserError, listed, worded
@@ -175,7 +175,11 @@ def _check_surroundings(plan: Plan) -> None:
                 f"hydra.run.dir={plan.directory}: holds a run already, and two runs cannot share a folder; give "
                 f"another one, or continue that run with {again}"
             )
-        check_unused(plan.directory, "hydra.run.dir", sweep=False, h5=plan.base.trainer.save_h5)
+        from locexp.run.folder import chosen_files
+
+        h5, hydra = plan.base.trainer.save_h5, plan.base_job.hydra(plan.directory.absolute())
+        others = [*([h5] if h5 else []), *chosen_files(whole(plan.base, hydra).hydra)]
+        check_unused(plan.directory, "hydra.run.dir", sweep=False, others=others)
     check(location_of(plan.base.tracking))
 
 

@@ -119,7 +119,6 @@ class _Watch(Observer):
 
     def on_steps(self, epoch: int, done: int, total: int, losses: dict[int, tuple[float, float]]) -> None:
         for index, pair in losses.items():
-            self._runs[index].check()
             self._runs[index].progress(epoch, done, total, pair)
         self._close_failed()
 

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from locexp.configuration.hydra_internals import HydraConfig
 from locexp.evaluation.metrics import HEADLINES
 from locexp.models.saving import MODEL
 from locexp.records.provenance import flattened, provenance, run_name
 from locexp.records.record import RunRecord
 from locexp.records.sweep_list import SweepLink
+from locexp.run.folder import chosen_files
 from locexp.run.prepare import monitor
 from locexp.run.training_data import TrainingData
 from locexp.tracking.environment import unread_variables
@@ -68,6 +70,7 @@ def _bare_record(cfg: DictConfig, directory: Path, overrides: Sequence[str], lin
     return RunRecord(
         name=link.name if link is not None else run_name(cfg, overrides),
         parameters=flattened(cfg),
+        files=chosen_files(HydraConfig.get()),
         tags=tags | (link.tags if link is not None else {}),
         start_time=time.time(),
         tracking_uri=location.uri,

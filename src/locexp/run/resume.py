@@ -18,8 +18,8 @@ from omegaconf.errors import OmegaConfBaseException
 from locexp.configuration.overrides import key_of
 from locexp.configuration.renamed import rename_keys
 from locexp.configuration.rules import validate
-from locexp.configuration.schema import Config, config_hash, register
-from locexp.errors import UserError, listed
+from locexp.configuration.schema import RESUME_RUN, Config, config_hash, register
+from locexp.errors import UserError, first_line, listed
 from locexp.records.history import HISTORY, read_history
 from locexp.records.provenance import VERSIONS, flattened, provenance
 from locexp.records.record import RECORD, RunRecord
@@ -34,7 +34,6 @@ from locexp.tracking.location import check, location_in, location_of, store_over
 if TYPE_CHECKING:
     from locexp.training.checkpoint import Checkpoint
 
-KEY = "trainer.resume"
 CONFIG = Path("config") / "resolved.yaml"
 LOCK = CONFIG.with_name("lock")
 """The file in a run's folder that the command which continues the run holds."""
@@ -67,7 +66,7 @@ def training_id(cfg: DictConfig) -> str:
 
 def resume_command(directory: Path) -> str:
     """Return the command that continues a run."""
-    return command("train", f"{KEY}={typed(directory.absolute())}")
+    return command("train", f"{RESUME_RUN}={typed(directory.absolute())}")
 
 
 def resume(given: str, wanted: DictConfig, overrides: Sequence[str]) -> tuple[Prepared, Resumed]:
@@ -94,7 +93,7 @@ def resume(given: str, wanted: DictConfig, overrides: Sequence[str]) -> tuple[Pr
         closing = f" Close the run with {command('log', str(directory))}"
         raise UserError(f"{error}{closing if record.status == 'RUNNING' else ''}") from None
     rows, lost = _whole_epochs(directory, checkpoint)
-    check_writable(directory, KEY)
+    check_writable(directory, RESUME_RUN)
     check(location_of(cfg.tracking))
     _check_data(record, load_training_data(cfg))
     prepared = prepare(cfg)
@@ -119,17 +118,12 @@ def held(resumed: Resumed) -> Iterator[None]:
     Raises:
         UserError: another command continues the run, or has done so since it was restored.
     """
-    directory = resumed.directory
-    refusal = f"{KEY}={directory}: another command is continuing this run; wait for it or stop it first."
-    with locked(directory / LOCK, refusal):
-        if _times(_stopped(directory)) + 1 != _times(resumed.record):
-            raise UserError(f"{KEY}={directory}: another command has continued this run meanwhile; start again.")
+    key = f"{RESUME_RUN}={resumed.directory}"
+    refusal = f"{key}: another command is continuing this run; wait for it or stop it first."
+    with locked(resumed.directory / LOCK, refusal):
+        if int(_stopped(resumed.directory).tags.get("resumed", 0)) + 1 != int(resumed.record.tags["resumed"]):
+            raise UserError(f"{key}: another command has continued this run meanwhile; start again.")
         yield
-
-
-def _times(record: RunRecord) -> int:
-    """Return how many times a run has been continued."""
-    return int(record.tags.get("resumed", 0))
 
 
 def _set_tracking(cfg: DictConfig, record: RunRecord, wanted: DictConfig, overrides: Sequence[str]) -> None:
@@ -177,7 +171,7 @@ def _renewed(record: RunRecord, cfg: DictConfig, directory: Path, notes: list[st
     location = location_of(cfg.tracking)
     tags = record.tags | provenance(cfg, ())
     tags |= {"overrides": record.tags.get("overrides", ""), "directory": str(directory.absolute())}
-    tags["resumed"] = str(_times(record) + 1)
+    tags["resumed"] = str(int(tags.get("resumed", 0)) + 1)
     tags.pop("error", None)
     same_store = (record.tracking_uri, record.experiment) == (location.uri, location.experiment)
     return replace(
@@ -207,7 +201,7 @@ def _find(given: str, wanted: DictConfig) -> Path:
     if folder.is_dir():
         return folder.absolute()
     if not RUN_ID.fullmatch(given):
-        raise UserError(f"{KEY}={given}: there is no such folder; expected the folder of a run, or an MLflow run id.")
+        raise UserError(f"{RESUME_RUN}={given}: there is no such folder; expected that of a run, or an MLflow run id.")
     location = location_of(wanted.tracking)
     check(location)
     from locexp.tracking.store import MlflowStore
@@ -254,7 +248,7 @@ def _configuration(directory: Path, record: RunRecord) -> DictConfig:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from None
     except Exception as error:  # YAML and OmegaConf have many, and no common one
-        raise UserError(f"{path}: is not a configuration ({str(error).splitlines()[0]}).") from None
+        raise UserError(f"{path}: is not a configuration ({first_line(error)}).") from None
     then = record.parameters
     differ = [
         f"{key} was {then.get(key, 'not there')}, is {now.get(key, 'not there')}"
@@ -269,7 +263,7 @@ def _configuration(directory: Path, record: RunRecord) -> DictConfig:
     try:
         validate(cfg)
     except OmegaConfBaseException as error:
-        raise UserError(f"{path}: {str(error).splitlines()[0]}") from None
+        raise UserError(f"{path}: {first_line(error)}.") from None
     return cfg
 
 

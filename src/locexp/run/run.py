@@ -38,7 +38,7 @@ from locexp.training.checkpoint import CHECKPOINT, write_checkpoint
 logger = logging.getLogger(__name__)
 
 SAMPLING_SECONDS = 5
-"""Between two samples of CPU and memory use by a process."""
+"""Between two samples of CPU and memory use by a process, whatever it trains: each is 25 ms of work for MLflow."""
 
 Evaluation = Future[tuple[Predictions, float]]
 """What a network says of the test part, and the seconds that this took."""
@@ -107,20 +107,14 @@ class Run:
         for line in introduction(self.record):
             self.screen.line(line)
         self._say(self.record.notes)
-        self._tracker.start(
-            # A sample is 25 ms of work for MLflow: the process takes one in five seconds, whatever it trains.
-            sampling_seconds=SAMPLING_SECONDS * beside if cfg.tracking.system_metrics else None,
-            earlier=resumed.history if resumed else (),
-        )
+        sampling_seconds = SAMPLING_SECONDS * beside if cfg.tracking.system_metrics else None
+        self._tracker.start(sampling_seconds=sampling_seconds, earlier=resumed.history if resumed else ())
         (directory / "pictures").mkdir(exist_ok=True)
         write_whole(directory / "pictures" / "scenes.png", self.prepared.data.page)
 
-    def check(self) -> None:
-        """Raise if the store of a run by itself could not even be opened."""
-        self._tracker.check()
-
     def progress(self, epoch: int, done: int, total: int, losses: tuple[float, float]) -> None:
-        """Show how far an epoch is."""
+        """Show how far an epoch is; raises if the store of a run by itself could not even be opened."""
+        self._tracker.check()
         of = f"epoch {epoch}/{self.prepared.schedule.epochs}  step {done:,}/{total:,}"
         self.screen.progress(f"{of}  classification loss {losses[0]:.4f}  box loss {losses[1]:.5f}")
 
@@ -168,7 +162,7 @@ class Run:
         """
         prepared, data, member = self.prepared, self.prepared.data, self.prepared.member
         directory, record = self.directory, self.record
-        self.check()
+        self._tracker.check()
         images = data.arrays("test")[0]
         self.screen.progress("evaluating and drawing")
         test, _ = evaluation.result()

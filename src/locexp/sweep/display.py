@@ -17,7 +17,7 @@ from locexp.errors import UserError, counted, first_line
 from locexp.records.history import HISTORY
 from locexp.records.provenance import flattened
 from locexp.records.record import RunRecord
-from locexp.sweep.folder import POLL_SECONDS, Outcome, read_record
+from locexp.sweep.folder import POLL_SECONDS, Outcome, log_of, read_record
 from locexp.sweep.parent import Parent
 from locexp.sweep.plan import PlacedJob, Plan, SweepJob
 from locexp.sweep.stored import StoredSweep, finished_runs
@@ -193,8 +193,8 @@ def conclude(
     say(f"\n{record.status:8} {len(finished)} of {counted(len(ends), 'job')} {have} finished, in {took}{resumed}")
     for job, outcome in ends:
         if outcome.place is not None:
-            log = outcome.place / "train.log"
-            where = f"  ({log})" if log.is_file() else ""
+            log = log_of(outcome.place)
+            where = f"  ({log})" if log is not None else ""
             how = "failed  " if outcome.reason else "stopped "
             why = f": {first_line(outcome.reason, 200)}" if outcome.reason else ""
             say(f"{how} {job.name}{why}{where}")

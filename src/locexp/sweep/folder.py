@@ -112,8 +112,8 @@ def outcome_of(place: Path, *, stopped: bool) -> Outcome | None:
     """
     record = read_record(place)
     if record is None:
-        log = place / "train.log"
-        if not log.is_file() or log.stat().st_size == 0:
+        log = log_of(place)
+        if log is None or log.stat().st_size == 0:
             return None
         return Outcome(place=place, reason=None if stopped else "ended before it left a record", cut_off=True)
     if record.status == "FINISHED":
@@ -126,6 +126,11 @@ def outcome_of(place: Path, *, stopped: bool) -> Outcome | None:
     was_stopped = stopped and (is_elsewhere or record.status == "KILLED")
     cut_off = (record.status, record.error) == ("KILLED", CUT_OFF)
     return Outcome(place=place, reason=None if was_stopped else reason, cut_off=cut_off)
+
+
+def log_of(place: Path) -> Path | None:
+    """Return the log of an attempt, as ``hydra.job.name`` calls it: in its folder it is the one file of its kind."""
+    return next(place.glob("*.log"), None)
 
 
 def read_record(directory: Path) -> RunRecord | None:
