@@ -198,7 +198,7 @@ def conclude(
             how = "failed  " if outcome.reason else "stopped "
             why = f": {first_line(outcome.reason, 200)}" if outcome.reason else ""
             say(f"{how} {job.name}{why}{where}")
-    waiting = [job.name for job, outcome in ends if outcome == Outcome()]
+    waiting = [job.name for job, outcome in ends if not outcome.was_started]
     if waiting:
         more = f" and {len(waiting) - MOST_NAMED} more" if len(waiting) > MOST_NAMED else ""
         were = "was" if len(waiting) == 1 else "were"

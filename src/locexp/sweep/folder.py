@@ -92,6 +92,11 @@ class Outcome:
     cut_off: bool = False
 
     @property
+    def was_started(self) -> bool:
+        """Whether the job has been at work at all."""
+        return self.record is not None or self.place is not None
+
+    @property
     def results(self) -> dict[str, float] | None:
         """What a plan may see: the validation metrics of the kept epoch by their bare names, and the run's mean
         effective weights, ``mean_weights/…``; ``None`` where the run did not finish.
