@@ -23,14 +23,13 @@ from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra._internal.hydra import Hydra
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra._internal.utils import _run_hydra, create_config_search_path, get_args_parser
-from hydra.core import utils
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
-from hydra.core.utils import JobReturn, JobStatus, env_override
+from hydra.core.utils import JobReturn, JobStatus, configure_log, env_override
 from hydra.plugins.config_source import ConfigResult, ConfigSource
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, RunMode
@@ -50,14 +49,14 @@ __all__ = [
 Task = Callable[[DictConfig], object]
 
 
-def configure_log(config: DictConfig, verbose: bool | str | Sequence[str]) -> None:
+def set_up_logging(config: DictConfig, verbose: bool | str | Sequence[str]) -> None:
     """Set logging up as ``hydra.job_logging`` or ``hydra.hydra_logging`` say.
 
     Hydra 1.4 warns of each class that is not one of ``logging``'s, such as a handler of the user's own or of ours.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Hydra configured Python logging", UserWarning)
-        utils.configure_log(config, verbose)
+        configure_log(config, verbose)
 
 
 def argument_parser(program: str) -> argparse.ArgumentParser:
