@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from locexp.configuration.compose import whole
-from locexp.configuration.hydra_internals import Callbacks, configure_log
+from locexp.configuration.hydra_internals import Callbacks, set_up_logging
 from locexp.errors import RunFailedError, Terminated, UserError, counted, first_line
 from locexp.records.sweep_list import SweepList
 from locexp.sweep.display import Progress, conclude
@@ -80,7 +80,7 @@ class Conductor:
         plan, directory = self._plan, self._parent.directory
         config = whole(plan.base, plan.base_job.hydra(directory / "0", index=0))
         name = config.hydra.job.config_name
-        configure_log(config.hydra.hydra_logging, config.hydra.verbose)
+        set_up_logging(config.hydra.hydra_logging, config.hydra.verbose)
         callbacks = Callbacks(config)  # what is wrong with these and with launchers shows before the folder is made
         if is_stacked(plan.launcher):
             most = plan.launcher.get("max_members")

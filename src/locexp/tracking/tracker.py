@@ -116,6 +116,8 @@ class Tracker:
             from locexp.tracking.session import Session
 
         session = Session(self._location)
+        if earlier and record.run_id is None:
+            record.run_id = session.left_behind(record)
         session.start(record, sampling_seconds=sampling_seconds)
         self._record.run_id, self._record.experiment_id = record.run_id, record.experiment_id
         self._session = session
