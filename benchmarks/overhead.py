@@ -28,7 +28,7 @@ from typing import Any
 import common
 
 STAGES = {
-    "compose and validate": ("locexp.sweep.plan", "Plan.next_stage"),
+    "compose and validate": ("locexp.sweep.jobs", "StagedJobs.next_stage"),
     "check folders and store": ("locexp.cli.train", "_check_surroundings"),
     "load data, make boxes": ("locexp.run.training_data", "_load"),
     "import TensorFlow and Keras": ("locexp.run.prepare", "start_tensorflow"),
@@ -71,7 +71,7 @@ def broken_down(words: list[str]) -> dict[str, float]:
     early = [
         name
         for name, (module, _) in STAGES.items()
-        if module in ("locexp.cli.train", "locexp.sweep.plan", "locexp.run.training_data", "locexp.run.prepare")
+        if module in ("locexp.cli.train", "locexp.sweep.jobs", "locexp.run.training_data", "locexp.run.prepare")
     ]
     patch(early)
     prepare = importlib.import_module("locexp.run.prepare")

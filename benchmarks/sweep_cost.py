@@ -53,12 +53,12 @@ def bare(words: list[str], *, stacked: bool) -> None:
     """Build, train and test the networks of a sweep, and keep nothing."""
     from locexp.configuration.compose import composing
     from locexp.run.prepare import prepare
+    from locexp.sweep.jobs import StagedJobs
     from locexp.sweep.launchers import usual_members
-    from locexp.sweep.plan import Plan
     from locexp.system.process import core_count
 
     with composing() as composer:
-        jobs = Plan(composer, words, multirun=True).next_stage({})
+        jobs = StagedJobs(composer, words, multirun=True).next_stage({})
     stacks = math.ceil(len(jobs) / usual_members(core_count())) if stacked else len(jobs)
     size = math.ceil(len(jobs) / stacks)
     for group in [jobs[first : first + size] for first in range(0, len(jobs), size)]:

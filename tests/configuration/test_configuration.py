@@ -18,7 +18,7 @@ from locexp.configuration.schema import config_directory, config_hash, register
 from locexp.errors import UserError
 from locexp.evaluation.metrics import HEADLINES
 from locexp.losses.weighting import methods
-from locexp.sweep.plan import Plan, SweepJob
+from locexp.sweep.jobs import StagedJobs, SweepJob
 
 NAN, INFINITE = float("nan"), float("inf")
 BAD = {
@@ -121,7 +121,7 @@ def compose_one(*words: str) -> Job:
 def planned(*words: str) -> list[SweepJob]:
     """Return the jobs of a multirun."""
     with composing() as composer:
-        return Plan(composer, words, multirun=True).next_stage({})
+        return StagedJobs(composer, words, multirun=True).next_stage({})
 
 
 @pytest.mark.parametrize("word", BAD)

@@ -270,7 +270,7 @@ def _overrides() -> st.SearchStrategy[tuple[list[str], bool]]:
     return st.tuples(st.lists(st.one_of(one, one, one, st.text(max_size=12)), min_size=1, max_size=3), st.booleans())
 
 
-def _plan(content: tuple[list[str], bool], folder: Path) -> object:
+def _jobs(content: tuple[list[str], bool], folder: Path) -> object:
     """Do with overrides what the command does before it writes anything."""
     from hydra.errors import HydraException
 
@@ -278,7 +278,7 @@ def _plan(content: tuple[list[str], bool], folder: Path) -> object:
     from locexp.configuration.compose import composing
     from locexp.configuration.explain import explain
     from locexp.configuration.overrides import check_groups
-    from locexp.sweep.plan import Plan
+    from locexp.sweep.jobs import StagedJobs
     from locexp.tracking.location import location_of
 
     overrides, multirun = content
@@ -287,10 +287,10 @@ def _plan(content: tuple[list[str], bool], folder: Path) -> object:
         resumed(RUN, overrides)
         resumed(SWEEP, overrides)
         with composing() as composer:
-            plan = Plan(composer, overrides, multirun=multirun)
-            plan.take_stages([])
-            location_of(plan.base.tracking)
-            return plan.jobs
+            staged = StagedJobs(composer, overrides, multirun=multirun)
+            staged.take_stages([])
+            location_of(staged.base.tracking)
+            return staged.jobs
     except HydraException as error:
         raise UserError(explain(error, overrides)) from error
 
@@ -407,7 +407,7 @@ def _targets() -> list[Target]:
         Target("history", _histories(), _read_history, 2),
         Target("sweep list", spoilt_json(_list()), _read_list, 2),
         Target("YAML", yaml, _compose, 0.8),
-        Target("overrides", _overrides(), _plan, 1),
+        Target("overrides", _overrides(), _jobs, 1),
         Target("sweep folder", _sweep_changes(), _compare_folder, 0.05),
     ]
 

@@ -26,8 +26,8 @@ from locexp.records.sweep_list import SweepList
 from locexp.sweep.conduct import Conductor
 from locexp.sweep.display import list_jobs
 from locexp.sweep.folder import check_free, held
+from locexp.sweep.jobs import StagedJobs, SweepJob
 from locexp.sweep.launchers import is_stacked
-from locexp.sweep.plan import Plan, SweepJob
 from locexp.sweep.stored import StoredSweep, load
 from locexp.system.commands import command, typed
 from locexp.system.folders import check_writable
@@ -113,34 +113,34 @@ def _resume_sweep(given: str, overrides: list[str]) -> None:
 def _train(command: SweepList, stored: StoredSweep | None = None) -> None:
     """Compose and check every job, then train the one, or the sweep."""
     with composing(command.config_dir, command.config_name) as composer:
-        plan = Plan(composer, command.overrides, multirun=command.multirun)
-        plan.take_stages(stored.listed.stage_results if stored else [])
-        jobs = plan.jobs
+        staged = StagedJobs(composer, command.overrides, multirun=command.multirun)
+        staged.take_stages(stored.listed.stage_results if stored else [])
+        jobs = staged.jobs
         if stored is not None:
             stored.check(jobs)
-        elif plan.is_sweep:
-            check_free(plan.directory)
-            check_unused(plan.directory, "hydra.sweep.dir", sweep=True)
-        _check_surroundings(plan)
-        if plan.base.sweep.dry_run:
-            list_jobs(plan, stored, Screen())
-        elif plan.is_sweep:
+        elif staged.is_sweep:
+            check_free(staged.directory)
+            check_unused(staged.directory, "hydra.sweep.dir", sweep=True)
+        _check_surroundings(staged)
+        if staged.base.sweep.dry_run:
+            list_jobs(staged, stored, Screen())
+        elif staged.is_sweep:
             command = stored.listed if stored else command  # that which began the sweep is kept
-            conductor = Conductor(plan, command, screen=Screen(), compare=_compare, stored=stored)
+            conductor = Conductor(staged, command, screen=Screen(), compare=_compare, stored=stored)
             missing = conductor.missing(jobs)
             if missing:
                 if stored is not None:
                     stored.check_data(jobs)
-                _check_prepared(missing, stacked=is_stacked(plan.launcher))
+                _check_prepared(missing, stacked=is_stacked(staged.launcher))
             conductor.conduct()
         else:
             from locexp.run.prepare import prepare
 
             with _downloads_shown():
-                prepared = prepare(plan.base)
+                prepared = prepare(staged.base)
             from locexp.run.execute import run_alone  # imports TensorFlow, which `prepare` has started quietly
 
-            run_alone(prepared, plan.base_job.hydra(plan.directory.absolute()), Screen())
+            run_alone(prepared, staged.base_job.hydra(staged.directory.absolute()), Screen())
 
 
 def _compare(location: Location, sweep_id: str, allow_mixed: bool) -> list[str]:
@@ -157,24 +157,24 @@ def _compare(location: Location, sweep_id: str, allow_mixed: bool) -> list[str]:
         raise RunFailedError(f"sweep {sweep_id} could not be compared ({worded(error)[:200]}); {again}") from error
 
 
-def _check_surroundings(plan: Plan) -> None:
+def _check_surroundings(staged: StagedJobs) -> None:
     """Check what a process has one of, folders and tracking stores, each once."""
-    values = sorted({str(job.composition.cfg.trainer.deterministic) for job in plan.jobs})
+    values = sorted({str(job.composition.cfg.trainer.deterministic) for job in staged.jobs})
     if len(values) > 1:
         raise UserError(
             f"trainer.deterministic={','.join(values)}: TensorFlow takes one value in a process, so it cannot be "
             "swept; give one command for each."
         )
-    check_writable(plan.directory, "hydra.sweep.dir" if plan.is_sweep else "hydra.run.dir")
-    if not plan.is_sweep:
-        if (plan.directory / RECORD).exists():
-            again = command("train", f"{RUN}={typed(plan.directory.absolute())}")
+    check_writable(staged.directory, "hydra.sweep.dir" if staged.is_sweep else "hydra.run.dir")
+    if not staged.is_sweep:
+        if (staged.directory / RECORD).exists():
+            again = command("train", f"{RUN}={typed(staged.directory.absolute())}")
             raise UserError(
-                f"hydra.run.dir={plan.directory}: holds a run already, and two runs cannot share a folder; give "
+                f"hydra.run.dir={staged.directory}: holds a run already, and two runs cannot share a folder; give "
                 f"another one, or continue that run with {again}"
             )
-        check_unused(plan.directory, "hydra.run.dir", sweep=False, h5=plan.base.trainer.save_h5)
-    check(location_of(plan.base.tracking))
+        check_unused(staged.directory, "hydra.run.dir", sweep=False, h5=staged.base.trainer.save_h5)
+    check(location_of(staged.base.tracking))
 
 
 def _check_prepared(jobs: Sequence[SweepJob], *, stacked: bool) -> None:

@@ -14,9 +14,9 @@ from locexp.errors import RunFailedError, Terminated, counted, first_line
 from locexp.records.sweep_list import SweepList
 from locexp.sweep.display import Progress, conclude
 from locexp.sweep.folder import Outcome, check_free, close_dead, held, next_attempt, outcome_of
+from locexp.sweep.jobs import PlacedJob, RunKey, StagedJobs, SweepJob
 from locexp.sweep.launchers import Launch, capacity_of, end_workers, is_stacked, launch_with_hydra
 from locexp.sweep.parent import Parent
-from locexp.sweep.plan import PlacedJob, Plan, RunKey, SweepJob
 from locexp.sweep.stacks import Stacks
 from locexp.sweep.stored import StoredSweep
 from locexp.system.screen import Screen
@@ -32,10 +32,10 @@ Raises :class:`RunFailedError` where that fails, which costs the sweep nothing b
 
 
 class Conductor:
-    """Runs the jobs of a plan with one of Hydra's launchers.
+    """Runs the jobs of a sweep with one of Hydra's launchers.
 
     Args:
-        plan: of which the first stage is known.
+        staged: of which the first stage is known.
         command: that began the sweep, as it is stored for a resume.
         screen: where the sweep is shown.
         compare: compares the sweep when its jobs have ended.
@@ -46,18 +46,18 @@ class Conductor:
     """
 
     def __init__(
-        self, plan: Plan, command: SweepList, *, screen: Screen, compare: Compare, stored: StoredSweep | None
+        self, staged: StagedJobs, command: SweepList, *, screen: Screen, compare: Compare, stored: StoredSweep | None
     ) -> None:
-        self._plan, self._stored, self._screen, self._compare = plan, stored, screen, compare
+        self._staged, self._stored, self._screen, self._compare = staged, stored, screen, compare
         self._began = time.time()
-        self._how = capacity_of(plan.launcher)
-        self._parent = Parent(plan, command, stored)
+        self._how = capacity_of(staged.launcher)
+        self._parent = Parent(staged, command, stored)
         self._outcomes: defaultdict[RunKey, Outcome] = defaultdict(Outcome)
         self._take_stored()
         self._mixed: list[str] = []
         self._uncompared: RunFailedError | None = None
-        if stored and (plan.more or self.missing(plan.jobs)):
-            self._mixed = stored.check_code(self._parent.record.tags, allowed=plan.base.sweep.allow_mixed)
+        if stored and (staged.more or self.missing(staged.jobs)):
+            self._mixed = stored.check_code(self._parent.record.tags, allowed=staged.base.sweep.allow_mixed)
 
     def _take_stored(self) -> None:
         if self._stored:
@@ -75,13 +75,13 @@ class Conductor:
             RunFailedError: a job failed, or results did not reach the store.
             KeyboardInterrupt, Terminated: the sweep was stopped; it can be resumed.
         """
-        plan, directory = self._plan, self._parent.directory
-        config = whole(plan.base, plan.base_job.hydra(directory / "0", index=0))
+        staged, directory = self._staged, self._parent.directory
+        config = whole(staged.base, staged.base_job.hydra(directory / "0", index=0))
         name = config.hydra.job.config_name
         configure_log(config.hydra.hydra_logging, config.hydra.verbose)
         callbacks = Callbacks(config)  # what is wrong with these and with launchers shows before the folder is made
-        if is_stacked(plan.launcher):
-            most = plan.launcher.get("max_members")
+        if is_stacked(staged.launcher):
+            most = staged.launcher.get("max_members")
             launch: Launch = Stacks(config.hydra, callbacks, note=self._screen.note, max_members=most)
         else:
             launch = launch_with_hydra(config, directory, self._how.threads, callbacks)
@@ -110,7 +110,7 @@ class Conductor:
             if status == "KILLED" or parent.is_open:
                 self._end(status)
         if self._failures:
-            raise RunFailedError(f"{self._failures} of {counted(len(self._plan.jobs), 'job')} did not finish")
+            raise RunFailedError(f"{self._failures} of {counted(len(self._staged.jobs), 'job')} did not finish")
         if not self._is_logged:
             raise RunFailedError(f"not all results reached the tracking store {parent.location.uri}")
         if self._uncompared is not None:
@@ -118,7 +118,7 @@ class Conductor:
 
     def _show_comparison(self) -> None:
         try:
-            mixed = bool(self._plan.base.sweep.allow_mixed)
+            mixed = bool(self._staged.base.sweep.allow_mixed)
             for line in self._compare(self._parent.location, self._parent.sweep_id, mixed):
                 self._screen.line(line)
         except RunFailedError as error:
@@ -145,33 +145,33 @@ class Conductor:
             self._take_stored()
 
     def _introduce(self) -> None:
-        jobs = self._plan.jobs
+        jobs = self._staged.jobs
         missing = len(self.missing(jobs))
-        later = ", more stages follow from their results" if self._plan.more else ""
+        later = ", more stages follow from their results" if self._staged.more else ""
         self._screen.line(f"sweep    {self._parent.sweep_id}: {counted(len(jobs), 'job')}{later}")
         if self._stored:
             self._screen.line(f"resumed  {len(jobs) - missing} have finished before, {missing} are missing")
         mixed = [f"mixed code, as sweep.allow_mixed asks: {what}" for what in self._mixed]
         unread = unread_variables(self._parent.location, self._parent.tracking.uri)
-        name, waiting = self._plan.base.name, [self._how.note] if self._how.note and missing else []
+        name, waiting = self._staged.base.name, [self._how.note] if self._how.note and missing else []
         named = [f"name={name} names the sweep; its runs are named by what varies, and their seeds"] if name else []
-        for note in [*named, *mixed, *unread, *self._plan.unlike(), *waiting]:
+        for note in [*named, *mixed, *unread, *self._staged.incomparable_keys(), *waiting]:
             self._screen.note(note)
 
     def _run_stages(self, launch: Launch) -> None:
-        plan, jobs = self._plan, self._plan.jobs
+        staged, jobs = self._staged, self._staged.jobs
         progress = Progress(self._screen)
         while jobs:
             missing = self.missing(jobs)
             progress.add(len(jobs), len(jobs) - len(missing))
             left = self._run_jobs(launch, missing, progress)
             if self._stops:
-                if left or plan.more:
+                if left or staged.more:
                     what = f"{counted(left, 'job')} {'was' if left == 1 else 'were'} not started"
-                    later = ", and no later stage" if plan.more else ""
+                    later = ", and no later stage" if staged.more else ""
                     self._screen.note(f"sweep.on_error=stop: {what}{later}")
                 return
-            jobs = plan.next_stage({key: outcome.results for key, outcome in self._outcomes.items()})
+            jobs = staged.next_stage({key: outcome.results for key, outcome in self._outcomes.items()})
             if jobs:
                 self._parent.list_jobs()
                 self._screen.line(f"stage    {jobs[0].stage + 1}: {counted(len(jobs), 'more job')}")
@@ -179,11 +179,13 @@ class Conductor:
     @property
     def _stops(self) -> bool:
         """Whether a job has failed that ends the sweep."""
-        return self._failures > 0 and self._plan.base.sweep.on_error == "stop"
+        return self._failures > 0 and self._staged.base.sweep.on_error == "stop"
 
     def _run_jobs(self, launch: Launch, waiting: list[SweepJob], progress: Progress) -> int:
         """Run jobs; returns how many were left after a failure that ends the sweep."""
-        size = self._how.width if self._plan.base.sweep.on_error == "stop" else self._how.batch or max(1, len(waiting))
+        size = (
+            self._how.width if self._staged.base.sweep.on_error == "stop" else self._how.batch or max(1, len(waiting))
+        )
         batches = [waiting[start : start + size] for start in range(0, len(waiting), size)]
         while batches and not self._stops:
             batches = self._run_batch(launch, batches[0], progress) + batches[1:]
@@ -240,7 +242,7 @@ class Conductor:
 
     def _close(self, status: str) -> None:
         end_workers()
-        jobs = self._plan.jobs
+        jobs = self._staged.jobs
         ends = [(job, self._outcomes[job.key]) for job in jobs]
         counts = {"jobs": len(jobs), "finished": len(jobs) - len(self.missing(jobs)), "failed": self._failures}
         self._parent.close(status, {f"sweep/{name}": float(count) for name, count in counts.items()})

@@ -18,8 +18,8 @@ from locexp.records.history import HISTORY
 from locexp.records.provenance import flattened
 from locexp.records.record import RunRecord
 from locexp.sweep.folder import POLL_SECONDS, Outcome, read_record
+from locexp.sweep.jobs import PlacedJob, StagedJobs, SweepJob
 from locexp.sweep.parent import Parent
-from locexp.sweep.plan import PlacedJob, Plan, SweepJob
 from locexp.sweep.stored import StoredSweep, finished_runs
 from locexp.system.commands import command
 from locexp.system.screen import Screen, duration
@@ -37,7 +37,7 @@ MOST_LINKED = 30
 """How many runs an address for the parallel coordinates names at most."""
 
 
-def list_jobs(plan: Plan, stored: StoredSweep | None, screen: Screen) -> None:
+def list_jobs(staged: StagedJobs, stored: StoredSweep | None, screen: Screen) -> None:
     """Show what a command would run; nothing is written.
 
     A job counts as done where it has finished in the sweep that is resumed; for a new sweep, a finished run of the
@@ -48,11 +48,11 @@ def list_jobs(plan: Plan, stored: StoredSweep | None, screen: Screen) -> None:
     from locexp.tracking.store import MlflowStore
 
     try:
-        runs = MlflowStore(location_of(plan.base.tracking)).finished()
+        runs = MlflowStore(location_of(staged.base.tracking)).finished()
     except UserError:  # there is no store yet
         runs = []
     elsewhere = finished_runs(runs)
-    jobs, done = plan.jobs, stored.finished if stored else {}
+    jobs, done = staged.jobs, stored.finished if stored else {}
     for job in jobs:
         state = "done" if job.key in done else ""
         if not state and job.key in elsewhere:
@@ -60,9 +60,9 @@ def list_jobs(plan: Plan, stored: StoredSweep | None, screen: Screen) -> None:
         screen.line(f"{job.index:5}  {job.config_hash}  {job.name:44} {state}".rstrip())
     missing = [job for job in jobs if job.key not in done]
     screen.line(f"\n{counted(len(jobs), 'job')}, {len(jobs) - len(missing)} done, {len(missing)} to run")
-    for note in plan.unlike():
+    for note in staged.incomparable_keys():
         screen.note(note)
-    if plan.more:
+    if staged.more:
         screen.line("More jobs follow in a later stage, from the results of these.")
     if missing:
         screen.line(_estimate(missing, runs))

@@ -26,7 +26,7 @@ from locexp.configuration.schema import Config, register
 from locexp.errors import UserError, counted, nearest
 from locexp.records.sweep_list import LIST, SweepList
 from locexp.sweep.folder import index_of
-from locexp.sweep.plan import PlacedJob, SweepJob
+from locexp.sweep.jobs import PlacedJob, SweepJob
 from locexp.system.files import write_whole
 from locexp.system.process import core_count, end_with, forget_networks
 from locexp.system.screen import Screen

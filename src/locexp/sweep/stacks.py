@@ -18,8 +18,8 @@ from locexp.configuration.hydra_internals import Callbacks
 from locexp.errors import counted
 from locexp.plots.pictures import Draw, Drawer
 from locexp.run.folder import RunFolder, shared_logging
+from locexp.sweep.jobs import PlacedJob
 from locexp.sweep.launchers import prepare_job, usual_members
-from locexp.sweep.plan import PlacedJob
 from locexp.system.process import core_count, forget_networks
 
 if TYPE_CHECKING:

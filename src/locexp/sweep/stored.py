@@ -13,7 +13,7 @@ from locexp.records.provenance import VERSIONS
 from locexp.records.record import RECORD, RunRecord
 from locexp.records.sweep_list import LIST, SweepList
 from locexp.sweep.folder import read_record
-from locexp.sweep.plan import RunKey, SweepJob
+from locexp.sweep.jobs import RunKey, SweepJob
 from locexp.system.process import is_alive
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ RunKey = tuple[str, int]
 StageResults = dict[str, dict[str, float] | None]
 """The results that a stage of a plan followed from, by the index of the job."""
 AGREE = ("data.", "bbox.", *BUDGET)
-"""How keys begin in which runs that are compared must agree: data, boxes and budget."""
+"""Prefixes of keys that compared runs must share: data, boxes and budget."""
 SAME_SCENES = ("bbox.fresh", "bbox.augment")
 """The keys of boxes that change what is trained on, but not what is evaluated."""
 
@@ -68,7 +68,7 @@ PlacedJob = tuple[SweepJob, Path]
 """A job and the folder for this attempt at it."""
 
 
-class Plan:
+class StagedJobs:
     """The jobs of a command, known stage by stage.
 
     Args:
@@ -161,7 +161,7 @@ class Plan:
         self.jobs += new
         return new
 
-    def unlike(self) -> list[str]:
+    def incomparable_keys(self) -> list[str]:
         """Return, in words, what is swept though runs that differ in it are not compared."""
         if self.base.sweep.allow_mixed:
             return []
@@ -171,10 +171,10 @@ class Plan:
             for cfg in settings.values()
         ]
         keys = {key for part in parts for key in part}
-        unlike = {key for key in keys if len({part.get(key) for part in parts}) > 1}
+        differ = {key for key in keys if len({part.get(key) for part in parts}) > 1}
         # Of another class of boxes, or another source of data, the group says more than all of its keys.
-        groups = {key.partition(".")[0] for key in unlike if key.endswith("._target_")}
-        named = {group if (group := key.partition(".")[0]) in groups else key for key in unlike}
+        groups = {key.partition(".")[0] for key in differ if key.endswith("._target_")}
+        named = {group if (group := key.partition(".")[0]) in groups else key for key in differ}
         if not named:
             return []
         return [

@@ -10,13 +10,13 @@ from omegaconf import OmegaConf
 from locexp.configuration.compose import composing
 from locexp.configuration.schema import config_hash
 from locexp.errors import UserError
+from locexp.sweep.jobs import StagedJobs, SweepJob
 from locexp.sweep.launchers import capacity_of
-from locexp.sweep.plan import Plan, SweepJob
 
 
 def first_stage(*words: str, multirun: bool = False) -> list[SweepJob]:
     with composing() as composer:
-        return Plan(composer, words, multirun=multirun).next_stage({})
+        return StagedJobs(composer, words, multirun=multirun).next_stage({})
 
 
 def weights(job: SweepJob) -> tuple[float, float]:
@@ -75,22 +75,22 @@ def score(value: float) -> dict[str, float]:
 
 def test_the_replay_follows_from_the_results_with_fresh_seeds() -> None:
     with composing() as composer:
-        plan = Plan(
+        staged = StagedJobs(
             composer, ["sweep=bbox_weight", "sweep.points=3", "sweep.seeds=2", "sweep.final_seeds=3"], multirun=False
         )
-        jobs = plan.next_stage({})
-        assert plan.more
+        jobs = staged.next_stage({})
+        assert staged.more
         # The setting of ratio 1000 is best on validation; one seed of it failed.
         results: dict[tuple[str, int], dict[str, float] | None] = {
             job.key: score(0.9 if job.cfg.loss.bbox_weight == 1000 else 0.5) for job in jobs
         }
         results[next(job.key for job in jobs if job.cfg.loss.bbox_weight == 1000)] = None
-        replay = plan.next_stage(results)
+        replay = staged.next_stage(results)
         assert [(job.cfg.loss.bbox_weight, job.seed, job.stage) for job in replay] == [
             (weight, seed, 1) for seed in (2, 3, 4) for weight in (1000, 0.5)
         ]
         assert [job.index for job in replay] == list(range(len(jobs), len(jobs) + 6))
-        assert plan.next_stage(results) == []
+        assert staged.next_stage(results) == []
 
 
 @pytest.mark.extra
@@ -101,8 +101,8 @@ def test_the_search_repeats_itself_given_equal_results() -> None:
 
     def searched(*words: str, failing: bool = False) -> list[float]:
         with composing() as composer:
-            plan = Plan(composer, ["sweep=pareto", "sweep.trials=7", "sweep.batch=3", *words], multirun=False)
-            jobs = plan.next_stage({})
+            staged = StagedJobs(composer, ["sweep=pareto", "sweep.trials=7", "sweep.batch=3", *words], multirun=False)
+            jobs = staged.next_stage({})
             results: dict[tuple[str, int], dict[str, float] | None] = {}
             while jobs:
                 for job in jobs:
@@ -110,8 +110,8 @@ def test_the_search_repeats_itself_given_equal_results() -> None:
                     results[job.key] = {"accuracy": 1 / (1 + ratio), "mean_iou": ratio / (1 + ratio)}
                     if failing and ratio > 10:
                         results[job.key] = None
-                jobs = plan.next_stage(results)
-            return [float(job.cfg.loss.bbox_weight) for job in plan.jobs]
+                jobs = staged.next_stage(results)
+            return [float(job.cfg.loss.bbox_weight) for job in staged.jobs]
 
     first = searched(*alone)
     assert first == searched(*alone)
@@ -126,8 +126,8 @@ def test_the_search_repeats_itself_given_equal_results() -> None:
 def test_the_sweep_of_methods_and_its_replays() -> None:
     with composing() as composer:
         words = ["sweep=weighting", "sweep.methods=[rlw,mgda,famo]", "sweep.points=3", "sweep.seeds=2"]
-        plan = Plan(composer, words, multirun=False)
-        jobs = plan.next_stage({})
+        staged = StagedJobs(composer, words, multirun=False)
+        jobs = staged.next_stage({})
         half = jobs[: len(jobs) // 2]
         fixed = [job for job in half if job.cfg.loss.weighting._target_.endswith("Fixed")]
         ratios = [weights(job) for job in fixed]
@@ -143,27 +143,27 @@ def test_the_sweep_of_methods_and_its_replays() -> None:
             means = {"mean_weights/classification": first, "mean_weights/bbox": second}
             is_lost = job.varied.get("loss/weighting") == "famo" and job.seed == 1
             results[job.key] = None if is_lost else {"loc_acc_75": 0.5, **means}
-        replays = plan.next_stage(results)
+        replays = staged.next_stage(results)
         assert [(job.varied["replay"], weights(job), job.seed, job.role) for job in replays] == [
             ("mgda", (0.2, 0.8), 0, "control"),
             ("famo", (0.01, 3.0), 0, "control"),
             ("mgda", (0.2, 0.8), 1, "control"),
             ("famo", (0.01, 3.0), 1, "control"),
         ]
-        assert plan.next_stage(results) == []
+        assert staged.next_stage(results) == []
 
 
 def test_every_box_loss_is_compared_with_its_own_weight() -> None:
     with composing() as composer:
         words = ["sweep=bbox_loss", "sweep.losses=[giou,mae]", "sweep.weights=[1,10]", "sweep.final_seeds=3"]
-        plan = Plan(composer, words, multirun=False)
-        jobs = plan.next_stage({})
+        staged = StagedJobs(composer, words, multirun=False)
+        jobs = staged.next_stage({})
         assert len(jobs) == 2 * (2 * 2 + 1)  # and the configured loss and weight
         best = {("giou", 10.0): 0.9, ("mae", 1.0): 0.8}
         results: dict[tuple[str, int], dict[str, float] | None] = {
             job.key: score(best.get((job.cfg.loss.bbox_loss, job.cfg.loss.bbox_weight), 0.1)) for job in jobs
         }
-        finals = plan.next_stage(results)
+        finals = staged.next_stage(results)
         assert [(job.cfg.loss.bbox_loss, job.cfg.loss.bbox_weight) for job in finals[:3]] == [
             ("mse", 0.5),
             ("giou", 10.0),
@@ -175,9 +175,9 @@ def test_every_box_loss_is_compared_with_its_own_weight() -> None:
 
 def test_what_a_command_runs_without_its_sweep_is_the_default() -> None:
     with composing() as composer:
-        plan = Plan(composer, ["loss.bbox_weight=1,0.5", "trainer.epochs=2"], multirun=True)
-        jobs = plan.next_stage({})
-        assert plan.default_hash == config_hash(composer.compose(["trainer.epochs=2"]).cfg) == jobs[1].config_hash
+        staged = StagedJobs(composer, ["loss.bbox_weight=1,0.5", "trainer.epochs=2"], multirun=True)
+        jobs = staged.next_stage({})
+        assert staged.default_hash == config_hash(composer.compose(["trainer.epochs=2"]).cfg) == jobs[1].config_hash
 
 
 @pytest.mark.parametrize(
@@ -244,9 +244,9 @@ def test_nonsense_is_refused(words: list[str], message: str) -> None:
 )
 def test_what_will_not_be_compared_is_said_before_it_is_trained(words: list[str], said: str) -> None:
     with composing() as composer:
-        plan = Plan(composer, words, multirun=True)
-        plan.next_stage({})
-        notes = plan.unlike()
+        staged = StagedJobs(composer, words, multirun=True)
+        staged.next_stage({})
+        notes = staged.incomparable_keys()
     assert [said in note for note in notes] == ([True] if said else [])
 
 
