@@ -24,8 +24,9 @@ from locexp.models.spread import spread_metrics
 from locexp.plots.pictures import Draw, PictureData
 from locexp.records.history import append_history, write_history
 from locexp.records.sweep_list import SweepLink
+from locexp.run.display import conclusion, final_table, introduction
 from locexp.run.prepare import Prepared, prepare
-from locexp.run.record import conclusion, final_table, introduction, open_record
+from locexp.run.record import open_record
 from locexp.run.resume import CONFIG, ENDED_EARLY, Resumed, resume_command, training_id
 from locexp.system.commands import command
 from locexp.system.files import write_whole
