@@ -274,7 +274,7 @@ def _jobs(content: tuple[list[str], bool], folder: Path) -> object:
     """Do with overrides what the command does before it writes anything."""
     from hydra.errors import HydraException
 
-    from locexp.cli.resuming import RUN, SWEEP, resumed
+    from locexp.cli.resume_overrides import RUN, SWEEP, resumed
     from locexp.configuration.compose import composing
     from locexp.configuration.explain import explain
     from locexp.configuration.overrides import check_groups

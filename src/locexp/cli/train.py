@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 
 from locexp.cli.exit_status import exit_status
 from locexp.cli.flags import parsed, shows
-from locexp.cli.resuming import RUN, SWEEP, resumed
+from locexp.cli.resume_overrides import RUN, SWEEP, resumed
 from locexp.configuration.compose import composing, set_up, show_configuration
 from locexp.configuration.explain import explain
 from locexp.configuration.overrides import is_for_hydra, key_of
