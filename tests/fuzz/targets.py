@@ -162,7 +162,7 @@ def _read_checkpoint(content: bytes, folder: Path) -> object:
 
 
 def _checkpoints() -> list[bytes]:
-    about = {"format": 2, "identity": "x seed=1", "epoch": 2, "best_epoch": 1, "stopped": False, "names": ["a"]}
+    about = {"format": 2, "training_id": "x seed=1", "epoch": 2, "best_epoch": 1, "stopped": False, "names": ["a"]}
     arrays: dict[str, Any] = {"model/00000": np.zeros(3), "best/00000": np.zeros(3)}
     return [_npz(about=np.array(json.dumps(about)), **arrays)]
 
