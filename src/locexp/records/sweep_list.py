@@ -22,7 +22,7 @@ CONTROL, FINAL = "control", "final"
 """Roles of runs in a sweep; that of what the comparison chooses from is empty. Controls are shown, but never chosen.
 Earlier stages have chosen what is final; where a sweep has final runs, the comparison is among these alone."""
 REPLAY = "replay"
-"""The fact, among what varies, that a run of fixed weights has the mean weights of a method, and of which."""
+"""Among what varies, marks a run of fixed weights that are the mean weights of a method: which method."""
 BUDGET = ("trainer.epochs", "trainer.batch_size", "data.limit", "trainer.early_stopping")
 """The keys of the training budget, in which runs that are compared must agree."""
 
