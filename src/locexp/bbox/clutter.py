@@ -10,7 +10,7 @@ from annotated_types import Interval
 from numpy.lib.stride_tricks import sliding_window_view
 
 from locexp.bbox.digits import Digits, cut_out
-from locexp.bbox.draws import DISTRACTORS, Key, below, draws
+from locexp.bbox.draws import DISTRACTORS, RandomKey, below, draws
 from locexp.bbox.geometry import Threshold
 from locexp.bbox.noise import Noise, NoiseLevel
 from locexp.bbox.scatter import Canvas, Overhang, Scale, Scatter
@@ -72,7 +72,7 @@ class Clutter(Scatter):
             )
         return cut_out(images, split, least=self.distractor_size)
 
-    def recipe(self, source: Digits, indices: np.ndarray, key: Key, split: str) -> Scenes:
+    def recipe(self, source: Digits, indices: np.ndarray, key: RandomKey, split: str) -> Scenes:
         """Draw the digits, and distractors over them; see :meth:`locexp.bbox.generated.Generated.recipe`."""
         drawn = super().recipe(source, indices, key, split)
         if self.distractors == 0:
@@ -85,7 +85,7 @@ class Clutter(Scatter):
 
 
 def distractors(
-    key: Key, digits: Digits, indices: np.ndarray, canvas: tuple[int, int], count: int, size: int
+    key: RandomKey, digits: Digits, indices: np.ndarray, canvas: tuple[int, int], count: int, size: int
 ) -> np.ndarray:
     """Return canvases with distractors alone; where they overlap, the brighter one shows.
 

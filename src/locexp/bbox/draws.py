@@ -18,7 +18,7 @@ _GOLDEN = np.uint32(0x9E3779B9)
 _STARTS = (0x243F6A88, 0x85A308D3)
 """The first bits of π, for the two words."""
 
-Key = tuple[np.ndarray, np.ndarray]
+RandomKey = tuple[np.ndarray, np.ndarray]
 """Two uint32 (n,): what all draws of an example come from."""
 
 
@@ -29,7 +29,7 @@ def mix(words: np.ndarray) -> np.ndarray:
     return words ^ (words >> 16)
 
 
-def example_key(scene_seed: int, split: str, indices: np.ndarray, epoch: int) -> Key:
+def example_key(scene_seed: int, split: str, indices: np.ndarray, epoch: int) -> RandomKey:
     """Return the key of examples.
 
     Args:
@@ -49,7 +49,7 @@ def example_key(scene_seed: int, split: str, indices: np.ndarray, epoch: int) ->
     return words[0], words[1]
 
 
-def draws(key: Key, stream: int, count: int) -> np.ndarray:
+def draws(key: RandomKey, stream: int, count: int) -> np.ndarray:
     """Return ``count`` draws per example from a stream: uint32 (n, count), uniform; count < 2**24."""
     numbers = (np.arange(count, dtype=np.uint32) | np.uint32(stream << 24)) * _GOLDEN
     return mix(mix(key[0][:, None] + numbers) ^ key[1][:, None])

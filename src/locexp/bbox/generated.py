@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from locexp.bbox.draws import Key, example_key
+from locexp.bbox.draws import RandomKey, example_key
 from locexp.bbox.noise import Noise, NoiseLevel, add_noise
 from locexp.bbox.scenes import Scenes
 from locexp.bbox.warping import Augment
@@ -61,7 +61,7 @@ class Generated(ABC):
     def prepare(self, images: np.ndarray, split: str) -> Any:
         """Return what the recipe reads, which may be scenes that lack but noise; raises :class:`UserError`."""
 
-    def recipe(self, source: Any, indices: np.ndarray, key: Key, split: str) -> Scenes:
+    def recipe(self, source: Any, indices: np.ndarray, key: RandomKey, split: str) -> Scenes:
         """Return scenes before noise, for indices (n,) of the split and their key: by default those of the source."""
         return Scenes(source.images[indices], source.boxes[indices])
 

@@ -13,7 +13,7 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Interval, doc
 
-from locexp.bbox.draws import WARP, Key, below, draws
+from locexp.bbox.draws import WARP, RandomKey, below, draws
 from locexp.bbox.resampling import ONE, STEPS
 
 Augment = Annotated[float, Interval(ge=0, le=1), doc("a number from 0 (none) to 1")]
@@ -51,7 +51,7 @@ def _tables(strength: float) -> tuple[np.ndarray, ...]:
     return tuple(np.round(value * ONE).astype(np.int64) for value in values)
 
 
-def warps(key: Key, strength: float) -> Warp:
+def warps(key: RandomKey, strength: float) -> Warp:
     """Draw the warps of examples.
 
     Args:
@@ -72,13 +72,13 @@ def warps(key: Key, strength: float) -> Warp:
     return Warp(*(np.stack(entries, axis=1).reshape(-1, 2, 2) for entries in (onto, back)))
 
 
-def shifts(key: Key, strength: float) -> np.ndarray:
+def shifts(key: RandomKey, strength: float) -> np.ndarray:
     """Return how far examples move: int64 (n, 2), in 1/1024 pixel, uniform up to :data:`SHIFT` × strength."""
     most = round(SHIFT * strength * STEPS)
     return below(draws(key, WARP, 6)[:, 4:], 2 * most + 1) - most
 
 
-def partly_sharp(key: Key, warp: Warp, moves: np.ndarray) -> tuple[Warp, np.ndarray]:
+def partly_sharp(key: RandomKey, warp: Warp, moves: np.ndarray) -> tuple[Warp, np.ndarray]:
     """Let every second example, drawn by lot, only move, by whole pixels, so that its pixels stay what they were.
 
     Interpolation gives digits a faint fringe. A network that is trained on fringes alone puts the boxes of digits as

@@ -46,7 +46,7 @@ __all__ = [
     "env_override",
 ]
 
-Task = Callable[[DictConfig], object]
+TaskFunction = Callable[[DictConfig], object]
 
 
 def argument_parser(program: str) -> argparse.ArgumentParser:
@@ -170,7 +170,9 @@ class JobConfigurations(Protocol):
         ...
 
 
-def hydra_launcher(cfg: DictConfig, configurations: JobConfigurations, callbacks: Callbacks, task: Task) -> Launcher:
+def hydra_launcher(
+    cfg: DictConfig, configurations: JobConfigurations, callbacks: Callbacks, task: TaskFunction
+) -> Launcher:
     """Return one of Hydra's launchers, ready to launch.
 
     Launchers are plugins, and ask a configuration loader for each job's configuration, in this process or in the

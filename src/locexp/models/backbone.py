@@ -13,7 +13,7 @@ from locexp.errors import UserError, first_line, nearest
 from locexp.models.blocks import flat_dense
 from locexp.models.heads import BoxHead, heads
 from locexp.models.keys import Dropout, Units
-from locexp.models.trunk import Stage, branches, check_shared
+from locexp.models.trunk import Layers, branches, check_shared
 
 
 def _check_shared(shared: int | str) -> None:
@@ -74,7 +74,7 @@ def build(
     def top(maps: Any, prefix: str) -> Any:
         return flat_dense(maps, dense_units, prefix, squeeze=squeeze, dropout=dropout)
 
-    stages: list[Stage] = [backbone, top]
+    stages: list[Layers] = [backbone, top]
     first, second = branches(features, stages, shared)
     return keras.Model(image, heads(first[-1], num_classes, bbox_head, bbox_features=second[-1]), name="backbone")
 

@@ -9,7 +9,7 @@ from locexp.bounds import checked
 from locexp.errors import UserError
 from locexp.models.heads import BoxHead, heads
 from locexp.models.keys import Dropout, Filters, Units
-from locexp.models.trunk import Stage, branches, check_shared_with_dense
+from locexp.models.trunk import Layers, branches, check_shared_with_dense
 
 
 @checked("model", check_shared_with_dense)
@@ -43,7 +43,7 @@ def build(
             f"{input_shape[1]}x{input_shape[0]} pixels; give fewer."
         )
     images = keras.Input(input_shape, name="image")
-    stages: list[Stage] = [
+    stages: list[Layers] = [
         functools.partial(_convolution, filters=count, place=place) for place, count in enumerate(filters, 1)
     ]
     stages.append(functools.partial(_dense, units=dense_units, dropout=dropout))

@@ -8,13 +8,13 @@ from typing import Any
 
 from locexp.models.blocks import convolution, residual
 from locexp.models.coordinates import with_coordinates
-from locexp.models.trunk import Stage, check_halvings
+from locexp.models.trunk import Layers, check_halvings
 
 Convolve = Callable[[Any, int, int, str], Any]
 """(feature maps, their new number of channels, place of the stage from 1, name for the layers) -> feature maps."""
 
 
-def pooled_convolutions(image: Any, filters: Sequence[int], *, normalization: str, coordinates: str) -> list[Stage]:
+def pooled_convolutions(image: Any, filters: Sequence[int], *, normalization: str, coordinates: str) -> list[Layers]:
     """Return one stage for each number of filters: a 3x3 convolution with zero padding, relu, 2x2 max-pooling.
 
     Args:
@@ -38,7 +38,7 @@ def pooled_convolutions(image: Any, filters: Sequence[int], *, normalization: st
 
 def residual_stages(
     image: Any, filters: Sequence[int], *, stride: int, normalization: str, coordinates: str
-) -> list[Stage]:
+) -> list[Layers]:
     """Return one stage for each number of filters.
 
     The first is a 5x5 convolution with the given stride and a residual block; each of the others a residual block that
@@ -64,7 +64,7 @@ def residual_stages(
     return _stages(image, filters, coordinates, convolve)
 
 
-def _stages(image: Any, filters: Sequence[int], coordinates: str, convolve: Convolve) -> list[Stage]:
+def _stages(image: Any, filters: Sequence[int], coordinates: str, convolve: Convolve) -> list[Layers]:
     def stage(features: Any, prefix: str, *, place: int, count: int) -> Any:
         if coordinates == "every" or (coordinates == "input" and place == 1):
             features = with_coordinates(features, image, f"{prefix}coordinates_{place}")
