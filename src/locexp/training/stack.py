@@ -74,7 +74,7 @@ class Stack:
         """Have the examples of an epoch (from 0) at hand, and begin to make those of the next, but for the last."""
         self._examples.of_epoch(epoch)
         if not last:
-            self._examples.compose_ahead(epoch + 1)
+            self._examples.make_ahead(epoch + 1)
 
     def close(self) -> None:
         """End what :meth:`begin_epoch` has begun."""
