@@ -174,17 +174,17 @@ class StoredJobs:
         name = next(value_of(override) for override in sweep_overrides if key_of(override) == SUBDIR)
         place = self.directory / name
         register()
-        listed = SweepList.read(self.directory).jobs[index_of(place)]
-        stored = json.loads((self.directory / SETTINGS / f"{listed['config_hash']}.json").read_text(encoding="utf-8"))
+        entry = SweepList.read(self.directory).jobs[index_of(place)]
+        stored = json.loads((self.directory / SETTINGS / f"{entry['config_hash']}.json").read_text(encoding="utf-8"))
         cfg = OmegaConf.merge(OmegaConf.structured(Config), stored["cfg"])
         assert isinstance(cfg, DictConfig)
-        composition = Composition(cfg, stored["hydra"], listed["config_hash"])
-        job = Job(tuple(listed["overrides"]), listed["seed"], composition)
+        composition = Composition(cfg, stored["hydra"], entry["config_hash"])
+        job = Job(tuple(entry["overrides"]), entry["seed"], composition)
         extra = []
         if self.threads is not None and job.cfg.trainer.threads == "auto":
             job.cfg.trainer.threads = self.threads
             extra = [f"trainer.threads={self.threads}"]
-        return whole(job.cfg, job.hydra(place, index=listed["index"], extra=extra))
+        return whole(job.cfg, job.hydra(place, index=entry["index"], extra=extra))
 
 
 def train_stored_job(cfg: DictConfig) -> None:

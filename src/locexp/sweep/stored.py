@@ -27,13 +27,13 @@ class StoredSweep:
 
     Attributes:
         parent: its parent run.
-        listed: its stored list, of all stages that had begun.
+        sweep_list: its stored list, of all stages that had begun.
         finished: the runs that have finished, by what names a job.
         dead: runs that are RUNNING in the store though their process has gone.
     """
 
     parent: RunRecord
-    listed: SweepList
+    sweep_list: SweepList
     finished: dict[RunKey, RunRecord]
     dead: list[RunRecord]
 
@@ -53,7 +53,7 @@ class StoredSweep:
         Raises:
             UserError: the configuration files have changed since.
         """
-        begun = self.listed.jobs
+        begun = self.sweep_list.jobs
         changed = "the configuration files have changed. Restore them, or begin a new sweep."
         if len(jobs) < len(begun):
             raise UserError(
@@ -148,7 +148,7 @@ def load(store: Store, sweep_id: str, *, presume_dead: bool) -> StoredSweep:
     content = store.content(parent, str(LIST))
     if content is None:
         raise UserError(f"sweep {sweep_id}: its parent run {parent.run_id} holds no list of jobs ({LIST}).")
-    listed = SweepList.parse(content, f"{LIST} of run {parent.run_id}")
+    sweep_list = SweepList.parse(content, f"{LIST} of run {parent.run_id}")
     children = store.children(sweep_id)
     for run in [parent, *children]:
         if run.status != "RUNNING":
@@ -166,7 +166,7 @@ def load(store: Store, sweep_id: str, *, presume_dead: bool) -> StoredSweep:
             )
     return StoredSweep(
         parent,
-        replace(listed, overrides=renamed_overrides(listed.overrides)),
+        replace(sweep_list, overrides=renamed_overrides(sweep_list.overrides)),
         finished=finished_runs(children),
         dead=[run for run in children if run.status == "RUNNING"],
     )
