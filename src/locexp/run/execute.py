@@ -50,7 +50,7 @@ def run_alone(prepared: Prepared, hydra: DictConfig, screen: Screen, resumed: Re
     callbacks.on_run_end(config=config, config_name=hydra.job.config_name, job_return=folder.job_return)
     if run.error is not None:
         raise run.error
-    run.conclude()
+    run.show_results()
 
 
 def execute(runs: Sequence[Run], *, note: Callable[[str], None] = logger.warning, draw: Draw = draw_here) -> None:
@@ -74,7 +74,7 @@ def execute(runs: Sequence[Run], *, note: Callable[[str], None] = logger.warning
         for run in runs:
             with contextlib.suppress(KeyboardInterrupt, Terminated):  # of one who cannot wait: the next is closed, too
                 if run.is_reported:
-                    _complete(run)
+                    _close_when_drawn(run)
                 elif run.is_open:
                     _close(run, stopped)
         raise
@@ -111,7 +111,7 @@ class _Watch(Observer):
 
     def on_steps(self, epoch: int, done: int, total: int, losses: dict[int, tuple[float, float]]) -> None:
         for index, pair in losses.items():
-            self._runs[index].check()
+            self._runs[index].check_store_opened()
             self._runs[index].progress(epoch, done, total, pair)
         self._close_failed()
 
@@ -163,15 +163,15 @@ def _finish(runs: Sequence[Run], stack: Stack, draw: Draw) -> None:
             run.report(evaluations[index], draw)
         waiting.append(run)
         while waiting and waiting[0].is_drawn:
-            _complete(waiting.popleft())
+            _close_when_drawn(waiting.popleft())
     for run in waiting:
-        _complete(run)
+        _close_when_drawn(run)
 
 
-def _complete(run: Run) -> None:
+def _close_when_drawn(run: Run) -> None:
     if run.is_open:
         with _ending(run):
-            run.complete()
+            run.wait_for_pictures()
             _close(run, None)
 
 

@@ -118,9 +118,9 @@ class Run:
         (directory / "pictures").mkdir(exist_ok=True)
         write_whole(directory / "pictures" / "scenes.png", self.prepared.data.page)
 
-    def check(self) -> None:
+    def check_store_opened(self) -> None:
         """Raise if the store of a run by itself could not even be opened."""
-        self._tracker.check()
+        self._tracker.check_opened()
 
     def progress(self, epoch: int, done: int, total: int, losses: tuple[float, float]) -> None:
         """Show how far an epoch is."""
@@ -157,7 +157,7 @@ class Run:
         self.error = None
 
     def report(self, evaluation: Evaluation, draw: Draw) -> None:
-        """Save a trained member, write tables, and begin to draw pictures, which :meth:`complete` waits for.
+        """Save a trained member, write tables, and begin to draw pictures, which :meth:`wait_for_pictures` waits for.
 
         Args:
             evaluation: of the member on the test part.
@@ -168,7 +168,7 @@ class Run:
         """
         prepared, data, member = self.prepared, self.prepared.data, self.prepared.member
         directory, record = self.directory, self.record
-        self.check()
+        self.check_store_opened()
         images = data.arrays("test")[0]
         self.screen.progress("evaluating and drawing")
         test, _ = evaluation.result()
@@ -207,7 +207,7 @@ class Run:
         """Whether there are no pictures to wait for."""
         return self._pictures is None or self._pictures.done()
 
-    def complete(self) -> None:
+    def wait_for_pictures(self) -> None:
         """Wait for the pictures; raises what they failed with."""
         notes = self._pictures.result() if self._pictures is not None else []
         self._pictures = None  # not before: one who is interrupted here waits again
@@ -258,7 +258,7 @@ class Run:
                 self.error = error
                 self.record.status, self.record.error = "FAILED", system_reason(error)
 
-    def conclude(self) -> None:
+    def show_results(self) -> None:
         """Say where the results of a finished run are.
 
         Raises:

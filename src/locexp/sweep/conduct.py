@@ -12,7 +12,7 @@ from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import Callbacks, configure_log
 from locexp.errors import RunFailedError, Terminated, counted, first_line
 from locexp.records.sweep_list import SweepList
-from locexp.sweep.display import Progress, conclude
+from locexp.sweep.display import Progress, show_end
 from locexp.sweep.folder import Outcome, check_free, close_dead, held, next_attempt, outcome_of
 from locexp.sweep.jobs import PlacedJob, RunKey, StagedJobs, SweepJob
 from locexp.sweep.launchers import Launch, capacity_of, end_workers, is_stacked, launch_with_hydra
@@ -50,7 +50,7 @@ class Conductor:
     ) -> None:
         self._staged, self._stored, self._screen, self._compare = staged, stored, screen, compare
         self._began = time.time()
-        self._how = capacity_of(staged.launcher)
+        self._capacity = capacity_of(staged.launcher)
         self._parent = Parent(staged, command, stored)
         self._outcomes: defaultdict[RunKey, Outcome] = defaultdict(Outcome)
         self._take_stored()
@@ -84,17 +84,17 @@ class Conductor:
             most = staged.launcher.get("max_members")
             launch: Launch = Stacks(config.hydra, callbacks, note=self._screen.note, max_members=most)
         else:
-            launch = launch_with_hydra(config, directory, self._how.threads, callbacks)
+            launch = launch_with_hydra(config, directory, self._capacity.threads, callbacks)
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._screen)
             if self._stored is None or directory != self._stored.directory:
                 stack.enter_context(held(directory, f"hydra.sweep.dir={directory}"))
                 check_free(directory)
             callbacks.on_multirun_start(config=config, config_name=name)
-            self._conduct(launch)
+            self._run_to_end(launch)
             callbacks.on_multirun_end(config=config, config_name=name)
 
-    def _conduct(self, launch: Launch) -> None:
+    def _run_to_end(self, launch: Launch) -> None:
         status, parent = "FAILED", self._parent
         try:
             self._open()
@@ -108,7 +108,7 @@ class Conductor:
             raise
         finally:
             if status == "KILLED" or parent.is_open:
-                self._end(status)
+                self._close_in_any_case(status)
         if self._failures:
             raise RunFailedError(f"{self._failures} of {counted(len(self._staged.jobs), 'job')} did not finish")
         if not self._is_logged:
@@ -153,7 +153,7 @@ class Conductor:
             self._screen.line(f"resumed  {len(jobs) - missing} have finished before, {missing} are missing")
         mixed = [f"mixed code, as sweep.allow_mixed asks: {what}" for what in self._mixed]
         unread = unread_variables(self._parent.location, self._parent.tracking.uri)
-        name, waiting = self._staged.base.name, [self._how.note] if self._how.note and missing else []
+        name, waiting = self._staged.base.name, [self._capacity.note] if self._capacity.note and missing else []
         named = [f"name={name} names the sweep; its runs are named by what varies, and their seeds"] if name else []
         for note in [*named, *mixed, *unread, *self._staged.incomparable_keys(), *waiting]:
             self._screen.note(note)
@@ -184,7 +184,9 @@ class Conductor:
     def _run_jobs(self, launch: Launch, waiting: list[SweepJob], progress: Progress) -> int:
         """Run jobs; returns how many were left after a failure that ends the sweep."""
         size = (
-            self._how.width if self._staged.base.sweep.on_error == "stop" else self._how.batch or max(1, len(waiting))
+            self._capacity.width
+            if self._staged.base.sweep.on_error == "stop"
+            else self._capacity.batch or max(1, len(waiting))
         )
         batches = [waiting[start : start + size] for start in range(0, len(waiting), size)]
         while batches and not self._stops:
@@ -223,7 +225,7 @@ class Conductor:
             names = ", ".join(job.name for (job,) in cut_off)
             self._screen.note(f"a worker was killed; what was at work is tried again, one by one: {names}")
         reason = first_line(error) if error else "no reason known"
-        if error is not None and self._how.queued:
+        if error is not None and self._capacity.queued:
             reason = f"had not begun, and may still wait in the queue: {reason}"
         elif len(unstarted) == len(jobs):
             reason = f"the launcher did not start it: {reason}"
@@ -233,17 +235,17 @@ class Conductor:
             self._outcomes[job.key] = Outcome(place=place, reason=reason)
         return cut_off
 
-    def _end(self, status: str) -> None:
+    def _close_in_any_case(self, status: str) -> None:
         try:
-            self._close(status)
+            self._close_sweep(status)
         except (KeyboardInterrupt, Terminated):  # while it was being closed: it ends as asked, but not half closed
-            self._close("KILLED")
+            self._close_sweep("KILLED")
             raise
 
-    def _close(self, status: str) -> None:
+    def _close_sweep(self, status: str) -> None:
         end_workers()
         jobs = self._staged.jobs
         ends = [(job, self._outcomes[job.key]) for job in jobs]
         counts = {"jobs": len(jobs), "finished": len(jobs) - len(self.missing(jobs)), "failed": self._failures}
         self._parent.close(status, {f"sweep/{name}": float(count) for name, count in counts.items()})
-        conclude(self._screen, self._parent, ends, began=self._began, all_logged=self._is_logged)
+        show_end(self._screen, self._parent, ends, began=self._began, all_logged=self._is_logged)

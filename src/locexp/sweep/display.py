@@ -172,7 +172,7 @@ def _lines(path: Path) -> int:
         return 0
 
 
-def conclude(
+def show_end(
     screen: Screen, parent: Parent, ends: Sequence[tuple[SweepJob, Outcome]], *, began: float, all_logged: bool
 ) -> None:
     """Say how a sweep ended: every failure, how to resume, and where its results are.
