@@ -186,7 +186,9 @@ def _misfit(value: object, hint: Any) -> str:
     parts, items = _parts(hint), _items(value)
     for part in parts:
         if _is_list(part) and items is not None:
-            wrong = [(place, item) for place, item in enumerate(items, 1) if not fits(item, typing.get_args(part)[0])]
+            wrong = [
+                (position, item) for position, item in enumerate(items, 1) if not fits(item, typing.get_args(part)[0])
+            ]
             return f", but item {wrong[0][0]} is {wrong[0][1]}" if wrong else ""
     if isinstance(value, str) and _names(hint):
         return ""

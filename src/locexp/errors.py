@@ -16,12 +16,12 @@ class ImagesError(UserError):
 
     Args:
         text: with ``{which}`` where it says which they are.
-        places: of these images in the part, from 0.
+        indices: of these images in the part, from 0.
     """
 
-    def __init__(self, text: str, places: Sequence[int]) -> None:
-        self.text, self.places = text, places
-        super().__init__(text.format(which=f"the first is number {places[0]}"))
+    def __init__(self, text: str, indices: Sequence[int]) -> None:
+        self.text, self.indices = text, indices
+        super().__init__(text.format(which=f"the first is number {indices[0]}"))
 
 
 class RunFailedError(Exception):

@@ -294,7 +294,7 @@ def test_a_record_of_a_newer_locexp_is_the_failure_of_its_job(tmp_path: Path) ->
     assert re.search(r"\[1/1\] job-0 +FAILED: .*run.json: was", shown.getvalue())
     outcome = outcome_of(place, stopped=False)
     assert outcome is not None
-    assert (outcome.record, outcome.place) == (None, place)
+    assert (outcome.record, outcome.folder) == (None, place)
     assert "was written by a newer locexp (format 99" in (outcome.reason or "")
     assert json.loads((place / "run.json").read_text()) == {"format": 99, "name": "x"}
 

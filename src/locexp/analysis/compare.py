@@ -130,7 +130,7 @@ def _not_started(store: Store, parent: RunRecord, children: Sequence[RunRecord])
     known = {config_hash for config_hash, _ in begun}
     resume = command("train", f"sweep.resume={parent.tags['sweep_id']}", *store_overrides(location_in(parent)))
     notes = [
-        f"Cut short: {len(missing)} of {len(jobs)} jobs have no run in {store.place}; {resume} runs what has not begun."
+        f"Cut short: {len(missing)} of {len(jobs)} jobs have no run in {store.label}; {resume} runs what has not begun."
     ]
     absent = {job["config_hash"]: setting_name(job["varied"]) for job in missing if job["config_hash"] not in known}
     if absent:

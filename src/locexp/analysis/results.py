@@ -186,9 +186,9 @@ def notes_on(settings: Sequence[SettingRuns], allow_mixed: bool) -> list[str]:
     """
     runs = [run for setting in settings for run in setting.runs.values()]
     reasons = []
-    for what, (place, keys) in MUST_AGREE.items():
+    for what, (attribute, keys) in MUST_AGREE.items():
         for key in keys:
-            values = Counter(getattr(run, place).get(key, "unknown") for run in runs)
+            values = Counter(getattr(run, attribute).get(key, "unknown") for run in runs)
             if len(values) > 1:
                 shown = [f"{value[:16]} ({counted(count, 'run')})" for value, count in list(values.items())[:4]]
                 reasons.append(f"{what}: {key} differs: {listed(shown)}")

@@ -95,8 +95,8 @@ def holm(p_values: Sequence[float], comparisons: int | None = None) -> list[floa
     """
     count = max(comparisons or 0, len(p_values))
     corrected, running = [0.0] * len(p_values), 0.0
-    for place, index in enumerate(np.argsort(p_values, kind="stable")):
-        running = max(running, min(1.0, (count - place) * p_values[index]))
+    for position, index in enumerate(np.argsort(p_values, kind="stable")):
+        running = max(running, min(1.0, (count - position) * p_values[index]))
         corrected[index] = running
     return corrected
 

@@ -58,7 +58,7 @@ def table(comparison: SweepComparison, *, brief: bool = False) -> Table:
 
     Columns in which no setting has a value are left out; a brief table also lacks those that a screen has no room for.
     """
-    ordered = sorted(range(len(comparison.settings)), key=lambda index: _place(comparison.settings[index]))
+    ordered = sorted(range(len(comparison.settings)), key=lambda index: _order(comparison.settings[index]))
     marks = [_marks(comparison, index) for index in ordered]
     rows = [_cells(comparison, index, of_setting) for index, of_setting in zip(ordered, marks, strict=True)]
     left_out = {"floor", *DELTAS.values()} if brief else set()
@@ -69,7 +69,7 @@ def table(comparison: SweepComparison, *, brief: bool = False) -> Table:
     return Table(shown, shown_rows)
 
 
-def _place(setting: SettingRuns) -> tuple[list[str], bool, float]:
+def _order(setting: SettingRuns) -> tuple[list[str], bool, float]:
     """Return what rows are ordered by."""
     others = [value for name, value in setting.varied.items() if not name.startswith("loss.")]
     return others, math.isnan(setting.ratio), setting.ratio
@@ -135,7 +135,7 @@ def as_text(rows: Sequence[Sequence[str]], most: int | None = None) -> list[str]
     parts = [[0]]
     for column in range(1, len(widths)):
         longer = [*parts[-1], column]
-        if most is None or len(longer) == 2 or sum(widths[place] + 2 for place in longer) - 2 <= most:
+        if most is None or len(longer) == 2 or sum(widths[index] + 2 for index in longer) - 2 <= most:
             parts[-1] = longer
         else:
             parts.append([0, column])

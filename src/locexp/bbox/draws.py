@@ -35,16 +35,16 @@ def example_key(scene_seed: int, split: str, indices: np.ndarray, epoch: int) ->
     Args:
         scene_seed: 0 to 2**31 - 1.
         split: a name; any.
-        indices: whole numbers (n,): places in the split.
+        indices: whole numbers (n,): positions in the split.
         epoch: a whole number; frozen scenes have 0.
     """
-    places = indices.astype(np.uint32)
+    positions = indices.astype(np.uint32)
     words = []
     for start in _STARTS:
         known = np.array([start], np.uint32)
         for word in (scene_seed, zlib.crc32(split.encode())):
             known = mix((known + _GOLDEN) ^ np.uint32(word))
-        first = mix(places ^ (known + _GOLDEN))
+        first = mix(positions ^ (known + _GOLDEN))
         words.append(mix((first + _GOLDEN) ^ np.uint32(epoch)))
     return words[0], words[1]
 

@@ -101,9 +101,9 @@ def _check_nodes(shown: str, root: yaml.Node | None, package: str) -> None:
             f"{shown}, line {root.start_mark.line + 1}: expected keys at the top, as KEY: VALUE, got a {what}."
         )
     for key, name, value in _keys(root, package):
-        place = f"{shown}, line {name.start_mark.line + 1}: {key}"
+        where = f"{shown}, line {name.start_mark.line + 1}: {key}"
         if key == f"{package}.defaults".lstrip(".") and not isinstance(value, yaml.SequenceNode):
-            raise UserError(f"{place}: expected a list, each item as - GROUP: NAME.")
+            raise UserError(f"{where}: expected a list, each item as - GROUP: NAME.")
         for node in value.value if isinstance(value, yaml.SequenceNode) else [value]:
             if not isinstance(node, yaml.ScalarNode):
                 continue
@@ -111,12 +111,12 @@ def _check_nodes(shown: str, root: yaml.Node | None, package: str) -> None:
                 try:
                     OmegaConf.create([node.value])
                 except OmegaConfBaseException as error:
-                    raise UserError(f"{place}={node.value}: {first_line(error)}.") from None
+                    raise UserError(f"{where}={node.value}: {first_line(error)}.") from None
             elif node.style is None and node.value:
-                _check_spelling(place, key, node)
+                _check_spelling(where, key, node)
 
 
-def _check_spelling(place: str, key: str, node: yaml.ScalarNode) -> None:
+def _check_spelling(where: str, key: str, node: yaml.ScalarNode) -> None:
     """Refuse a plain value that YAML takes for something else than it looks like; raises :class:`UserError`."""
     value = OmegaConf.to_container(OmegaConf.create(f"value: {node.value}"))["value"]  # type: ignore[index,call-overload]
     if not isinstance(value, bool | int | float):
@@ -125,7 +125,7 @@ def _check_spelling(place: str, key: str, node: yaml.ScalarNode) -> None:
     if (not is_bool and BASE_8_OR_60.fullmatch(node.value)) or (is_text(key) and str(value) != node.value):
         read = str(value).lower() if is_bool else value
         wanted = f"'{node.value}'" if is_text(key) else read
-        raise UserError(f"{place}: YAML reads {node.value} as {read}; write {wanted}.")
+        raise UserError(f"{where}: YAML reads {node.value} as {read}; write {wanted}.")
 
 
 def _keys(node: yaml.Node, prefix: str) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:

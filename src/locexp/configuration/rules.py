@@ -126,7 +126,7 @@ def _loss(cfg: DictConfig) -> None:
             "loss.classification_weight=0.0 and loss.bbox_weight=0.0: expected at least one weight above 0."
         )
     function = find_loss(loss.bbox_loss)
-    boxes = list(inspect.signature(function).parameters)[:2]  # given by place, so their names are free
+    boxes = list(inspect.signature(function).parameters)[:2]  # given by position, so their names are free
     check_arguments(function, plain(loss.bbox_loss_params), "loss.bbox_loss_params", given_by_caller=(*boxes, "canvas"))
     _weighting(cfg)
 

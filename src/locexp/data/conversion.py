@@ -42,8 +42,8 @@ def converted(raw: RawData) -> RawData:
                     + (" np.unique(labels, return_inverse=True)[1] numbers them." if kind == "labels" else "")
                 )
 
-        def note(place: int, text: str, part: str = part) -> None:
-            notes.setdefault(text, []).append(raw.names[part][place])
+        def note(index: int, text: str, part: str = part) -> None:
+            notes.setdefault(text, []).append(raw.names[part][index])
 
         where = listed(raw.names[part])
         images = _shaped(images, labels, where, lambda text: note(0, text))
@@ -138,7 +138,7 @@ def _whole_numbers(labels: np.ndarray, count: int, where: str, say: Say) -> np.n
     if labels.ndim == 2 and len(labels) == count and labels.shape[1] > 1:
         hot = labels == 1
         if (hot.sum(axis=1) == 1).all() and (labels[~hot] == 0).all():
-            say(f"one-hot rows of {labels.shape[1]} are read as the place of their 1.")
+            say(f"one-hot rows of {labels.shape[1]} are read as the position of their 1.")
             labels = hot.argmax(axis=1)
     if labels.size == count and count in labels.shape:
         labels = labels.reshape(-1)

@@ -124,7 +124,7 @@ def _taken(whole: Split, chosen: np.ndarray) -> Split:
 
 
 def _classes(raw: RawData) -> tuple[np.ndarray, RawData, list[str]]:
-    """Return the labels that occur, sorted; the data with their places in this list as labels; and what to say."""
+    """Return the labels that occur, sorted; the data with positions in this list as labels; and what to say."""
     classes = np.unique(np.concatenate([labels for _, labels in raw.parts.values()]))
     notes = []
     if len(classes) == 1:

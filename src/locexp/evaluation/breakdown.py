@@ -71,8 +71,8 @@ def by_position(predictions: Predictions) -> Groups:
     low, extent = center.min(axis=0), np.ptp(center, axis=0)
     cells = np.where(extent < SAME_PX, 1, number)
     step = extent / cells
-    place = np.divide(center - low, step, out=np.zeros_like(center), where=extent >= SAME_PX)
-    column, row = np.clip(np.floor(place), 0, cells - 1).astype(np.int64).T
+    position = np.divide(center - low, step, out=np.zeros_like(center), where=extent >= SAME_PX)
+    column, row = np.clip(np.floor(position), 0, cells - 1).astype(np.int64).T
     rows, columns = np.divmod(np.arange(cells.prod()), cells[0])
     corner = np.stack([columns, rows], axis=1)
     return _groups(predictions.iou, row * cells[0] + column, low + corner * step, low + (corner + 1) * step)
@@ -87,11 +87,11 @@ def _groups(iou: np.ndarray, group: np.ndarray, low: np.ndarray, high: np.ndarra
     count = np.bincount(group, minlength=number)
     members = np.split(iou[np.argsort(group, kind="stable")], np.cumsum(count)[:-1])
     mean, error, quantiles = np.full(number, np.nan), np.full(number, np.nan), np.full((number, 2), np.nan)
-    for place, values in enumerate(members):
+    for index, values in enumerate(members):
         if len(values):
-            mean[place], quantiles[place] = values.mean(), np.quantile(values, (0.05, 0.95))
+            mean[index], quantiles[index] = values.mean(), np.quantile(values, (0.05, 0.95))
         if len(values) > 1:
-            error[place] = values.std(ddof=1) / np.sqrt(len(values))
+            error[index] = values.std(ddof=1) / np.sqrt(len(values))
     return Groups(low, high, count, mean, error, quantiles)
 
 
@@ -103,7 +103,7 @@ def columns(groups: Groups, names: tuple[str, ...]) -> dict[str, np.ndarray]:
         names: of the dimensions, which become ``…_from`` and ``…_to``.
     """
     ends = {"from": groups.low, "to": groups.high}
-    borders = {f"{name}_{end}": ends[end][:, place] for place, name in enumerate(names) for end in ends}
+    borders = {f"{name}_{end}": ends[end][:, index] for index, name in enumerate(names) for end in ends}
     low, high = groups.quantiles.T
     values = {"mean_iou": groups.mean, "standard_error": groups.standard_error, "iou_q05": low, "iou_q95": high}
     return borders | {"count": groups.count} | values

@@ -79,10 +79,10 @@ def equal_width(confidence: np.ndarray, happened: np.ndarray, bins: int, feature
     extra = np.empty((len(confidence), 0)) if features is None else np.asarray(features, np.float64)
     if len(extra) != len(confidence):
         raise ValueError(f"expected features of {len(confidence)} examples, got {len(extra)}.")
-    place = np.clip(np.floor(np.column_stack([confidence, extra]) * bins), 0, bins - 1).astype(np.int64)
-    flat = np.ravel_multi_index(tuple(place.T), (bins,) * place.shape[1])
+    bin_index = np.clip(np.floor(np.column_stack([confidence, extra]) * bins), 0, bins - 1).astype(np.int64)
+    flat = np.ravel_multi_index(tuple(bin_index.T), (bins,) * bin_index.shape[1])
     _, first, cell = np.unique(flat, return_index=True, return_inverse=True)
-    return _cells(confidence, happened, cell, place[first] / bins, (place[first] + 1) / bins)
+    return _cells(confidence, happened, cell, bin_index[first] / bins, (bin_index[first] + 1) / bins)
 
 
 def equal_mass(confidence: np.ndarray, happened: np.ndarray, bins: int) -> Cells:

@@ -44,17 +44,17 @@ def build(
         )
     images = keras.Input(input_shape, name="image")
     stages: list[Layers] = [
-        functools.partial(_convolution, filters=count, place=place) for place, count in enumerate(filters, 1)
+        functools.partial(_convolution, filters=count, number=number) for number, count in enumerate(filters, 1)
     ]
     stages.append(functools.partial(_dense, units=dense_units, dropout=dropout))
     first, second = branches(images, stages, shared)
     return keras.Model(images, heads(first[-1], num_classes, bbox_head, bbox_features=second[-1]), name="cnn")
 
 
-def _convolution(features: Any, prefix: str, *, filters: int, place: int) -> Any:
+def _convolution(features: Any, prefix: str, *, filters: int, number: int) -> Any:
     import keras
 
-    features = keras.layers.Conv2D(filters, 3, name=f"{prefix}conv2d_{place}" if prefix else None)(features)
+    features = keras.layers.Conv2D(filters, 3, name=f"{prefix}conv2d_{number}" if prefix else None)(features)
     # The relu of a maximum is the maximum of relus, with the same gradients, on a quarter of the numbers.
     return keras.layers.ReLU()(keras.layers.MaxPooling2D(2)(features))
 

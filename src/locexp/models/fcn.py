@@ -56,9 +56,9 @@ def _top_down(maps: Sequence[Any], width: int, normalization: str) -> Any:
 
     layers = keras.layers
     merged: Any = None
-    for place in range(len(maps), 0, -1):
-        name = f"bbox_lateral_{place}"
-        lateral = convolution(maps[place - 1], width, name, size=1, normalization=normalization, activation=None)
+    for number in range(len(maps), 0, -1):
+        name = f"bbox_lateral_{number}"
+        lateral = convolution(maps[number - 1], width, name, size=1, normalization=normalization, activation=None)
         if merged is not None:
             merged = layers.UpSampling2D(2, name=f"{name}_up")(merged)
             over = tuple((0, big - small) for big, small in zip(merged.shape[1:3], lateral.shape[1:3], strict=True))

@@ -11,7 +11,7 @@ from locexp.models.coordinates import with_coordinates
 from locexp.models.trunk import Layers, check_halvings
 
 Convolve = Callable[[Any, int, int, str], Any]
-"""(feature maps, their new number of channels, place of the stage from 1, name for the layers) -> feature maps."""
+"""(feature maps, their new number of channels, the stage's number from 1, name for the layers) -> feature maps."""
 
 
 def pooled_convolutions(image: Any, filters: Sequence[int], *, normalization: str, coordinates: str) -> list[Layers]:
@@ -26,7 +26,7 @@ def pooled_convolutions(image: Any, filters: Sequence[int], *, normalization: st
         UserError: the image is too small.
     """
 
-    def convolve(features: Any, count: int, place: int, name: str) -> Any:
+    def convolve(features: Any, count: int, number: int, name: str) -> Any:
         import keras
 
         features = convolution(features, count, name, normalization=normalization)
@@ -54,8 +54,8 @@ def residual_stages(
         UserError: the image is too small.
     """
 
-    def convolve(features: Any, count: int, place: int, name: str) -> Any:
-        if place > 1:
+    def convolve(features: Any, count: int, number: int, name: str) -> Any:
+        if number > 1:
             return residual(features, count, name, strides=2, normalization=normalization)
         features = convolution(features, count, name, size=5, strides=stride, normalization=normalization)
         return residual(features, count, f"{name}r", normalization=normalization)
@@ -65,9 +65,9 @@ def residual_stages(
 
 
 def _stages(image: Any, filters: Sequence[int], coordinates: str, convolve: Convolve) -> list[Layers]:
-    def stage(features: Any, prefix: str, *, place: int, count: int) -> Any:
-        if coordinates == "every" or (coordinates == "input" and place == 1):
-            features = with_coordinates(features, image, f"{prefix}coordinates_{place}")
-        return convolve(features, count, place, f"{prefix}conv2d_{place}")
+    def stage(features: Any, prefix: str, *, number: int, count: int) -> Any:
+        if coordinates == "every" or (coordinates == "input" and number == 1):
+            features = with_coordinates(features, image, f"{prefix}coordinates_{number}")
+        return convolve(features, count, number, f"{prefix}conv2d_{number}")
 
-    return [functools.partial(stage, place=place, count=count) for place, count in enumerate(filters, 1)]
+    return [functools.partial(stage, number=number, count=count) for number, count in enumerate(filters, 1)]

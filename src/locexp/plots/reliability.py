@@ -34,11 +34,11 @@ def diagrams(cells: Mapping[str, Cells], errors: Mapping[str, CalibrationError],
     figure = Figure(figsize=(9.4, 5.3))
     # Both are in one axes, with few ticks: axes and ticks are what takes long to draw.
     axes = figure.add_axes((0.075, 0.09, 0.915, 0.765))
-    for place, (event, name, least, words, short) in enumerate(DIAGRAMS):
-        _draw(axes, cells[event], least, place * STEP)
+    for position, (event, name, least, words, short) in enumerate(DIAGRAMS):
+        _draw(axes, cells[event], least, position * STEP)
         error = errors.get(name)
         measured = f"\n{short} {error.value:.3f}   (by chance alone {error.if_calibrated:.3f})" if error else ""
-        axes.text(place * STEP + 0.5, 1.06, words + measured, ha="center", va="bottom", fontsize=10)
+        axes.text(position * STEP + 0.5, 1.06, words + measured, ha="center", va="bottom", fontsize=10)
     for color, words in ((OVER, "too sure"), (UNDER, "not sure enough")):
         axes.plot([], [], "o", color=color, markersize=5, label=words)
     if np.any(cells["loc_acc_50"].count < D_ECE_LEAST):

@@ -29,7 +29,7 @@ class FolderStore:
         UserError: it is not the folder of a sweep; the message names that if it is near.
     """
 
-    place = "the folder"
+    label = "the folder"
     note = "Compared from the files in the sweep's folder alone; nothing was read from MLflow or written to it."
 
     def __init__(self, given: str) -> None:
@@ -52,8 +52,8 @@ class FolderStore:
     def content(self, run: RunRecord, path: str) -> bytes | None:
         """Return a file of a run; ``None`` where it has none of this path."""
         assert run.directory is not None
-        place = file_within(run.directory, path)
-        return None if place is None else place.read_bytes()
+        file = file_within(run.directory, path)
+        return None if file is None else file.read_bytes()
 
     def keep_folder(self, run: RunRecord, folder: Path) -> None:
         """Do nothing: what is kept with a run here is what lies in its directory."""

@@ -99,9 +99,9 @@ def _end_in_place(path: Path, status: str) -> None:
     """Give a record that is there another status, in as many bytes: a full disk has room for no more."""
     running, ended = b'"status": "RUNNING"', f'"status": "{status}"'.encode()
     with contextlib.suppress(OSError), path.open("r+b") as file:
-        place = file.read().find(running)
-        if place >= 0:
-            file.seek(place)
+        start = file.read().find(running)
+        if start >= 0:
+            file.seek(start)
             file.write(ended.ljust(len(running)))
 
 

@@ -12,11 +12,11 @@ class Store(Protocol):
     """Runs and sweeps, whatever keeps them. Runs of equal files are equal in every store, to the digit.
 
     Attributes:
-        place: what messages call it, such as ``the store``.
+        label: what messages call it, such as ``the store``.
         note: what a reader of a comparison must know of where it came from; may be empty.
     """
 
-    place: str
+    label: str
     note: str
 
     def sweep(self, which: str) -> RunRecord:

@@ -78,12 +78,12 @@ class SweepList:
         return cls.parse(path.read_bytes(), path)
 
     @classmethod
-    def parse(cls, content: bytes, place: object) -> SweepList:
+    def parse(cls, content: bytes, source: object) -> SweepList:
         """Return the list from the content of its file; for arguments and errors see :func:`parse_object`."""
-        stored = parse_object(content, place)
-        found = build(cls, {NAMES_OF_FORMAT_1.get(name, name): value for name, value in stored.items()}, place)
+        stored = parse_object(content, source)
+        found = build(cls, {NAMES_OF_FORMAT_1.get(name, name): value for name, value in stored.items()}, source)
         for number, job in enumerate(found.jobs):
-            check_types(job, JOB, JOB, f"{place}, job {number}")
+            check_types(job, JOB, JOB, f"{source}, job {number}")
         return found
 
     def link(self, index: int) -> SweepLink:

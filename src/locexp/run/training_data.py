@@ -117,7 +117,7 @@ def _load(yaml: str) -> TrainingData:
 
 def _located(error: ImagesError, split: Split) -> str:
     """Return an error about images of a part in terms of the user's array."""
-    numbers = split.indices[error.places].tolist()
+    numbers = split.indices[error.indices].tolist()
     most = numbers[:MOST_NUMBERS]
     more = f" and {len(numbers) - len(most)} more" if len(numbers) > len(most) else ""
     return error.text.format(which=f"counted from 0 in {split.name}: {listed(most)}{more}")

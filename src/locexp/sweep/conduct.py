@@ -195,14 +195,14 @@ class Conductor:
 
     def _run_batch(self, launch: Launch, jobs: list[SweepJob], progress: Progress) -> list[list[SweepJob]]:
         """Run jobs; returns the batches in which some of them are to be tried again."""
-        places = [(job, next_attempt(self._parent.directory, job.index)) for job in jobs]
-        progress.watch(places)
+        placed = [(job, next_attempt(self._parent.directory, job.index)) for job in jobs]
+        progress.watch(placed)
         error: Exception | None = None
         stopped = False
         cut_off: list[list[SweepJob]] = []
         unstarted: list[PlacedJob] = []
         try:
-            launch(places)
+            launch(placed)
         except Exception as failed:  # a worker was killed, or the launcher itself failed
             logger.info("the launcher failed", exc_info=True)
             error = failed
@@ -211,12 +211,12 @@ class Conductor:
             end_workers()
             raise
         finally:
-            close_dead([place for _, place in places], stopped=stopped, failed=error is not None)
+            close_dead([folder for _, folder in placed], stopped=stopped, failed=error is not None)
             progress.end()
-            for job, place in places:
-                outcome = outcome_of(place, stopped=stopped)
+            for job, folder in placed:
+                outcome = outcome_of(folder, stopped=stopped)
                 if outcome is None:
-                    unstarted.append((job, place))
+                    unstarted.append((job, folder))
                 elif outcome.cut_off and error is not None and len(jobs) > 1:
                     cut_off.append([job])  # which took the others with it is not known: each is tried by itself
                 else:
@@ -231,8 +231,8 @@ class Conductor:
             reason = f"the launcher did not start it: {reason}"
         elif unstarted:
             return [*cut_off, [job for job, _ in unstarted]]  # the launcher gave up on them when another job was killed
-        for job, place in unstarted:
-            self._outcomes[job.key] = Outcome(place=place, reason=reason)
+        for job, folder in unstarted:
+            self._outcomes[job.key] = Outcome(folder=folder, reason=reason)
         return cut_off
 
     def _close_in_any_case(self, status: str) -> None:

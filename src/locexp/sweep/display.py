@@ -192,8 +192,8 @@ def show_end(
     have = "has" if len(ends) == 1 else "have"
     say(f"\n{record.status:8} {len(finished)} of {counted(len(ends), 'job')} {have} finished, in {took}{resumed}")
     for job, outcome in ends:
-        if outcome.place is not None:
-            log = outcome.place / "train.log"
+        if outcome.folder is not None:
+            log = outcome.folder / "train.log"
             where = f"  ({log})" if log.is_file() else ""
             how = "failed  " if outcome.reason else "stopped "
             why = f": {first_line(outcome.reason, 200)}" if outcome.reason else ""

@@ -37,7 +37,7 @@ class SweepJob(Job):
     """One run of a sweep.
 
     Attributes:
-        index: its place in the list, from 0.
+        index: its position in the list, from 0.
         stage: of the plan, from 0.
         varied: what the sweep varies, key by key, as text; with ``seed`` where there are several.
         role: see :class:`~locexp.sweep.setting.Setting`.
@@ -142,19 +142,19 @@ class StagedJobs:
         after = max((job.seed for job in self.jobs), default=-1) + 1
         queue = []
         for cell, group in enumerate(settings):
-            for place, setting in enumerate(group):
+            for position, setting in enumerate(group):
                 seeds = list(range(after, after + setting.fresh_seeds)) if setting.fresh_seeds else self._seeds
-                queue += [(round_, cell, place, seed) for round_, seed in enumerate(seeds)]
+                queue += [(round_, cell, position, seed) for round_, seed in enumerate(seeds)]
         self._asked = [[[] for _ in group] for group in settings]
         number = self.jobs[-1].stage + 1 if self.jobs else 0
         known = {job.key: job for job in self.jobs}
-        for _, cell, place, seed in sorted(queue):  # seeds outermost: a sweep cut short holds whole comparisons
-            job = self._job(len(known), number, self._cells[cell], settings[cell][place], seed)
+        for _, cell, position, seed in sorted(queue):  # seeds outermost: a sweep cut short holds whole comparisons
+            job = self._job(len(known), number, self._cells[cell], settings[cell][position], seed)
             same = known.setdefault(job.key, job)
             if same is not job and self.base.sweep._target_ is None:
                 swept = " ".join(override for override in self._cells[cell] if key_of(override) in self._swept)
                 raise UserError(f"{swept}: is the same run as {same.name}; what is swept makes no difference.")
-            self._asked[cell][place].append(same)
+            self._asked[cell][position].append(same)
         new = list(known.values())[len(self.jobs) :]
         if self.jobs and new:
             self.past_results.append({str(index): results.get(key) for index, key in sorted(asked.items())})

@@ -140,7 +140,7 @@ def launch_with_hydra(config: DictConfig, directory: Path, threads: int | None, 
 
     def launch(jobs: Sequence[PlacedJob]) -> None:
         stored.write([job for job, _ in jobs])
-        overrides = [[*job.overrides, f"{SUBDIR}={quoted(place.name)}"] for job, place in jobs]
+        overrides = [[*job.overrides, f"{SUBDIR}={quoted(folder.name)}"] for job, folder in jobs]
         launcher.launch(overrides, jobs[0][0].index)
 
     return launch
@@ -172,9 +172,9 @@ class StoredJobs:
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
         """Return the whole configuration of the job that is to run in the folder which the overrides name."""
         name = next(value_of(override) for override in sweep_overrides if key_of(override) == SUBDIR)
-        place = self.directory / name
+        folder = self.directory / name
         register()
-        entry = SweepList.read(self.directory).jobs[index_of(place)]
+        entry = SweepList.read(self.directory).jobs[index_of(folder)]
         stored = json.loads((self.directory / SETTINGS / f"{entry['config_hash']}.json").read_text(encoding="utf-8"))
         cfg = OmegaConf.merge(OmegaConf.structured(Config), stored["cfg"])
         assert isinstance(cfg, DictConfig)
@@ -184,7 +184,7 @@ class StoredJobs:
         if self.threads is not None and job.cfg.trainer.threads == "auto":
             job.cfg.trainer.threads = self.threads
             extra = [f"trainer.threads={self.threads}"]
-        return whole(job.cfg, job.hydra(place, index=entry["index"], extra=extra))
+        return whole(job.cfg, job.hydra(folder, index=entry["index"], extra=extra))
 
 
 def train_stored_job(cfg: DictConfig) -> None:

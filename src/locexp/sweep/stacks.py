@@ -57,9 +57,9 @@ class Stacks:
             KeyboardInterrupt, Terminated: after every open run has been closed as KILLED.
         """
         groups: dict[str, list[PlacedJob]] = {}
-        for job, place in jobs:
+        for job, directory in jobs:
             group = OmegaConf.to_yaml(OmegaConf.masked_copy(job.cfg, list(SHARED)), resolve=True)
-            groups.setdefault(group, []).append((job, place))
+            groups.setdefault(group, []).append((job, directory))
         with shared_logging(self._hydra), Drawer(min(core_count(), MAX_DRAWING_PROCESSES)) as drawer:
             for waiting in groups.values():
                 while waiting:
@@ -72,9 +72,9 @@ class Stacks:
         try:
             with ExitStack() as folders:
                 while taken < min(most, len(waiting)):
-                    job, place = waiting[taken]
+                    job, directory = waiting[taken]
                     taken += 1
-                    hydra = job.hydra(place, index=job.index)
+                    hydra = job.hydra(directory, index=job.index)
                     folder = folders.enter_context(RunFolder(job.cfg, hydra, self._callbacks, alone=False))
                     with folder.current():
                         run = prepare_job(job.cfg, folder.directory, folder.overrides, stacked=True)

@@ -67,16 +67,16 @@ def locate(uri: str | None, artifact_root: str | None, experiment: str) -> Locat
     Raises:
         UserError: an address is none that can be used.
     """
-    place = read_store(uri) if uri else Path("mlruns") / DATABASE
-    if isinstance(place, Path):
-        database = Path(os.path.normpath(place.absolute()))
+    store = read_store(uri) if uri else Path("mlruns") / DATABASE
+    if isinstance(store, Path):
+        database = Path(os.path.normpath(store.absolute()))
         if "?" in str(database):  # SQLAlchemy would end the path there
             raise UserError(f"tracking.uri: {database}: a path with a question mark cannot hold a store.")
         beside = database.parent
         location = Location(f"sqlite:///{database}", database, None, experiment)
     else:
         beside = Path("mlruns").absolute()
-        location = Location(place, None, None, experiment)
+        location = Location(store, None, None, experiment)
     if artifact_root:
         return replace(location, artifact_root=read_artifact_root(artifact_root, of_server=location.is_server))
     return location if location.is_server else replace(location, artifact_root=(beside / "artifacts").as_uri())
@@ -148,13 +148,13 @@ def _check_database(database: Path, location: Location) -> None:
         raise deleted(location, experiment.id)
     artifacts = experiment.artifacts
     if artifacts and artifacts.startswith("file://") and artifacts != location.artifact_root:
-        place = local_path(artifacts)
-        if not place.is_dir():
+        folder = local_path(artifacts)
+        if not folder.is_dir():
             raise UserError(
-                f"tracking.experiment={location.experiment}: keeps its artifacts in {place}, which is not there (was "
+                f"tracking.experiment={location.experiment}: keeps its artifacts in {folder}, which is not there (was "
                 "the folder moved?); move it back, or give another tracking.experiment."
             )
-        check_writable(place, f"tracking.experiment={location.experiment}: its artifacts")
+        check_writable(folder, f"tracking.experiment={location.experiment}: its artifacts")
 
 
 def deleted(location: Location, experiment_id: str) -> UserError:
@@ -258,7 +258,7 @@ def sweep_links(
 
 def ui_command(location: Location) -> str:
     """Return the command that shows a store, as short as it can be from the current directory."""
-    return command("ui", *(f"--uri={place}" for place in _not_usual(location)))
+    return command("ui", *(f"--uri={store}" for store in _not_usual(location)))
 
 
 def location_in(record: RunRecord) -> Location:
@@ -268,7 +268,7 @@ def location_in(record: RunRecord) -> Location:
 
 def store_overrides(location: Location) -> list[str]:
     """Return the overrides that name a store, for a command that is given in the current directory."""
-    overrides = [as_text("tracking.uri", place) for place in _not_usual(location)]
+    overrides = [as_text("tracking.uri", store) for store in _not_usual(location)]
     if location.experiment != TrackingConfig.experiment:
         overrides.append(as_text("tracking.experiment", location.experiment))
     return overrides

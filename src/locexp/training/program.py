@@ -75,14 +75,14 @@ def _for_any_member(traced: Graph, specs: Sequence[tf.TensorSpec], own: Sequence
         specs: of its arguments, which the variables are to follow.
         own: the variables that it was traced with.
     """
-    places = {id(variable.handle): place for place, variable in enumerate(own)}
-    if any(id(tensor) not in places for tensor in traced.captured_inputs):
+    positions = {id(variable.handle): position for position, variable in enumerate(own)}
+    if any(id(tensor) not in positions for tensor in traced.captured_inputs):
         raise ValueError("the network keeps state outside its variables")
-    captured = [places[id(tensor)] for tensor in traced.captured_inputs]
+    captured = [positions[id(tensor)] for tensor in traced.captured_inputs]
 
     def call(*arguments: Any) -> Any:
         variables = arguments[len(specs) :]
-        rebind(traced, [variables[place].handle for place in captured])
+        rebind(traced, [variables[position].handle for position in captured])
         return traced(*arguments[: len(specs)])
 
     return tf.function(call, autograph=False).get_concrete_function(*specs, *own)
