@@ -438,7 +438,7 @@ def test_a_store_that_cannot_be_read_is_said_in_a_line(bench: Bench) -> None:
         database.commit()
     done = locexp("compare", cwd=bench.place)  # this process has the store open, and would not look again
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("error: tracking.uri=")
+    assert done.stderr.splitlines()[-1].startswith("error: tracking.uri: ")
     assert "update mlflow" in done.stderr
     assert "Traceback" not in done.stderr
 

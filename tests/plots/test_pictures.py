@@ -70,9 +70,12 @@ def test_a_directory_is_that_of_the_process_that_asks(tmp_path: Path, monkeypatc
 def test_what_goes_wrong_is_raised_with_its_cause_and_the_next_is_drawn(processes: int, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with Drawer(processes) as drawer:
-        with pytest.raises(RuntimeError, match="could not be drawn: FileExistsError") as raised:
+        with pytest.raises(FileExistsError):
             drawer.draw(data(tmp_path / "file")).result()
-        assert "FileExistsError" in str(raised.value.__cause__) or isinstance(raised.value.__cause__, FileExistsError)
+        lacking = replace(data(tmp_path / "next"), history=[{"epoch": 1}])
+        with pytest.raises(RuntimeError, match="could not be drawn: KeyError") as raised:
+            drawer.draw(lacking).result()
+        assert "KeyError" in str(raised.value.__cause__) or isinstance(raised.value.__cause__, KeyError)
         drawer.draw(data(tmp_path / "next")).result()
     assert (tmp_path / "next" / "sample.png").is_file()
 

@@ -15,6 +15,7 @@ from locexp.records.record import RunRecord
 from locexp.records.store import Store
 from locexp.records.sweep_list import LIST, SweepList, setting_name
 from locexp.system.commands import command
+from locexp.system.matplotlib import start_matplotlib
 from locexp.system.process import is_alive
 from locexp.system.screen import terminal_width
 from locexp.tracking.location import location_in, store_overrides
@@ -50,6 +51,7 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
         UserError: there is no such sweep, it is running, or nothing can be compared, or must not be; nothing has been
             written then.
     """
+    start_matplotlib()
     from locexp.analysis.answer import answers
     from locexp.analysis.comparison import compare_settings
     from locexp.analysis.report import write_report

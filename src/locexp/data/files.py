@@ -21,7 +21,7 @@ from locexp.errors import UserError, listed
 
 BROKEN = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, tokenize.TokenError, struct.error),
-    *(EOFError, OSError, KeyError, RuntimeError, MemoryError, ValueError, OverflowError, SyntaxError),
+    *(EOFError, OSError, KeyError, RuntimeError, MemoryError, ValueError, OverflowError, SyntaxError, TypeError),
 )
 """What reading a spoilt archive can raise: its headers may ask for a password or terabytes."""
 Unpacked = gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile

@@ -15,6 +15,7 @@ from locexp.bbox.geometry import to_pixels
 from locexp.bbox.scenes import Scenes
 from locexp.evaluation import breakdown, calibration
 from locexp.evaluation.metrics import Predictions, confusion_matrix
+from locexp.system.matplotlib import start_matplotlib
 from locexp.system.workers import Task, Workers
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def draw_here(data: PictureData) -> Task[list[str]]:
 
 
 def _draw(data: PictureData) -> list[str]:
+    start_matplotlib()  # in a process that does nothing else, it has not been started yet
     from locexp.plots import boxes, curves
     from locexp.plots.files import save
 
