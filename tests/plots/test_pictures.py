@@ -35,7 +35,7 @@ HISTORY = [
 
 def data(directory: Path, count: int = 30) -> PictureData:
     predictions = random_predictions(0, count, classes=10)
-    return PictureData(directory, images_of(predictions), predictions, HISTORY, best_epoch=2, floor=0.5)
+    return PictureData(directory, images_of(predictions), predictions, HISTORY, best_epoch=2, baseline=0.5)
 
 
 def images_of(predictions: Predictions) -> np.ndarray:

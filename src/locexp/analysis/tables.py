@@ -61,7 +61,7 @@ def table(comparison: SweepComparison, *, brief: bool = False) -> Table:
     ordered = sorted(range(len(comparison.settings)), key=lambda index: _order(comparison.settings[index]))
     marks = [_marks(comparison, index) for index in ordered]
     rows = [_cells(comparison, index, of_setting) for index, of_setting in zip(ordered, marks, strict=True)]
-    left_out = {"floor", *DELTAS.values()} if brief else set()
+    left_out = {"baseline", *DELTAS.values()} if brief else set()
     if brief and comparison.metric != "loc_acc_50":
         left_out.add("loc_acc_50")
     shown = [title for title in rows[0] if title not in left_out and any(cells[title].value for cells in rows)]
@@ -96,7 +96,7 @@ def _cells(comparison: SweepComparison, index: int, marks: Sequence[str]) -> dic
         "n": Cell(str(len(setting.runs))),
         "failed": Cell(str(setting.failures)),
         **{TITLES[name]: _mean(setting.test[name]) for name in metrics},
-        "floor": Cell(f"{setting.baseline:.3f}" if math.isfinite(setting.baseline) else ""),
+        "baseline": Cell(f"{setting.baseline:.3f}" if math.isfinite(setting.baseline) else ""),
         "skill": Cell("" if setting.skill is None else f"{setting.skill:+.3f}"),
         **{title: _percent(terms.get(name)) for name, title in DELTAS.items()},
         "Δm %": _percent(delta_m),

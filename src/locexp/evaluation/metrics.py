@@ -1,4 +1,4 @@
-"""What is measured: weight-independent metrics of class and box, their floors and tables. All in float64 NumPy."""
+"""What is measured: weight-independent metrics of class and box, their baselines and tables. All in float64 NumPy."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def four_way(predictions: Predictions) -> dict[str, float]:
     return {name: float(np.mean(members)) for name, members in quadrants(predictions).items()}
 
 
-def floors(train_boxes: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+def baselines(train_boxes: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """Return the mean IoU that needs no network.
 
     Args:
@@ -137,9 +137,9 @@ def floors(train_boxes: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     }
 
 
-def skill(value: float, floor: float) -> float | None:
-    """Return (value - floor) / (1 - floor), or ``None`` where the floor is (nearly) 1: there is nothing to gain."""
-    return None if floor > 1 - 1e-6 else (value - floor) / (1 - floor)
+def skill(value: float, baseline: float) -> float | None:
+    """Return (value - baseline) / (1 - baseline), or ``None`` where the baseline is (nearly) 1: there is nothing to gain."""
+    return None if baseline > 1 - 1e-6 else (value - baseline) / (1 - baseline)
 
 
 def confusion_matrix(predictions: Predictions) -> np.ndarray:

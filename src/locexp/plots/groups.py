@@ -35,7 +35,7 @@ def panels(classes: Groups, sizes: Groups, positions: Groups, mean: float, title
     axes = figure.add_axes((0.052, 0.15, 0.658, 0.7))
     shown = np.concatenate([groups.quantiles[groups.count > 0] for groups in (classes, sizes)])
     lowest = float(min(shown.min(), mean))
-    floor = lowest - 0.17 * (1.01 - lowest)  # room for the legend
+    bottom = lowest - 0.17 * (1.01 - lowest)  # room for the legend
     start = len(classes.count) + 0.6
     end = start + (len(sizes.count) - 1) * WIDE
     _draw(axes, classes, 0, 1)
@@ -54,7 +54,7 @@ def panels(classes: Groups, sizes: Groups, positions: Groups, mean: float, title
     below = axes.get_xaxis_transform()
     for x, label in labels:
         axes.text(x, -0.03, label, transform=below, fontsize=8, ha="center", va="top")
-    axes.set(xlim=(-0.6, end + 0.9), ylim=(floor, 1.01), ylabel="IoU")
+    axes.set(xlim=(-0.6, end + 0.9), ylim=(bottom, 1.01), ylabel="IoU")
     axes.locator_params(axis="y", nbins=5)
     axes.grid(axis="y", alpha=0.3)
     # A title with a height of its own: without one, all ticks are measured a second time to find it.

@@ -40,7 +40,7 @@ class PictureData:
         predictions: for the test images.
         history: one row per epoch.
         best_epoch: the epoch with the best monitored validation metric, from 1.
-        floor: mean IoU of the constant box on the validation part.
+        baseline: mean IoU of the constant box on the validation part.
     """
 
     directory: Path
@@ -48,7 +48,7 @@ class PictureData:
     predictions: Predictions
     history: list[dict[str, float]]
     best_epoch: int
-    floor: float
+    baseline: float
 
 
 def draw_pictures(data: PictureData) -> list[str]:
@@ -103,7 +103,7 @@ def _draw(data: PictureData) -> list[str]:
     pictures["gallery_random"] = boxes.gallery(images, predictions, chosen, f"{len(chosen)} random test images")
     of_failures, notes = failure_pictures(images, predictions)
     pictures |= of_failures
-    pictures["learning_curves"] = curves.learning_curves(history, data.best_epoch, data.floor)
+    pictures["learning_curves"] = curves.learning_curves(history, data.best_epoch, data.baseline)
     title = f"Confusion on {len(images):,} test images"
     pictures["confusion_matrix"] = curves.confusion(confusion_matrix(predictions), title)
     weighting = curves.weighting(history)

@@ -9,6 +9,8 @@ from locexp.models.saving import MODEL
 from locexp.records.record import RunRecord
 from locexp.tracking.location import Location, run_link, ui_command
 
+EXPLANATION = "baseline: what one constant box reaches; skill: 0 at the baseline, 1 if perfect"
+
 
 def introduction(record: RunRecord) -> list[str]:
     """Return the lines that say what is about to be trained."""
@@ -22,14 +24,14 @@ def introduction(record: RunRecord) -> list[str]:
 
 
 def final_table(record: RunRecord) -> list[str]:
-    """Return the lines that sum a finished run up: test metrics, with the floor of those that have one."""
+    """Return the lines that sum a finished run up: test metrics, with the baseline of those that have one."""
     metrics = record.metrics
-    lines = [f"{'':22}{'test':>8}{'floor':>9}{'skill':>9}"]
+    lines = [f"{'':22}{'test':>8}{'baseline':>9}{'skill':>9}"]
     for name in HEADLINES:
-        floor, skill = metrics.get(f"floor/{name}"), metrics.get(f"skill/{name}")
-        cells = "".join("" if value is None else f"{value:9.3f}" for value in (floor, skill))
+        baseline, skill = metrics.get(f"floor/{name}"), metrics.get(f"skill/{name}")
+        cells = "".join("" if value is None else f"{value:9.3f}" for value in (baseline, skill))
         lines.append(f"{name:22}{metrics[f'test/{name}']:8.4f}{cells}")
-    return lines
+    return [*lines, EXPLANATION]
 
 
 def conclusion(record: RunRecord, directory: Path, location: Location) -> list[str]:

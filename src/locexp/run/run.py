@@ -180,7 +180,7 @@ class Run:
         best = member.best_epoch
         assert best is not None
         kept = best if prepared.schedule.keep == "best" else len(member.history)
-        record.metrics |= final_metrics(test, data.floors, member.history, best, kept)
+        record.metrics |= final_metrics(test, data.baselines, member.history, best, kept)
         record.metrics |= against_clean(test, data.scenes["test"])
         spread = spread_metrics(member.model, images, data.canvas)
         record.metrics |= {f"test/{name}": value for name, value in spread.items()}
@@ -189,8 +189,8 @@ class Run:
         if h5 is not None:
             save_checked(member.model, directory / h5, images)
         write_tables(directory / "tables", test)
-        floor = data.validation_floor
-        self._pictures = draw(PictureData(directory / "pictures", images, test, member.history, best, floor))
+        baseline = data.validation_baseline
+        self._pictures = draw(PictureData(directory / "pictures", images, test, member.history, best, baseline))
         self.screen.line()
         for line in final_table(record):
             self.screen.line(line)

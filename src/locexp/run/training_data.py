@@ -19,7 +19,7 @@ from locexp.data.conversion import naming
 from locexp.data.load import load_dataset
 from locexp.data.suspicions import ground
 from locexp.errors import ImagesError, UserError, listed
-from locexp.evaluation.metrics import floors
+from locexp.evaluation.metrics import baselines
 from locexp.evaluation.scenes import describe
 
 MOST_NUMBERS = 9
@@ -36,8 +36,8 @@ class TrainingData:
         scenes: for ``train``, ``validation`` and ``test``.
         scenes_digest: sha256 over the images and boxes of the three, in hexadecimal.
         constant_targets: every training box is the same, so localization is trivial.
-        floors: of the test part, see :func:`locexp.evaluation.metrics.floors`.
-        validation_floor: mean IoU of the constant box on the validation part.
+        baselines: of the test part, see :func:`locexp.evaluation.metrics.baselines`.
+        validation_baseline: mean IoU of the constant box on the validation part.
         facts: how hard the scenes are, see :func:`locexp.evaluation.scenes.describe`.
         notes: what the user must know of the data and the boxes.
         fresh: makes the training scenes of an epoch (from 0), where they are new in each.
@@ -47,8 +47,8 @@ class TrainingData:
     scenes: dict[str, Scenes]
     scenes_digest: str
     constant_targets: bool
-    floors: dict[str, float]
-    validation_floor: float
+    baselines: dict[str, float]
+    validation_baseline: float
     facts: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     fresh: Callable[[int], Scenes] | None = None
@@ -107,8 +107,8 @@ def _load(yaml: str) -> TrainingData:
         scenes=scenes,
         scenes_digest=sha256(*(array for part in parts for array in (scenes[part].images, scenes[part].boxes))),
         constant_targets=bool(np.ptp(boxes, axis=0).max() == 0),
-        floors=floors(boxes, scenes["test"].boxes),
-        validation_floor=floors(boxes, scenes["validation"].boxes)["mean_iou"],
+        baselines=baselines(boxes, scenes["test"].boxes),
+        validation_baseline=baselines(boxes, scenes["validation"].boxes)["mean_iou"],
         facts=describe(scenes),
         fresh=fresh_scenes(strategy, dataset.train.images, seed, scenes["train"]),
         notes=(*dataset.notes, *_notes(strategy, dataset.train.images, boxes)),
