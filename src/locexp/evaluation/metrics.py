@@ -138,7 +138,7 @@ def baselines(train_boxes: np.ndarray, truth: np.ndarray) -> dict[str, float]:
 
 
 def skill(value: float, baseline: float) -> float | None:
-    """Return (value - baseline) / (1 - baseline), or ``None`` where the baseline is (nearly) 1: there is nothing to gain."""
+    """Return (value - baseline) / (1 - baseline), or ``None`` where that is (nearly) 1: there is nothing to gain."""
     return None if baseline > 1 - 1e-6 else (value - baseline) / (1 - baseline)
 
 
