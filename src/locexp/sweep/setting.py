@@ -1,10 +1,10 @@
 """What a plan yields and what it receives.
 
 A plan is a generator function ``plan(base, **arguments)``: ``base`` is the composed configuration that it varies, the
-arguments are the keys of its ``sweep`` file. It yields a :class:`Stage` at a time; after each it is sent the results,
+arguments are the keys of its ``sweep`` file. It yields a :class:`Stage` at a time; after each it is sent the outcomes,
 one list per setting with one entry per seed: the validation metrics of the kept epoch by name, such as
 ``{"accuracy": .98, "mean_iou": .85}``, with the run's mean effective weights (``mean_weights/classification`` and
-``mean_weights/bbox``), or ``None`` where the run failed. Given equal results it must yield equal stages: a sweep is
+``mean_weights/bbox``), or ``None`` where the run failed. Given equal outcomes it must yield equal stages: a sweep is
 resumed by asking it again.
 """
 
@@ -19,8 +19,7 @@ from locexp.evaluation.choice import choose
 from locexp.evaluation.metrics import SELECTION_METRIC
 from locexp.records.sweep_list import FINAL
 
-Results = list[list[dict[str, float] | None]]
-"""Of a stage: by setting, then by seed; see the head of this module."""
+Outcomes = list[list[dict[str, float] | None]]
 
 
 @dataclass(frozen=True)
@@ -42,13 +41,13 @@ class Setting:
 
 @dataclass(frozen=True)
 class Stage:
-    """The settings of one stage, and whether another may follow from their results."""
+    """The settings of one stage, and whether another may follow from their outcomes."""
 
     settings: list[Setting]
     more: bool = False
 
 
-Stages = Generator[Stage, Results, None]
+Stages = Generator[Stage, Outcomes, None]
 
 
 def distinct(settings: Iterable[Setting]) -> list[Setting]:
@@ -65,27 +64,27 @@ def final_stage(chosen: Iterable[Setting], seeds: int) -> Stage:
     return Stage([Setting(setting.values, fresh_seeds=seeds, role=FINAL) for setting in distinct(chosen)])
 
 
-def mean_result(results: Sequence[dict[str, float] | None], name: str) -> float | None:
+def mean_outcome(outcomes: Sequence[dict[str, float] | None], name: str) -> float | None:
     """Return the mean of a metric over the seeds that have it; ``None`` where none has."""
-    values = [result[name] for result in results if result is not None and name in result]
+    values = [outcome[name] for outcome in outcomes if outcome is not None and name in outcome]
     return sum(values) / len(values) if values else None
 
 
-def best_of(results: Results, among: Sequence[int]) -> int | None:
+def best_of(outcomes: Outcomes, among: Sequence[int]) -> int | None:
     """Return which setting a comparison would choose by ``SELECTION_METRIC``, ties by mean IoU.
 
     Args:
-        results: of a stage.
+        outcomes: of a stage.
         among: indices of the settings to choose from.
 
     Returns:
         Its index; ``None`` where none of them has a finished run.
     """
-    having = [index for index in among if any(results[index])]
+    having = [index for index in among if any(outcomes[index])]
     if not having:
         return None
     values, second = (
-        np.array([[(result or {}).get(name, np.nan) for result in row] for row in results])
+        np.array([[(outcome or {}).get(name, np.nan) for outcome in row] for row in outcomes])
         for name in (SELECTION_METRIC, "mean_iou")
     )
     return choose(values, second, having).index

@@ -49,6 +49,6 @@ def bbox_loss(
     tried = [[Setting({LOSS: name, BBOX: float(weight)}) for weight in weights] for name in names]
     configured = Setting({LOSS: str(base.loss.bbox_loss), BBOX: float(base.loss.bbox_weight)})
     settings = distinct([*(setting for row in tried for setting in row), configured])
-    results = yield Stage(settings, more=True)
-    best = [best_of(results, [settings.index(setting) for setting in row]) for row in tried]
+    outcomes = yield Stage(settings, more=True)
+    best = [best_of(outcomes, [settings.index(setting) for setting in row]) for row in tried]
     yield final_stage([configured, *(settings[index] for index in best if index is not None)], final_seeds)

@@ -47,8 +47,8 @@ def bbox_weight(
         for ratio in np.geomspace(low, high, points).tolist()
     ]
     settings = distinct([*grid, configured(base), *(single_tasks(base) if single_task else [])])
-    results = yield Stage(settings, more=final_seeds > 0)
-    best = best_of(results, range(len(settings))) if final_seeds > 0 else None
+    outcomes = yield Stage(settings, more=final_seeds > 0)
+    best = best_of(outcomes, range(len(settings))) if final_seeds > 0 else None
     if best is not None:
         yield final_stage([settings[best], configured(base)], final_seeds)
 

@@ -11,7 +11,7 @@ from locexp.bounds import checked
 from locexp.errors import UserError
 from locexp.sweep.plans.bbox_weight import check_axis, of_ratio, single_tasks
 from locexp.sweep.plans.bbox_weight import configured as configured_weights
-from locexp.sweep.setting import Stage, Stages, distinct, mean_result
+from locexp.sweep.setting import Stage, Stages, distinct, mean_outcome
 
 OBJECTIVES = ("accuracy", "mean_iou")
 
@@ -45,7 +45,7 @@ def pareto(
         trials: how many weights in all.
         batch: how many at a time.
         low, high: the ends of bbox_weight / classification_weight.
-        search_seed: drives the search: equal results lead to an equal search.
+        search_seed: drives the search: equal outcomes lead to an equal search.
         configured: run the weights of ``base``, too; the search is not told what they reach.
         single_task: run (1, 0) and (0, 1), too, likewise.
     """
@@ -63,9 +63,9 @@ def pareto(
         settings = [of_ratio(base, ratio) for ratio in ratios]
         settings += [setting for setting in distinct(beside) if setting not in settings]
         beside = []  # once, with the first batch
-        results = yield Stage(settings, more=remaining > 0)
-        for trial, row in zip(asked, results[: len(asked)], strict=True):
-            values = [mean_result(row, name) for name in OBJECTIVES]
+        outcomes = yield Stage(settings, more=remaining > 0)
+        for trial, row in zip(asked, outcomes[: len(asked)], strict=True):
+            values = [mean_outcome(row, name) for name in OBJECTIVES]
             if any(value is None for value in values):
                 study.tell(trial, state=optuna.trial.TrialState.FAIL)
             else:

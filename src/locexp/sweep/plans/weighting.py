@@ -15,7 +15,7 @@ from locexp.errors import UserError, listed, nearest
 from locexp.losses.weighting import methods as known_methods
 from locexp.records.sweep_list import CONTROL, REPLAY
 from locexp.sweep.plans.bbox_weight import check_axis, configured, of_ratio, pair
-from locexp.sweep.setting import Setting, Stage, Stages, distinct, mean_result
+from locexp.sweep.setting import Setting, Stage, Stages, distinct, mean_outcome
 
 
 def check_names(methods: Sequence[str] | None) -> None:
@@ -59,12 +59,12 @@ def weighting(
     names = list(methods) if methods is not None else [name for name in known_methods() if name != "fixed"]
     first = len(settings)
     settings += [Setting(equal.values | {METHOD: name}) for name in names]
-    results = yield Stage(settings, more=replay)
+    outcomes = yield Stage(settings, more=replay)
     if not replay:
         return
     replays = []
-    for name, row in zip(names, results[first:], strict=True):
-        used = [mean_result(row, f"mean_weights/{task}") for task in ("classification", "bbox")]
+    for name, row in zip(names, outcomes[first:], strict=True):
+        used = [mean_outcome(row, f"mean_weights/{task}") for task in ("classification", "bbox")]
         if any(value is None or not value > 0 for value in used) or name == "rlw":  # the mean of rlw is 1, 1
             continue
         means = zip((CLASSIFICATION, BBOX), used, strict=True)
