@@ -306,13 +306,13 @@ def _read_record(content: bytes, folder: Path) -> object:
 
     from locexp.records.record import RunRecord, finite_metrics
     from locexp.run.resume import _stopped  # the part of the door that reads
-    from locexp.sweep.folder import outcome_of
+    from locexp.sweep.folder import end_of
 
     (folder / "run.json").write_bytes(content)
     record = RunRecord.read(folder)
     finite_metrics(record.metrics)
     with contextlib.suppress(*EXPECTED):
-        outcome_of(folder, stopped=False)
+        end_of(folder, stopped=False)
     return _stopped(folder)
 
 

@@ -25,7 +25,7 @@ from omegaconf import OmegaConf
 from locexp.errors import Terminated
 from locexp.records.record import RunRecord
 from locexp.sweep.display import Progress
-from locexp.sweep.folder import LOCK, close_dead, outcome_of
+from locexp.sweep.folder import LOCK, close_dead, end_of
 from locexp.system.screen import Screen
 from tests.conftest import TINY, door_here, locexp, tiny_without, train_here, wait_until
 
@@ -292,10 +292,10 @@ def test_a_record_of_a_newer_locexp_is_the_failure_of_its_job(tmp_path: Path) ->
     close_dead([place], stopped=False)
     progress.end()
     assert re.search(r"\[1/1\] job-0 +FAILED: .*run.json: was", shown.getvalue())
-    outcome = outcome_of(place, stopped=False)
-    assert outcome is not None
-    assert (outcome.record, outcome.folder) == (None, place)
-    assert "was written by a newer locexp (format 99" in (outcome.reason or "")
+    end = end_of(place, stopped=False)
+    assert end is not None
+    assert (end.record, end.folder) == (None, place)
+    assert "was written by a newer locexp (format 99" in (end.reason or "")
     assert json.loads((place / "run.json").read_text()) == {"format": 99, "name": "x"}
 
 

@@ -13,7 +13,7 @@ from locexp.configuration.hydra_internals import Callbacks, configure_log
 from locexp.errors import RunFailedError, Terminated, counted, first_line
 from locexp.records.sweep_list import SweepList
 from locexp.sweep.display import Progress, show_end
-from locexp.sweep.folder import Outcome, check_free, close_dead, held, next_attempt, outcome_of
+from locexp.sweep.folder import JobEnd, check_free, close_dead, end_of, held, next_attempt
 from locexp.sweep.jobs import PlacedJob, RunKey, StagedJobs, SweepJob
 from locexp.sweep.launchers import Launch, capacity_of, end_workers, is_stacked, launch_with_hydra
 from locexp.sweep.parent import Parent
@@ -52,7 +52,7 @@ class Conductor:
         self._began = time.time()
         self._capacity = capacity_of(staged.launcher)
         self._parent = Parent(staged, command, stored)
-        self._outcomes: defaultdict[RunKey, Outcome] = defaultdict(Outcome)
+        self._ends: defaultdict[RunKey, JobEnd] = defaultdict(JobEnd)
         self._take_stored()
         self._mixed: list[str] = []
         self._uncompared: RunFailedError | None = None
@@ -61,11 +61,11 @@ class Conductor:
 
     def _take_stored(self) -> None:
         if self._stored:
-            self._outcomes |= {key: Outcome(record) for key, record in self._stored.finished.items()}
+            self._ends |= {key: JobEnd(record) for key, record in self._stored.finished.items()}
 
     def missing(self, jobs: Sequence[SweepJob]) -> list[SweepJob]:
         """Return the jobs that have not finished."""
-        return [job for job in jobs if self._outcomes[job.key].record is None]
+        return [job for job in jobs if self._ends[job.key].record is None]
 
     def conduct(self) -> None:
         """Run what is missing.
@@ -100,7 +100,7 @@ class Conductor:
             self._open()
             self._introduce()
             self._run_stages(launch)
-            if any(outcome.record for outcome in self._outcomes.values()):
+            if any(end.record for end in self._ends.values()):
                 self._show_comparison()
             status = "FAILED" if self._failures else "FINISHED"
         except (KeyboardInterrupt, Terminated):
@@ -126,12 +126,12 @@ class Conductor:
 
     @property
     def _failures(self) -> int:
-        return sum(outcome.reason is not None for outcome in self._outcomes.values())
+        return sum(end.reason is not None for end in self._ends.values())
 
     @property
     def _is_logged(self) -> bool:
         """Whether the store has the sweep and every run of it that has finished."""
-        records = [self._parent.record, *(outcome.record for outcome in self._outcomes.values())]
+        records = [self._parent.record, *(end.record for end in self._ends.values())]
         return all(record.logged for record in records if record is not None)
 
     def _open(self) -> None:
@@ -171,7 +171,7 @@ class Conductor:
                     later = ", and no later stage" if staged.more else ""
                     self._screen.note(f"sweep.on_error=stop: {what}{later}")
                 return
-            jobs = staged.next_stage({key: outcome.results for key, outcome in self._outcomes.items()})
+            jobs = staged.next_stage({key: end.results for key, end in self._ends.items()})
             if jobs:
                 self._parent.list_jobs()
                 self._screen.line(f"stage    {jobs[0].stage + 1}: {counted(len(jobs), 'more job')}")
@@ -214,13 +214,13 @@ class Conductor:
             close_dead([folder for _, folder in placed], stopped=stopped, failed=error is not None)
             progress.end()
             for job, folder in placed:
-                outcome = outcome_of(folder, stopped=stopped)
-                if outcome is None:
+                end = end_of(folder, stopped=stopped)
+                if end is None:
                     unstarted.append((job, folder))
-                elif outcome.cut_off and error is not None and len(jobs) > 1:
+                elif end.cut_off and error is not None and len(jobs) > 1:
                     cut_off.append([job])  # which took the others with it is not known: each is tried by itself
                 else:
-                    self._outcomes[job.key] = outcome
+                    self._ends[job.key] = end
         if cut_off:
             names = ", ".join(job.name for (job,) in cut_off)
             self._screen.note(f"a worker was killed; what was at work is tried again, one by one: {names}")
@@ -232,7 +232,7 @@ class Conductor:
         elif unstarted:
             return [*cut_off, [job for job, _ in unstarted]]  # the launcher gave up on them when another job was killed
         for job, folder in unstarted:
-            self._outcomes[job.key] = Outcome(folder=folder, reason=reason)
+            self._ends[job.key] = JobEnd(folder=folder, reason=reason)
         return cut_off
 
     def _close_in_any_case(self, status: str) -> None:
@@ -245,7 +245,7 @@ class Conductor:
     def _close_sweep(self, status: str) -> None:
         end_workers()
         jobs = self._staged.jobs
-        ends = [(job, self._outcomes[job.key]) for job in jobs]
+        ends = [(job, self._ends[job.key]) for job in jobs]
         counts = {"jobs": len(jobs), "finished": len(jobs) - len(self.missing(jobs)), "failed": self._failures}
         self._parent.close(status, {f"sweep/{name}": float(count) for name, count in counts.items()})
         show_end(self._screen, self._parent, ends, began=self._began, all_logged=self._is_logged)

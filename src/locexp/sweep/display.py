@@ -17,7 +17,7 @@ from locexp.errors import UserError, counted, first_line
 from locexp.records.history import HISTORY
 from locexp.records.provenance import flattened
 from locexp.records.record import RunRecord
-from locexp.sweep.folder import POLL_SECONDS, Outcome, read_record
+from locexp.sweep.folder import POLL_SECONDS, JobEnd, read_record
 from locexp.sweep.jobs import PlacedJob, StagedJobs, SweepJob
 from locexp.sweep.parent import Parent
 from locexp.sweep.stored import StoredSweep, finished_runs
@@ -135,7 +135,7 @@ class Progress:
                 continue
             del self._active[index]
             self._ended += 1
-            self._screen.line(f"{self._count()} {job.name:44} {_outcome(record)}   {self._left(0.0)}")
+            self._screen.line(f"{self._count()} {job.name:44} {_results_of(record)}   {self._left(0.0)}")
         if self._active:
             left = self._left(underway)
             more = len(at_work) - MOST_AT_WORK
@@ -158,7 +158,7 @@ class Progress:
         return f"{duration(seconds)} left"
 
 
-def _outcome(record: RunRecord) -> str:
+def _results_of(record: RunRecord) -> str:
     if record.status != "FINISHED":
         return f"{record.status}: {first_line(record.error or 'no reason known', 100)}"
     values = "  ".join(f"{label} {record.metrics[f'test/{name}']:.4f}" for name, label in SHOWN.items())
@@ -173,7 +173,7 @@ def _lines(path: Path) -> int:
 
 
 def show_end(
-    screen: Screen, parent: Parent, ends: Sequence[tuple[SweepJob, Outcome]], *, began: float, all_logged: bool
+    screen: Screen, parent: Parent, ends: Sequence[tuple[SweepJob, JobEnd]], *, began: float, all_logged: bool
 ) -> None:
     """Say how a sweep ended: every failure, how to resume, and where its results are.
 
@@ -185,20 +185,20 @@ def show_end(
         all_logged: all results have reached the store.
     """
     say, record = screen.line, parent.record
-    finished = [(job, outcome.record) for job, outcome in ends if outcome.record is not None]
+    finished = [(job, end.record) for job, end in ends if end.record is not None]
     assert record.end_time is not None
     took = duration(record.end_time - began)
     resumed = " since it was resumed" if record.start_time < began else ""
     have = "has" if len(ends) == 1 else "have"
     say(f"\n{record.status:8} {len(finished)} of {counted(len(ends), 'job')} {have} finished, in {took}{resumed}")
-    for job, outcome in ends:
-        if outcome.folder is not None:
-            log = outcome.folder / "train.log"
+    for job, end in ends:
+        if end.folder is not None:
+            log = end.folder / "train.log"
             where = f"  ({log})" if log.is_file() else ""
-            how = "failed  " if outcome.reason else "stopped "
-            why = f": {first_line(outcome.reason, 200)}" if outcome.reason else ""
+            how = "failed  " if end.reason else "stopped "
+            why = f": {first_line(end.reason, 200)}" if end.reason else ""
             say(f"{how} {job.name}{why}{where}")
-    waiting = [job.name for job, outcome in ends if outcome == Outcome()]
+    waiting = [job.name for job, end in ends if end == JobEnd()]
     if waiting:
         more = f" and {len(waiting) - MOST_NAMED} more" if len(waiting) > MOST_NAMED else ""
         were = "was" if len(waiting) == 1 else "were"

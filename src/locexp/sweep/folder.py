@@ -83,7 +83,7 @@ def index_of(folder: Path) -> int:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JobEnd:
     """How a job ended, in this command or before; a job that was not started has none.
 
     Attributes:
@@ -110,7 +110,7 @@ class Outcome:
         return kept | {name: value for name, value in metrics.items() if name.startswith("mean_weights/")}
 
 
-def outcome_of(folder: Path, *, stopped: bool) -> Outcome | None:
+def end_of(folder: Path, *, stopped: bool) -> JobEnd | None:
     """Return how a job that was launched into a folder ended; ``None`` where it was not started.
 
     Args:
@@ -122,9 +122,9 @@ def outcome_of(folder: Path, *, stopped: bool) -> Outcome | None:
         log = folder / "train.log"
         if not log.is_file() or log.stat().st_size == 0:
             return None
-        return Outcome(folder=folder, reason=None if stopped else "ended before it left a record", cut_off=True)
+        return JobEnd(folder=folder, reason=None if stopped else "ended before it left a record", cut_off=True)
     if record.status == "FINISHED":
-        return Outcome(record)
+        return JobEnd(record)
     reason = f"{record.status}: {record.error or 'the record could not be written'}"
     is_elsewhere = record.status == "RUNNING" and is_alive(record.tags) is None
     if is_elsewhere:
@@ -132,7 +132,7 @@ def outcome_of(folder: Path, *, stopped: bool) -> Outcome | None:
         reason = f"may still run on {host}; once it has ended, resume with sweep.presume_dead=true"
     was_stopped = stopped and (is_elsewhere or record.status == "KILLED")
     cut_off = (record.status, record.error) == ("KILLED", CUT_OFF)
-    return Outcome(folder=folder, reason=None if was_stopped else reason, cut_off=cut_off)
+    return JobEnd(folder=folder, reason=None if was_stopped else reason, cut_off=cut_off)
 
 
 def read_record(directory: Path) -> RunRecord | None:
