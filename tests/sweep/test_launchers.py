@@ -156,10 +156,10 @@ def test_a_run_on_another_machine_is_left_alone(end: str, workplace: Path) -> No
     close_dead([workplace / "0"], stopped=end == "stopped", failed=end == "failed")
     after = RunRecord.read(workplace / "0")
     assert (after.status, after.logged) == ("RUNNING", False)
-    end = end_of(workplace / "0", stopped=end == "stopped")
-    assert end is not None
-    assert end.record is None
-    assert (end.reason or "").startswith("may still run on node-7") == (end == "failed")
+    found = end_of(workplace / "0", stopped=end == "stopped")
+    assert found is not None
+    assert found.record is None
+    assert (found.reason or "").startswith("may still run on node-7") == (end == "failed")
     close_dead([workplace / "0"], stopped=False)  # the launcher returned: the job has ended, wherever it was
     assert RunRecord.read(workplace / "0").status == "KILLED"
 
