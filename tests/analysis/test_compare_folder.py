@@ -177,7 +177,7 @@ def test_a_real_sweep_is_compared_without_its_store(workplace: Path) -> None:
 
 @pytest.mark.parametrize("override", ["tracking.uri=store", "tracking.experiment=other"])
 def test_a_store_beside_a_folder_is_refused(sweep: Path, override: str) -> None:
-    with pytest.raises(UserError, match=f"{override}: cannot stand beside a folder"):
+    with pytest.raises(UserError, match=f"{override}: cannot be combined with a folder"):
         compare(override, str(sweep))
     assert not (sweep / "comparison").exists()
 

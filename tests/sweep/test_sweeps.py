@@ -140,9 +140,9 @@ def test_resuming_a_finished_sweep_runs_nothing(done: tuple[Path, str], monkeypa
     ("words", "message"),
     [
         (["sweep.resume=nosuch"], "nosuch: there is no sweep of this id"),
-        (["sweep.resume=last", "loss.bbox_weight=3"], "loss.bbox_weight=3: cannot stand beside sweep.resume=last"),
-        (["++sweep.resume=last", "sweep.seeds=3"], "sweep.seeds=3: cannot stand beside"),
-        (["sweep.resume=last", "sweep.on_errors=stop"], "sweep.on_errors=stop: cannot stand beside"),
+        (["sweep.resume=last", "loss.bbox_weight=3"], "loss.bbox_weight=3: cannot be combined with sweep.resume=last"),
+        (["++sweep.resume=last", "sweep.seeds=3"], "sweep.seeds=3: cannot be combined with"),
+        (["sweep.resume=last", "sweep.on_errors=stop"], "sweep.on_errors=stop: cannot be combined with"),
         (["sweep.resume=last", "sweep.resume=nosuch"], "a command resumes one sweep"),
         (["sweep.resume=last", "sweep.presume_dead=perhaps"], "sweep.presume_dead=perhaps: expected true or false"),
         (["experiment=resuming", "--config-dir", "mine"], "sweep.resume=last: expected it on the command line"),

@@ -88,7 +88,7 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[str, Any]:
             raise UserError(f"{override}: expected a value.")
         if key.startswith("tracking.") and _is_folder(which):
             raise UserError(
-                f"{override}: cannot stand beside a folder, whose files alone are compared; leave it out, or name the "
+                f"{override}: cannot be combined with a folder, whose files alone are compared; leave it out, or name the "
                 "sweep by its id."
             )
         try:

@@ -43,10 +43,10 @@ def resumed(key: str, overrides: Sequence[str]) -> tuple[str, list[str]] | None:
     others = [override for override in overrides if override not in given]
     for override in others:
         if key == RUN and key_of(override) == "hydra.run.dir":
-            raise UserError(f"{override}: cannot stand beside {RUN}: the run goes on in its own folder.")
+            raise UserError(f"{override}: cannot be combined with {RUN}: the run goes on in its own folder.")
         if not any(re.match(rf"{re.escape(name)}([./]|$)", key_of(override)) for name in BESIDE[key]):
             raise UserError(
-                f"{override}: cannot stand beside {given[-1]}, which {REASONS[key]}; allowed beside it: "
+                f"{override}: cannot be combined with {given[-1]}, which {REASONS[key]}; allowed with it: "
                 f"{listed(BESIDE[key])}."
             )
     return named.pop(), others

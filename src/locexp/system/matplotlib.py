@@ -30,4 +30,4 @@ def start_matplotlib() -> None:
     )
     mpl.rcdefaults()
     if unlike and multiprocessing.parent_process() is None:
-        logger.warning("%s: %s is not heeded here", mpl.matplotlib_fname(), listed(unlike))
+        logger.warning("%s: %s is ignored here", mpl.matplotlib_fname(), listed(unlike))

@@ -33,7 +33,7 @@ def force_libraries() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     overruled = [f"{name}={value}" for name, value in given.items() if value != FORCED[name]]
     if overruled:
-        logger.warning("%s: set in the environment, and not heeded here", listed(overruled))
+        logger.warning("%s: set in the environment, but ignored here", listed(overruled))
 
 
 def only_warn() -> None:

@@ -113,4 +113,4 @@ def _note_settings() -> None:
     except (OSError, ValueError, AttributeError):
         return  # there is none, or Keras says what is wrong with it
     if others:
-        logger.warning("%s: %s is not heeded here", path, listed(others))
+        logger.warning("%s: %s is ignored here", path, listed(others))
