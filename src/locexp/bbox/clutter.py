@@ -67,8 +67,8 @@ class Clutter(Scatter):
             )
         if self.distractors and len(images) < 2:
             raise UserError(
-                f"bbox.distractors={self.distractors}: they are cut from other digits, but there is one {split} image "
-                "alone; expected 0."
+                f"bbox.distractors={self.distractors}: they are cut from other digits, but there is only one {split} "
+                "image; expected 0."
             )
         return cut_out(images, split, least=self.distractor_size)
 
@@ -87,7 +87,7 @@ class Clutter(Scatter):
 def distractors(
     key: RandomKey, digits: Digits, indices: np.ndarray, canvas: tuple[int, int], count: int, size: int
 ) -> np.ndarray:
-    """Return canvases with distractors alone; where they overlap, the brighter one shows.
+    """Return canvases with only the distractors; where they overlap, the brighter one shows.
 
     Args:
         key: of the examples.

@@ -28,7 +28,7 @@ class Jitter(Tight):
     the clean boxes too, and evaluation shows both.
 
     Args:
-        pixels: how far a side moves at most, >= 0 and no more than the (median) shorter side of the boxes.
+        pixels: the most that a side moves, >= 0 and no more than the (median) shorter side of the boxes.
         threshold, margin, noise, noise_level, fresh: see :class:`locexp.bbox.tight.Tight`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""``bbox.noise``: noise over the finished scene, an option of every strategy; boxes do not see it."""
+"""``bbox.noise``: noise over the finished scene, an option of every strategy; boxes ignore it."""
 
 from __future__ import annotations
 
