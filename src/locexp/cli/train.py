@@ -52,7 +52,7 @@ def train_command(arguments: Sequence[str]) -> int:
 
 
 def _run(given: Sequence[str]) -> None:
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # its errors are caught and worded above
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # its errors are caught and explained above
     set_up()
     parser, arguments = parsed(given)
     overrides = list(arguments.overrides)
@@ -89,7 +89,7 @@ def _resume_run(given: str, overrides: list[str]) -> None:
 
 
 def _resume_sweep(given: str, overrides: list[str]) -> None:
-    """Go on with the stored list of a sweep; nobody else does until this ends."""
+    """Continue a sweep from its stored list; its folder is locked until this ends."""
     with composing() as composer:
         settings = composer.compose([override for override in overrides if not is_for_hydra(override)]).cfg
     location = location_of(settings.tracking)
@@ -125,7 +125,7 @@ def _train(command: SweepList, stored: StoredSweep | None = None) -> None:
         if staged.base.sweep.dry_run:
             list_jobs(staged, stored, Screen())
         elif staged.is_sweep:
-            command = stored.sweep_list if stored else command  # that which began the sweep is kept
+            command = stored.sweep_list if stored else command  # the one that began the sweep is kept
             conductor = Conductor(staged, command, screen=Screen(), compare=_compare, stored=stored)
             missing = conductor.missing(jobs)
             if missing:
@@ -158,7 +158,7 @@ def _compare(location: Location, sweep_id: str, allow_mixed: bool) -> list[str]:
 
 
 def _check_surroundings(staged: StagedJobs) -> None:
-    """Check what a process has one of, folders and tracking stores, each once."""
+    """Check, each once, what a process has one of, folders and tracking stores."""
     values = sorted({str(job.composition.cfg.trainer.deterministic) for job in staged.jobs})
     if len(values) > 1:
         raise UserError(

@@ -1,5 +1,5 @@
-"""The YAML files of a configuration: read so that what is wrong in one is said with its line, and searched for the
-line that gave a value."""
+"""The YAML files of a configuration: read so that an error names its line, and searched for the line that
+gave a value."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _text(path: Path) -> str:
 
 
 def _config(path: Path, text: str, package: str, is_own: bool) -> Any:
-    """Return what a file holds; of the user's own, refuse what YAML reads otherwise than people do."""
+    """Return what a file holds; of the user's own, refuse what YAML reads differently from people."""
     shown = typed(path)
     try:
         if is_own:
@@ -84,7 +84,7 @@ def _config(path: Path, text: str, package: str, is_own: bool) -> Any:
         mark, position = getattr(error, "problem_mark", None), getattr(error, "position", None)
         line = mark.line + 1 if mark else text[:position].count("\n") + 1
         reason = str(getattr(error, "problem", None) or first_line(error)).removeprefix("but ")
-        remedy = next((f"; {what}" for said, what in REMEDIES.items() if said in reason), "")
+        remedy = next((f"; {what}" for text, what in REMEDIES.items() if text in reason), "")
         raise UserError(f"{shown}, line {line}: {reason}{remedy}.") from None
     except RecursionError:
         raise UserError(f"{shown}: is nested too deeply, or refers to itself.") from None
@@ -117,7 +117,7 @@ def _check_nodes(shown: str, root: yaml.Node | None, package: str) -> None:
 
 
 def _check_spelling(where: str, key: str, node: yaml.ScalarNode) -> None:
-    """Refuse a plain value that YAML takes for something else than it looks like; raises :class:`UserError`."""
+    """Refuse a plain value that YAML reads as something other than it looks like; raises :class:`UserError`."""
     value = OmegaConf.to_container(OmegaConf.create(f"value: {node.value}"))["value"]  # type: ignore[index,call-overload]
     if not isinstance(value, bool | int | float):
         return
@@ -146,7 +146,7 @@ def located(message: str, error: BaseException, config_name: str, overrides: Seq
 
     Args:
         message: begins with a key, unless it is about something else.
-        error: that it words; the search path is still open.
+        error: that it explains; the search path is still open.
         config_name: of the primary configuration.
         overrides: of the command, whose own keys are in no file.
     """

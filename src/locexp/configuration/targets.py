@@ -91,7 +91,7 @@ def check_arguments(
     Args:
         function: a function or a class.
         arguments: by name.
-        key: under which they lie in the configuration, for the message.
+        key: of these in the configuration, for the message.
         given_by_caller: parameters that are no keys.
 
     Raises:
