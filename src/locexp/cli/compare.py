@@ -88,8 +88,8 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[str, Any]:
             raise UserError(f"{override}: expected a value.")
         if key.startswith("tracking.") and _is_folder(which):
             raise UserError(
-                f"{override}: cannot be combined with a folder, whose files alone are compared; leave it out, or give the "
-                "sweep by its id."
+                f"{override}: cannot be combined with a folder, whose files alone are compared; leave it out, or "
+                "give the sweep by its id."
             )
         try:
             cfg.merge_with_dotlist([override])

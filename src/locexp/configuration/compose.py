@@ -88,7 +88,7 @@ class Job:
         return cfg
 
     def directory(self, kind: str) -> Path:
-        """Return where a ``run`` by itself, or the whole ``sweep``, is to write. Ask once: it may contain the current time.
+        """Return where a ``run`` by itself, or the whole ``sweep``, is to write. Ask once: it may contain the time.
 
         Raises:
             UserError: an interpolation in Hydra's part cannot be resolved.

@@ -71,9 +71,7 @@ def _parameter_names(values: Any, prefix: str = "") -> None:
     for name, value in values.items():
         key = f"{prefix}{name}"
         if not PARAMETER_NAME.fullmatch(key) or os.path.normpath(key) != key or key[0] in "/.":
-            raise UserError(
-                f"{key}: is not a valid name of a parameter; expected letters, digits, spaces and _ - . : / alone."
-            )
+            raise UserError(f"{key}: is not a parameter's name; expected letters, digits, spaces and _ - . : / alone.")
         if len(key) > LONGEST_KEY:
             raise UserError(f"{key[:40]}… has {len(key)} characters; expected at most {LONGEST_KEY}.")
         _parameter_names(value, f"{key}.")
