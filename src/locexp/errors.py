@@ -15,7 +15,7 @@ class ImagesError(UserError):
     """Some images of a part cannot be used.
 
     Args:
-        text: with ``{which}`` where it says which they are.
+        text: with ``{which}`` where it names them.
         indices: of these images in the part, from 0.
     """
 
@@ -53,15 +53,15 @@ def first_line(error: object, most: int | None = None) -> str:
 
 
 def worded(error: BaseException) -> str:
-    """Return an error of somebody else's code in one line: its type, and what it says."""
-    said = first_line(error)
-    return said if said == type(error).__name__ else f"{type(error).__name__}: {said}"
+    """Return an error of other people's code in one line: its type and its message."""
+    message = first_line(error)
+    return message if message == type(error).__name__ else f"{type(error).__name__}: {message}"
 
 
 def system_reason(error: OSError) -> str:
-    """Return what the system said of a file, and of which: ``/a/b: No space left on device``."""
-    said = error.strerror or first_line(error)
-    return said if error.filename is None else f"{error.filename}: {said}"
+    """Return what the system said about a file, and which: ``/a/b: No space left on device``."""
+    reason = error.strerror or first_line(error)
+    return reason if error.filename is None else f"{error.filename}: {reason}"
 
 
 def listed(names: Iterable[object]) -> str:

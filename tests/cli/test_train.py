@@ -229,7 +229,7 @@ def test_an_exception_fails_the_run(workplace: Path, capsys: pytest.CaptureFixtu
         (["model._target_=mine.unsafe"], "cannot be saved as .keras and loaded again"),
         (["model._target_=mine.one_head"], "expected a functional Keras model with outputs"),
         (["model.filters=[4,4,4,4,4]"], "leave nothing of an image"),
-        (["model._target_=mine.logits"], "classification is no probabilities: for one image its 10 values run from"),
+        (["model._target_=mine.logits"], "classification is not probabilities: for one image its 10 values run from"),
         (["model._target_=mine.eleven"], "tells 11 classes apart, but the data have 10"),
         (["model._target_=mine.broken"], "model: broken failed with ZeroDivisionError (division by zero)"),
         (["loss.bbox_loss=mine.mean_loss"], "loss.bbox_loss=mine.mean_loss: gives shape () for two boxes"),

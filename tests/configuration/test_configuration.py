@@ -105,7 +105,7 @@ BAD = {
     "seed=a": r"seed=a: expected a whole number",
     "seed=${foo}": r"interpolation key 'foo' not found",
     "tracking.experiment=%s" % ("e" * 501): r"tracking.experiment=e+… \(501 characters\): expected at most 500",
-    "+trainer.callbacks={a//b:{_target_:keras.callbacks.TerminateOnNaN}}": r"trainer.callbacks.a//b: is not a parameter's name",
+    "+trainer.callbacks={a//b:{_target_:keras.callbacks.TerminateOnNaN}}": r"a//b: is not a parameter's name",
     "+optimizer.params={%s:1}" % ("a" * 300): r"has 317 characters; expected at most 240",
     "data=file data.path='~nobody99/x.npz'": r"data.path=~nobody99/x.npz: Could not determine home directory",
     "tracking.experiment=' '": r"tracking.experiment=' ': expected a name",

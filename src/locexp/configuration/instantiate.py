@@ -52,7 +52,9 @@ def _made(node: dict[str, Any], key: str, given: dict[str, Any]) -> Any:
         ignored = [
             f"{key}.{name}={value}" for name, value in arguments.items() if re.search(rf"\b{name}\b", str(warning))
         ]
-        raise UserError(f"{given_as or key}: {called} ignores this ({first_line(warning)}); leave it out.") from None
+        raise UserError(
+            f"{listed(ignored) or key}: {called} ignores this ({first_line(warning)}); leave it out."
+        ) from None
     except (TypeError, ValueError) as error:
         raise UserError(f"{key}: {called} refuses its arguments ({first_line(error)}).") from error
     except Exception as error:  # of the user's own code, which may raise anything

@@ -71,7 +71,7 @@ class Split:
     Attributes:
         images: uint8, (n, height, width).
         labels: int64, (n,), classes from 0.
-        indices: int64, (n,), where each image lies in the source's array.
+        indices: int64, (n,), where each image is in the source's array.
         name: of that array.
     """
 

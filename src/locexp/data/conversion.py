@@ -49,13 +49,13 @@ def converted(raw: RawData) -> RawData:
         images = _shaped(images, labels, where, lambda text: note(0, text))
         arrays[NAMES[part][0]] = _grey_levels(images, where, lambda text: note(0, text))
         arrays[NAMES[part][1]] = _whole_numbers(labels, len(images), where, lambda text: note(1, text))
-    said = tuple(f"{listed(names)}: {text}" for text, names in notes.items())
-    return replace(raw, notes=raw.notes + said, **arrays)  # type: ignore[arg-type]
+    understood = tuple(f"{listed(names)}: {text}" for text, names in notes.items())
+    return replace(raw, notes=raw.notes + understood, **arrays)  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager
 def naming(path: str | None) -> Iterator[None]:
-    """Say in which of the user's files the images lie that an error is about."""
+    """Add to an error which of the user's files its images are from."""
     try:
         yield
     except UserError as error:
@@ -144,7 +144,7 @@ def _whole_numbers(labels: np.ndarray, count: int, where: str, say: Say) -> np.n
         labels = labels.reshape(-1)
     if labels.shape != (count,):
         raise UserError(
-            f"{where}: labels have shape {labels.shape}; expected ({count},), one an image, or one-hot rows."
+            f"{where}: labels have shape {labels.shape}; expected ({count},), one per image, or one-hot rows."
         )
     low, high = labels.min(), labels.max()
     if labels.dtype.kind == "f" and not (np.isfinite(labels).all() and (labels == np.rint(labels)).all()):

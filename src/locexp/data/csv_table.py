@@ -1,4 +1,4 @@
-"""Reading CSV files with an image a row, as Kaggle has them: label,pixel0,pixel1, and so on."""
+"""Reading CSV files with one image per row, as Kaggle has them: label,pixel0,pixel1, and so on."""
 
 from __future__ import annotations
 

@@ -45,8 +45,8 @@ def read_npz(path: Path, key: str = "data.path") -> RawData:
     pairs = {part: (pair["images"], pair["labels"]) for part, pair in names.items()}
     notes = []
     if not set(arrays) <= set(KEYS):
-        told = listed(f"{listed(pair)} to {PURPOSE[part]} on" for part, pair in pairs.items())
-        notes.append(f"{path.name}: its arrays are read as images and labels: {told}.")
+        uses = listed(f"{listed(pair)} to {PURPOSE[part]} on" for part, pair in pairs.items())
+        notes.append(f"{path.name}: its arrays are read as images and labels: {uses}.")
     if unread:
         boxes = (
             " Boxes are not read from a file: bbox=... makes them." if any("box" in n.lower() for n in unread) else ""
@@ -69,7 +69,7 @@ def _numbered(names: Sequence[str]) -> list[str]:
 
 
 def _by_shape(arrays: dict[str, np.ndarray]) -> Names:
-    """Return the first images and labels to train on, the second to test on: labels have one value an image."""
+    """Return the first images and labels to train on, the second to test on: labels have one value per image."""
     labels = [name for name, array in arrays.items() if array.ndim == 1 or array.shape[1:] == (1,)]
     images = [name for name in arrays if name not in labels]
     if len(images) != len(labels):

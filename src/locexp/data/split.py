@@ -81,7 +81,7 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
         notes.append(f"{given['validation'].name}: not used, since the test part validates (data.validation=test).")
     if limit is not None:
         if limit > len(rest):
-            raise UserError(f"data.limit={limit}: only {len(rest)} training examples are there.")
+            raise UserError(f"data.limit={limit}: there are only {len(rest)} training examples.")
         rest = rest[pick(available.labels[rest], limit, rng)]
     train = available if len(rest) == len(available) else _taken(available, rest)
     _check_classes(train.labels, classes, limit)
@@ -98,7 +98,7 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
         if len(missing):
             labels = "" if (classes[missing] == missing).all() else f" (labelled {spans(classes[missing])})"
             notes.append(
-                f"The {part} part has no example of class {spans(missing)}{labels}, so its metrics say nothing of it. "
+                f"The {part} part has no example of class {spans(missing)}{labels}, so its metrics say nothing about it. "
                 "Give it some of each."
             )
     return Dataset(

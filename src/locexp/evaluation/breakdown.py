@@ -10,9 +10,9 @@ from locexp.bbox import geometry as geometry
 from locexp.evaluation.metrics import Predictions, quadrants
 
 SIZE_GROUPS, POSITION_CELLS = 8, 5
-"""At most so many groups of sizes, and so many cells of the canvas on each axis."""
+"""At most this many groups of sizes, and cells of the canvas on each axis."""
 LEAST_PER_GROUP = 20
-"""Groups are made so few that this many examples come on one, on average."""
+"""There are so few groups that each has this many examples on average."""
 SAME_PX = 1e-3
 """Boxes that differ by less are the same but for rounding."""
 
@@ -38,7 +38,7 @@ class Groups:
 
 
 def all_the_same(predictions: Predictions) -> bool:
-    """Return whether all true boxes are one: there is no size or position to sort by."""
+    """Return whether all true boxes are the same: there is no size or position to sort by."""
     return bool(np.ptp(_truth(predictions), axis=0).max() < SAME_PX)
 
 
@@ -64,7 +64,7 @@ def by_size(predictions: Predictions) -> Groups:
 def by_position(predictions: Predictions) -> Groups:
     """Return IoU by the centre of the true box, row by row on a grid of equal cells over where centres are.
 
-    An axis on which all centres are one has one cell.
+    An axis on which all centres are the same has one cell.
     """
     center = geometry.centers(_truth(predictions))
     number = max(1, min(POSITION_CELLS, int(np.sqrt(len(center) / LEAST_PER_GROUP))))
@@ -96,7 +96,7 @@ def _groups(iou: np.ndarray, group: np.ndarray, low: np.ndarray, high: np.ndarra
 
 
 def columns(groups: Groups, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Return groups as the columns of a table; what cannot be said of a group is NaN.
+    """Return groups as the columns of a table; what is not known of a group is NaN.
 
     Args:
         groups: of (groups, dimensions).

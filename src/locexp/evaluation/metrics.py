@@ -21,14 +21,14 @@ HEADLINES = (*METRICS, "classification_loss", "bbox_loss")
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a network predicts for n examples, beside the truth.
+    """What a network predicts for n examples, with the truth.
 
     Attributes:
         probabilities: (n, classes).
         boxes: (n, 4), normalised xyxy.
         labels: int64, (n,).
         truth: (n, 4), normalised xyxy.
-        classification_loss, bbox_loss: (n,), unweighted, one value an example.
+        classification_loss, bbox_loss: (n,), unweighted, one value per example.
         canvas: (width, height) in pixels.
     """
 
@@ -72,7 +72,7 @@ class Predictions:
 
 
 def summarise(predictions: Predictions) -> dict[str, float]:
-    """Return the headline and secondary metrics of design: means over examples, none depends on the loss weights."""
+    """Return the headline and secondary metrics: means over examples; none depends on the loss weights."""
     iou = predictions.iou
     sides = [box[:, 2:].astype(np.float64) - box[:, :2] for box in (predictions.boxes, predictions.truth)]
     size_error = np.abs(sides[0] - sides[1]) * np.array(predictions.canvas)

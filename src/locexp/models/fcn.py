@@ -28,7 +28,7 @@ def fully_convolutional(
 ) -> Any:
     """Build the network around what makes boxes of fine maps.
 
-    The class comes from the mean and the maximum of the last stage's maps; the box from maps of ``stride`` pixels a
+    The class comes from the mean and the maximum of the last stage's maps; the box from maps of ``stride`` pixels per
     cell that know the whole image: the coarse maps are enlarged and added to the finer ones, stage by stage (Lin et
     al. 2017, 1612.03144).
 
@@ -74,7 +74,7 @@ def cell_edges(cells: int, stride: int, pixels: int) -> np.ndarray:
 
     Args:
         cells: columns or rows of feature maps.
-        stride: pixels a cell.
+        stride: pixels per cell.
         pixels: of the canvas, which the last cell may reach beyond; its border is put on the edge of the canvas.
     """
     return np.minimum(np.arange(cells + 1) * stride / pixels, 1.0)

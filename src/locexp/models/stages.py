@@ -47,7 +47,7 @@ def residual_stages(
     Args:
         image: the input of the network.
         filters: of each stage.
-        stride: of the first convolution: pixels a cell of the finest maps.
+        stride: of the first convolution: pixels per cell of the finest maps.
         normalization, coordinates: see :mod:`locexp.models.keys`.
 
     Raises:
