@@ -138,4 +138,4 @@ def test_confidences_that_are_no_probabilities_are_said_to_be() -> None:
     base = random_predictions(0, count=50)
     names, notes = drawn(replace(base, probabilities=base.probabilities * 9))
     assert names == {"worst_cases", "iou_groups"}
-    assert notes == ["Calibration is not measured: the network's confidences are no probabilities in [0, 1]."]
+    assert notes == ["Calibration is not measured: the network's confidences are not probabilities in [0, 1]."]

@@ -73,7 +73,7 @@ def equal_width(confidence: np.ndarray, happened: np.ndarray, bins: int, feature
         features: (n, k), normalised; what lies beyond [0, 1] counts to the cell at that end.
 
     Raises:
-        ValueError: no example, lengths that differ, no bin, or a confidence that is no probability.
+        ValueError: no example, lengths that differ, no bin, or a confidence that is not a probability.
     """
     confidence = _checked(confidence, happened, bins)
     extra = np.empty((len(confidence), 0)) if features is None else np.asarray(features, np.float64)
@@ -208,7 +208,7 @@ def calibration_errors(predictions: Predictions) -> dict[str, CalibrationError]:
     Returns:
         ``ece``; ``adaptive_ece``, over cells of equal mass (Nguyen and O'Connor 2015, arXiv 1508.05154); ``d_ece_50``
         and ``d_ece_75``; and ``d_ece_50_position``, ``_size`` and ``_box``, over confidence and predicted box. Empty
-        where confidences are no probabilities.
+        where confidences are not probabilities.
     """
     if not are_probabilities(predictions.confidence):
         return {}
@@ -230,7 +230,7 @@ def calibration_errors(predictions: Predictions) -> dict[str, CalibrationError]:
 
 def summarise(predictions: Predictions) -> dict[str, float]:
     """Return what a run logs of its calibration: each error with its ``…_if_calibrated``, and for those that leave
-    examples out also its ``…_coverage``; and ``brier``. Empty where confidences are no probabilities.
+    examples out also its ``…_coverage``; and ``brier``. Empty where confidences are not probabilities.
     """
     values: dict[str, float] = {}
     for name, error in calibration_errors(predictions).items():

@@ -22,7 +22,7 @@ def learning_curves(history: list[dict[str, float]], best_epoch: int, baseline: 
     """Return six panels over epochs, train and validation.
 
     Args:
-        history: one row an epoch with ``epoch``, ``train/…`` and ``val/…``; at least one.
+        history: one row per epoch with ``epoch``, ``train/…`` and ``val/…``; at least one.
         best_epoch: marked by a line.
         baseline: mean IoU of the constant box on the validation part, marked in its panel.
     """
@@ -62,7 +62,7 @@ def weighting(history: list[dict[str, float]]) -> Figure | None:
     """Return panels over epochs: the effective weights, and where they were measured, the gradients.
 
     Args:
-        history: one row an epoch; at least one.
+        history: one row per epoch; at least one.
 
     Returns:
         ``None`` where weights never change and no gradient was measured: there is nothing to see.

@@ -31,7 +31,7 @@ class Mosaic:
     Args:
         images: uint8, (n, height, width); n may be 0.
         title: of the page.
-        rows: what stands above each row, which may be nothing, and how many of the images, in order, are in it.
+        rows: the heading of each row, which may be empty, and how many of the images, in order, are in it.
         legend: of what :meth:`outline` draws: labels, colours and whether the lines are dashed.
         tile: about how wide an image is drawn: its pixels are enlarged by a whole number.
     """

@@ -139,7 +139,7 @@ def failure_pictures(images: np.ndarray, predictions: Predictions) -> tuple[Pict
         cells, errors = calibration.reliability(predictions), calibration.calibration_errors(predictions)
         pictures["reliability"] = reliability.diagrams(cells, errors, f"Reliability of the confidence on {number}")
     else:
-        notes.append("Calibration is not measured: the network's confidences are no probabilities in [0, 1].")
+        notes.append("Calibration is not measured: the network's confidences are not probabilities in [0, 1].")
     return pictures, notes
 
 

@@ -56,7 +56,7 @@ class FolderStore:
         return None if file is None else file.read_bytes()
 
     def keep_folder(self, run: RunRecord, folder: Path) -> None:
-        """Do nothing: what is kept with a run here is what lies in its directory."""
+        """Do nothing: what is kept with a run here is what is in its directory."""
         assert folder.parent == run.directory
 
 

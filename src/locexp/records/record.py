@@ -32,7 +32,7 @@ class RunRecord:
         tracking_uri, artifact_root, experiment: where it is tracked.
         run_id, experiment_id: MLflow's; null until the run is there.
         logged: everything has reached the tracking store.
-        directory: where the run's files lie now, which may have been moved or copied; ``None`` where the record was
+        directory: where the run's files are now, which may have been moved or copied; ``None`` where the record was
             not read from them. Not part of ``run.json``.
     """
 

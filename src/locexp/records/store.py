@@ -13,7 +13,7 @@ class Store(Protocol):
 
     Attributes:
         label: what messages call it, such as ``the store``.
-        note: what a reader of a comparison must know of where it came from; may be empty.
+        note: what a reader of a comparison must know about its source; may be empty.
     """
 
     label: str

@@ -19,8 +19,8 @@ JOB = {"index": int, "name": str, "config_hash": str, "seed": int, "varied": dic
 """What is read of a job in the list."""
 
 CONTROL, FINAL = "control", "final"
-"""Roles of runs in a sweep; that of what the comparison chooses from is empty. Controls are shown, but never chosen.
-Earlier stages have chosen what is final; where a sweep has final runs, the comparison is among these alone."""
+"""Roles of runs in a sweep; empty for those that the comparison chooses from. Controls are shown, but never chosen.
+Final runs repeat what earlier stages have chosen; where a sweep has any, the comparison is among these alone."""
 REPLAY = "replay"
 """Among what varies, marks a run of fixed weights that are the mean weights of a method: which method."""
 BUDGET = ("trainer.epochs", "trainer.batch_size", "data.limit", "trainer.early_stopping")

@@ -1,4 +1,4 @@
-"""Runs that train: one by itself is a stack of one, and goes the way that every stack goes."""
+"""Training runs: one by itself is a stack of one."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def execute(runs: Sequence[Run], *, note: Callable[[str], None] = logger.warning
 
     Args:
         runs: not opened yet; equal in data, boxes, network and schedule.
-        note: receives what did not go as planned.
+        note: shows what did not go as planned.
         draw: draws the pictures of a run.
 
     Raises:
@@ -72,7 +72,9 @@ def execute(runs: Sequence[Run], *, note: Callable[[str], None] = logger.warning
             _train(opened, note, draw)
     except (KeyboardInterrupt, Terminated) as stopped:
         for run in runs:
-            with contextlib.suppress(KeyboardInterrupt, Terminated):  # of one who cannot wait: the next is closed, too
+            with contextlib.suppress(
+                KeyboardInterrupt, Terminated
+            ):  # from a user who cannot wait: the next is closed, too
                 if run.is_reported:
                     _close_when_drawn(run)
                 elif run.is_open:
@@ -104,7 +106,7 @@ def _train(runs: Sequence[Run], note: Callable[[str], None], draw: Draw, *, from
 
 
 class _Watch(Observer):
-    """Tells each run of its epochs. One that fails beside others is closed at once, and the others go on."""
+    """Reports its epochs to each run. One that fails beside others is closed at once, and the others go on."""
 
     def __init__(self, runs: Sequence[Run]) -> None:
         self._runs = runs

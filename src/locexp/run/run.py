@@ -42,11 +42,11 @@ SAMPLING_SECONDS = 5
 """Between two samples of CPU and memory use by a process."""
 
 Evaluation = Future[tuple[Predictions, float]]
-"""What a network says of the test part, and the seconds that this took."""
+"""The predictions on the test part, and the seconds that they took."""
 
 
 class Run:
-    """What was prepared, on its way through training; opened, told of each epoch, reported and closed.
+    """What was prepared, on its way through training; opened, notified of each epoch, reported and closed.
 
     Args:
         prepared: by :func:`locexp.run.prepare.prepare`.
@@ -97,7 +97,7 @@ class Run:
         else:
             self.record = resumed.record
             write_history(directory, resumed.history)
-            (directory / MODEL).unlink(missing_ok=True)  # of the end that was not the last
+            (directory / MODEL).unlink(missing_ok=True)  # of an earlier end
         self._began, self._spent = (time.time(), resumed.spent) if resumed else (self.record.start_time, 0.0)
         self.record.metrics |= self.prepared.data.facts
         self.record.metrics |= cost_metrics(self.prepared.member.model)
@@ -150,7 +150,7 @@ class Run:
         return error
 
     def restart(self) -> None:
-        """Forget what was trained, and be as before the first epoch."""
+        """Forget what was trained, and go back to before the first epoch."""
         write_history(self.directory, [])
         (self.directory / CHECKPOINT).unlink(missing_ok=True)
         self.prepared = prepare(self.prepared.cfg)
@@ -164,7 +164,7 @@ class Run:
             draw: draws the pictures.
 
         Raises:
-            RunFailedError: the store of a run by itself could not even be opened, or the last update was one too many.
+            RunFailedError: the store of a run by itself could not even be opened, or the last update diverged.
         """
         prepared, data, member = self.prepared, self.prepared.data, self.prepared.member
         directory, record = self.directory, self.record
@@ -174,7 +174,7 @@ class Run:
         test, _ = evaluation.result()
         if not (np.isfinite(test.boxes).all() and np.isfinite(test.probabilities).all()):
             raise RunFailedError(
-                "diverged: what the trained network says of the test images is not finite. Try a smaller "
+                "diverged: the predictions on the test images are not finite. Try a smaller "
                 "optimizer.learning_rate, or trainer.keep=best."
             )
         best = member.best_epoch
@@ -210,12 +210,12 @@ class Run:
     def wait_for_pictures(self) -> None:
         """Wait for the pictures; raises what they failed with."""
         notes = self._pictures.result() if self._pictures is not None else []
-        self._pictures = None  # not before: one who is interrupted here waits again
+        self._pictures = None  # not before: after an interruption here it is waited for again
         self.record.notes.extend(notes)
         self._say(notes)
 
     def close(self, error: BaseException | None) -> None:
-        """End the run: FINISHED without an error, KILLED by Ctrl-C or SIGTERM, else FAILED with the error's words."""
+        """End the run: FINISHED without an error, KILLED by Ctrl-C or SIGTERM, else FAILED with the error's message."""
         record, directory = self.record, self.directory
         self.is_open, self.error = False, error
         if error is None:
@@ -224,7 +224,7 @@ class Run:
             record.status, record.error = "KILLED", "interrupted"
         else:
             record.status, record.error = "FAILED", str(error).strip() or type(error).__name__
-            # What is expected, the command itself says: the traceback is for the log alone.
+            # The command itself shows what is expected: the traceback is for the log alone.
             level = logging.INFO if isinstance(error, (RunFailedError, OSError)) else logging.ERROR
             traced = None if isinstance(error, RunFailedError) and error.__cause__ is None else error
             logger.log(level, "the run failed: %s", record.error, exc_info=traced)
@@ -250,10 +250,10 @@ class Run:
         self._model = None
 
     def _write_record(self) -> None:
-        """Write the record of an ended run, which has failed where that fails."""
+        """Write the record of an ended run; if that fails, the run has failed."""
         try:
             self.record.write(self.directory)
-        except OSError as error:  # a full disk: the store is told anyway
+        except OSError as error:  # a full disk: the store is updated anyway
             if self.error is None:
                 self.error = error
                 self.record.status, self.record.error = "FAILED", system_reason(error)

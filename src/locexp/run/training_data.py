@@ -23,9 +23,9 @@ from locexp.evaluation.metrics import baselines
 from locexp.evaluation.scenes import describe
 
 MOST_NUMBERS = 9
-"""So many images are named in a message."""
+"""How many images a message names at most."""
 MOST_WHOLE = 0.9
-"""If as many training boxes are the whole image, the ink is not what is above the threshold."""
+"""If this share of training boxes is the whole image, the ink is not what is above the threshold."""
 
 
 @dataclass(frozen=True)
