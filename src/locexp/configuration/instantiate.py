@@ -49,11 +49,11 @@ def _made(node: dict[str, Any], key: str, given: dict[str, Any]) -> Any:
     except UserError:
         raise
     except Warning as warning:
-        ignored = [
+        useless = [
             f"{key}.{name}={value}" for name, value in arguments.items() if re.search(rf"\b{name}\b", str(warning))
         ]
         raise UserError(
-            f"{listed(ignored) or key}: {called} ignores this ({first_line(warning)}); leave it out."
+            f"{listed(useless) or key}: {called} ignores this ({first_line(warning)}); leave it out."
         ) from None
     except (TypeError, ValueError) as error:
         raise UserError(f"{key}: {called} refuses its arguments ({first_line(error)}).") from error

@@ -51,7 +51,7 @@ def build(
         them; with trained weights the grey channel is given three times.
 
     Raises:
-        UserError: out of range, an unknown architecture, an image that it does not take, or weights that are not available.
+        UserError: out of range, an unknown architecture, an image that it does not take, or unavailable weights.
     """
     import keras
 
@@ -134,8 +134,8 @@ def _made(make: Any, architecture: str, weights: str | None, shape: tuple[int, i
             ) from error
         if weights is not None:
             raise UserError(
-                f"model.weights={weights}: the weights of {architecture} are not available ({first_line(error)}). They are "
-                "downloaded once, to models/ in the Keras folder, which needs the network; model.weights=null trains "
+                f"model.weights={weights}: the weights of {architecture} are not available ({first_line(error)}). They "
+                "are downloaded once, to models/ in the Keras folder, which needs the network; model.weights=null trains "
                 "from random ones."
             ) from error
         raise UserError(

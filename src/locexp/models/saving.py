@@ -111,8 +111,8 @@ def _check_predictions(predictions: dict[str, np.ndarray], num_classes: int) -> 
     if not (probabilities.min() >= 0 and np.abs(sums - 1).max() <= SUM_TOLERANCE):
         row = probabilities[np.abs(sums - 1).argmax()]
         raise UserError(
-            f"model: the network's classification is not probabilities: for one image its {num_classes} values run from "
-            f"{row.min():.3g} to {row.max():.3g} and sum to {row.sum():.3g}; expected values >= 0 with sum 1, as "
+            f"model: the network's classification is not probabilities: for one image its {num_classes} values run "
+            f"from {row.min():.3g} to {row.max():.3g} and sum to {row.sum():.3g}; expected values >= 0 with sum 1, as "
             "activation='softmax' makes them."
         )
     if not np.isfinite(predictions["bbox"]).all():

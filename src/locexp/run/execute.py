@@ -72,9 +72,7 @@ def execute(runs: Sequence[Run], *, note: Callable[[str], None] = logger.warning
             _train(opened, note, draw)
     except (KeyboardInterrupt, Terminated) as stopped:
         for run in runs:
-            with contextlib.suppress(
-                KeyboardInterrupt, Terminated
-            ):  # from a user who cannot wait: the next is closed, too
+            with contextlib.suppress(KeyboardInterrupt, Terminated):  # pressed again: the next is closed, too
                 if run.is_reported:
                     _close_when_drawn(run)
                 elif run.is_open:

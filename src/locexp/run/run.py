@@ -99,8 +99,7 @@ class Run:
             write_history(directory, resumed.history)
             (directory / MODEL).unlink(missing_ok=True)  # of an earlier end
         self._began, self._spent = (time.time(), resumed.spent) if resumed else (self.record.start_time, 0.0)
-        self.record.metrics |= self.prepared.data.facts
-        self.record.metrics |= cost_metrics(self.prepared.member.model)
+        self.record.metrics |= self.prepared.data.facts | cost_metrics(self.prepared.member.model)
         self.record.write(directory)
         for line in introduction(self.record):
             self.screen.line(line)
