@@ -117,10 +117,10 @@ def test_the_search_repeats_itself_given_equal_results() -> None:
     assert first == searched(*alone)
     assert len(first) == 7
     assert all(1e-3 <= weight <= 1e3 for weight in first)
-    # The configured weights and both tasks alone stand beside the first batch, and change nothing about the search.
+    # The configured weights and both tasks alone run beside the first batch, and change nothing about the search.
     assert searched() == [*first[:3], 0.5, 0.0, 1.0, *first[3:]]
     assert searched("sweep.configured=false") == [*first[:3], 0.0, 1.0, *first[3:]]
-    assert len(searched(*alone, failing=True)) == 7  # failed trials are told to the search, and it goes on
+    assert len(searched(*alone, failing=True)) == 7  # failed trials are reported to the search, and it goes on
 
 
 def test_the_sweep_of_methods_and_its_replays() -> None:
@@ -188,8 +188,8 @@ def test_what_a_command_runs_without_its_sweep_is_the_default() -> None:
         (["sweep=bbox_weight", "sweep.points=1"], r"sweep.points=1: expected a whole number >= 2"),
         (["sweep=bbox_weight", "sweep.low=0"], r"sweep.low=0 and sweep.high=1000.0: expected 0 < low < high"),
         (["sweep=bbox_weight", "sweep.pionts=3"], "Did you mean 'points'"),
-        (["sweep=weighting", "sweep.methods=[mdga]"], "sweep.methods: 'mdga' is none of .* Did you mean 'mgda'"),
-        (["sweep=weighting", "sweep.methods=[fixed]"], "sweep.methods: 'fixed' is none of"),
+        (["sweep=weighting", "sweep.methods=[mdga]"], "sweep.methods: 'mdga': expected one of .* Did you mean 'mgda'"),
+        (["sweep=weighting", "sweep.methods=[fixed]"], "sweep.methods: 'fixed': expected one of"),
         (
             ["sweep=weighting", "sweep.single_task=false", "loss/weighting=mgda"],
             "loss/weighting=mgda: the sweep varies loss/weighting itself",

@@ -230,10 +230,10 @@ def test_a_dry_run_estimates_from_what_has_run(
     metrics = [run.data.metrics for run in runs(done[0], "tags.kind = 'run'")]
     share = statistics.median(one["time/total_seconds"] / one["time/stack_members"] for one in metrics)
     assert "3 jobs, 0 done, 3 to run" in said
-    assert f"at {share:.1f} s a job (median of 4 finished runs" in said
+    assert f"at {share:.1f} s per job (median of 4 finished runs" in said
     assert f"About {3 * share:.0f} s" in said
     assert train_here(*words, "data.limit=300") == 0
-    assert "How long it takes cannot be told" in capsys.readouterr().out
+    assert "The time cannot be estimated" in capsys.readouterr().out
 
 
 def test_the_report_holds_its_pictures(done: tuple[Path, str]) -> None:

@@ -1,6 +1,6 @@
 """What the screen shows of a sweep: before it runs, while it runs, and when it has ended.
 
-How far it is, is read from the files that its runs leave, wherever they run.
+Its progress is read from the files that its runs leave, wherever they run.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from locexp.system.screen import Screen, duration
 from locexp.tracking.location import location_of, sweep_links, ui_command
 
 SAME = ("data._target_", "data.limit", "trainer.epochs", "trainer.batch_size", "trainer.precision", "model._target_")
-"""The parameters that runs must share for one to tell how long the other takes."""
+"""The parameters that runs must share for one to predict how long the other takes."""
 MOST_AT_WORK = 4
 """How many of the runs that are at work are named."""
 SHOWN = {"accuracy": "accuracy", "mean_iou": "mean IoU", "loc_acc_75": "loc_acc_75"}
@@ -76,10 +76,10 @@ def _estimate(jobs: Sequence[SweepJob], runs: Sequence[RunRecord]) -> str:
         if all(run.parameters.get(key) == wanted.get(key) for key in SAME) and "time/total_seconds" in run.metrics
     ]
     if not alike:
-        return "How long it takes cannot be told: no finished run in this store has the same data, network and epochs."
+        return "The time cannot be estimated: no finished run in this store has the same data, network and epochs."
     seconds = statistics.median(alike)
     return (
-        f"About {duration(seconds * len(jobs))}, at {seconds:.1f} s a job (median of {len(alike)} finished runs with "
+        f"About {duration(seconds * len(jobs))}, at {seconds:.1f} s per job (median of {len(alike)} finished runs with "
         "the same data, network and epochs; of those that trained side by side, their share)."
     )
 
@@ -99,7 +99,7 @@ class Progress:
         self._stop = threading.Event()
 
     def add(self, jobs: int, done: int) -> None:
-        """Take in how many jobs a stage has, and how many of them had finished before."""
+        """Add the jobs of a stage, and how many of them had finished before."""
         self._total += jobs
         self._before += done
 

@@ -1,5 +1,5 @@
 """A sweep's folder: it belongs to one sweep, and one command at a time works in it. Each attempt at a job has its own,
-which shows how the job ended: the one account for the plan, the screen and the counts.
+which shows how the job ended: the one account for later stages, the screen and the counts.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LOCK = LIST.with_name("lock")
 POLL_SECONDS = 0.5
 """Between two looks at what runs leave in their folders."""
 PATIENCE_SECONDS = 10.0
-"""How long a process that is told to end may take."""
+"""How long a process that is asked to end may take."""
 
 
 def check_free(directory: Path) -> None:
@@ -151,14 +151,13 @@ def read_record(directory: Path) -> RunRecord | None:
 def close_dead(folders: Sequence[Path], *, stopped: bool, failed: bool = False) -> None:
     """Bring what was launched into these folders to an end, now that the launcher has returned.
 
-    A run that was killed is logged as KILLED, and one that was killed before all of it was logged is logged whole.
+    A run that was killed is logged as KILLED, and one that was killed before all of it was logged is logged whole. After
+    an interruption or a failed launcher, runs on other machines are left as they are: they cannot be checked from here.
 
     Args:
         folders: of the runs.
         stopped: the launcher was interrupted, so that what still runs is stopped first, whatever it does.
         failed: the launcher gave up, as it does when one of its workers is killed; the others are waited for.
-
-    After both, runs of other machines are left as they are: whether they go on cannot be asked from here.
     """
     unlogged = {
         folder: record for folder in folders if (record := read_record(folder)) is not None and not record.logged

@@ -78,7 +78,7 @@ class StagedJobs:
 
     Attributes:
         base_job: what is varied; it says which launcher runs the jobs.
-        is_sweep: whether it is one run, or several that belong together.
+        is_sweep: whether it is several runs that belong together, not one.
         directory: of the run or the sweep.
         jobs: all that are known so far.
         default_hash: the config hash of what the command would run without a sweep, where that is a run at all.
@@ -86,7 +86,7 @@ class StagedJobs:
         past_results: for each stage but the first, the results that it followed from.
 
     Raises:
-        UserError: a configuration is wrong, a value is given twice, or what rules a sweep is swept itself.
+        UserError: a configuration is wrong, a value is given twice, or what controls a sweep is swept itself.
     """
 
     def __init__(self, composer: Composer, overrides: Sequence[str], *, multirun: bool) -> None:
@@ -246,10 +246,10 @@ def _as_it_is() -> Stages:
 
 
 def _check_swept(keys: Sequence[str], cells: Sequence[tuple[str, ...]]) -> None:
-    """Refuse to sweep what rules the whole sweep, and values that are given twice."""
+    """Refuse to sweep what controls the whole sweep, and values that are given twice."""
     for key in keys:
         if key.replace("/", ".").split(".")[0] in ("sweep", "hydra", "tracking", "name"):
-            raise UserError(f"{key}: cannot be swept, for it says how the whole sweep is run.")
+            raise UserError(f"{key}: cannot be swept, since it says how the whole sweep is run.")
         if key == "trainer.threads":
             raise UserError(
                 f"{key}: TensorFlow takes one value in a process, so it cannot be swept; give one command for each."

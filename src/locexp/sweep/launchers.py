@@ -1,5 +1,5 @@
 """Hydra's launchers, which start jobs in this process, in others, or on other machines: how many they run at a time,
-and the border to them.
+and the boundary to them.
 
 A launcher is handed overrides, asks a loader for the configuration of each job, makes the job's folder, and calls a
 task in it. What crosses here is the folder's name alone: loader and task find the rest in the sweep's folder, where
@@ -148,7 +148,7 @@ def launch_with_hydra(config: DictConfig, directory: Path, threads: int | None, 
 
 @dataclass(frozen=True)
 class StoredJobs:
-    """The configurations of jobs in the folder of their sweep, from where a launcher gets them; see
+    """The configurations of jobs in the folder of their sweep, from which a launcher reads them; see
     ``JobConfigurations``.
 
     Attributes:

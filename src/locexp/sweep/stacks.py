@@ -41,7 +41,7 @@ class Stacks:
     Args:
         hydra: Hydra's part of the sweep's configuration.
         callbacks: the user's, of ``hydra.callbacks``.
-        note: receives what does not go as planned.
+        note: shows what does not go as planned.
         max_members: jobs in a stack at most; ``None`` chooses by cores and memory.
     """
 

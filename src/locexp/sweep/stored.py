@@ -28,7 +28,7 @@ class StoredSweep:
     Attributes:
         parent: its parent run.
         sweep_list: its stored list, of all stages that had begun.
-        finished: the runs that have finished, by what names a job.
+        finished: the runs that have finished, by config hash and seed.
         dead: runs that are RUNNING in the store though their process has gone.
     """
 
@@ -44,7 +44,7 @@ class StoredSweep:
 
     @property
     def directory(self) -> Path:
-        """Where its files lie, or lay on the machine that began it."""
+        """Where its files are, or were on the machine that began it."""
         return Path(self.parent.tags["directory"])
 
     def check(self, jobs: Sequence[SweepJob]) -> None:
@@ -137,9 +137,9 @@ def load(store: Store, sweep_id: str, *, presume_dead: bool) -> StoredSweep:
     """Read a sweep and sort its runs; nothing is changed.
 
     Args:
-        store: that has it.
+        store: which has it.
         sweep_id: of the sweep.
-        presume_dead: take runs of other machines, whose process cannot be asked for, as dead.
+        presume_dead: treat runs on other machines, whose process cannot be checked, as dead.
 
     Raises:
         UserError: there is no such sweep, it is still running, or it cannot be known whether it is.
@@ -157,7 +157,7 @@ def load(store: Store, sweep_id: str, *, presume_dead: bool) -> StoredSweep:
         if alive is None and not presume_dead:
             raise UserError(
                 f"sweep.resume={sweep_id}: run {run.name} is RUNNING on {run.tags.get('host')}, which cannot be "
-                "asked from here; if it has ended, add sweep.presume_dead=true."
+                "checked from here; if it has ended, add sweep.presume_dead=true."
             )
         if alive:
             raise UserError(
@@ -173,7 +173,7 @@ def load(store: Store, sweep_id: str, *, presume_dead: bool) -> StoredSweep:
 
 
 def finished_runs(runs: Sequence[RunRecord]) -> dict[RunKey, RunRecord]:
-    """Return the runs that have finished, by what names their jobs; the latest where there are several."""
+    """Return the runs that have finished, by config hash and seed; the latest where there are several."""
     found: dict[RunKey, RunRecord] = {}
     for run in runs:
         if run.status == "FINISHED" and "config_hash" in run.tags:
