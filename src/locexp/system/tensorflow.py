@@ -1,4 +1,4 @@
-"""Bringing TensorFlow up: quietly, with the threads, precision and determinism of the run, whatever the environment."""
+"""Starting TensorFlow: quietly, with the threads, precision and determinism of the run, whatever the environment."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def locate(uri: str | None, artifact_root: str | None, experiment: str) -> Locat
         experiment: name of the MLflow experiment.
 
     Raises:
-        UserError: an address is none that can be used.
+        UserError: an address cannot be used.
     """
     store = read_store(uri) if uri else Path("mlruns") / DATABASE
     if isinstance(store, Path):
@@ -114,7 +114,7 @@ def local_path(uri: str) -> Path:
 
 
 def _check_database(database: Path, location: Location) -> None:
-    """Check that MLflow can open and write a SQLite store, without which it makes a new one."""
+    """Check that MLflow can open and write a SQLite store; where there is none, it makes one."""
     if os.environ.get("MLFLOW_ENABLE_WORKSPACES", "").lower() in ("true", "1"):
         raise UserError(
             f"MLFLOW_ENABLE_WORKSPACES is set, but {database} is no server, which alone has them; unset it."
@@ -174,8 +174,8 @@ def deleted_run(location: Location, run_id: str) -> UserError:
 
 def mlflow_command(location: Location, *arguments: str) -> str:
     """Return a command of MLflow on a store, as it can be pasted into a shell from any folder."""
-    told = shlex.join([sys.executable, "-m", "mlflow", *arguments])
-    return f"MLFLOW_TRACKING_URI={shlex.quote(location.uri)} {told}"
+    line = shlex.join([sys.executable, "-m", "mlflow", *arguments])
+    return f"MLFLOW_TRACKING_URI={shlex.quote(location.uri)} {line}"
 
 
 def _check_answer(location: Location) -> None:

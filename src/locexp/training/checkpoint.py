@@ -129,6 +129,7 @@ def restore(member: Member, checkpoint: Checkpoint, training_id: str, history: S
 
     Raises:
         UserError: the checkpoint is of another training or another network.
+        ValueError: the history has another number of epochs.
     """
     if checkpoint.training_id != training_id:
         raise UserError(f"{checkpoint.path}: is of another run ({checkpoint.training_id}); expected {training_id}.")

@@ -60,7 +60,7 @@ class Examples:
             self._ahead = epoch, self._thread.submit(self._fresh, epoch)
 
     def close(self) -> None:
-        """End the thread, if need be after the scenes that it is at; they are dropped."""
+        """End the thread, if need be after the scenes that it is making, which are dropped."""
         if self._thread is not None:
             self._thread.shutdown(cancel_futures=True)
         self._thread = self._ahead = None

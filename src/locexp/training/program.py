@@ -32,8 +32,13 @@ class Program:
             else they are part of the graphs.
 
     Attributes:
+        shared: see the arguments.
         records: whether a step returns what the losses were weighted with.
-        data: what images, labels and boxes look like as tensors, however many there are.
+        data: the specifications of images (n, height, width), labels (n,) and boxes (n, 4), for any n.
+        step: trains on the examples with some indices, int32 (batch,), of images, labels and boxes; returns what
+            :func:`~locexp.training.step.train_step` does.
+        evaluate: from images, labels and boxes to rows of predictions (n, classes + 10), see
+            :mod:`locexp.training.columns`.
 
     Raises:
         ValueError: the graph holds state of the template that is none of its variables, so that it cannot be shared.
@@ -50,7 +55,7 @@ class Program:
 
     @functools.cached_property
     def trunk_gramian(self) -> Graph:
-        """The graph that measures gradients; traced when it is first asked for."""
+        """The graph that measures gradients, with the arguments of ``step``: (3,); traced when it is first asked for."""
         return self._traced(lambda *drawn: trunk_gramian(self._template, _batch(*drawn)), self._drawn)
 
     def state(self, member: Member) -> list[tf.Variable]:

@@ -1,4 +1,4 @@
-"""A stack of members and its compiled graph: many steps a call, one copy of the data."""
+"""A stack of members and its compiled graph: many steps per call, one copy of the data."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Stack:
         return self._programs
 
     def begin_epoch(self, epoch: int, *, last: bool) -> None:
-        """Have the examples of an epoch (from 0) at hand, and begin to make those of the next, but for the last."""
+        """Get the examples of an epoch (from 0) ready, and begin to make those of the next, except after the last."""
         self._examples.of_epoch(epoch)
         if not last:
             self._examples.make_ahead(epoch + 1)
