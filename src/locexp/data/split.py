@@ -98,8 +98,8 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
         if len(missing):
             labels = "" if (classes[missing] == missing).all() else f" (labelled {spans(classes[missing])})"
             notes.append(
-                f"The {part} part has no example of class {spans(missing)}{labels}, so its metrics say nothing about it."
-                " Give it some of each."
+                f"The {part} part has no example of class {spans(missing)}{labels}, so its metrics say nothing about "
+                "it. Give it some of each."
             )
     return Dataset(
         name=raw.name,

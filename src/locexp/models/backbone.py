@@ -135,8 +135,8 @@ def _made(make: Any, architecture: str, weights: str | None, shape: tuple[int, i
         if weights is not None:
             raise UserError(
                 f"model.weights={weights}: the weights of {architecture} are not available ({first_line(error)}). They "
-                "are downloaded once, to models/ in the Keras folder, which needs the network; model.weights=null trains "
-                "from random ones."
+                "are downloaded once, to models/ in the Keras folder, which needs the network; model.weights=null "
+                "trains from random ones."
             ) from error
         raise UserError(
             f"model.architecture={architecture}: does not take images of {shape[1]}x{shape[0]} pixels "

@@ -151,8 +151,8 @@ def read_record(directory: Path) -> RunRecord | None:
 def close_dead(folders: Sequence[Path], *, stopped: bool, failed: bool = False) -> None:
     """Bring what was launched into these folders to an end, now that the launcher has returned.
 
-    A run that was killed is logged as KILLED, and one that was killed before all of it was logged is logged whole. After
-    an interruption or a failed launcher, runs on other machines are left as they are: they cannot be checked from here.
+    A run that was killed is logged as KILLED, and one that was killed before all of it was logged is logged whole.
+    After an interruption or a failed launcher, runs on other machines, which cannot be checked, are left as they are.
 
     Args:
         folders: of the runs.

@@ -1,7 +1,7 @@
 """What a plan yields and what it receives.
 
 A plan is a generator function ``plan(base, **arguments)``: ``base`` is the composed configuration that it varies, the
-arguments are the keys of its ``sweep`` file. It yields one :class:`Stage` at a time; after each it is sent the outcomes,
+arguments are the keys of its ``sweep`` file. It yields one :class:`Stage` at a time; after each it is sent outcomes,
 one list per setting with one entry per seed: the validation metrics of the kept epoch by name, such as
 ``{"accuracy": .98, "mean_iou": .85}``, with the run's mean effective weights (``mean_weights/classification`` and
 ``mean_weights/bbox``), or ``None`` where the run failed. Given equal outcomes it must yield equal stages: a sweep is

@@ -55,7 +55,7 @@ class Program:
 
     @functools.cached_property
     def trunk_gramian(self) -> Graph:
-        """The graph that measures gradients, with the arguments of ``step``: (3,); traced when it is first asked for."""
+        """The graph that measures gradients, with the arguments of ``step``: (3,); traced when first used."""
         return self._traced(lambda *drawn: trunk_gramian(self._template, _batch(*drawn)), self._drawn)
 
     def state(self, member: Member) -> list[tf.Variable]:

@@ -38,7 +38,7 @@ def pareto(
 ) -> Stages:
     """Yield batches of weights, each chosen by NSGA-II (Deb et al. 2002) from what the earlier ones reached.
 
-    A batch is a generation. A setting whose runs all failed is reported to the search as failed, and the search goes on.
+    A batch is a generation. A setting whose runs all failed is reported to the search as failed; it goes on.
 
     Args:
         base: its ``classification_weight`` stays (1 where it is 0).
