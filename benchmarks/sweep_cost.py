@@ -1,7 +1,7 @@
 """What tracking and reporting cost in a sweep: the sweep against the same trainings with nothing kept.
 
-    python benchmarks/sweep_cost.py [--jobs 10] [--repeats 3] [--words data=mnist_5k]
-    python benchmarks/sweep_cost.py --jobs 8 --words data=fashion_mnist     # 60,000 images, 5 epochs
+    python benchmarks/sweep_cost.py [--jobs 10] [--repeats 3] [--overrides data=mnist_5k]
+    python benchmarks/sweep_cost.py --jobs 8 --overrides data=fashion_mnist     # 60,000 images, 5 epochs
     python benchmarks/sweep_cost.py --launcher basic
 
 Each repeat times two processes, one after the other: the command ``--multirun seed=0,1,…`` in a fresh folder, so with
@@ -46,10 +46,10 @@ STAGES = {
 def words_of(arguments: argparse.Namespace) -> list[str]:
     """Return the sweep's overrides."""
     seeds = ",".join(map(str, range(arguments.jobs)))
-    return [*arguments.words, f"seed={seeds}", f"hydra/launcher={arguments.launcher}"]
+    return [*arguments.overrides, f"seed={seeds}", f"hydra/launcher={arguments.launcher}"]
 
 
-def bare(words: list[str], *, stacked: bool) -> None:
+def bare(overrides: list[str], *, stacked: bool) -> None:
     """Build, train and test the networks of a sweep, and keep nothing."""
     from locexp.configuration.compose import composing
     from locexp.run.prepare import prepare
@@ -58,7 +58,7 @@ def bare(words: list[str], *, stacked: bool) -> None:
     from locexp.system.process import core_count
 
     with composing() as composer:
-        jobs = StagedJobs(composer, words, multirun=True).next_stage({})
+        jobs = StagedJobs(composer, overrides, multirun=True).next_stage({})
     stacks = math.ceil(len(jobs) / usual_members(core_count())) if stacked else len(jobs)
     size = math.ceil(len(jobs) / stacks)
     for group in [jobs[first : first + size] for first in range(0, len(jobs), size)]:
@@ -79,7 +79,7 @@ def bare(words: list[str], *, stacked: bool) -> None:
         gc.collect()
 
 
-def broken_down(words: list[str], *, stacked: bool) -> dict[str, float]:
+def broken_down(overrides: list[str], *, stacked: bool) -> dict[str, float]:
     """Run the sweep in this process and return the seconds of its stages, all runs together."""
     seconds = dict.fromkeys(STAGES, 0.0)
     from locexp.cli.train import train_command
@@ -105,7 +105,7 @@ def broken_down(words: list[str], *, stacked: bool) -> dict[str, float]:
             owner = getattr(owner, part)
         setattr(owner, last, timed(name, getattr(owner, last)))
     with contextlib.redirect_stdout(sys.stderr):
-        if train_command(["--multirun", *words]):
+        if train_command(["--multirun", *overrides]):
             sys.exit("the command failed")
     return seconds
 
@@ -123,25 +123,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--words", nargs="*", default=["data=mnist_5k"])
+    parser.add_argument("--overrides", nargs="*", default=["data=mnist_5k"])
     parser.add_argument("--launcher", choices=("basic", "stacked"), default="stacked")
     parser.add_argument("--worker", choices=("bare", "stages"))
     arguments = parser.parse_args()
-    words = words_of(arguments)
+    overrides = words_of(arguments)
     if arguments.worker == "bare":
-        bare(words, stacked=arguments.launcher == "stacked")
+        bare(overrides, stacked=arguments.launcher == "stacked")
         return
     if arguments.worker == "stages":
         with tempfile.TemporaryDirectory() as folder:
             os.chdir(folder)
-            print(json.dumps(broken_down(words, stacked=arguments.launcher == "stacked")))
+            print(json.dumps(broken_down(overrides, stacked=arguments.launcher == "stacked")))
         return
-    print(f"{common.machine()}\nsweep of {arguments.jobs} runs: {' '.join(words)}")
-    options = ["--jobs", str(arguments.jobs), "--launcher", arguments.launcher, "--words", *arguments.words]
+    print(f"{common.machine()}\nsweep of {arguments.jobs} runs: {' '.join(overrides)}")
+    options = ["--jobs", str(arguments.jobs), "--launcher", arguments.launcher, "--overrides", *arguments.overrides]
     here = [str(Path(__file__).resolve()), *options]
     taken = []
     for _ in range(arguments.repeats):
-        taken.append((wall(["-m", "locexp.train", "--multirun", *words]), wall([*here, "--worker", "bare"])))
+        taken.append((wall(["-m", "locexp.train", "--multirun", *overrides]), wall([*here, "--worker", "bare"])))
         print("  sweep {:.1f} s  bare {:.1f} s".format(*taken[-1]), flush=True)
     print(f"the sweep              {common.spread([row[0] for row in taken])}")
     print(f"the trainings alone    {common.spread([row[1] for row in taken])}")
