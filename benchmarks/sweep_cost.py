@@ -37,13 +37,13 @@ STAGES = {
     "save and reload the model": ("locexp.run.run", "save_checked"),
     "tables": ("locexp.run.run", "write_tables"),
     "pictures, drawn here": ("locexp.plots.pictures", "draw_pictures"),
-    "wait for pictures": ("locexp.run.run", "Run.complete"),
+    "wait for pictures": ("locexp.run.run", "Run.wait_for_pictures"),
     "wait for MLflow": ("locexp.tracking.tracker", "Tracker.finish"),
     "compare, at the end": ("locexp.cli.train", "_compare"),
 }
 
 
-def words_of(arguments: argparse.Namespace) -> list[str]:
+def overrides_of(arguments: argparse.Namespace) -> list[str]:
     """Return the sweep's overrides."""
     seeds = ",".join(map(str, range(arguments.jobs)))
     return [*arguments.overrides, f"seed={seeds}", f"hydra/launcher={arguments.launcher}"]
@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("--launcher", choices=("basic", "stacked"), default="stacked")
     parser.add_argument("--worker", choices=("bare", "stages"))
     arguments = parser.parse_args()
-    overrides = words_of(arguments)
+    overrides = overrides_of(arguments)
     if arguments.worker == "bare":
         bare(overrides, stacked=arguments.launcher == "stacked")
         return

@@ -57,16 +57,16 @@ def plain_script(path: str) -> None:
     keras.backend.clear_session()
 
 
-def timed(overrides: list[str]) -> float:
+def timed(command_line: list[str]) -> float:
     """Return the seconds of a process in a fresh folder."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
         done = subprocess.run(
-            [sys.executable, *overrides], cwd=folder, env=environment, capture_output=True, text=True, check=False
+            [sys.executable, *command_line], cwd=folder, env=environment, capture_output=True, text=True, check=False
         )
         if done.returncode:
-            sys.exit(f"{' '.join(overrides)} failed:\n{done.stdout}{done.stderr}")
+            sys.exit(f"{' '.join(command_line)} failed:\n{done.stdout}{done.stderr}")
         return time.perf_counter() - start
 
 
