@@ -8,7 +8,7 @@ Each repeat times two processes, one after the other: the command ``--multirun s
 a new MLflow store, and a process that builds, trains and tests the same networks with the same functions, one by one
 or in stacks as the launcher does, but opens no store and writes nothing. The difference is all that a sweep adds:
 MLflow (its import, too), checkpoints, models, tables, pictures, the sweep's own bookkeeping and its comparison. The
-breakdown is of the seconds a run that the sweep waits for; what MLflow's thread does beside the training shows in the
+breakdown is of the seconds per run that the sweep waits for; what MLflow's thread does beside the training shows in the
 difference only.
 """
 
@@ -149,7 +149,7 @@ def main() -> None:
     shares = [100 * (row[0] - row[1]) / row[0] for row in taken]
     print(f"share of the sweep, %  {common.spread(shares)}   median {statistics.median(shares):.1f}")
     stages = common.worker(__file__, "--worker", "stages", *options)
-    print("seconds a run that the sweep waits for:")
+    print("seconds per run that the sweep waits for:")
     for name, seconds in stages.items():
         print(f"  {name:30} {seconds / arguments.jobs:6.3f}")
 

@@ -52,7 +52,7 @@ class Composition:
 
     @functools.cached_property
     def hydra_node(self) -> DictConfig:
-        """Hydra's part with its types; made when a job is run, for it takes twenty times the memory and a tenth of a
+        """Hydra's part with its types; made when a job is run, since it takes twenty times the memory and a tenth of a
         second."""
         node = OmegaConf.structured(HydraConf)
         OmegaConf.set_struct(node, False)

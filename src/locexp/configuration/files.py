@@ -30,7 +30,7 @@ REMEDIES = {
     "mapping values are not allowed here": "quote a value that holds a colon and a blank",
     "that cannot start any token": "quote the value",
 }
-"""What to do about an error, by what PyYAML says of it."""
+"""What to do about an error, by what PyYAML says about it."""
 BASE_8_OR_60 = re.compile(r"[-+]?0[\d_]+|[^:]+:.*")
 """Numbers as YAML 1.1 reads them, and nobody else: ``012`` is ten, ``1:30`` is ninety."""
 

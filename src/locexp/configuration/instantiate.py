@@ -24,7 +24,7 @@ def instantiate(node: DictConfig, key: str, skip: tuple[str, ...] = (), **given:
     Args:
         node: of the configuration.
         key: of the node, for the message.
-        skip: keys that are no arguments.
+        skip: keys that are not arguments.
         given: further arguments.
 
     Raises:

@@ -92,7 +92,7 @@ def check_arguments(
         function: a function or a class.
         arguments: by name.
         key: of these in the configuration, for the message.
-        given_by_caller: parameters that are no keys.
+        given_by_caller: parameters that are not keys.
 
     Raises:
         UserError: an unknown name, a missing one, or a value that does not fit its annotation or is out of range.

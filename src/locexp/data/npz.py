@@ -34,7 +34,7 @@ def read_npz(path: Path, key: str = "data.path") -> RawData:
         sizes = member_sizes(path)
         with np.load(path, allow_pickle=False) as archive:
             if archive.files and not any(name.endswith(".npy") for name in archive.zip.namelist()):
-                raise UserError(f"{key}={path}: holds {named(archive.files)}, which are no arrays; unpack it.")
+                raise UserError(f"{key}={path}: holds {named(archive.files)}, which are not arrays; unpack it.")
             names = _named(archive.files)
             read = [name for pair in names.values() for name in pair.values()] or _numbered(archive.files)
             check_size(path, key, sum(sizes[name] for name in read))

@@ -50,7 +50,7 @@ class CalibrationError:
         value: Σ n_c / n · |share_c - confidence_c| over the counted cells c, n their examples: in [0, 1].
         if_calibrated: its expectation for a perfectly calibrated network with the same confidences, which is not 0: a
             share of few examples is off by chance. An error near this value is no evidence of miscalibration.
-        coverage: the share of all examples that lie in counted cells: in (0, 1].
+        coverage: the share of all examples that are in counted cells: in (0, 1].
     """
 
     value: float
@@ -70,7 +70,7 @@ def equal_width(confidence: np.ndarray, happened: np.ndarray, bins: int, feature
         confidence: (n,), in [0, 1].
         happened: bool (n,), whether the event did.
         bins: of each dimension, at least 1.
-        features: (n, k), normalised; what lies beyond [0, 1] counts to the cell at that end.
+        features: (n, k), normalised; what is beyond [0, 1] counts in the cell at that end.
 
     Raises:
         ValueError: no example, lengths that differ, no bin, or a confidence that is not a probability.

@@ -40,7 +40,7 @@ def branches(features: Any, stages: Sequence[Layers], shared: int | str) -> tupl
 
 
 def check_shared(shared: int | str, stages: int) -> None:
-    """Check the key ``model.shared`` of a trunk with so many stages; raises :class:`UserError`."""
+    """Check the key ``model.shared`` of a trunk with this many stages; raises :class:`UserError`."""
     is_number = isinstance(shared, int) and not isinstance(shared, bool)
     if shared == ALL or (is_number and 0 <= int(shared) <= stages):
         return

@@ -94,7 +94,7 @@ class Mosaic:
     def outline(self, index: int, box: Sequence[float], color: str, *, dashed: bool = False, width: int = 3) -> None:
         """Draw the box x1, y1, x2, y2, in pixels of the image (pixel i covers [i, i + 1)), over an image.
 
-        What lies outside the image is drawn at most half a margin away from it.
+        What is outside the image is drawn at most half a margin away from it.
         """
         left, top = self._corners[index]
         reach = MARGIN / 2

@@ -26,7 +26,7 @@ def page(scenes: Scenes, labels: np.ndarray, chosen: np.ndarray, title: str, col
         labels: int (n,).
         chosen: indices to show, at least one.
         title: of the page.
-        columns: at most so many in a row.
+        columns: at most this many in a row.
     """
     columns = min(columns, len(chosen))
     rows = -(-len(chosen) // columns)

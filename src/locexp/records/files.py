@@ -60,7 +60,7 @@ def logged_files(directory: Path, record: RunRecord) -> list[Path]:
 
 
 def file_within(directory: Path, path: str) -> Path | None:
-    """Return a file of a folder; ``None`` where it has none of this path, or the path or a link leads out of it."""
+    """Return a file of a folder; ``None`` where there is none at this path, or the path or a link leads out of it."""
     file = directory / path
     return file if os.path.isfile(file) and file.resolve().is_relative_to(directory.resolve()) else None
 

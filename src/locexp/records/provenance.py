@@ -95,7 +95,7 @@ def _user() -> str:
 
 
 def _git(*arguments: str) -> str:
-    """Return what git answers about the checkout that this code runs from; empty where it is none."""
+    """Return what git answers about the checkout that this code runs from; empty where there is none."""
     if not (ROOT / ".git").exists():
         return ""
     try:

@@ -33,7 +33,7 @@ class Store(Protocol):
         """Return every run of a sweep, finished or not, the latest first."""
 
     def content(self, run: RunRecord, path: str) -> bytes | None:
-        """Return a file of a run, named relative to its directory; ``None`` where it has none of this path."""
+        """Return a file of a run, named relative to its directory; ``None`` where there is none at this path."""
 
     def keep_folder(self, run: RunRecord, folder: Path) -> None:
         """Keep the files of a folder with a run, under the folder's name, in the place of earlier ones."""

@@ -122,7 +122,7 @@ class RunFolder:
 
 @contextlib.contextmanager
 def shared_logging(hydra: DictConfig) -> Iterator[None]:
-    """Log as ``hydra.job_logging`` says, but for its file, of which each run has its own; then as before jobs."""
+    """Log as ``hydra.job_logging`` says, without its file, since each run has its own; afterwards as before jobs."""
     shared = plain(hydra.job_logging)
     shared.get("handlers", {}).pop(FILE, None)
     for log in (shared.get("root") or {}, *shared.get("loggers", {}).values()):

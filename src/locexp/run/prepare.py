@@ -139,7 +139,7 @@ def monitor(cfg: DictConfig) -> str:
 
 
 def build_optimizer(cfg: DictConfig, steps: int) -> Any:
-    """Return a fresh Keras optimizer for a run of so many steps.
+    """Return a fresh Keras optimizer for a run of this many steps.
 
     Raises:
         UserError: it is not one, or refuses its arguments.

@@ -60,7 +60,7 @@ def open_record(
 
 
 def _bare_record(cfg: DictConfig, directory: Path, overrides: Sequence[str], link: SweepLink | None) -> RunRecord:
-    """Return the record of a run of which nothing is known but its configuration."""
+    """Return the record of a run about which only its configuration is known."""
     location = location_of(cfg.tracking)
     tags = provenance(cfg, overrides) | {"kind": "run", "directory": str(directory.absolute())}
     return RunRecord(

@@ -76,7 +76,7 @@ def load_training_data(cfg: DictConfig) -> TrainingData:
     """Load the data and make its scenes; imports no TensorFlow. The last are kept, for the jobs of a sweep.
 
     Raises:
-        UserError: the data cannot be had, or the boxes do not fit it.
+        UserError: the data cannot be loaded, or the boxes do not fit it.
     """
     return _load(OmegaConf.to_yaml(OmegaConf.masked_copy(cfg, ["data", "bbox"])))
 

@@ -35,7 +35,7 @@ class Conductor:
     """Runs the jobs of a sweep with one of Hydra's launchers.
 
     Args:
-        staged: of which the first stage is known.
+        staged: the jobs, of which the first stage is known.
         command: that began the sweep, as it is stored for a resume.
         screen: where the sweep is shown.
         compare: compares the sweep when its jobs have ended.
