@@ -103,17 +103,17 @@ def _resume_sweep(given: str, overrides: list[str]) -> None:
         if directory.is_dir() and not settings.sweep.dry_run:
             stack.enter_context(held(directory, f"sweep.resume={sweep_id}"))
         stored = load(store, sweep_id, presume_dead=settings.sweep.presume_dead)
-        command, keys = stored.sweep_list, {key_of(override) for override in overrides}
+        sweep_list, keys = stored.sweep_list, {key_of(override) for override in overrides}
         if "hydra/launcher" in keys:  # the settings of one launcher are not those of another
-            keys |= {key for key in map(key_of, command.overrides) if key.startswith("hydra.launcher.")}
-        kept = [override for override in command.overrides if key_of(override) not in keys]
-        _train(replace(command, overrides=[*kept, *overrides]), stored)
+            keys |= {key for key in map(key_of, sweep_list.overrides) if key.startswith("hydra.launcher.")}
+        kept = [override for override in sweep_list.overrides if key_of(override) not in keys]
+        _train(replace(sweep_list, overrides=[*kept, *overrides]), stored)
 
 
-def _train(command: SweepList, stored: StoredSweep | None = None) -> None:
+def _train(given: SweepList, stored: StoredSweep | None = None) -> None:
     """Compose and check every job, then train the one, or the sweep."""
-    with composing(command.config_dir, command.config_name) as composer:
-        staged = StagedJobs(composer, command.overrides, multirun=command.multirun)
+    with composing(given.config_dir, given.config_name) as composer:
+        staged = StagedJobs(composer, given.overrides, multirun=given.multirun)
         staged.take_stages(stored.sweep_list.stage_results if stored else [])
         jobs = staged.jobs
         if stored is not None:
@@ -125,8 +125,8 @@ def _train(command: SweepList, stored: StoredSweep | None = None) -> None:
         if staged.base.sweep.dry_run:
             list_jobs(staged, stored, Screen())
         elif staged.is_sweep:
-            command = stored.sweep_list if stored else command  # the one that began the sweep is kept
-            conductor = Conductor(staged, command, screen=Screen(), compare=_compare, stored=stored)
+            kept = stored.sweep_list if stored else given  # of the command that began the sweep
+            conductor = Conductor(staged, kept, screen=Screen(), compare=_compare, stored=stored)
             missing = conductor.missing(jobs)
             if missing:
                 if stored is not None:

@@ -159,17 +159,17 @@ def _check_database(database: Path, location: Location) -> None:
 
 def deleted(location: Location, experiment_id: str) -> UserError:
     """Return the error of an experiment that was deleted."""
-    command = mlflow_command(location, "experiments", "restore", "--experiment-id", experiment_id)
+    restore = mlflow_command(location, "experiments", "restore", "--experiment-id", experiment_id)
     return UserError(
-        f"tracking.experiment={location.experiment}: was deleted in this store; restore it with `{command}`, or give "
+        f"tracking.experiment={location.experiment}: was deleted in this store; restore it with `{restore}`, or give "
         "another name."
     )
 
 
 def deleted_run(location: Location, run_id: str) -> UserError:
     """Return the error of a run that was deleted."""
-    command = mlflow_command(location, "runs", "restore", "--run-id", run_id)
-    return UserError(f"run {run_id} was deleted in {location.uri}; restore it with `{command}`")
+    restore = mlflow_command(location, "runs", "restore", "--run-id", run_id)
+    return UserError(f"run {run_id} was deleted in {location.uri}; restore it with `{restore}`")
 
 
 def mlflow_command(location: Location, *arguments: str) -> str:
