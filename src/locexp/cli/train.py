@@ -81,11 +81,11 @@ def _resume_run(given: str, overrides: list[str]) -> None:
 
     with composing() as composer:
         job = composer.compose(overrides)
-    prepared, resumed = resume(given, job.cfg, overrides)
-    hydra = job.hydra(resumed.directory, write_configuration=False)
+    prepared, continued = resume(given, job.cfg, overrides)
+    hydra = job.hydra(continued.directory, write_configuration=False)
     from locexp.run.execute import run_alone
 
-    run_alone(prepared, hydra, Screen(), resumed)
+    run_alone(prepared, hydra, Screen(), continued)
 
 
 def _resume_sweep(given: str, overrides: list[str]) -> None:

@@ -73,8 +73,8 @@ def by_position(predictions: Predictions) -> Groups:
     step = extent / cells
     position = np.divide(center - low, step, out=np.zeros_like(center), where=extent >= SAME_PX)
     column, row = np.clip(np.floor(position), 0, cells - 1).astype(np.int64).T
-    rows, columns = np.divmod(np.arange(cells.prod()), cells[0])
-    corner = np.stack([columns, rows], axis=1)
+    down, across = np.divmod(np.arange(cells.prod()), cells[0])
+    corner = np.stack([across, down], axis=1)
     return _groups(predictions.iou, row * cells[0] + column, low + corner * step, low + (corner + 1) * step)
 
 
