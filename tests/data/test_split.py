@@ -82,7 +82,7 @@ def test_limit_takes_a_stratified_part_of_the_training_data_only() -> None:
     ("keys", "message"),
     [
         ({"validation": 0.95}, "none are left"),
-        ({"validation": 0.1, "limit": 10_000}, "data.limit=10000: only"),
+        ({"validation": 0.1, "limit": 10_000}, "data.limit=10000: there are only"),
         ({"validation": 0.1, "limit": 3}, "data.limit=3: no training example is of class"),
         ({"validation": 0.0001}, "less than one"),
     ],
