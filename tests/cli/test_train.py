@@ -42,7 +42,7 @@ REFUSED: list[tuple[list[str], str]] = [
     (["tracking.uri='http://'"], "tracking.uri=http://: expected an address with a host"),
     (["tracking.uri=http://foo:bar:baz"], "tracking.uri=http://foo:bar:baz: expected an address with a host"),
     (["data=mnist_5k", "bbox=fixed", "bbox.box=[1,2,3,40]"], "leaves the canvas of 28x28"),
-    (["data=mnist_5k", "data.limit=5000"], "data.limit=5000: only 4000 training examples"),
+    (["data=mnist_5k", "data.limit=5000"], "data.limit=5000: there are only 4000 training examples"),
     (["data=file", "data.path=bad.npz"], "data.path="),
     (["hydra.run.dir=/proc/x"], "hydra.run.dir=/proc/x: cannot be written"),
     (["hydra.run.dir=used"], "hydra.run.dir=used: holds a run already"),
