@@ -199,7 +199,7 @@ def shoot(
             status: int | None = process.wait(delay)
             budget.give_back()
         except subprocess.TimeoutExpired:
-            children = psutil.Process(process.pid).children(recursive=True) if at_child else []
+            children = workers_of(process.pid) if at_child else []
             victim = case.random.choice(children) if children else psutil.Process(process.pid)
             what = "child" if children else "main"
             case.shots.append(f"{what} at {time.monotonic() - start:.2f} s")
@@ -212,6 +212,19 @@ def shoot(
             case.kills += 1
         output.seek(0)
         return status, output.read().decode(errors="replace")
+
+
+def workers_of(command: int) -> list[psutil.Process]:
+    """Return the processes that a command has started, but for Python's own tracker of semaphores.
+
+    Without that, Python itself prints a traceback for each semaphore; the command goes on unharmed.
+    """
+    workers = []
+    for child in psutil.Process(command).children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if "resource_tracker" not in " ".join(child.cmdline()):
+                workers.append(child)
+    return workers
 
 
 def wait_for_session(session: int) -> None:

@@ -118,6 +118,22 @@ def test_a_run_that_goes_on_equals_one_that_was_never_stopped(
 
 
 @pytest.mark.slow
+def test_a_run_shot_before_it_knew_its_id_takes_up_what_the_store_has_of_it(workplace: Path) -> None:
+    directory = stopped(workplace, 1)
+    content = record(directory)
+    identity = content["run_id"]
+    store(workplace).set_terminated(identity, "RUNNING")
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    unknown = {"status": "RUNNING", "run_id": None, "experiment_id": None, "logged": False, "error": None}
+    tags = content["tags"] | {"pid": str(ended.pid)}
+    (directory / "run.json").write_text(json.dumps(content | unknown | {"tags": tags}), encoding="utf-8")
+    assert train_here(f"trainer.resume={directory}") == 0
+    assert record(directory)["run_id"] == identity
+    runs = store(workplace).search_runs(["1"])
+    assert [(run.info.run_id, run.info.status) for run in runs] == [(identity, "FINISHED")]
+
+
 def test_a_run_that_was_shot_goes_on_by_its_id(workplace: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "locexp.train", *LONG, "trainer.epochs=100000"],

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import inspect
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -42,11 +43,20 @@ __all__ = [
     "JobReturn",
     "JobStatus",
     "Launcher",
-    "configure_log",
     "env_override",
 ]
 
 TaskFunction = Callable[[DictConfig], object]
+
+
+def set_up_logging(config: DictConfig, verbose: bool | str | Sequence[str]) -> None:
+    """Set logging up as ``hydra.job_logging`` or ``hydra.hydra_logging`` say.
+
+    Hydra 1.4 warns of each class that is not one of ``logging``'s, such as a handler of the user's own or of ours.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Hydra configured Python logging", UserWarning)
+        configure_log(config, verbose)
 
 
 def argument_parser(program: str) -> argparse.ArgumentParser:

@@ -17,8 +17,8 @@ from locexp.configuration.hydra_internals import (
     HydraConfig,
     JobReturn,
     JobStatus,
-    configure_log,
     env_override,
+    set_up_logging,
 )
 from locexp.configuration.schema import plain
 from locexp.system.files import write_whole
@@ -59,7 +59,7 @@ class RunFolder:
         hydra = self._whole.hydra
         self.directory.mkdir(parents=True, exist_ok=True)
         if self._alone:
-            configure_log(hydra.job_logging, hydra.verbose)
+            set_up_logging(hydra.job_logging, hydra.verbose)
         else:
             self._log = RunLog(_handler(hydra.job_logging, self.directory))
         self._write_configuration()
@@ -87,7 +87,7 @@ class RunFolder:
             if self._log is not None:
                 self._log.close()
             else:
-                configure_log(self._whole.hydra.hydra_logging, self._whole.hydra.verbose)
+                set_up_logging(self._whole.hydra.hydra_logging, self._whole.hydra.verbose)
 
     @contextlib.contextmanager
     def current(self) -> Iterator[None]:
@@ -128,11 +128,11 @@ def shared_logging(hydra: DictConfig) -> Iterator[None]:
     for log in (shared.get("root") or {}, *shared.get("loggers", {}).values()):
         if "handlers" in log:
             log["handlers"] = [name for name in log["handlers"] if name != FILE]
-    configure_log(OmegaConf.create(shared), hydra.verbose)
+    set_up_logging(OmegaConf.create(shared), hydra.verbose)
     try:
         yield
     finally:
-        configure_log(hydra.hydra_logging, hydra.verbose)
+        set_up_logging(hydra.hydra_logging, hydra.verbose)
 
 
 def _handler(asked: DictConfig, directory: Path) -> logging.Handler:

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from locexp.configuration.compose import whole
-from locexp.configuration.hydra_internals import Callbacks, configure_log
+from locexp.configuration.hydra_internals import Callbacks, set_up_logging
 from locexp.errors import RunFailedError, Terminated, counted, first_line
 from locexp.records.sweep_list import SweepList
 from locexp.sweep.display import Progress, show_end
@@ -78,7 +78,7 @@ class Conductor:
         staged, directory = self._staged, self._parent.directory
         config = whole(staged.base, staged.base_job.hydra(directory / "0", index=0))
         name = config.hydra.job.config_name
-        configure_log(config.hydra.hydra_logging, config.hydra.verbose)
+        set_up_logging(config.hydra.hydra_logging, config.hydra.verbose)
         callbacks = Callbacks(config)  # what is wrong with these and with launchers shows before the folder is made
         if is_stacked(staged.launcher):
             most = staged.launcher.get("max_members")

@@ -76,11 +76,11 @@ class Session:
         return str(found.experiment_id)
 
     def left_behind(self, record: RunRecord) -> str | None:
-        """Return the id of the run that this record's process created and was killed before it wrote the id down."""
-        pid, start = record.tags.get("pid", ""), record.tags.get("process_start", "")
-        if not (pid.isdigit() and start.replace(".", "", 1).isdigit()):
-            return None
-        condition = f"tags.pid = '{pid}' and tags.process_start = '{start}'"
+        """Return the id of the run that was created for a record by a process that was killed before it wrote it down.
+
+        The time at which a run began is that of its record, and stays when another process goes on with it.
+        """
+        condition = f"attributes.start_time = {milliseconds(record.start_time)}"
         for run in self.client.search_runs([self.experiment_id], condition):
             if run.data.tags.get("directory") == record.tags.get("directory"):
                 return str(run.info.run_id)

@@ -110,6 +110,8 @@ class Tracker:
             from locexp.tracking.session import Session
 
         session = Session(self._location)
+        if earlier and self._record.run_id is None:
+            self._record.run_id = session.left_behind(self._record)
         session.start(self._record, sampling_seconds=sampling_seconds)
         self._record.write(self._directory)
         self._session = session
