@@ -28,6 +28,11 @@ class RunFailedError(Exception):
     """A run that was valid but went wrong (a divergence, a lost server): exit status 1."""
 
 
+INTERRUPTED = 128 + signal.SIGINT
+"""The exit status after Ctrl-C."""
+TERMINATED = 128 + signal.SIGTERM
+
+
 class Terminated(SystemExit):
     """A signal came that asks the command to end: exit status 128 and its number, 143 for SIGTERM."""
 

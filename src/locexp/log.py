@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from locexp.cli.exit_status import exit_status, run_door
+from locexp.errors import INTERRUPTED
 
 
 def main() -> None:
@@ -25,7 +26,12 @@ def _log(given: Sequence[str]) -> int:
     def log(directory: str) -> None:
         print(relog(directory, arguments.uri))
 
-    return max(exit_status(partial(log, directory)) for directory in arguments.directory)
+    worst = 0
+    for directory in arguments.directory:
+        worst = max(worst, exit_status(partial(log, directory)))
+        if worst == INTERRUPTED:
+            break
+    return worst
 
 
 if __name__ == "__main__":

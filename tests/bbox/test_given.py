@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from locexp.bbox.given import checked, strategy_of
+from locexp.bbox.given import check_scenes, strategy_of
 from locexp.bbox.scenes import Scenes
 from locexp.bbox.tight import Tight
 from locexp.errors import UserError
@@ -68,4 +68,4 @@ def test_what_is_no_strategy_is_refused() -> None:
 )
 def test_what_are_no_scenes_is_refused(scenes: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        checked(scenes, "test", 3)
+        check_scenes(scenes, "test", 3)

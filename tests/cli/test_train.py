@@ -247,6 +247,11 @@ def test_an_exception_fails_the_run(workplace: Path, capsys: pytest.CaptureFixtu
             ],
             "LambdaCallback has batch hooks (on_train_batch_end)",
         ),
+        (["--multirun", "loss.bbox_loss=mse,mine.mean_loss"], "loss.bbox_loss=mine.mean_loss: gives shape ()"),
+        (
+            ["model._target_=mine.logits", "+model.activation=softmax", "--multirun", "loss/weighting=fixed,mgda"],
+            "Mgda weighs the gradients of layers that both heads share, and this network has none",
+        ),
     ],
 )
 def test_what_keras_must_judge_is_refused_before_training(
@@ -358,6 +363,18 @@ def test_log_refuses_what_is_no_run(workplace: Path) -> None:
         assert (done.returncode, message in done.stderr) == (2, True), done.stderr
     command = locexp("log", *words, cwd=workplace)
     assert (command.returncode, command.stdout, command.stderr) == (2, "", done.stderr)
+
+
+def test_log_ends_with_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = []
+
+    def interrupted(directory: str, uri: str | None) -> str:
+        begun.append(directory)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("locexp.tracking.relog.relog", interrupted)
+    assert door_here("log", "first", "second").returncode == 130
+    assert begun == ["first"]
 
 
 def test_a_store_that_cannot_be_opened_fails_the_run(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,7 +77,7 @@ def test_what_leads_out_of_the_folder_is_refused(tmp_path: Path, way: str) -> No
 def test_nothing_is_overwritten(tmp_path: Path, held: str, sweep: bool) -> None:
     touch(tmp_path / held)
     with pytest.raises(UserError, match=f"hydra.x.dir={tmp_path}: holds {held}, which the"):
-        check_unused(tmp_path, "hydra.x.dir", sweep=sweep, h5="mine.h5")
+        check_unused(tmp_path, "hydra.x.dir", sweep=sweep, others=["mine.h5"])
     assert (tmp_path / held).exists()
 
 

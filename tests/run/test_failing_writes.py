@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import errno
 import json
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from locexp.records.record import RunRecord
+from locexp.tracking.tracker import Tracker
 from tests.conftest import TINY, only_run, tiny_without, train_here
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -81,6 +85,33 @@ def test_what_ended_a_run_is_said_though_its_weights_cannot_be_saved_after(
     assert (record["status"], record["error"]) == ("FAILED", cause)
     assert "the weights kept could not be saved (OSError: [Errno 28] No space left" in record["notes"][-1]
     assert record["notes"][-1] in shown.out
+
+
+def test_a_run_that_cannot_be_opened_does_not_stay_running(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("locexp.run.run.introduction", lambda record: [][0])
+    with pytest.raises(IndexError):
+        train_here(*TINY)
+    assert json.loads((only_run(workplace) / "run.json").read_bytes())["status"] == "FAILED"
+
+
+def test_one_thread_writes_the_record_of_a_run(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two would write one file at a time, and one of them while the other changes what it writes."""
+    write, start = RunRecord.write, Tracker.start
+    writers = []
+
+    def noted(self: RunRecord, directory: Path) -> None:
+        writers.append((threading.current_thread(), self.run_id is not None, self.status))
+        write(self, directory)
+
+    def started(self: Tracker, **keys: Any) -> None:
+        start(self, **keys)
+        self.wait()
+
+    monkeypatch.setattr(RunRecord, "write", noted)
+    monkeypatch.setattr(Tracker, "start", started)
+    assert train_here(*TINY) == 0
+    assert {thread for thread, _, _ in writers} == {threading.main_thread()}
+    assert (threading.main_thread(), True, "RUNNING") in writers, "killed, the run could not be found by its id"
 
 
 @pytest.mark.slow

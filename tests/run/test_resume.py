@@ -251,6 +251,38 @@ def test_what_cannot_go_on_is_refused_and_left_as_it_was(workplace: Path, capsys
     assert not (workplace / "sprung").exists()
 
 
+@pytest.mark.parametrize("is_done", [False, True])
+def test_a_run_is_continued_by_one_command(
+    workplace: Path, is_done: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A second one, which found the run stopped as well, comes before the first has begun, or after it has ended."""
+    from locexp.run import execute, resume
+
+    directory = stopped(workplace, 1)
+    run_alone, find = execute.run_alone, resume.resume
+    answers = []
+
+    def beside_another(*arguments: Any) -> None:
+        answers.append(train_here(f"trainer.resume={directory}"))
+        run_alone(*arguments)
+
+    def after_another(*arguments: Any) -> Any:
+        found = find(*arguments)
+        monkeypatch.setattr(resume, "resume", find)
+        answers.append(train_here(f"trainer.resume={directory}"))
+        return found
+
+    if is_done:
+        monkeypatch.setattr(resume, "resume", after_another)
+    else:
+        monkeypatch.setattr(execute, "run_alone", beside_another)
+    status = train_here(f"trainer.resume={directory}")
+    assert [*answers, status] == ([0, 2] if is_done else [2, 0])
+    message = "this run has finished" if is_done else "another command is continuing this run"
+    assert message in capsys.readouterr().err
+    assert record(directory)["tags"]["resumed"] == "1"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -260,7 +292,9 @@ def test_what_cannot_go_on_is_refused_and_left_as_it_was(workplace: Path, capsys
         (["trainer.resume=.", "loss.bbox_weight=3"], "loss.bbox_weight=3: cannot be combined with trainer.resume"),
         (["trainer.resume=.", "hydra.run.dir=x"], "hydra.run.dir=x: cannot be combined with"),
         (["trainer.resume=a", "trainer.resume=b"], "given 2 times"),
-        (["--multirun", "trainer.resume=a"], "leave out --multirun"),
+        (["--multirun", "trainer.resume=a"], "--multirun: what was composed with it is stored with the run: leave"),
+        (["--config-name", "x", "trainer.resume=a"], "--config-name: what was composed with it is stored with the run"),
+        (["-cd", ".", "-cn", "x", "sweep.resume=last"], "--config-dir, --config-name: what was composed with it"),
     ],
 )
 def test_a_wrong_command_is_refused(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import sys
+from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
 
-from locexp.configuration.compose import composing
+from locexp.configuration.compose import Composer, composing
 from locexp.configuration.schema import config_hash
 from locexp.errors import UserError
 from locexp.sweep.jobs import StagedJobs, SweepJob
@@ -248,6 +250,50 @@ def test_what_will_not_be_compared_is_said_before_it_is_trained(words: list[str]
         staged.next_stage({})
         notes = staged.incomparable_keys()
     assert [said in note for note in notes] == ([True] if said else [])
+
+
+def own_plan(composer: Composer, body: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> StagedJobs:
+    """Return a plan of the user's own, the function ``plan(base)`` with this body, before its first stage."""
+    source = f"from locexp.sweep.setting import Setting, Stage\ndef plan(base):\n    {body}\n"
+    (folder / "own_plan.py").write_text(source)
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "own_plan", raising=False)
+    return StagedJobs(composer, ["sweep._target_=own_plan.plan"], multirun=False)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("1 / 0", "failed with ZeroDivisionError: division by zero"),
+        ("yield 1 / 0", "failed with ZeroDivisionError: division by zero"),
+        ("return [Stage([Setting()])]", "failed with TypeError: it returns a list; expected a generator of stages"),
+        ("yield [Setting()]", "failed with TypeError: it yields a list; expected locexp.sweep.setting.Stage"),
+    ],
+)
+def test_a_plan_that_is_none_is_refused(
+    body: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UserError, match=f"sweep._target_=own_plan.plan: {message}"), composing() as composer:
+        own_plan(composer, body, tmp_path, monkeypatch).next_stage({})
+
+
+def test_a_stage_of_known_jobs_alone_does_not_end_a_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its results lead to the next stage; a resume, which has stored results alone, gets to the same jobs."""
+    body = """
+    first, second = (Setting({"loss.bbox_weight": weight}) for weight in (1.0, 2.0))
+    yield Stage([first], more=True)
+    (outcomes,) = yield Stage([first], more=True)
+    yield Stage([second if outcomes[0]["accuracy"] > 0.5 else first])
+    """
+    with composing() as composer:
+        plan = own_plan(composer, body, tmp_path, monkeypatch)
+        (first,) = plan.next_stage({})
+        (second,) = plan.next_stage({first.key: {"accuracy": 0.9}})
+        assert (second.cfg.loss.bbox_weight, second.stage, plan.more) == (2.0, 1, False)
+        again = own_plan(composer, body, tmp_path, monkeypatch)
+        again.take_stages(plan.past_results)
+        assert [job.key for job in again.jobs] == [first.key, second.key]
+        assert again.past_results == plan.past_results
 
 
 def test_jobs_side_by_side_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:

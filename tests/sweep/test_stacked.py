@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -99,9 +100,17 @@ def test_what_cannot_be_trained_together_is_trained_alone(
 
     steps = Stack.train_steps
     calls = []
+    together: list[weakref.ref[Stack]] = []
+    names = []
 
     def short_of_memory(stack: Stack, order: Any, chosen: Sequence[int] | None = None, **keys: Any) -> Any:
         calls.append(len(stack.members))
+        member: Any = stack.members[0]
+        names.append([member.optimizer.name, *(layer.name for layer in member.model.layers)])
+        if len(stack.members) > 1:
+            together.append(weakref.ref(stack))
+        else:
+            assert together[0]() is None, "what was too much for memory is still there"
         if len(stack.members) > 1 and len(calls) > 1:
             raise MemoryError("no room for two")
         return steps(stack, order, chosen, **keys)
@@ -112,6 +121,7 @@ def test_what_cannot_be_trained_together_is_trained_alone(
     assert "2 jobs cannot be trained together (no room for two): they are trained one by one" in out
     assert "[2/2]" in out
     assert calls == [2, 2, 1, 1, 1, 1]
+    assert names == [names[0]] * 6, "a network that is trained again has other names than one by itself"
     for run in by_name(workplace).values():
         history = client(workplace).get_metric_history(run.info.run_id, "val/accuracy")
         assert [metric.step for metric in history] == [1, 2]

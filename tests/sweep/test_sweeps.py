@@ -24,8 +24,10 @@ from omegaconf import OmegaConf
 
 from locexp.errors import Terminated
 from locexp.records.record import RunRecord
+from locexp.records.sweep_list import SweepList
 from locexp.sweep.display import Progress
 from locexp.sweep.folder import LOCK, close_dead, end_of
+from locexp.sweep.stored import StoredSweep
 from locexp.system.screen import Screen
 from tests.conftest import TINY, door_here, locexp, tiny_without, train_here, wait_until
 
@@ -147,7 +149,7 @@ def test_resuming_a_finished_sweep_runs_nothing(done: tuple[Path, str], monkeypa
         (["sweep.resume=last", "sweep.presume_dead=perhaps"], "sweep.presume_dead=perhaps: expected true or false"),
         (["experiment=resuming", "--config-dir", "mine"], "sweep.resume=last: expected it on the command line"),
         (["sweep.resume="], "sweep.resume=: expected the id of a sweep, or last"),
-        (["--multirun", "sweep.resume=last"], "leave them out beside sweep.resume"),
+        (["--multirun", "sweep.resume=last"], "is stored with the sweep: leave this out beside sweep.resume"),
         (["sweep.resume=last", "tracking.experiment=nosuch"], "tracking.experiment=nosuch: is not in"),
     ],
 )
@@ -278,6 +280,17 @@ def test_progress_tells_how_long_the_rest_takes(tmp_path: Path, monkeypatch: pyt
     progress.end()
     assert "[2/5] job-0" in terminal.getvalue()
     assert "[2/5]  50 s left\n  epoch 2/2  job-1" in terminal.getvalue()
+
+
+def test_a_job_that_was_killed_before_its_record_has_begun(tmp_path: Path) -> None:
+    """Its log says so, whatever hydra.job.name calls it; one that has logged nothing may be started by another."""
+    log = tmp_path / "mine.log"
+    log.touch()
+    assert end_of(tmp_path, stopped=False) is None
+    log.write_text("started\n")
+    outcome = end_of(tmp_path, stopped=False)
+    assert outcome is not None
+    assert (outcome.cut_off, outcome.reason) == (True, "ended before it left a record")
 
 
 def test_a_record_of_a_newer_locexp_is_the_failure_of_its_job(tmp_path: Path) -> None:
@@ -412,6 +425,18 @@ def test_a_sweep_lost_with_its_store_is_logged_from_its_files(workplace: Path) -
     children = runs(workplace, "tags.kind = 'run'")
     assert {run.info.run_name: run.data.metrics["test/accuracy"] for run in children} == told
     assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
+
+
+def test_runs_that_cannot_be_logged_do_not_keep_a_sweep_from_going_on(tmp_path: Path) -> None:
+    tags = {"sweep_id": "one", "directory": str(tmp_path)}
+    for name in ("0", "1"):
+        (tmp_path / name).mkdir()
+        store = str(tmp_path / name / "run.json")  # a file where a folder is to be
+        RunRecord(name, "FINISHED", tags=tags, tracking_uri=store).write(tmp_path / name)
+    jobs = SweepList([], multirun=False, config_dir=None, jobs=[])
+    known: Any = SimpleNamespace(children=lambda sweep_id: [])
+    lines = StoredSweep(RunRecord("sweep", tags=tags), jobs, finished={}, dead=[]).mend(known)
+    assert [line.startswith("not logged: ") for line in lines] == [True, True]
 
 
 @pytest.mark.parametrize(

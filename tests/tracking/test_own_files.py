@@ -31,10 +31,11 @@ def test_all_of_a_run_is_logged_and_nothing_else(workplace: Path) -> None:
     for name in FOREIGN:
         (workplace / name).parent.mkdir(exist_ok=True)
         (workplace / name).write_text("mine")
-    assert train_here(*TINY, "hydra.run.dir=.", "trainer.save_h5=classic.h5") == 0
+    chosen = ("hydra.job.name=mine", "hydra.output_subdir=said")
+    assert train_here(*TINY, "hydra.run.dir=.", "trainer.save_h5=classic.h5", *chosen) == 0
     written = {name for name in files(workplace) - {*FOREIGN} if not name.startswith("mlruns/")}
     assert logged(workplace / "run.json") == written - {*NOT_LOGGED}
-    assert {"classic.h5", "train.log", "pictures/sample.png"} <= written
+    assert {"classic.h5", "mine.log", "said/overrides.yaml", "pictures/sample.png"} <= written
     assert all((workplace / name).read_text() == "mine" for name in FOREIGN)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -97,6 +99,17 @@ def test_members_that_are_left_out_stay_as_they_are(make: Callable[..., Any]) ->
         np.testing.assert_array_equal(one, other)
     assert not np.array_equal(before[0][2], after[0][2])
     assert not np.array_equal(before[2][2], after[2][2])
+
+
+def test_a_graph_that_is_kept_for_later_members_does_not_keep_the_first(make: Callable[..., Any]) -> None:
+    """It holds weights, moments and the best weights; a process keeps many graphs."""
+    stack = make([0], graph_key="forgotten")
+    member = weakref.ref(stack.members[0])
+    weights = weakref.ref(stack.members[0].model.weights[0].value)
+    stack.traced()
+    del stack
+    gc.collect()
+    assert (member(), weights()) == (None, None)
 
 
 def test_state_outside_the_variables_is_never_shared(

@@ -6,13 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from locexp.analysis.comparison import SweepComparison, sign_of, tie_break_of
+from locexp.analysis.comparison import SweepComparison, tie_break_of
 from locexp.analysis.decision import PairedTest
 from locexp.analysis.methods import FIXED
 from locexp.analysis.results import TITLES
 from locexp.analysis.statistics import seeds_needed
 from locexp.configuration.schema import BBOX, CLASSIFICATION
 from locexp.errors import counted, listed
+from locexp.evaluation.metrics import sign_of
 
 MAX_LABELS = 8
 

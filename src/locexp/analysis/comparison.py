@@ -12,6 +12,7 @@ from locexp.analysis.decision import Decision, PairedTest, decide, family
 from locexp.analysis.methods import Methods, compare_methods, equivalents
 from locexp.analysis.results import METRIC_OF_TASK, TASKS, ReadFile, SettingRuns
 from locexp.analysis.statistics import Interval, bootstrap_interval, delta_m, mean_interval
+from locexp.evaluation.metrics import sign_of
 from locexp.records.sweep_list import CONTROL, FINAL
 
 SHARES = (0.25, 0.5, 0.75)
@@ -127,11 +128,6 @@ def compare_settings(
         over_examples=examples,
         methods=compare_methods(settings, candidates, validation, test, second),
     )
-
-
-def sign_of(metric: str) -> float:
-    """Return -1 for a metric where lower is better, else 1: differences in a decision are of the product."""
-    return -1.0 if metric == "center_error_px" else 1.0
 
 
 def tie_break_of(metric: str) -> str:

@@ -10,11 +10,12 @@ from pathlib import Path
 import jinja2
 
 from locexp.analysis.answer import answers, shortened
-from locexp.analysis.comparison import SweepComparison, sign_of
+from locexp.analysis.comparison import SweepComparison
 from locexp.analysis.exports import as_csv, as_json
 from locexp.analysis.figures import CAPTIONS, draw_figures
 from locexp.analysis.results import ReadFile
 from locexp.analysis.tables import as_markdown, table
+from locexp.evaluation.metrics import sign_of
 from locexp.plots.files import save
 from locexp.system.files import write_whole
 

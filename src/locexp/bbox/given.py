@@ -30,8 +30,8 @@ def strategy_of(made: Any) -> Strategy:
     raise UserError(f"bbox._target_: gives a {type(made).__name__}; expected {EXPECTED}.")
 
 
-def checked(scenes: Any, split: str, count: int) -> Scenes:
-    """Return scenes if they are what they should be; raises :class:`UserError`.
+def check_scenes(scenes: Any, split: str, count: int) -> None:
+    """Check that scenes are what they should be; raises :class:`UserError`.
 
     Args:
         scenes: what ``compose`` returned.
@@ -58,7 +58,6 @@ def checked(scenes: Any, split: str, count: int) -> Scenes:
             raise UserError(
                 f"bbox._target_: {name} of the {split} scenes has shape {flags.shape}; expected ({count},)."
             )
-    return scenes
 
 
 def fresh_scenes(
@@ -89,7 +88,7 @@ def fresh_scenes(
     def compose(epoch: int) -> Scenes:
         try:
             scenes = fresh.compose(images, split="train", scene_seed=scene_seed, epoch=epoch)
-            checked(scenes, "train", len(images))
+            check_scenes(scenes, "train", len(images))
             if scenes.images.shape != first.images.shape:
                 raise UserError(
                     f"bbox._target_: the train images are {scenes.images.shape}; expected {first.images.shape}, as in "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -113,7 +114,7 @@ def listing(store: MlflowStore) -> list[str]:
     rows = [["sweep", "status", "finished", "failed", "began", "name"]]
     for run in store.sweeps():
         counts = [run.metrics.get(f"sweep/{name}", float("nan")) for name in ("finished", "jobs", "failed")]
-        shown = ["?" if count != count else f"{count:.0f}" for count in counts]
+        shown = ["?" if math.isnan(count) else f"{count:.0f}" for count in counts]
         status = run.status
         if status == "RUNNING" and is_alive(run.tags) is False:
             status = "DEAD"  # its process was killed before it could close the run

@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 
-from locexp.errors import RunFailedError, UserError, system_reason
+from locexp.errors import INTERRUPTED, RunFailedError, UserError, system_reason
 from locexp.system.folders import check_home
 from locexp.system.process import end_on_signals
 from locexp.system.streams import lost_output, steady_streams
@@ -53,7 +53,7 @@ def exit_status(command: Callable[[], int | None]) -> int:
     except OSError as error:  # what the system says about a file or a disk: a run's log has the traceback
         return _print(f"failed: {system_reason(error)}", 1)
     except KeyboardInterrupt:
-        return _print("interrupted", 130)
+        return _print("interrupted", INTERRUPTED)
 
 
 def _print(text: str, status: int) -> int:

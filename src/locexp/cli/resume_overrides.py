@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 
 from locexp.configuration.overrides import key_of, value_of
-from locexp.configuration.schema import RESUME_KEYS
+from locexp.configuration.schema import RESUME_KEYS, RESUME_RUN, RESUME_SWEEP
 from locexp.errors import UserError, listed
 
-RUN, SWEEP = "trainer.resume", "sweep.resume"
+RUN, SWEEP = RESUME_RUN, RESUME_SWEEP
 BESIDE = {
     RUN: ("tracking", "hydra"),
     SWEEP: ("tracking", "hydra/launcher", "hydra.launcher", *(f"sweep.{name}" for name in RESUME_KEYS)),

@@ -16,10 +16,10 @@ from omegaconf import DictConfig
 from locexp.cli.exit_status import exit_status
 from locexp.cli.flags import parsed, shows
 from locexp.cli.resume_overrides import RUN, SWEEP, resumed
-from locexp.configuration.compose import composing, set_up, show_configuration
+from locexp.configuration.compose import composing, set_up, show_configuration, whole
 from locexp.configuration.explain import explain
 from locexp.configuration.overrides import is_for_hydra, key_of
-from locexp.errors import RunFailedError, UserError, worded
+from locexp.errors import RunFailedError, UserError, listed, worded
 from locexp.records.files import check_unused
 from locexp.records.record import RECORD
 from locexp.records.sweep_list import SweepList
@@ -33,6 +33,9 @@ from locexp.system.commands import command, typed
 from locexp.system.folders import check_writable
 from locexp.system.screen import Screen
 from locexp.tracking.location import Location, check, location_of, store_overrides
+
+STORED = ("multirun", "config_dir", "config_name")
+"""Flags that are of no use to a command which goes on with what another began."""
 
 
 def train_command(arguments: Sequence[str]) -> int:
@@ -60,15 +63,13 @@ def _run(given: Sequence[str]) -> None:
         show_configuration(parser, arguments)
         return
     run, sweep = resumed(RUN, overrides), resumed(SWEEP, overrides)
+    flags = [f"--{name.replace('_', '-')}" for name in STORED if getattr(arguments, name)]
+    if flags and (run or sweep):
+        what = f"the run: leave this out beside {RUN}" if run else f"the sweep: leave this out beside {SWEEP}"
+        raise UserError(f"{listed(flags)}: what was composed with it is stored with {what}.")
     if run is not None:
-        if arguments.multirun:
-            raise UserError("trainer.resume continues one run; leave out --multirun.")
         _resume_run(*run)
     elif sweep is not None:
-        if arguments.multirun or arguments.config_dir:
-            raise UserError(
-                "--multirun and --config-dir are stored with the sweep: leave them out beside sweep.resume."
-            )
         _resume_sweep(*sweep)
     else:
         name = arguments.config_name or "config"
@@ -77,15 +78,16 @@ def _run(given: Sequence[str]) -> None:
 
 def _resume_run(given: str, overrides: list[str]) -> None:
     """Continue a run in its own folder, whose configuration stays as it was written."""
-    from locexp.run.resume import resume
+    from locexp.run import resume
 
     with composing() as composer:
         job = composer.compose(overrides)
-    prepared, continued = resume(given, job.cfg, overrides)
+    prepared, continued = resume.resume(given, job.cfg, overrides)
     hydra = job.hydra(continued.directory, write_configuration=False)
     from locexp.run.execute import run_alone
 
-    run_alone(prepared, hydra, Screen(), continued)
+    with resume.held(continued):
+        run_alone(prepared, hydra, Screen(), continued)
 
 
 def _resume_sweep(given: str, overrides: list[str]) -> None:
@@ -173,23 +175,30 @@ def _check_surroundings(staged: StagedJobs) -> None:
                 f"hydra.run.dir={staged.directory}: holds a run already, and two runs cannot share a folder; give "
                 f"another one, or continue that run with {again}"
             )
-        check_unused(staged.directory, "hydra.run.dir", sweep=False, h5=staged.base.trainer.save_h5)
+        from locexp.run.folder import chosen_files
+
+        h5, hydra = staged.base.trainer.save_h5, staged.base_job.hydra(staged.directory.absolute())
+        others = [*([h5] if h5 else []), *chosen_files(whole(staged.base, hydra).hydra)]
+        check_unused(staged.directory, "hydra.run.dir", sweep=False, others=others)
     check(location_of(staged.base.tracking))
 
 
 def _check_prepared(jobs: Sequence[SweepJob], *, stacked: bool) -> None:
     """Load the data of every job and build its network once, so that what is wrong shows before anything is written."""
-    from locexp.run.prepare import prepare
+    from locexp.run.prepare import prepare, without_weights
     from locexp.run.training_data import load_training_data
 
-    first = {job.config_hash: job for job in reversed(jobs)}  # seeds make no difference to what is checked
-    settings = [job.cfg for job in reversed(first.values())]
+    first: dict[str, SweepJob] = {}
+    for job in jobs:  # seeds make no difference to what is checked
+        first.setdefault(job.config_hash, job)
+    settings = [job.cfg for job in first.values()]
     with _downloads_shown():
         for cfg in settings:
             load_training_data(cfg)
     shapes: dict[str, DictConfig] = {}
     for cfg in settings:
-        shapes.setdefault(str((cfg.data, cfg.bbox, cfg.model, cfg.optimizer, cfg.trainer.callbacks)), cfg)
+        loss = without_weights(cfg.loss)
+        shapes.setdefault(str((cfg.data, cfg.bbox, cfg.model, loss, cfg.optimizer, cfg.trainer.callbacks)), cfg)
     for cfg in shapes.values():
         prepare(cfg, stacked=stacked)
 

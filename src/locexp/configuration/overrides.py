@@ -59,6 +59,7 @@ def check_groups(overrides: Sequence[str]) -> None:
         folder = config_directory() / key
         if key == "experiment" and value == "null":
             continue
+        # What Hydra's grammar reads as something else than text, which a name is.
         if key and folder.is_dir() and re.fullmatch(r"null|true|false|[-+\d.]+|[\[{].*", value):
             options = sorted(path.stem for path in folder.glob("*.yaml"))
             raise UserError(f"{override}: expected one of {listed(options)}.")

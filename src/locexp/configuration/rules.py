@@ -11,6 +11,7 @@ from typing import Any, Literal, get_type_hints
 from omegaconf import DictConfig, OmegaConf
 
 from locexp.bounds import check_value, check_values
+from locexp.configuration.instantiate import instantiate
 from locexp.configuration.renamed import check_configuration
 from locexp.configuration.schema import (
     GROUPS,
@@ -107,7 +108,7 @@ def _bbox(cfg: DictConfig) -> None:
         check_arguments(strategy, arguments, "bbox", given_by_caller=("images", "split", "scene_seed"))
         return
     check_arguments(strategy, arguments, "bbox")
-    strategy(**arguments)  # a strategy checks what holds across its arguments
+    instantiate(cfg.bbox, "bbox", skip=("scene_seed",))  # a strategy checks what holds across its arguments
 
 
 def _model(cfg: DictConfig) -> None:
@@ -139,7 +140,7 @@ def _weighting(cfg: DictConfig) -> None:
     if not (isinstance(method, type) and issubclass(method, Weighting)):
         raise UserError(f"loss.weighting._target_={target}: expected a class derived from {Weighting.__module__}.")
     check_arguments(method, arguments, "loss.weighting")
-    method(**arguments)  # a method checks what holds across its arguments
+    instantiate(loss.weighting, "loss.weighting")  # a method checks what holds across its arguments
     if not method.one_task:
         for key in ("classification_weight", "bbox_weight"):
             if loss[key] == 0:

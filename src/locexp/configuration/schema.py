@@ -29,6 +29,7 @@ Fraction = Annotated[float, Interval(gt=0, lt=1)]
 Share = Annotated[float, Interval(ge=0, lt=1)]
 CLASSIFICATION, BBOX, METHOD = "loss.classification_weight", "loss.bbox_weight", "loss/weighting"
 """The keys that say how the losses are weighted, as sweeps vary them."""
+RESUME_RUN, RESUME_SWEEP = "trainer.resume", "sweep.resume"
 RESUME_KEYS = ("on_error", "dry_run", "presume_dead", "allow_mixed")
 """The keys of ``sweep`` that say how it is run, and may be given with ``sweep.resume``."""
 MOST_SEEDS = 1000

@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import traceback
 import typing
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from locexp.bounds import check_rules, check_values
-from locexp.errors import UserError, listed, nearest
+from locexp.errors import UserError, listed, nearest, worded
 
 
 def import_target(path: str, key: str) -> Callable[..., Any]:
@@ -30,11 +31,21 @@ def import_target(path: str, key: str) -> Callable[..., Any]:
         module = importlib.import_module(module_name)
     except ImportError as error:
         raise UserError(f"{key}={path}: cannot import {module_name} ({error}).") from error
+    except Exception as error:  # of the user's own module, which may raise anything
+        raise UserError(f"{key}={path}: cannot import {module_name} ({worded(error)}; {_where(error)}).") from error
     found = getattr(module, attribute, None)
     if not callable(found):
         names = [name for name in vars(module) if not name.startswith("_") and callable(getattr(module, name))]
         raise UserError(f"{key}={path}: {module_name} has no callable {attribute!r}.{nearest(attribute, names)}")
     return found
+
+
+def _where(error: Exception) -> str:
+    """Return the file and the line that an error is about."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}, line {error.lineno}"
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{frame.filename}, line {frame.lineno}"
 
 
 def find_loss(name: str) -> Callable[..., Any]:

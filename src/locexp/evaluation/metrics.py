@@ -14,9 +14,15 @@ SELECTION_METRIC = "loc_acc_75"
 moves passes for most digits, so ``loc_acc_50`` hardly sees localization there."""
 
 METRICS = ("accuracy", "mean_iou", "loc_acc_50", "loc_acc_75", "center_error_px")
-"""What settings are compared by; none depends on the weights. ``center_error_px`` is the one where lower is better."""
+"""What settings are compared by; none depends on the weights."""
 HEADLINES = (*METRICS, "classification_loss", "bbox_loss")
 """What a run is summed up by, and what can pick its best epoch."""
+LOWER_IS_BETTER = ("center_error_px", "classification_loss", "bbox_loss")
+
+
+def sign_of(metric: str) -> float:
+    """Return -1 for a metric of which less is better, else 1: decisions are over the product."""
+    return -1.0 if metric in LOWER_IS_BETTER else 1.0
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from locexp.errors import UserError
@@ -48,7 +49,8 @@ def logged_files(directory: Path, record: RunRecord) -> list[Path]:
     Raises:
         UserError: one of them leads out of the folder, as it would in one that was tampered with.
     """
-    found = [Path(name) for name in _names(OF_SWEEP if record.is_sweep else OF_RUN)]
+    own = _names(OF_SWEEP if record.is_sweep else OF_RUN)
+    found = [Path(name) for name in dict.fromkeys([*own, *record.files])]
     h5 = record.parameters.get("trainer.save_h5", "None")
     if h5 != "None" and not record.is_sweep:
         found.append(Path(h5))
@@ -65,20 +67,21 @@ def file_within(directory: Path, path: str) -> Path | None:
     return file if os.path.isfile(file) and file.resolve().is_relative_to(directory.resolve()) else None
 
 
-def check_unused(directory: Path, key: str, *, sweep: bool, h5: str | None = None) -> None:
+def check_unused(directory: Path, key: str, *, sweep: bool, others: Sequence[str] = ()) -> None:
     """Check that a run or a sweep would overwrite nothing in a folder, whatever else that holds.
 
     Args:
         directory: of the run or the sweep; need not be there.
         key: that gives it.
         sweep: whether it is for a sweep.
-        h5: the file that ``trainer.save_h5`` names.
+        others: its files by names that the user chose.
 
     Raises:
         UserError: it holds a file by a name of theirs.
     """
-    folders, others = (OF_SWEEP, ()) if sweep else (OF_RUN, (*NOT_LOGGED, *([h5] if h5 else [])))
-    taken = [name for name in (*_names(folders), *others) if os.path.lexists(directory / name)]
+    folders = OF_SWEEP if sweep else OF_RUN
+    names = [*_names(folders), *(() if sweep else NOT_LOGGED), *others]
+    taken = [name for name in names if os.path.lexists(directory / name)]
     taken += [name for name in folders if os.path.lexists(directory / name) and not _is_own_folder(directory / name)]
     if taken:
         what = "sweep" if sweep else "run"

@@ -64,20 +64,24 @@ def provenance(cfg: DictConfig, overrides: Sequence[str]) -> dict[str, str]:
     commit, changed = _code_version()
     if commit:
         tags["mlflow.source.git.commit"] = commit
-        tags["git_commit"] = commit + (f"-dirty-{changed}" if changed else "")
+        tags["git_commit"] = commit + changed
     return tags
 
 
 @functools.cache
 def _code_version() -> tuple[str, str]:
-    """Return the commit of the checkout and a short hash of its changes, empty where there are none, as they are when
-    the process first needs them. A commit made while a sweep runs does not change the code that is in its memory.
+    """Return the commit of the checkout, and what follows it in the tag: a short hash of its changes, nothing where
+    there are none, ``-unknown`` where git does not say; as they are when the process first needs them. A commit made
+    while a sweep runs does not change the code that is in its memory.
     """
-    changes = _git("diff", "--no-ext-diff", "HEAD")
-    for name in _git("ls-files", "--others", "--exclude-standard", "--", "src").splitlines():
+    commit, changes = _git("rev-parse", "HEAD"), _git("diff", "--no-ext-diff", "HEAD")
+    names = _git("ls-files", "--others", "--exclude-standard", "--", "src")
+    if changes is None or names is None:
+        return commit or "", "-unknown"
+    for name in names.splitlines():
         with contextlib.suppress(OSError):
             changes += f"\n{name}\n{hashlib.sha256((ROOT / name).read_bytes()).hexdigest()}"
-    return _git("rev-parse", "HEAD"), hashlib.sha256(changes.encode()).hexdigest()[:8] if changes else ""
+    return commit or "", f"-dirty-{hashlib.sha256(changes.encode()).hexdigest()[:8]}" if changes else ""
 
 
 def _version(package: str) -> str:
@@ -94,12 +98,12 @@ def _user() -> str:
         return str(os.getuid())
 
 
-def _git(*arguments: str) -> str:
-    """Return what git answers about the checkout that this code runs from; empty where there is none."""
+def _git(*arguments: str) -> str | None:
+    """Return what git answers about the checkout that this code runs from; ``None`` where it is none, or git fails."""
     if not (ROOT / ".git").exists():
-        return ""
+        return None
     try:
         done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, timeout=5, check=True)
     except (OSError, subprocess.SubprocessError):
-        return ""
+        return None
     return done.stdout.decode(errors="replace").strip()

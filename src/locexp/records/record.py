@@ -30,6 +30,7 @@ class RunRecord:
         notes: what the user was warned of.
         start_time, end_time: in seconds since 1970.
         tracking_uri, artifact_root, experiment: where it is tracked.
+        files: of the run, relative to its folder, by names that the user chose: its log, its configuration.
         run_id, experiment_id: MLflow's; null until the run is there.
         logged: everything has reached the tracking store.
         directory: where the run's files are now, which may have been moved or copied; ``None`` where the record was
@@ -43,6 +44,7 @@ class RunRecord:
     metrics: dict[str, float] = field(default_factory=dict)
     dataset: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
     error: str | None = None
     start_time: float = 0.0
     end_time: float | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -82,25 +83,32 @@ def execute(runs: Sequence[Run], *, note: Callable[[str], None] = logger.warning
 
 def _train(runs: Sequence[Run], note: Callable[[str], None], draw: Draw, *, from_start: bool = False) -> None:
     """Train runs in one stack and finish them; where that fails, one by one."""
+    stack = None
     try:
         if from_start:
             runs[0].restart()
-        first, members = runs[0].prepared, [run.prepared.member for run in runs]
-        stack = Stack(members, *first.data.arrays("train"), fresh=first.data.fresh)
-        train(stack, first.schedule, first.data.arrays("validation"), [_Watch(runs)])
+        stack = _trained(runs)
     except Exception as error:
         if len(runs) == 1:
             _close(runs[0], error)
             return
         logger.warning("%d runs could not be trained together", len(runs), exc_info=True)
-        left = [run for run in runs if run.is_open]
-        jobs = counted(len(left), "job")
+        jobs = counted(sum(run.is_open for run in runs), "job")
         note(f"{jobs} cannot be trained together ({first_line(error)}): they are trained one by one")
-        for run in left:
-            with run.current():
-                _train([run], note, draw, from_start=True)
+    if stack is not None:
+        _finish(runs, stack, draw)
         return
-    _finish(runs, stack, draw)
+    gc.collect()  # the error has gone with its handler, and with it the stack that may have been too large for memory
+    for run in [run for run in runs if run.is_open]:
+        with run.current():
+            _train([run], note, draw, from_start=True)
+
+
+def _trained(runs: Sequence[Run]) -> Stack:
+    first, members = runs[0].prepared, [run.prepared.member for run in runs]
+    stack = Stack(members, *first.data.arrays("train"), fresh=first.data.fresh)
+    train(stack, first.schedule, first.data.arrays("validation"), [_Watch(runs)])
+    return stack
 
 
 class _Watch(Observer):
@@ -111,7 +119,6 @@ class _Watch(Observer):
 
     def on_steps(self, epoch: int, done: int, total: int, losses: dict[int, tuple[float, float]]) -> None:
         for index, pair in losses.items():
-            self._runs[index].check_store_opened()
             self._runs[index].progress(epoch, done, total, pair)
         self._close_failed()
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from hydra.conf import HydraConf
 from omegaconf import DictConfig, OmegaConf
 
 from locexp.configuration.compose import whole
@@ -26,6 +27,8 @@ from locexp.system.logs import LogFile, RunLog
 
 FILE = "file"
 """The handler of ``hydra.job_logging`` that writes a run's log file."""
+PARTS = ("config.yaml", "hydra.yaml", "overrides.yaml")
+"""The files of a run's configuration that are Hydra's, too."""
 
 
 class RunFolder:
@@ -111,13 +114,16 @@ class RunFolder:
             return
         folder = self.directory / hydra.output_subdir
         folder.mkdir(parents=True, exist_ok=True)
-        parts = (
-            ("config", self._cfg),
-            ("hydra", OmegaConf.masked_copy(self._whole, ["hydra"])),
-            ("overrides", OmegaConf.create(self.overrides)),
-        )
-        for name, node in parts:
-            write_whole(folder / f"{name}.yaml", OmegaConf.to_yaml(node))
+        parts = self._cfg, OmegaConf.masked_copy(self._whole, ["hydra"]), OmegaConf.create(self.overrides)
+        for name, node in zip(PARTS, parts, strict=True):
+            write_whole(folder / name, OmegaConf.to_yaml(node))
+
+
+def chosen_files(hydra: HydraConf) -> list[str]:
+    """Return the files of a run, relative to its folder, that Hydra's part of its configuration names."""
+    handlers, folder = hydra.job_logging.get("handlers", {}), hydra.output_subdir
+    log = [_log_name(handlers[FILE])] if FILE in handlers else []
+    return log + ([str(Path(folder, name)) for name in PARTS] if folder is not None else [])
 
 
 @contextlib.contextmanager
@@ -135,12 +141,15 @@ def shared_logging(hydra: DictConfig) -> Iterator[None]:
         set_up_logging(hydra.hydra_logging, hydra.verbose)
 
 
+def _log_name(handler: Mapping[str, Any]) -> str:
+    return Path(str(handler["filename"])).name
+
+
 def _handler(asked: DictConfig, directory: Path) -> logging.Handler:
     """Return the handler of a run's log file, as its configuration has it."""
     if FILE not in asked.get("handlers", {}):
         return logging.NullHandler()
-    name = Path(str(asked.handlers.file.filename)).name
-    handler = LogFile(directory / name)
+    handler = LogFile(directory / _log_name(asked.handlers[FILE]))
     style = asked.get("formatters", {}).get(asked.handlers.file.get("formatter"), {})
     handler.setFormatter(logging.Formatter(style.get("format")))
     return handler

@@ -117,13 +117,17 @@ def graph_key(cfg: DictConfig, data: TrainingData, steps: int) -> str | None:
     targets = [str(part._target_) for part in parts] + [str(cfg.loss.bbox_loss)]
     if not all(target.startswith(("locexp.", "keras.")) or "." not in target for target in targets):
         return None
-    loss = {name: value for name, value in cfg.loss.items() if name not in ("classification_weight", "bbox_weight")}
     optimizer = dict(cfg.optimizer)
     if cfg.optimizer.schedule == "constant":
         steps = 0
         del optimizer["learning_rate"]  # a variable of the optimizer
-    baked = [data.canvas, data.dataset.num_classes, steps, cfg.model, optimizer, loss, cfg.trainer]
+    baked = [data.canvas, data.dataset.num_classes, steps, cfg.model, optimizer, without_weights(cfg.loss), cfg.trainer]
     return OmegaConf.to_yaml(OmegaConf.create(baked), resolve=True)
+
+
+def without_weights(loss: DictConfig) -> dict[Any, Any]:
+    """Return the keys of ``loss`` but the two static weights, which are variables of a member."""
+    return {name: value for name, value in loss.items() if name not in ("classification_weight", "bbox_weight")}
 
 
 def monitor(cfg: DictConfig) -> str:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from locexp.configuration.hydra_internals import HydraConfig
 from locexp.records.provenance import flattened, provenance, run_name
 from locexp.records.record import RunRecord
 from locexp.records.sweep_list import SweepLink
+from locexp.run.folder import chosen_files
 from locexp.run.prepare import monitor
 from locexp.run.training_data import TrainingData
 from locexp.tracking.environment import unread_variables
@@ -66,6 +68,7 @@ def _bare_record(cfg: DictConfig, directory: Path, overrides: Sequence[str], lin
     return RunRecord(
         name=link.name if link is not None else run_name(cfg, overrides),
         parameters=flattened(cfg),
+        files=chosen_files(HydraConfig.get()),
         tags=tags | (link.tags if link is not None else {}),
         start_time=time.time(),
         tracking_uri=location.uri,
@@ -84,5 +87,7 @@ def record_failure(
     record.error = str(error).strip() or type(error).__name__
     record.tags["error"] = record.error[:500]
     record.write(directory)
-    record.logged = Tracker(location_of(cfg.tracking), directory, record, sampling_seconds=None).finish(None)
+    tracker = Tracker(location_of(cfg.tracking), directory, record)
+    tracker.start(sampling_seconds=None)
+    record.logged = tracker.finish(None)
     record.write(directory)

@@ -5,8 +5,9 @@ Everything is checked before anything is changed. What comes out equals the run 
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,14 +18,15 @@ from omegaconf.errors import OmegaConfBaseException
 from locexp.configuration.overrides import key_of
 from locexp.configuration.renamed import rename_keys
 from locexp.configuration.rules import validate
-from locexp.configuration.schema import Config, config_hash, register
-from locexp.errors import UserError, listed
+from locexp.configuration.schema import RESUME_RUN, Config, config_hash, register
+from locexp.errors import UserError, first_line, listed
 from locexp.records.history import HISTORY, read_history
 from locexp.records.provenance import VERSIONS, flattened, provenance
 from locexp.records.record import RECORD, RunRecord
 from locexp.run.prepare import Prepared, prepare
 from locexp.run.training_data import TrainingData, load_training_data
 from locexp.system.commands import command, typed
+from locexp.system.files import locked
 from locexp.system.folders import check_writable
 from locexp.system.process import is_alive
 from locexp.tracking.location import check, location_in, location_of, store_overrides
@@ -32,8 +34,9 @@ from locexp.tracking.location import check, location_in, location_of, store_over
 if TYPE_CHECKING:
     from locexp.training.checkpoint import Checkpoint
 
-KEY = "trainer.resume"
 CONFIG = Path("config") / "resolved.yaml"
+LOCK = CONFIG.with_name("lock")
+"""The file in a run's folder that the command which continues the run holds."""
 RUN_ID = re.compile("[0-9a-f]{32}")
 ENDED_EARLY = "The run ended early"
 """How the note of a run that was stopped starts; it is removed when the run goes on."""
@@ -63,7 +66,7 @@ def training_id(cfg: DictConfig) -> str:
 
 def resume_command(directory: Path) -> str:
     """Return the command that continues a run."""
-    return command("train", f"{KEY}={typed(directory.absolute())}")
+    return command("train", f"{RESUME_RUN}={typed(directory.absolute())}")
 
 
 def resume(given: str, wanted: DictConfig, overrides: Sequence[str]) -> tuple[Prepared, Resumed]:
@@ -90,7 +93,7 @@ def resume(given: str, wanted: DictConfig, overrides: Sequence[str]) -> tuple[Pr
         closing = f" Close the run with {command('log', str(directory))}"
         raise UserError(f"{error}{closing if record.status == 'RUNNING' else ''}") from None
     rows, lost = _whole_epochs(directory, checkpoint)
-    check_writable(directory, KEY)
+    check_writable(directory, RESUME_RUN)
     check(location_of(cfg.tracking))
     _check_data(record, load_training_data(cfg))
     prepared = prepare(cfg)
@@ -106,6 +109,21 @@ def resume(given: str, wanted: DictConfig, overrides: Sequence[str]) -> tuple[Pr
         ),
     )
     return prepared, resumed
+
+
+@contextlib.contextmanager
+def held(resumed: Resumed) -> Iterator[None]:
+    """Hold the folder of a run that goes on; nothing has been changed in it so far.
+
+    Raises:
+        UserError: another command continues the run, or has done so since it was restored.
+    """
+    key = f"{RESUME_RUN}={resumed.directory}"
+    refusal = f"{key}: another command is continuing this run; wait for it or stop it first."
+    with locked(resumed.directory / LOCK, refusal):
+        if int(_stopped(resumed.directory).tags.get("resumed", 0)) + 1 != int(resumed.record.tags["resumed"]):
+            raise UserError(f"{key}: another command has continued this run meanwhile; start again.")
+        yield
 
 
 def _set_tracking(cfg: DictConfig, record: RunRecord, wanted: DictConfig, overrides: Sequence[str]) -> None:
@@ -183,7 +201,7 @@ def _find(given: str, wanted: DictConfig) -> Path:
     if folder.is_dir():
         return folder.absolute()
     if not RUN_ID.fullmatch(given):
-        raise UserError(f"{KEY}={given}: there is no such folder; expected the folder of a run, or an MLflow run id.")
+        raise UserError(f"{RESUME_RUN}={given}: there is no such folder; expected that of a run, or an MLflow run id.")
     location = location_of(wanted.tracking)
     check(location)
     from locexp.tracking.store import MlflowStore
@@ -230,7 +248,7 @@ def _configuration(directory: Path, record: RunRecord) -> DictConfig:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from None
     except Exception as error:  # YAML and OmegaConf have many, and no common one
-        raise UserError(f"{path}: is not a configuration ({str(error).splitlines()[0]}).") from None
+        raise UserError(f"{path}: is not a configuration ({first_line(error)}).") from None
     then = record.parameters
     differ = [
         f"{key} was {then.get(key, 'not there')}, is {now.get(key, 'not there')}"
@@ -245,7 +263,7 @@ def _configuration(directory: Path, record: RunRecord) -> DictConfig:
     try:
         validate(cfg)
     except OmegaConfBaseException as error:
-        raise UserError(f"{path}: {str(error).splitlines()[0]}") from None
+        raise UserError(f"{path}: {first_line(error)}.") from None
     return cfg
 
 

@@ -39,7 +39,7 @@ from locexp.training.checkpoint import CHECKPOINT, write_checkpoint
 logger = logging.getLogger(__name__)
 
 SAMPLING_SECONDS = 5
-"""Between two samples of CPU and memory use by a process."""
+"""Between two samples of CPU and memory use by a process, whatever it trains: each is 25 ms of work for MLflow."""
 
 Evaluation = Future[tuple[Predictions, float]]
 """The predictions on the test part, and the seconds that they took."""
@@ -100,29 +100,21 @@ class Run:
             (directory / MODEL).unlink(missing_ok=True)  # of an earlier end
         self._began, self._spent = (time.time(), resumed.spent) if resumed else (self.record.start_time, 0.0)
         self.record.metrics |= self.prepared.data.facts | cost_metrics(self.prepared.member.model)
+        self._tracker = Tracker(self._location, directory, self.record, must_open=self._link is None)
+        self._written_id = self.record.run_id
         self.record.write(directory)
+        self.is_open = True
         for line in introduction(self.record):
             self.screen.line(line)
         self._say(self.record.notes)
-        self._tracker = Tracker(
-            self._location,
-            directory,
-            self.record,
-            # A sample is 25 ms of work for MLflow: the process takes one in five seconds, whatever it trains.
-            sampling_seconds=SAMPLING_SECONDS * beside if cfg.tracking.system_metrics else None,
-            earlier=resumed.history if resumed else (),
-            must_open=self._link is None,
-        )
-        self.is_open = True
+        sampling_seconds = SAMPLING_SECONDS * beside if cfg.tracking.system_metrics else None
+        self._tracker.start(sampling_seconds=sampling_seconds, earlier=resumed.history if resumed else ())
         (directory / "pictures").mkdir(exist_ok=True)
         write_whole(directory / "pictures" / "scenes.png", self.prepared.data.page)
 
-    def check_store_opened(self) -> None:
-        """Raise if the store of a run by itself could not even be opened."""
-        self._tracker.check_opened()
-
     def progress(self, epoch: int, done: int, total: int, losses: tuple[float, float]) -> None:
-        """Show how far an epoch is."""
+        """Show how far an epoch is; raises if the store of a run by itself could not even be opened."""
+        self._tracker.check_opened()
         of = f"epoch {epoch}/{self.prepared.schedule.epochs}  step {done:,}/{total:,}"
         self.screen.progress(f"{of}  classification loss {losses[0]:.4f}  box loss {losses[1]:.5f}")
 
@@ -130,6 +122,9 @@ class Run:
         """Append an epoch to the history, write the checkpoint, and hand the epoch to the tracker."""
         row = {"epoch": epoch, "timestamp": time.time(), **metrics}
         append_history(self.directory, row)
+        if self.record.run_id != self._written_id:  # by now the store has the run, which may be continued by its id
+            self.record.write(self.directory)
+            self._written_id = self.record.run_id
         self._checkpoint()  # before the tracker: the store never holds an epoch that would be trained again
         self._tracker.epoch(row)
         self.screen.line(
@@ -152,7 +147,7 @@ class Run:
         """Forget what was trained, and go back to before the first epoch."""
         write_history(self.directory, [])
         (self.directory / CHECKPOINT).unlink(missing_ok=True)
-        self.prepared = prepare(self.prepared.cfg)
+        self.prepared = prepare(self.prepared.cfg, stacked=True)
         self.error = None
 
     def report(self, evaluation: Evaluation, draw: Draw) -> None:
@@ -167,7 +162,7 @@ class Run:
         """
         prepared, data, member = self.prepared, self.prepared.data, self.prepared.member
         directory, record = self.directory, self.record
-        self.check_store_opened()
+        self._tracker.check_opened()
         images = data.arrays("test")[0]
         self.screen.progress("evaluating and drawing")
         test, _ = evaluation.result()

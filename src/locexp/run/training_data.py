@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from cachetools import LRUCache, cached
 from omegaconf import DictConfig, OmegaConf
 
-from locexp.bbox.given import checked, fresh_scenes, strategy_of
+from locexp.bbox.given import check_scenes, fresh_scenes, strategy_of
 from locexp.bbox.scatter import Scatter
 from locexp.bbox.scenes import Scenes, Strategy
 from locexp.bbox.tight import Tight
@@ -72,19 +73,13 @@ class TrainingData:
         return int(width), int(height)
 
 
+@cached(LRUCache(1), key=lambda cfg: OmegaConf.to_yaml(OmegaConf.masked_copy(cfg, ["data", "bbox"])))
 def load_training_data(cfg: DictConfig) -> TrainingData:
     """Load the data and make its scenes; imports no TensorFlow. The last are kept, for the jobs of a sweep.
 
     Raises:
         UserError: the data cannot be loaded, or the boxes do not fit it.
     """
-    return _load(OmegaConf.to_yaml(OmegaConf.masked_copy(cfg, ["data", "bbox"])))
-
-
-@functools.lru_cache(maxsize=1)
-def _load(yaml: str) -> TrainingData:
-    cfg = OmegaConf.create(yaml)
-    assert isinstance(cfg, DictConfig)
     dataset = load_dataset(cfg.data)
     strategy = strategy_of(instantiate(cfg.bbox, "bbox", skip=("scene_seed",)))
     seed = int(cfg.bbox.get("scene_seed", 0))
@@ -95,7 +90,8 @@ def _load(yaml: str) -> TrainingData:
         errors = []
         for part, images in given.items():
             try:
-                scenes[part] = checked(strategy.compose(images, split=part, scene_seed=seed), part, len(images))
+                scenes[part] = strategy.compose(images, split=part, scene_seed=seed)
+                check_scenes(scenes[part], part, len(images))
             except ImagesError as error:
                 errors.append(_located(error, getattr(dataset, part)))
         if errors:

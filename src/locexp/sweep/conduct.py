@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import Callbacks, set_up_logging
-from locexp.errors import RunFailedError, Terminated, counted, first_line
+from locexp.errors import RunFailedError, Terminated, UserError, counted, first_line
 from locexp.records.sweep_list import SweepList
 from locexp.sweep.display import Progress, show_end
 from locexp.sweep.folder import JobEnd, check_free, close_dead, end_of, held, next_attempt
@@ -52,7 +51,7 @@ class Conductor:
         self._began = time.time()
         self._capacity = capacity_of(staged.launcher)
         self._parent = Parent(staged, command, stored)
-        self._ends: defaultdict[RunKey, JobEnd] = defaultdict(JobEnd)
+        self._ends: dict[RunKey, JobEnd] = {}
         self._take_stored()
         self._mixed: list[str] = []
         self._uncompared: RunFailedError | None = None
@@ -65,7 +64,10 @@ class Conductor:
 
     def missing(self, jobs: Sequence[SweepJob]) -> list[SweepJob]:
         """Return the jobs that have not finished."""
-        return [job for job in jobs if self._ends[job.key].record is None]
+        return [job for job in jobs if self._end_of(job).record is None]
+
+    def _end_of(self, job: SweepJob) -> JobEnd:
+        return self._ends.get(job.key, JobEnd())
 
     def conduct(self) -> None:
         """Run what is missing.
@@ -97,9 +99,11 @@ class Conductor:
     def _run_to_end(self, launch: Launch) -> None:
         status, parent = "FAILED", self._parent
         try:
-            self._open()
-            self._introduce()
-            self._run_stages(launch)
+            parent.open()
+            with _begun():
+                self._mend()
+                self._introduce()
+                self._run_stages(launch)
             if any(end.record for end in self._ends.values()):
                 self._show_comparison()
             status = "FAILED" if self._failures else "FINISHED"
@@ -134,9 +138,8 @@ class Conductor:
         records = [self._parent.record, *(end.record for end in self._ends.values())]
         return all(record.logged for record in records if record is not None)
 
-    def _open(self) -> None:
-        """Open the parent run and mend what an earlier command left."""
-        self._parent.open()
+    def _mend(self) -> None:
+        """Mend what an earlier command left."""
         if self._stored:
             from locexp.tracking.store import MlflowStore
 
@@ -245,7 +248,16 @@ class Conductor:
     def _close_sweep(self, status: str) -> None:
         end_workers()
         jobs = self._staged.jobs
-        ends = [(job, self._ends[job.key]) for job in jobs]
+        ends = [(job, self._end_of(job)) for job in jobs]
         counts = {"jobs": len(jobs), "finished": len(jobs) - len(self.missing(jobs)), "failed": self._failures}
         self._parent.close(status, {f"sweep/{name}": float(count) for name, count in counts.items()})
         show_end(self._screen, self._parent, ends, began=self._began, all_logged=self._is_logged)
+
+
+@contextlib.contextmanager
+def _begun() -> Iterator[None]:
+    """Turn bad input that shows late, in a later stage, into a failure: something has been written by now."""
+    try:
+        yield
+    except UserError as error:
+        raise RunFailedError(str(error)) from error

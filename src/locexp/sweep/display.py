@@ -17,7 +17,7 @@ from locexp.errors import UserError, counted, first_line
 from locexp.records.history import HISTORY
 from locexp.records.provenance import flattened
 from locexp.records.record import RunRecord
-from locexp.sweep.folder import POLL_SECONDS, JobEnd, read_record
+from locexp.sweep.folder import POLL_SECONDS, JobEnd, log_of, read_record
 from locexp.sweep.jobs import PlacedJob, StagedJobs, SweepJob
 from locexp.sweep.parent import Parent
 from locexp.sweep.stored import StoredSweep, finished_runs
@@ -193,17 +193,17 @@ def show_end(
     say(f"\n{record.status:8} {len(finished)} of {counted(len(ends), 'job')} {have} finished, in {took}{resumed}")
     for job, end in ends:
         if end.folder is not None:
-            log = end.folder / "train.log"
-            where = f"  ({log})" if log.is_file() else ""
+            log = log_of(end.folder)
+            where = f"  ({log})" if log is not None else ""
             how = "failed  " if end.reason else "stopped "
             why = f": {first_line(end.reason, 200)}" if end.reason else ""
             say(f"{how} {job.name}{why}{where}")
-    waiting = [job.name for job, end in ends if end == JobEnd()]
+    waiting = [job.name for job, end in ends if not end.was_started]
     if waiting:
         more = f" and {len(waiting) - MOST_NAMED} more" if len(waiting) > MOST_NAMED else ""
         were = "was" if len(waiting) == 1 else "were"
         say(f"waiting  {len(waiting)} {were} not started: {', '.join(waiting[:MOST_NAMED])}{more}")
-    if len(finished) < len(ends) or record.status == "KILLED":
+    if len(finished) < len(ends) or record.status != "FINISHED":
         overrides = [f"sweep.resume={parent.sweep_id}"]
         for key in ("uri", "artifact_root", "experiment"):  # where the store is, if not in the usual place
             if parent.tracking[key] != getattr(TrackingConfig, key):

@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from filelock import FileLock, Timeout
 
 from locexp.errors import RunFailedError, UserError
 from locexp.records.format import MalformedError, NewerFormatError
 from locexp.records.record import CUT_OFF, RunRecord
 from locexp.records.sweep_list import LIST, SweepList
+from locexp.system.files import locked
 from locexp.system.process import is_alive
 
 logger = logging.getLogger(__name__)
 
 LOCK = LIST.with_name("lock")
-"""The file in a sweep's folder that the command at work holds; the system lets go of it if the command is killed."""
+"""The file in a sweep's folder that the command at work holds."""
 POLL_SECONDS = 0.5
 """Between two looks at what runs leave in their folders."""
 PATIENCE_SECONDS = 10.0
@@ -56,15 +56,8 @@ def held(directory: Path, key: str) -> Iterator[None]:
     Raises:
         UserError: another command holds it.
     """
-    path = directory / LOCK
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        lock = FileLock(path).acquire(timeout=0)
-    except Timeout:
-        raise UserError(
-            f"{key}: another command is still running this sweep in {directory}; wait for it or stop it first."
-        ) from None
-    with lock:
+    refusal = f"{key}: another command is still running this sweep in {directory}; wait for it or stop it first."
+    with locked(directory / LOCK, refusal):
         yield
 
 
@@ -99,6 +92,11 @@ class JobEnd:
     cut_off: bool = False
 
     @property
+    def was_started(self) -> bool:
+        """Whether the job has been at work at all."""
+        return self.record is not None or self.folder is not None
+
+    @property
     def results(self) -> dict[str, float] | None:
         """What a plan may see: the validation metrics of the kept epoch by their bare names, and the run's mean
         effective weights, ``mean_weights/…``; ``None`` where the run did not finish.
@@ -119,8 +117,8 @@ def end_of(folder: Path, *, stopped: bool) -> JobEnd | None:
     """
     record = read_record(folder)
     if record is None:
-        log = folder / "train.log"
-        if not log.is_file() or log.stat().st_size == 0:
+        log = log_of(folder)
+        if log is None or log.stat().st_size == 0:
             return None
         return JobEnd(folder=folder, reason=None if stopped else "ended before it left a record", cut_off=True)
     if record.status == "FINISHED":
@@ -133,6 +131,11 @@ def end_of(folder: Path, *, stopped: bool) -> JobEnd | None:
     was_stopped = stopped and (is_elsewhere or record.status == "KILLED")
     cut_off = (record.status, record.error) == ("KILLED", CUT_OFF)
     return JobEnd(folder=folder, reason=None if was_stopped else reason, cut_off=cut_off)
+
+
+def log_of(folder: Path) -> Path | None:
+    """Return the log of an attempt, as ``hydra.job.name`` calls it: in its folder it is the one file of its kind."""
+    return next(folder.glob("*.log"), None)
 
 
 def read_record(directory: Path) -> RunRecord | None:

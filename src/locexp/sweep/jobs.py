@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from locexp.configuration.effects import check_used
 from locexp.configuration.overrides import combinations, key_of
 from locexp.configuration.schema import sweep_arguments
 from locexp.configuration.targets import import_target
-from locexp.errors import UserError, listed
+from locexp.errors import UserError, listed, worded
 from locexp.records.provenance import flattened
 from locexp.records.sweep_list import BUDGET, setting_name
 from locexp.sweep.setting import Setting, Stage, Stages
@@ -135,7 +135,20 @@ class StagedJobs:
         Raises:
             UserError: the command fixes a key that the plan varies, or a job's configuration is wrong.
         """
-        asked = {job.index: job.key for cell in self._asked for jobs in cell for job in jobs}
+        asked: dict[int, RunKey] = {}
+        new: list[SweepJob] = []
+        while not new:
+            asked |= {job.index: job.key for cell in self._asked for jobs in cell for job in jobs}
+            new = self._ask(results)
+            if not self.more:
+                break  # a plan may also go on from what is known already
+        if self.jobs and new:
+            self.past_results.append({str(index): results.get(key) for index, key in sorted(asked.items())})
+        self.jobs += new
+        return new
+
+    def _ask(self, results: Mapping[RunKey, dict[str, float] | None]) -> list[SweepJob]:
+        """Return the jobs of the next stage that are not known yet."""
         stages = [self._stage(number, results) for number in range(len(self._cells))]
         self.more = any(stage.more for stage in stages)
         settings = [stage.settings for stage in stages]
@@ -155,11 +168,7 @@ class StagedJobs:
                 swept = " ".join(override for override in self._cells[cell] if key_of(override) in self._swept)
                 raise UserError(f"{swept}: is the same run as {same.name}; what is swept makes no difference.")
             self._asked[cell][position].append(same)
-        new = list(known.values())[len(self.jobs) :]
-        if self.jobs and new:
-            self.past_results.append({str(index): results.get(key) for index, key in sorted(asked.items())})
-        self.jobs += new
-        return new
+        return list(known.values())[len(self.jobs) :]
 
     def incomparable_keys(self) -> list[str]:
         """Return, in words, what is swept though runs that differ in it are not compared."""
@@ -194,10 +203,14 @@ class StagedJobs:
 
     def _stage(self, number: int, results: Mapping[RunKey, dict[str, float] | None]) -> Stage:
         plan = self._plans[number]
-        with contextlib.suppress(StopIteration):
+        with self._plan_errors(), contextlib.suppress(StopIteration):
             if not self._asked:
-                return next(plan)
-            return plan.send([[results.get(job.key) for job in jobs] for jobs in self._asked[number]])
+                stage = next(plan)
+            else:
+                stage = plan.send([[results.get(job.key) for job in jobs] for jobs in self._asked[number]])
+            if not isinstance(stage, Stage):
+                raise TypeError(f"it yields a {type(stage).__name__}; expected locexp.sweep.setting.Stage")
+            return stage
         return Stage([])
 
     def _start(self, cell: tuple[str, ...]) -> Stages:
@@ -205,7 +218,21 @@ class StagedJobs:
         if cfg.sweep._target_ is None:
             return _as_it_is()
         target = import_target(str(cfg.sweep._target_), "sweep._target_")
-        return target(cfg, **sweep_arguments(cfg))
+        with self._plan_errors():
+            plan = target(cfg, **sweep_arguments(cfg))
+            if not isinstance(plan, Generator):
+                raise TypeError(f"it returns a {type(plan).__name__}; expected a generator of stages")
+        return plan
+
+    @contextlib.contextmanager
+    def _plan_errors(self) -> Iterator[None]:
+        """Word what a plan raises, which may be the user's own code; raises :class:`UserError`."""
+        try:
+            yield
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(f"sweep._target_={self.base.sweep._target_}: failed with {worded(error)}.") from error
 
     def _job(self, index: int, stage: int, cell: tuple[str, ...], setting: Setting, seed: int) -> SweepJob:
         for key in setting.values:

@@ -24,7 +24,7 @@ from locexp.configuration.overrides import key_of, value_of
 from locexp.configuration.quoting import quoted
 from locexp.configuration.schema import Config, register
 from locexp.errors import UserError, counted, nearest
-from locexp.records.sweep_list import LIST, SweepList
+from locexp.records.sweep_list import LIST, SweepLink, SweepList
 from locexp.sweep.folder import index_of
 from locexp.sweep.jobs import PlacedJob, SweepJob
 from locexp.system.files import write_whole
@@ -195,8 +195,9 @@ def train_stored_job(cfg: DictConfig) -> None:
     """
     hydra = HydraConfig.get()
     directory = Path(hydra.runtime.output_dir)
-    end_with(SweepList.read(directory.parent).conductor)
-    run = prepare_job(cfg, directory, list(hydra.overrides.task), stacked=False)
+    sweep = SweepList.read(directory.parent)
+    end_with(sweep.conductor)
+    run = prepare_job(cfg, directory, list(hydra.overrides.task), sweep.link(index_of(directory)), stacked=False)
     if isinstance(run, Exception):
         return
     from locexp.run.execute import execute
@@ -206,16 +207,17 @@ def train_stored_job(cfg: DictConfig) -> None:
     forget_networks()
 
 
-def prepare_job(cfg: DictConfig, directory: Path, overrides: Sequence[str], *, stacked: bool) -> Run | Exception:
+def prepare_job(
+    cfg: DictConfig, directory: Path, overrides: Sequence[str], link: SweepLink, *, stacked: bool
+) -> Run | Exception:
     """Prepare a job and return its run; or what keeps it from starting, which its record then says.
 
     Args:
         cfg, stacked: see :func:`locexp.run.prepare.prepare`.
-        directory, overrides: see :class:`locexp.run.run.Run`.
+        directory, overrides, link: see :class:`locexp.run.run.Run`.
     """
     from locexp.run.prepare import prepare
 
-    link = SweepList.read(directory.parent).link(index_of(directory))
     try:
         prepared = prepare(cfg, stacked=stacked)
     except Exception as error:

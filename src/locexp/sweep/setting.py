@@ -66,7 +66,7 @@ def final_stage(chosen: Iterable[Setting], seeds: int) -> Stage:
 
 def mean_outcome(outcomes: Sequence[dict[str, float] | None], name: str) -> float | None:
     """Return the mean of a metric over the seeds that have it; ``None`` where none has."""
-    values = [outcome[name] for outcome in outcomes if outcome is not None and name in outcome]
+    values = [end[name] for end in outcomes if end is not None and name in end]
     return sum(values) / len(values) if values else None
 
 
@@ -84,7 +84,7 @@ def best_of(outcomes: Outcomes, among: Sequence[int]) -> int | None:
     if not having:
         return None
     values, second = (
-        np.array([[(outcome or {}).get(name, np.nan) for outcome in row] for row in outcomes])
+        np.array([[(end or {}).get(name, np.nan) for end in row] for row in outcomes])
         for name in (SELECTION_METRIC, "mean_iou")
     )
     return choose(values, second, having).index

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from locexp.configuration.hydra_internals import Callbacks
 from locexp.errors import counted
 from locexp.plots.pictures import Draw, Drawer
+from locexp.records.sweep_list import SweepList
 from locexp.run.folder import RunFolder, shared_logging
 from locexp.sweep.jobs import PlacedJob
 from locexp.sweep.launchers import prepare_job, usual_members
@@ -69,6 +70,7 @@ class Stacks:
         """Run as many of these jobs, from the first, as fit a stack; returns how many have been."""
         runs: list[tuple[Run, RunFolder]] = []
         taken, most = 0, 1
+        links = SweepList.read(waiting[0][1].parent).link
         try:
             with ExitStack() as folders:
                 while taken < min(most, len(waiting)):
@@ -77,7 +79,7 @@ class Stacks:
                     hydra = job.hydra(directory, index=job.index)
                     folder = folders.enter_context(RunFolder(job.cfg, hydra, self._callbacks, alone=False))
                     with folder.current():
-                        run = prepare_job(job.cfg, folder.directory, folder.overrides, stacked=True)
+                        run = prepare_job(job.cfg, folder.directory, folder.overrides, links(job.index), stacked=True)
                     if isinstance(run, Exception):
                         folder.error = run
                         most += not runs  # that one was no use for telling how many fit

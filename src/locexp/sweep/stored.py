@@ -127,7 +127,10 @@ class StoredSweep:
             if record is None or record.tags.get("sweep_id") != self.sweep_id:
                 continue  # the folder may hold others
             if record.status != "RUNNING" and not record.logged:
-                done.append(relog(str(path.parent), None))
+                try:
+                    done.append(relog(str(path.parent), None))
+                except (UserError, RunFailedError, OSError) as error:  # the sweep can do without this one's run
+                    done.append(f"not logged: {error}")
         if done:
             self.finished = finished_runs(store.children(self.sweep_id))
         return done

@@ -1,10 +1,14 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and files that one process holds at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from locexp.errors import UserError
 
 
 @contextmanager
@@ -23,6 +27,22 @@ def replacing(path: Path) -> Iterator[Path]:
         if isinstance(error, OSError):
             error.filename = str(path)  # of what is meant; a full disk names none
         raise
+
+
+@contextmanager
+def locked(path: Path, refusal: str) -> Iterator[None]:
+    """Hold a lock file, which is made where there is none; the system lets go of it if the process is killed.
+
+    Raises:
+        UserError: another process holds it; says ``refusal``.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = FileLock(path).acquire(timeout=0)
+    except Timeout:
+        raise UserError(refusal) from None
+    with lock:
+        yield
 
 
 def write_whole(path: Path, content: str | bytes) -> None:

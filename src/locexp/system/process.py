@@ -18,7 +18,7 @@ from typing import NoReturn
 
 import psutil
 
-from locexp.errors import Terminated
+from locexp.errors import TERMINATED, Terminated
 
 WATCH_SECONDS = 1.0
 _watched: set[str] = set()
@@ -106,7 +106,7 @@ def end_with(tags: Mapping[str, str]) -> None:
     def watch() -> None:
         while is_alive(tags):
             time.sleep(WATCH_SECONDS)
-        os._exit(143)
+        os._exit(TERMINATED)
 
     _watched.add(pid)
     threading.Thread(target=watch, name=f"watch {pid}", daemon=True).start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import copy
 import logging
 import re
 import threading
@@ -36,9 +37,7 @@ class Tracker:
     Args:
         location: of the store.
         directory: of the run.
-        record: of the run; gets its ``run_id`` and ``experiment_id``.
-        sampling_seconds: between samples of CPU and memory use; ``None`` takes none.
-        earlier: the history of a run that is continued; what the store lacks of it is logged.
+        record: of the run; gets its ``run_id`` and ``experiment_id``. Until the end it is read here, not in the thread.
         must_open: the run is to end where the store cannot be opened; a job of a sweep trains on, and is logged later.
     """
 
@@ -48,8 +47,6 @@ class Tracker:
         directory: Path,
         record: RunRecord,
         *,
-        sampling_seconds: int | None,
-        earlier: Sequence[dict[str, float]] = (),
         must_open: bool = True,
     ) -> None:
         self._location, self._directory, self._record = location, directory, record
@@ -58,7 +55,16 @@ class Tracker:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="tracking")
         self._last_epoch = 0
         self.error: Exception | None = None
-        self._submit(self._start, sampling_seconds, earlier)
+
+    def start(self, *, sampling_seconds: int | None, earlier: Sequence[dict[str, float]] = ()) -> None:
+        """Begin to open the run in the store.
+
+        Args:
+            sampling_seconds: between samples of CPU and memory use; ``None`` takes none.
+            earlier: the history of a run that is continued; what the store lacks of it is logged.
+        """
+        # Of a copy: the run goes on to change its record meanwhile.
+        self._submit(self._start, copy.deepcopy(self._record), sampling_seconds, earlier)
 
     def check_opened(self) -> None:
         """Raise if the store could not even be opened: better known in the first seconds than in the last."""
@@ -103,17 +109,17 @@ class Tracker:
         self._pool.shutdown()
         return self.error is None
 
-    def _start(self, sampling_seconds: int | None, earlier: Sequence[dict[str, float]]) -> None:
+    def _start(self, record: RunRecord, sampling_seconds: int | None, earlier: Sequence[dict[str, float]]) -> None:
         if not self._must_open:  # better known at once: MLflow would try again and again
             check_location(self._location)
         with importing("mlflow"):
             from locexp.tracking.session import Session
 
         session = Session(self._location)
-        if earlier and self._record.run_id is None:
-            self._record.run_id = session.left_behind(self._record)
-        session.start(self._record, sampling_seconds=sampling_seconds)
-        self._record.write(self._directory)
+        if earlier and record.run_id is None:
+            record.run_id = session.left_behind(record)
+        session.start(record, sampling_seconds=sampling_seconds)
+        self._record.run_id, self._record.experiment_id = record.run_id, record.experiment_id
         self._session = session
         if earlier:
             self._last_epoch = session.last_epoch()

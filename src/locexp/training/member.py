@@ -90,9 +90,10 @@ class Member:
             optimizer.exclude_from_weight_decay(self.weighting.trainable_variables)
         optimizer.build([*model.trainable_variables, *self.weighting.trainable_variables])
         fuse(optimizer)
+        if callbacks:
+            model.optimizer = optimizer  # callbacks of Keras look for the learning rate there
         for callback in callbacks:
             check_callback(callback)
-            model.optimizer = optimizer
             try:
                 callback.set_model(model)
             except Exception as error:  # of the user's own code, which may raise anything

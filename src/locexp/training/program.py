@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -26,7 +25,7 @@ class Program:
     """The graphs of a member: a training step, an evaluation, a look at its gradients.
 
     Args:
-        template: whose graph it is.
+        template: whose graph it is. It is not kept where the graph is shared, for it may be large.
         size: (height, width) of the images.
         shared: whether the member's variables are arguments, so that the graphs serve any member with its graph key;
             else they are part of the graphs.
@@ -45,26 +44,30 @@ class Program:
     """
 
     def __init__(self, template: Member, size: tuple[int, int], *, shared: bool) -> None:
-        self._template, self.shared = template, shared
+        self.shared = shared
         self.records = not template.weighting.constant
         labels, boxes = tf.TensorSpec([None], tf.int32), tf.TensorSpec([None, 4], template.dtype)
         self.data = tf.TensorSpec([None, *size], tf.uint8), labels, boxes
         self._drawn = tf.TensorSpec([None], tf.int32), *self.data
-        self.step = self._traced(lambda *drawn: train_step(template, _batch(*drawn)), self._drawn)
-        self.evaluate = self._traced(lambda *batch: forward(template, batch, training=False)[0], self.data)
+        self.step = self._traced(template, lambda *drawn: train_step(template, _batch(*drawn)), self._drawn)
+        self.evaluate = self._traced(template, lambda *batch: forward(template, batch, training=False)[0], self.data)
+        self._trunk_gramian: Graph | None = None
 
-    @functools.cached_property
-    def trunk_gramian(self) -> Graph:
-        """The graph that measures gradients, with the arguments of ``step``: (3,); traced when first used."""
-        return self._traced(lambda *drawn: trunk_gramian(self._template, _batch(*drawn)), self._drawn)
+    def trunk_gramian(self, member: Member) -> Graph:
+        """Return the graph that measures gradients; traced with the first member for which it is asked."""
+        if self._trunk_gramian is None:
+            self._trunk_gramian = self._traced(
+                member, lambda *drawn: trunk_gramian(member, _batch(*drawn)), self._drawn
+            )
+        return self._trunk_gramian
 
     def state(self, member: Member) -> list[tf.Variable]:
         """Return what a member with this graph key hands to the graphs, after their other arguments."""
         return [variable.value for variable in member.variables] if self.shared else []
 
-    def _traced(self, call: Callable[..., Any], specs: Sequence[tf.TensorSpec]) -> Graph:
+    def _traced(self, member: Member, call: Callable[..., Any], specs: Sequence[tf.TensorSpec]) -> Graph:
         traced = tf.function(call, autograph=False).get_concrete_function(*specs)
-        return _for_any_member(traced, specs, self.state(self._template)) if self.shared else traced
+        return _for_any_member(traced, specs, self.state(member)) if self.shared else traced
 
 
 def _batch(indices: tf.Tensor, *data: tf.Tensor) -> tuple[tf.Tensor, ...]:

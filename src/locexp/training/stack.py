@@ -148,9 +148,10 @@ class Stack:
         """
         program = self.traced()[index]
         state = program.state(self.members[index])
+        graph = program.trunk_gramian(self.members[index])
         batches = (tf.constant(batch, tf.int32) for batch in order)
         data = self._examples.of_epoch(epoch)
-        return np.stack([program.trunk_gramian(batch, *data, *state).numpy() for batch in batches])
+        return np.stack([graph(batch, *data, *state).numpy() for batch in batches])
 
 
 def _at_a_time() -> int:

@@ -11,15 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from locexp.errors import Terminated, worded
-from locexp.evaluation.metrics import Predictions, summarise
+from locexp.evaluation.metrics import Predictions, sign_of, summarise
 from locexp.training.columns import GRAMIAN, WEIGHTS
 from locexp.training.diagnostics import gradient_metrics, weight_metrics
 from locexp.training.member import Member
 from locexp.training.stack import Stack
 
 logger = logging.getLogger(__name__)
-
-LOWER_IS_BETTER = ("center_error_px", "classification_loss", "bbox_loss")
 
 
 class Observer:
@@ -63,8 +61,7 @@ def steps_per_epoch(examples: int, batch_size: int) -> int:
 
 def rank(metrics: dict[str, float], monitor: str) -> tuple[float, float]:
     """Return what orders epochs: the monitored metric (higher is better), ties by ``val/mean_iou``."""
-    sign = -1.0 if monitor.split("/", 1)[1] in LOWER_IS_BETTER else 1.0
-    return sign * metrics[monitor], metrics["val/mean_iou"]
+    return sign_of(monitor.split("/", 1)[1]) * metrics[monitor], metrics["val/mean_iou"]
 
 
 def train(
@@ -92,6 +89,7 @@ def train(
         _call(member, "on_train_begin", {})
     stack.traced()  # in no epoch's time
     with contextlib.closing(stack):
+        # Members go on together: their histories are equally long, but for those that have stopped.
         for epoch in range(max(len(member.history) for member in stack.members) + 1, schedule.epochs + 1):
             for member in stack.members:
                 if not member.stopped:

@@ -66,6 +66,7 @@ class Weighting:
             forward pass.
         constant: whether the effective weights are the static ones at every step, so that nothing need be recorded.
         one_task: whether a weight may be 0; adaptive methods have nothing to do then.
+        varies: whether the weights are meant to vary, so that their mean says nothing of the method.
         equivalent: another method that takes the same direction with two tasks, and what the difference is.
         variables: the state, all of it.
         trainable_variables: what of it the optimizer of the run trains.
@@ -75,6 +76,7 @@ class Weighting:
     after: ClassVar[bool] = False
     constant: ClassVar[bool] = False
     one_task: ClassVar[bool] = False
+    varies: ClassVar[bool] = False
     equivalent: ClassVar[tuple[str, str] | None] = None
 
     def __init__(self) -> None:

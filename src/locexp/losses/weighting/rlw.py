@@ -14,6 +14,8 @@ class Rlw(Weighting):
     The draws depend on the member's seed and the number of the step alone.
     """
 
+    varies = True
+
     def build(self, seed: int, dtype: str) -> None:
         """Make the seed and the counter of steps, both as state: members that share a graph differ in nothing else."""
         super().build(seed, dtype)

@@ -54,7 +54,8 @@ def pareto(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = optuna.samplers.NSGAIISampler(population_size=batch, seed=search_seed)
     study = optuna.create_study(directions=["maximize"] * len(OBJECTIVES), sampler=sampler)
-    beside = [configured_weights(base)] * configured + single_tasks(base) * single_task
+    beside = [configured_weights(base)] if configured else []
+    beside += single_tasks(base) if single_task else []
     remaining = trials
     while remaining > 0:
         asked = [study.ask() for _ in range(min(batch, remaining))]

@@ -56,7 +56,8 @@ def weighting(
     fixed = [*(of_ratio(base, ratio) for ratio in np.geomspace(low, high, points).tolist()), equal, configured(base)]
     fixed += [pair(base, 1.0, 0.0), pair(base, 0.0, 1.0)] if single_task else []
     settings = distinct(fixed)
-    names = list(methods) if methods is not None else [name for name in known_methods() if name != "fixed"]
+    known = known_methods()
+    names = list(methods) if methods is not None else [name for name in known if name != "fixed"]
     first = len(settings)
     settings += [Setting(equal.values | {METHOD: name}) for name in names]
     outcomes = yield Stage(settings, more=replay)
@@ -65,8 +66,8 @@ def weighting(
     replays = []
     for name, row in zip(names, outcomes[first:], strict=True):
         used = [mean_outcome(row, f"mean_weights/{task}") for task in ("classification", "bbox")]
-        if any(value is None or not value > 0 for value in used) or name == "rlw":  # the mean of rlw is 1, 1
-            continue
+        if known[name].varies or any(value is None or not value > 0 for value in used):
+            continue  # a mean that is only that of chance, such as 1, 1, is among the fixed weights
         means = zip((CLASSIFICATION, BBOX), used, strict=True)
         replays.append(Setting({key: float(f"{mean:.4g}") for key, mean in means}, role=CONTROL, facts={REPLAY: name}))
     yield Stage(replays)
