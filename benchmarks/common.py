@@ -50,14 +50,14 @@ def classic_model(input_shape: tuple[int, int, int] = (28, 28, 1)) -> Any:
     return model
 
 
-def worker(script: str, *words: str) -> dict[str, Any]:
+def worker(script: str, *command_line: str) -> dict[str, Any]:
     """Run ``python SCRIPT WORDS`` and return the JSON of its last line."""
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "MLFLOW_DISABLE_TELEMETRY": "true"}
     done = subprocess.run(
-        [sys.executable, script, *words], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, script, *command_line], env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        sys.exit(f"{script} {' '.join(words)} failed:\n{done.stderr}")
+        sys.exit(f"{script} {' '.join(command_line)} failed:\n{done.stderr}")
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer
 

@@ -43,9 +43,9 @@ def measure(jobs: int, launcher: str) -> dict[str, list[float]]:
         os.chdir(place)
         folder = os.path.join(place, "sweep")
         seeds = "seed=" + ",".join(map(str, range(jobs)))
-        words = ["data=mnist_5k", "data.limit=1000", "trainer.epochs=1", f"hydra/launcher={launcher}"]
+        overrides = ["data=mnist_5k", "data.limit=1000", "trainer.epochs=1", f"hydra/launcher={launcher}"]
         with contextlib.redirect_stdout(sys.stderr):
-            if train_command(["--multirun", *words, seeds, f"hydra.sweep.dir={folder}"]):
+            if train_command(["--multirun", *overrides, seeds, f"hydra.sweep.dir={folder}"]):
                 sys.exit("the sweep failed")
         os.chdir("/")
     return {"ended": ended, "memory": memory}

@@ -137,13 +137,13 @@ def main() -> None:
         identity, real = generate(place)
         print(f"generated 10,000 runs in {time.perf_counter() - start:.0f} s")
 
-        def command(*words: str) -> float:
+        def command(*command_line: str) -> float:
             start = time.perf_counter()
             done = subprocess.run(
-                [sys.executable, "-m", *words], cwd=place, capture_output=True, text=True, check=False
+                [sys.executable, "-m", *command_line], cwd=place, capture_output=True, text=True, check=False
             )
             if done.returncode:
-                sys.exit(f"{' '.join(words)} failed:\n{done.stderr}")
+                sys.exit(f"{' '.join(command_line)} failed:\n{done.stderr}")
             return time.perf_counter() - start
 
         weights = ",".join(f"{1 + number / 100:g}" for number in range(100))

@@ -56,16 +56,16 @@ def plain_script(path: str, dtype: str) -> None:
     plt.savefig("sample.png")
 
 
-def peak(words: list[str], cwd: str, keras_home: str) -> float:
+def peak(command_line: list[str], cwd: str, keras_home: str) -> float:
     """Return the peak resident memory of a process in MB."""
     environment = {**os.environ, "KERAS_HOME": keras_home, "TF_CPP_MIN_LOG_LEVEL": "2"}
     process = subprocess.Popen(
-        [sys.executable, *words], cwd=cwd, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, *command_line], cwd=cwd, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        sys.exit(f"{words} failed")
+        sys.exit(f"{command_line} failed")
     return usage.ru_maxrss / 1000
 
 
@@ -93,7 +93,10 @@ def main() -> None:
         }
         taken = common.alternate(
             arguments.repeats,
-            {name: (lambda words=words: peak(words, folder, str(cache.parent))) for name, words in commands.items()},
+            {
+                name: (lambda command_line=command_line: peak(command_line, folder, str(cache.parent)))
+                for name, command_line in commands.items()
+            },
         )
     for name, values in taken.items():
         print(f"{name:7} {common.spread(values, 0)}")

@@ -1,6 +1,6 @@
 """Everything of a run that is not training, over a bare ``import tensorflow``.
 
-    python benchmarks/overhead.py [--repeats 5] [--words data=file data.path=…]
+    python benchmarks/overhead.py [--repeats 5] [--overrides data=file data.path=…]
 
 Each repeat times, one after the other, a process that only imports TensorFlow and the whole command ``experiment=seed``
 in a fresh folder, so with a new MLflow store. What is not training is the wall time less the epochs and their
@@ -28,7 +28,7 @@ from typing import Any
 import common
 
 STAGES = {
-    "compose and validate": ("locexp.sweep.plan", "Plan.next_stage"),
+    "compose and validate": ("locexp.sweep.jobs", "StagedJobs.next_stage"),
     "check folders and store": ("locexp.cli.train", "_check_surroundings"),
     "load data, make boxes": ("locexp.run.training_data", "_load"),
     "import TensorFlow and Keras": ("locexp.run.prepare", "start_tensorflow"),
@@ -42,7 +42,7 @@ STAGES = {
 }
 
 
-def broken_down(words: list[str]) -> dict[str, float]:
+def broken_down(overrides: list[str]) -> dict[str, float]:
     """Run the command in this process and return the seconds of its stages."""
     seconds: dict[str, float] = {}
 
@@ -71,7 +71,7 @@ def broken_down(words: list[str]) -> dict[str, float]:
     early = [
         name
         for name, (module, _) in STAGES.items()
-        if module in ("locexp.cli.train", "locexp.sweep.plan", "locexp.run.training_data", "locexp.run.prepare")
+        if module in ("locexp.cli.train", "locexp.sweep.jobs", "locexp.run.training_data", "locexp.run.prepare")
     ]
     patch(early)
     prepare = importlib.import_module("locexp.run.prepare")
@@ -83,17 +83,17 @@ def broken_down(words: list[str]) -> dict[str, float]:
         return made
 
     prepare.prepare = prepare_then_patch
-    if train_command(words):
+    if train_command(overrides):
         sys.exit("the command failed")
     return seconds
 
 
-def run(words: list[str]) -> tuple[float, float, float]:
+def run(overrides: list[str]) -> tuple[float, float, float]:
     """Return wall seconds, and those that are not training, plainly and strictly, of a command in a fresh folder."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         subprocess.run(
-            [sys.executable, "-m", "locexp.train", *words], cwd=folder, check=True, stdout=subprocess.DEVNULL
+            [sys.executable, "-m", "locexp.train", *overrides], cwd=folder, check=True, stdout=subprocess.DEVNULL
         )
         wall = time.perf_counter() - start
         (path,) = Path(folder).glob("multirun/*/*/history.jsonl")
@@ -113,20 +113,20 @@ def main() -> None:
     """Measure, or be the run that is broken down (``--worker``)."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--words", nargs="*", default=["experiment=seed", "data.source=bundled"])
+    parser.add_argument("--overrides", nargs="*", default=["experiment=seed", "data.source=bundled"])
     parser.add_argument("--worker", action="store_true")
     arguments = parser.parse_args()
     if arguments.worker:
         with tempfile.TemporaryDirectory() as folder:
             os.chdir(folder)
-            stages = broken_down(arguments.words)
+            stages = broken_down(arguments.overrides)
             print(json.dumps(stages))
         return
-    print(f"{common.machine()}\nseconds of {' '.join(arguments.words)}")
+    print(f"{common.machine()}\nseconds of {' '.join(arguments.overrides)}")
     bare_import()  # the first reads from the disk
     taken: list[tuple[float, float, float, float]] = []
     for _ in range(arguments.repeats):
-        taken.append((bare_import(), *run(arguments.words)))
+        taken.append((bare_import(), *run(arguments.overrides)))
         print("  import {:.2f}  command {:.2f}  not training {:.2f}, strictly {:.2f}".format(*taken[-1]), flush=True)
     print(f"import tensorflow      {common.spread([row[0] for row in taken])}")
     print(f"the whole command      {common.spread([row[1] for row in taken])}")
@@ -134,7 +134,7 @@ def main() -> None:
     print(f"  strictly             {common.spread([row[3] for row in taken])}")
     for name, column in (("ratio", 2), ("ratio, strictly", 3)):
         print(f"{name:22} {common.spread([row[column] / row[0] for row in taken])}   (target <= 1.8)")
-    stages = common.worker(__file__, "--worker", "--words", *arguments.words)
+    stages = common.worker(__file__, "--worker", "--overrides", *arguments.overrides)
     print("breakdown of one run:")
     for name, seconds in stages.items():
         print(f"  {name:46} {seconds:6.2f}")

@@ -1,13 +1,13 @@
 """What the recipes of ``conf/experiment/`` reach on the bundled digits over several splits, beside the classic network.
 
     python benchmarks/quality.py [tight scatter clutter jitter] [--folds 5] [--folder quality] [--plot quality.png]
-    python benchmarks/quality.py scatter --folds 1 --words trainer.epochs=40
+    python benchmarks/quality.py scatter --folds 1 --overrides trainer.epochs=40
 
 Each fold is one command, ``python -m locexp.train experiment=RECIPE data.split_seed=FOLD``, which trains on 4,000
 digits, validates on 500 and tests on 500. The classic network is trained on the same scenes (``bbox=`` of the recipe)
 with the defaults, but for a box weight of 100 and ten epochs. Printed: means over the folds with Student's 95 %
 interval, and for each target whether the mean reaches it. Folds overlap in what they train on, so the intervals are a
-little too narrow. A fold that has finished in ``--folder`` is not run again: give another folder for other words.
+little too narrow. A fold that has finished in ``--folder`` is not run again: give another folder for other overrides.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ BOXES = {
 }
 
 
-def train(directory: Path, words: Sequence[str]) -> None:
+def train(directory: Path, overrides: Sequence[str]) -> None:
     """Run the command, unless it has finished in that folder already."""
     record = directory / "run.json"
     if record.exists() and json.loads(record.read_text())["status"] == "FINISHED":
         return
     start = time.perf_counter()
-    command = [sys.executable, "-m", "locexp.train", *words, f"hydra.run.dir={directory}"]
+    command = [sys.executable, "-m", "locexp.train", *overrides, f"hydra.run.dir={directory}"]
     done = subprocess.run(command, cwd=directory.parent, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(command[1:])} failed:\n{done.stdout}{done.stderr}")
@@ -123,7 +123,9 @@ def main() -> None:
     parser.add_argument("recipes", nargs="*", default=list(TARGETS), help=", ".join(TARGETS))
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--folder", type=Path, default=Path("quality"))
-    parser.add_argument("--words", nargs="*", default=[], help="overrides for the recipes, not for the classic network")
+    parser.add_argument(
+        "--overrides", nargs="*", default=[], help="overrides for the recipes, not for the classic network"
+    )
     parser.add_argument("--together", type=int, default=1, help="commands at a time, each on its share of the cores")
     parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
@@ -138,11 +140,11 @@ def main() -> None:
         jobs: dict[str, list[tuple[Path, list[str]]]] = {"recipe": [], "classic": []}
         for fold in range(arguments.folds):
             split = [f"data.split_seed={fold}", *threads]
-            words = {
-                "recipe": [f"experiment={recipe}", *arguments.words],
+            overrides = {
+                "recipe": [f"experiment={recipe}", *arguments.overrides],
                 "classic": [*CLASSIC, *BOXES[recipe]],
             }
-            for side, given in words.items():
+            for side, given in overrides.items():
                 jobs[side].append((folder / f"{recipe}-{side}-{fold}", [*given, *split]))
         with ThreadPoolExecutor(arguments.together) as pool:
             list(pool.map(lambda job: train(*job), [*jobs["recipe"], *jobs["classic"]]))

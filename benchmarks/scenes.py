@@ -79,7 +79,7 @@ def seconds(call: Callable[[], Any]) -> float:
 
 
 def speeds(strategy: Scatter, images: np.ndarray, repeats: int) -> None:
-    """Print microseconds an image, and the ratios to the loops."""
+    """Print microseconds per image, and the ratios to the loops."""
     whole(strategy, images[:256])
     measures = {"at once": whole, "one by one": one_by_one, "with Pillow": with_pillow}
     taken = common.alternate(
@@ -103,7 +103,7 @@ def main() -> None:
     images, _ = common.repeated_digits(arguments.images)
     print(common.machine())
     for name, strategy in strategies().items():
-        print(f"{name}: µs an image, {len(images):,} images (target: at once >= 20 times as fast as a loop)")
+        print(f"{name}: µs per image, {len(images):,} images (target: at once >= 20 times as fast as a loop)")
         speeds(strategy, images, arguments.repeats)
 
 

@@ -74,7 +74,7 @@ ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "2", "MLFLOW_DISABLE_TELEMETRY": "true", 
 
 
 Command = tuple[str, list[str]]
-"""A door, and the words that follow it."""
+"""A door, and the arguments that follow it."""
 
 
 @dataclasses.dataclass
@@ -124,10 +124,10 @@ class Budget:
         return self._left <= 0
 
 
-def begin(words: Sequence[str], place: Path, output: Any, door: str = "train") -> subprocess.Popen[bytes]:
+def begin(command_line: Sequence[str], place: Path, output: Any, door: str = "train") -> subprocess.Popen[bytes]:
     """Start a command in a session of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", f"locexp.{door}", *words],
+        [sys.executable, "-m", f"locexp.{door}", *command_line],
         cwd=place,
         env={**os.environ, **ENVIRONMENT},
         stdout=output,
@@ -136,10 +136,10 @@ def begin(words: Sequence[str], place: Path, output: Any, door: str = "train") -
     )
 
 
-def run(words: Sequence[str], place: Path, door: str = "train") -> tuple[int, str]:
+def run(command_line: Sequence[str], place: Path, door: str = "train") -> tuple[int, str]:
     """Run a command to its end; returns its exit status and what it has printed."""
     with tempfile.TemporaryFile() as output:
-        process = begin(words, place, output, door)
+        process = begin(command_line, place, output, door)
         try:
             status = process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
@@ -172,14 +172,16 @@ def in_session(pid: int, session: int) -> bool:
         return False
 
 
-def shoot(case: Case, words: Sequence[str], usual: tuple[float, float], budget: Budget) -> tuple[int | None, str]:
+def shoot(
+    case: Case, command_line: Sequence[str], usual: tuple[float, float], budget: Budget
+) -> tuple[int | None, str]:
     """Run a command and shoot it at a random moment; returns its status (``None``: it was shot) and what it printed.
 
     Most shots are spread over the time after the first file appears: before it there is nothing to lose.
 
     Args:
         case: the command's.
-        words: of the command.
+        command_line: of the command.
         usual: seconds that such a command takes until its first file, and in all.
         budget: gets the kill back that did not come to pass.
     """
@@ -189,7 +191,7 @@ def shoot(case: Case, words: Sequence[str], usual: tuple[float, float], budget: 
     at_child = case.random.random() < 0.3
     seen = files(case.place)
     with tempfile.TemporaryFile() as output:
-        process = begin(words, case.place, output)
+        process = begin(command_line, case.place, output)
         start = time.monotonic()
         while late and process.poll() is None and files(case.place) == seen and time.monotonic() - start < 60:
             time.sleep(0.01)
@@ -266,11 +268,11 @@ def next_command(case: Case) -> Command:
 
 def printed_commands(said: str) -> list[Command]:
     """Return the commands that go on, of those that locexp has printed."""
-    found = [(door, shlex.split(words.rstrip("."))) for door, words in PRINTED.findall(said)]
+    found = [(door, shlex.split(command_line.rstrip("."))) for door, command_line in PRINTED.findall(said)]
     return [
-        (door, words)
-        for door, words in found
-        if words and (door == "log" or words[0].startswith(("trainer.resume=", "sweep.resume=")))
+        (door, command_line)
+        for door, command_line in found
+        if command_line and (door == "log" or command_line[0].startswith(("trainer.resume=", "sweep.resume=")))
     ]
 
 
@@ -279,16 +281,16 @@ def go_on(case: Case, usual: tuple[float, float], budget: Budget) -> None:
     waiting: list[Command] = []
     said = ""
     for _ in range(MOST_TRIES):
-        door, words = waiting.pop(0) if waiting else next_command(case)
+        door, command_line = waiting.pop(0) if waiting else next_command(case)
         again = door == "train" and case.kills < MOST_KILLS_PER_CASE and case.random.random() < 0.6
         if again and budget.take():
-            status, said = shoot(case, words, usual, budget)
+            status, said = shoot(case, command_line, usual, budget)
             if status is None:
                 waiting.clear()
                 continue
         else:
-            status, said = run(words, case.place, door)
-        case.note_traceback(f"{door} {shlex.join(words)}", said)
+            status, said = run(command_line, case.place, door)
+        case.note_traceback(f"{door} {shlex.join(command_line)}", said)
         if status == 0:
             if not waiting and is_done(case):
                 return
@@ -299,7 +301,7 @@ def go_on(case: Case, usual: tuple[float, float], budget: Budget) -> None:
         elif "still running" in said or "still going on" in said:
             time.sleep(1)
         elif not waiting:
-            case.faults.append(f"{door} {shlex.join(words)} ended with {status}: {said.strip()[-400:]}")
+            case.faults.append(f"{door} {shlex.join(command_line)} ended with {status}: {said.strip()[-400:]}")
             return
     case.faults.append(f"not done after {MOST_TRIES} commands; the last said: {said.strip()[-400:]}")
 

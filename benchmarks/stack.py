@@ -222,7 +222,7 @@ def compare(arguments: argparse.Namespace) -> None:
                 rows.append(common.worker(__file__, "--worker", f"{MEMBERS},{count}", *options))
     best = float(np.median(peaks))
     print(f"peak of float32 matrix products: {common.spread([value / 1e9 for value in peaks], 0)} GFLOP/s")
-    print(f"{operations() / 1e6:.2f} MFLOP an image: at that peak {best / operations():,.0f} images a second")
+    print(f"{operations() / 1e6:.2f} MFLOP per image: at that peak {best / operations():,.0f} images a second")
     if peers:
         print(f"eager PyTorch, one network: {common.spread(peers, 0)} images a second")
     for precision, taken in stacks.items():
@@ -232,7 +232,7 @@ def compare(arguments: argparse.Namespace) -> None:
             seconds = [row["seconds"] for row in rows]
             each = 1e6 * float(np.median(seconds)) / count / MEMBERS
             print(
-                f"a pass over {count:6,} images, {MEMBERS} members: {common.spread(seconds)} s, {each:.0f} µs an image"
+                f"a pass over {count:6,} images, {MEMBERS} members: {common.spread(seconds)} s, {each:.0f} µs per image"
             )
     if arguments.plot:
         plot(arguments.plot, stacks, peers, passes)

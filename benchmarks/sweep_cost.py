@@ -1,14 +1,14 @@
 """What tracking and reporting cost in a sweep: the sweep against the same trainings with nothing kept.
 
-    python benchmarks/sweep_cost.py [--jobs 10] [--repeats 3] [--words data=mnist_5k]
-    python benchmarks/sweep_cost.py --jobs 8 --words data=fashion_mnist     # 60,000 images, 5 epochs
+    python benchmarks/sweep_cost.py [--jobs 10] [--repeats 3] [--overrides data=mnist_5k]
+    python benchmarks/sweep_cost.py --jobs 8 --overrides data=fashion_mnist     # 60,000 images, 5 epochs
     python benchmarks/sweep_cost.py --launcher basic
 
 Each repeat times two processes, one after the other: the command ``--multirun seed=0,1,…`` in a fresh folder, so with
 a new MLflow store, and a process that builds, trains and tests the same networks with the same functions, one by one
 or in stacks as the launcher does, but opens no store and writes nothing. The difference is all that a sweep adds:
 MLflow (its import, too), checkpoints, models, tables, pictures, the sweep's own bookkeeping and its comparison. The
-breakdown is of the seconds a run that the sweep waits for; what MLflow's thread does beside the training shows in the
+breakdown is of the seconds per run that the sweep waits for; what MLflow's thread does beside the training shows in the
 difference only.
 """
 
@@ -37,28 +37,28 @@ STAGES = {
     "save and reload the model": ("locexp.run.run", "save_checked"),
     "tables": ("locexp.run.run", "write_tables"),
     "pictures, drawn here": ("locexp.plots.pictures", "draw_pictures"),
-    "wait for pictures": ("locexp.run.run", "Run.complete"),
+    "wait for pictures": ("locexp.run.run", "Run.wait_for_pictures"),
     "wait for MLflow": ("locexp.tracking.tracker", "Tracker.finish"),
     "compare, at the end": ("locexp.cli.train", "_compare"),
 }
 
 
-def words_of(arguments: argparse.Namespace) -> list[str]:
+def overrides_of(arguments: argparse.Namespace) -> list[str]:
     """Return the sweep's overrides."""
     seeds = ",".join(map(str, range(arguments.jobs)))
-    return [*arguments.words, f"seed={seeds}", f"hydra/launcher={arguments.launcher}"]
+    return [*arguments.overrides, f"seed={seeds}", f"hydra/launcher={arguments.launcher}"]
 
 
-def bare(words: list[str], *, stacked: bool) -> None:
+def bare(overrides: list[str], *, stacked: bool) -> None:
     """Build, train and test the networks of a sweep, and keep nothing."""
     from locexp.configuration.compose import composing
     from locexp.run.prepare import prepare
+    from locexp.sweep.jobs import StagedJobs
     from locexp.sweep.launchers import usual_members
-    from locexp.sweep.plan import Plan
     from locexp.system.process import core_count
 
     with composing() as composer:
-        jobs = Plan(composer, words, multirun=True).next_stage({})
+        jobs = StagedJobs(composer, overrides, multirun=True).next_stage({})
     stacks = math.ceil(len(jobs) / usual_members(core_count())) if stacked else len(jobs)
     size = math.ceil(len(jobs) / stacks)
     for group in [jobs[first : first + size] for first in range(0, len(jobs), size)]:
@@ -79,7 +79,7 @@ def bare(words: list[str], *, stacked: bool) -> None:
         gc.collect()
 
 
-def broken_down(words: list[str], *, stacked: bool) -> dict[str, float]:
+def broken_down(overrides: list[str], *, stacked: bool) -> dict[str, float]:
     """Run the sweep in this process and return the seconds of its stages, all runs together."""
     seconds = dict.fromkeys(STAGES, 0.0)
     from locexp.cli.train import train_command
@@ -105,7 +105,7 @@ def broken_down(words: list[str], *, stacked: bool) -> dict[str, float]:
             owner = getattr(owner, part)
         setattr(owner, last, timed(name, getattr(owner, last)))
     with contextlib.redirect_stdout(sys.stderr):
-        if train_command(["--multirun", *words]):
+        if train_command(["--multirun", *overrides]):
             sys.exit("the command failed")
     return seconds
 
@@ -123,25 +123,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--words", nargs="*", default=["data=mnist_5k"])
+    parser.add_argument("--overrides", nargs="*", default=["data=mnist_5k"])
     parser.add_argument("--launcher", choices=("basic", "stacked"), default="stacked")
     parser.add_argument("--worker", choices=("bare", "stages"))
     arguments = parser.parse_args()
-    words = words_of(arguments)
+    overrides = overrides_of(arguments)
     if arguments.worker == "bare":
-        bare(words, stacked=arguments.launcher == "stacked")
+        bare(overrides, stacked=arguments.launcher == "stacked")
         return
     if arguments.worker == "stages":
         with tempfile.TemporaryDirectory() as folder:
             os.chdir(folder)
-            print(json.dumps(broken_down(words, stacked=arguments.launcher == "stacked")))
+            print(json.dumps(broken_down(overrides, stacked=arguments.launcher == "stacked")))
         return
-    print(f"{common.machine()}\nsweep of {arguments.jobs} runs: {' '.join(words)}")
-    options = ["--jobs", str(arguments.jobs), "--launcher", arguments.launcher, "--words", *arguments.words]
+    print(f"{common.machine()}\nsweep of {arguments.jobs} runs: {' '.join(overrides)}")
+    options = ["--jobs", str(arguments.jobs), "--launcher", arguments.launcher, "--overrides", *arguments.overrides]
     here = [str(Path(__file__).resolve()), *options]
     taken = []
     for _ in range(arguments.repeats):
-        taken.append((wall(["-m", "locexp.train", "--multirun", *words]), wall([*here, "--worker", "bare"])))
+        taken.append((wall(["-m", "locexp.train", "--multirun", *overrides]), wall([*here, "--worker", "bare"])))
         print("  sweep {:.1f} s  bare {:.1f} s".format(*taken[-1]), flush=True)
     print(f"the sweep              {common.spread([row[0] for row in taken])}")
     print(f"the trainings alone    {common.spread([row[1] for row in taken])}")
@@ -149,7 +149,7 @@ def main() -> None:
     shares = [100 * (row[0] - row[1]) / row[0] for row in taken]
     print(f"share of the sweep, %  {common.spread(shares)}   median {statistics.median(shares):.1f}")
     stages = common.worker(__file__, "--worker", "stages", *options)
-    print("seconds a run that the sweep waits for:")
+    print("seconds per run that the sweep waits for:")
     for name, seconds in stages.items():
         print(f"  {name:30} {seconds / arguments.jobs:6.3f}")
 

@@ -57,16 +57,16 @@ def plain_script(path: str) -> None:
     keras.backend.clear_session()
 
 
-def timed(words: list[str]) -> float:
+def timed(command_line: list[str]) -> float:
     """Return the seconds of a process in a fresh folder."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
         done = subprocess.run(
-            [sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False
+            [sys.executable, *command_line], cwd=folder, env=environment, capture_output=True, text=True, check=False
         )
         if done.returncode:
-            sys.exit(f"{' '.join(words)} failed:\n{done.stdout}{done.stderr}")
+            sys.exit(f"{' '.join(command_line)} failed:\n{done.stdout}{done.stderr}")
         return time.perf_counter() - start
 
 
@@ -90,20 +90,21 @@ def main() -> None:
         path = Path(folder) / "digits.npz"
         if arguments.size > 5000:
             (x_train, y_train), (x_test, y_test) = (common.repeated_digits(size) for size in (arguments.size, 10_000))
-            words = ["data=file", f"data.path={path}", "data.validation=test"]
+            overrides = ["data=file", f"data.path={path}", "data.validation=test"]
         else:
             images, labels = common.repeated_digits(5000)
             order = np.random.default_rng(0).permutation(5000)
             (x_train, y_train), (x_test, y_test) = (
                 (images[part], labels[part]) for part in (order[:4000], order[4500:])
             )
-            words = ["data=mnist_5k"]
+            overrides = ["data=mnist_5k"]
         np.savez(path, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
         script = [os.path.abspath(__file__), "--script", str(path)]
-        words += ["--multirun", f"loss.bbox_weight={weights}"]
-        words += ["seed=" + ",".join(map(str, range(arguments.seeds)))] if arguments.seeds > 1 else []
+        overrides += ["--multirun", f"loss.bbox_weight={weights}"]
+        overrides += ["seed=" + ",".join(map(str, range(arguments.seeds)))] if arguments.seeds > 1 else []
         print(
-            f"{common.machine()}\n{jobs} runs, 5 epochs of {len(x_train):,} images: {' '.join(words[-2:])}", flush=True
+            f"{common.machine()}\n{jobs} runs, 5 epochs of {len(x_train):,} images: {' '.join(overrides[-2:])}",
+            flush=True,
         )
         rounds: list[list[float]] = []
         ours: dict[str, list[float]] = {name: [] for name in arguments.precisions}
@@ -118,7 +119,7 @@ def main() -> None:
                     left -= 1
                     print(f"  plain script {plain[-1]:.1f} s", flush=True)
                 if name is not None:
-                    taken.append(timed(["-m", "locexp.train", *words, f"trainer.precision={name}"]))
+                    taken.append(timed(["-m", "locexp.train", *overrides, f"trainer.precision={name}"]))
                     print(f"  sweep in {name} {taken[-1]:.1f} s", flush=True)
     every = [seconds for plain in rounds for seconds in plain]
     print(f"plain script: {common.spread(every, 1)} s; {jobs} times its mean is {jobs * statistics.mean(every):,.0f} s")

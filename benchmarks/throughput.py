@@ -105,8 +105,8 @@ def main() -> None:
         return
 
     def measure(name: str) -> float:
-        words = ["--worker", name, "--images", str(arguments.images), "--epochs", str(arguments.epochs)]
-        seconds = common.worker(__file__, *words, "--threads", arguments.threads)
+        options = ["--worker", name, "--images", str(arguments.images), "--epochs", str(arguments.epochs)]
+        seconds = common.worker(__file__, *options, "--threads", arguments.threads)
         return arguments.images * (len(seconds) - 1) / sum(seconds[1:])
 
     print(f"{common.machine()}\nimages a second, {arguments.images:,} images, batch 32, float32")

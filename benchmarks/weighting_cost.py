@@ -50,11 +50,11 @@ def main() -> None:
     for name, seconds in taken.items():
         if name == "diagnostics":
             steps = [one / base * arguments.steps for one, base in zip(seconds, taken["fixed"], strict=True)]
-            print(f"10 diagnostic batches: {common.spread(steps, 1)} steps of fixed weights an epoch")
+            print(f"10 diagnostic batches: {common.spread(steps, 1)} steps of fixed weights per epoch")
             continue
         ratios = [one / base for one, base in zip(seconds, taken["fixed"], strict=True)]
         milliseconds = 1000 * statistics.median(seconds) / arguments.steps
-        print(f"{name:12} {milliseconds:6.2f} ms a step   {common.spread(ratios)} x fixed")
+        print(f"{name:12} {milliseconds:6.2f} ms per step   {common.spread(ratios)} x fixed")
 
 
 @functools.cache

@@ -65,11 +65,11 @@ def test_its_folder_is_compared_to_the_same_numbers_without_the_store(left: Path
 
 
 def test_its_checkpoint_is_of_the_format_that_is_read() -> None:
-    from locexp.training.checkpoint import FORMAT, read_checkpoint
+    from locexp.training.checkpoint import CHECKPOINT_FORMAT, read_checkpoint
 
     path = Path(__file__).parent / "fixtures/v0_1/multirun/stopped/checkpoint.npz"
     with np.load(path) as file:
-        assert json.loads(str(file["about"]))["format"] == FORMAT
+        assert json.loads(str(file["about"]))["format"] == CHECKPOINT_FORMAT
     assert read_checkpoint(path).epoch == 1
 
 

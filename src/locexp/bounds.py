@@ -41,7 +41,7 @@ def checked(key: str, *rules: Callable[..., None]) -> Callable[[Callable[P, R]],
     """Let a function or an ``__init__`` check its arguments against their annotations whenever it is called.
 
     Args:
-        key: under which the parameters lie in the configuration, for the message.
+        key: of the parameters in the configuration, for the message.
         rules: what holds across parameters; each takes those it needs, by name, and raises :class:`UserError`.
             :func:`locexp.configuration.targets.check_arguments` applies them before a run starts.
     """
@@ -149,8 +149,8 @@ def _spelled_annotated(kind: Any, marks: Sequence[Any]) -> str:
     most = next((mark.max_length for mark in marks if isinstance(mark, MaxLen)), None)
     counts = [f"at least {least}"] * (least > 0) + [f"at most {most}"] * (most is not None)
     length = f"{least}" if least == most else " and ".join(counts)
-    words = spelled(kind).replace("a list", f"a list of {length}" if length else "a list", 1)
-    return " ".join([words, *(f"{LIMITS[name][0]} {limit}" for name, limit in limits.items())])
+    text = spelled(kind).replace("a list", f"a list of {length}" if length else "a list", 1)
+    return " ".join([text, *(f"{LIMITS[name][0]} {limit}" for name, limit in limits.items())])
 
 
 def _marks(hint: Any) -> Iterator[Any]:
@@ -182,11 +182,13 @@ def _parts(hint: Any) -> list[Any]:
 
 
 def _misfit(value: object, hint: Any) -> str:
-    """Say which item of a list does not fit, or the type of a value whose type is wrong; nothing of a wrong name."""
+    """Say which item of a list does not fit, or the type of a value whose type is wrong; nothing for a wrong name."""
     parts, items = _parts(hint), _items(value)
     for part in parts:
         if _is_list(part) and items is not None:
-            wrong = [(place, item) for place, item in enumerate(items, 1) if not fits(item, typing.get_args(part)[0])]
+            wrong = [
+                (position, item) for position, item in enumerate(items, 1) if not fits(item, typing.get_args(part)[0])
+            ]
             return f", but item {wrong[0][0]} is {wrong[0][1]}" if wrong else ""
     if isinstance(value, str) and _names(hint):
         return ""

@@ -15,13 +15,13 @@ class ImagesError(UserError):
     """Some images of a part cannot be used.
 
     Args:
-        text: with ``{which}`` where it says which they are.
-        places: of these images in the part, from 0.
+        text: with ``{which}`` where it names them.
+        indices: of these images in the part, from 0.
     """
 
-    def __init__(self, text: str, places: Sequence[int]) -> None:
-        self.text, self.places = text, places
-        super().__init__(text.format(which=f"the first is number {places[0]}"))
+    def __init__(self, text: str, indices: Sequence[int]) -> None:
+        self.text, self.indices = text, indices
+        super().__init__(text.format(which=f"the first is number {indices[0]}"))
 
 
 class RunFailedError(Exception):
@@ -58,15 +58,15 @@ def first_line(error: object, most: int | None = None) -> str:
 
 
 def worded(error: BaseException) -> str:
-    """Return an error of somebody else's code in one line: its type, and what it says."""
-    said = first_line(error)
-    return said if said == type(error).__name__ else f"{type(error).__name__}: {said}"
+    """Return an error of other people's code in one line: its type and its message."""
+    message = first_line(error)
+    return message if message == type(error).__name__ else f"{type(error).__name__}: {message}"
 
 
 def system_reason(error: OSError) -> str:
-    """Return what the system said of a file, and of which: ``/a/b: No space left on device``."""
-    said = error.strerror or first_line(error)
-    return said if error.filename is None else f"{error.filename}: {said}"
+    """Return what the system said about a file, and which: ``/a/b: No space left on device``."""
+    reason = error.strerror or first_line(error)
+    return reason if error.filename is None else f"{error.filename}: {reason}"
 
 
 def listed(names: Iterable[object]) -> str:

@@ -1,4 +1,4 @@
-"""All that locexp uses of Keras and TensorFlow without their promise to keep it, each with its reason.
+"""All that locexp uses of Keras and TensorFlow that they do not promise to keep, each with its reason.
 
 ``tests/test_keras_internals.py`` says what broke when a new release changes one of these.
 """

@@ -23,7 +23,7 @@ class Variable(Protocol):
     name: str
     """Its own name, such as ``kernel``."""
     path: str
-    """Its name with those of the layers that it lies in, such as ``conv2d/kernel``."""
+    """Its name with those of the layers that it is in, such as ``conv2d/kernel``."""
     shape: tuple[int, ...]
     value: tf.Variable
     """TensorFlow's variable behind it."""

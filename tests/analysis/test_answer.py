@@ -83,7 +83,7 @@ def test_methods_without_a_difference_have_the_span_of_their_intervals() -> None
     assert "1 of 3 methods does better (mgda); worse: famo" in text
     assert "no difference seen: imtl_g (their 95 % intervals reach from" in text
     assert "for “worse”, over all 6 pairs" in text
-    assert "They lie at an end of the range that was tried" in text
+    assert "They are at an end of the range that was tried" in text
 
 
 def test_test_examples_are_paired_only_where_the_runs_share_them() -> None:

@@ -229,10 +229,10 @@ def test_what_is_written_and_logged(whole: Bench) -> None:
     assert float(strong["against_default/p"]) == pytest.approx(p)
     assert float(strong["against_default/corrected"]) == pytest.approx(3 * p)
     assert strong["against_default/verdict"] == "better"
-    # The terms of Δm and the floor are where there is room for them.
+    # The terms of Δm and the baseline are where there is room for them.
     assert rows[1]["floor/mean_iou"] == "0.6"
     assert float(rows[1]["delta_m/mean_iou"]) == pytest.approx(100 * 0.1 / 0.9)
-    for title in ("floor", "Δ accuracy %", "Δ mean IoU %", "Δm %"):
+    for title in ("baseline", "Δ accuracy %", "Δ mean IoU %", "Δm %"):
         assert f"<th>{title}</th>" in page
         assert title in (folder / "comparison.md").read_text()
     assert "Δ mean IoU %" not in output

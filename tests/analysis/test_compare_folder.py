@@ -177,7 +177,7 @@ def test_a_real_sweep_is_compared_without_its_store(workplace: Path) -> None:
 
 @pytest.mark.parametrize("override", ["tracking.uri=store", "tracking.experiment=other"])
 def test_a_store_beside_a_folder_is_refused(sweep: Path, override: str) -> None:
-    with pytest.raises(UserError, match=f"{override}: cannot stand beside a folder"):
+    with pytest.raises(UserError, match=f"{override}: cannot be combined with a folder"):
         compare(override, str(sweep))
     assert not (sweep / "comparison").exists()
 
@@ -218,7 +218,7 @@ def test_files_of_a_newer_version_are_refused(sweep: Path, file: str) -> None:
 def test_a_missing_or_broken_list_of_jobs_is_noted(sweep: Path) -> None:
     for spoil in (lambda path: path.write_text("{"), Path.unlink):
         spoil(sweep / "sweep" / "sweep.json")
-        assert "Whether jobs are missing is not known" in "\n".join(compare(str(sweep)))
+        assert "It is not known whether jobs are missing" in "\n".join(compare(str(sweep)))
 
 
 def test_a_folder_that_cannot_be_written_fails_in_a_line(sweep: Path) -> None:

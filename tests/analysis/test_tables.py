@@ -40,14 +40,14 @@ def test_columns_without_a_value_are_left_out_and_a_brief_table_has_fewer() -> N
         "n",
         "failed",
         *metrics,
-        "floor",
+        "baseline",
         "skill",
         "verdict",
     ]  # no Δ: the box alone was not run
     assert brief.titles == ["setting", "n", "failed", "accuracy", "mean IoU", "loc_acc_75", "skill", "verdict"]
     assert {len(row.cells) for row in whole.rows} == {10}
-    floor = [row.cells[whole.titles.index("floor")] for row in whole.rows]
-    assert floor == [Cell("0.300")] * 4
+    baseline = [row.cells[whole.titles.index("baseline")] for row in whole.rows]
+    assert baseline == [Cell("0.300")] * 4
     assert whole.rows[1].cells[3].half_width  # accuracy, over two seeds
 
 

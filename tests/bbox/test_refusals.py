@@ -72,7 +72,7 @@ def test_refused_once_the_images_are_known(strokes: np.ndarray) -> None:
         compose(Scatter(scale=(0.1, 0.1)), np.minimum(strokes, 1))
     with pytest.raises(UserError, match=r"bbox.distractor_size=29: expected at most 28"):
         compose(Clutter(distractor_size=29), strokes)
-    with pytest.raises(UserError, match=r"bbox.distractors=4: .* one train image alone"):
+    with pytest.raises(UserError, match=r"bbox.distractors=4: .* only one train image"):
         compose(Clutter(), strokes[:1])
     with pytest.raises(UserError, match=r"bbox.pixels=9: is more than the boxes are wide; expected at most"):
         compose(Jitter(9), strokes)

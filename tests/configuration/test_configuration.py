@@ -18,7 +18,7 @@ from locexp.configuration.schema import config_directory, config_hash, register
 from locexp.errors import UserError
 from locexp.evaluation.metrics import HEADLINES
 from locexp.losses.weighting import methods
-from locexp.sweep.plan import Plan, SweepJob
+from locexp.sweep.jobs import StagedJobs, SweepJob
 
 NAN, INFINITE = float("nan"), float("inf")
 BAD = {
@@ -105,7 +105,7 @@ BAD = {
     "seed=a": r"seed=a: expected a whole number",
     "seed=${foo}": r"interpolation key 'foo' not found",
     "tracking.experiment=%s" % ("e" * 501): r"tracking.experiment=e+… \(501 characters\): expected at most 500",
-    "+trainer.callbacks={a//b:{_target_:keras.callbacks.TerminateOnNaN}}": r"trainer.callbacks.a//b: is no name",
+    "+trainer.callbacks={a//b:{_target_:keras.callbacks.TerminateOnNaN}}": r"a//b: is not a parameter's name",
     "+optimizer.params={%s:1}" % ("a" * 300): r"has 317 characters; expected at most 240",
     "data=file data.path='~nobody99/x.npz'": r"data.path=~nobody99/x.npz: Could not determine home directory",
     "tracking.experiment=' '": r"tracking.experiment=' ': expected a name",
@@ -121,7 +121,7 @@ def compose_one(*words: str) -> Job:
 def planned(*words: str) -> list[SweepJob]:
     """Return the jobs of a multirun."""
     with composing() as composer:
-        return Plan(composer, words, multirun=True).next_stage({})
+        return StagedJobs(composer, words, multirun=True).next_stage({})
 
 
 @pytest.mark.parametrize("word", BAD)

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from locexp.configuration.compose import composing
 from locexp.configuration.instantiate import instantiate
 from locexp.errors import UserError
-from locexp.sweep.plan import Plan
+from locexp.sweep.jobs import StagedJobs
 from tests.conftest import TINY, train_here
 
 REFUSED = [
@@ -57,7 +57,7 @@ ALLOWED = [
 def plan(words: list[str]) -> None:
     overrides = [word for word in words if word != "--multirun"]
     with composing() as composer:
-        Plan(composer, overrides, multirun="--multirun" in words).next_stage({})
+        StagedJobs(composer, overrides, multirun="--multirun" in words).next_stage({})
 
 
 @pytest.mark.parametrize(("words", "message"), REFUSED, ids=lambda value: " ".join(value) if value else "")

@@ -10,7 +10,7 @@ import pytest
 from locexp.configuration.compose import Job, composing
 from locexp.errors import UserError
 from locexp.records.provenance import run_name
-from locexp.sweep.plan import Plan, SweepJob
+from locexp.sweep.jobs import StagedJobs, SweepJob
 from tests.conftest import TINY, only_run, train_here
 
 
@@ -21,7 +21,7 @@ def compose_one(*words: str) -> Job:
 
 def planned(*words: str) -> list[SweepJob]:
     with composing() as composer:
-        return Plan(composer, words, multirun=True).next_stage({})
+        return StagedJobs(composer, words, multirun=True).next_stage({})
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_files_may_hold_them_too(tmp_path: Path) -> None:
     with composing(str(tmp_path)) as composer:
         cfg = composer.compose(["experiment=mine"]).cfg
         assert (cfg.loss.bbox_weight, cfg.model.filters) == (4, [4, 8])
-        jobs = Plan(composer, ["experiment=mine", "sweep.seeds=[2,3]"], multirun=True).next_stage({})
+        jobs = StagedJobs(composer, ["experiment=mine", "sweep.seeds=[2,3]"], multirun=True).next_stage({})
     assert [(job.name, job.cfg.model.filters[0]) for job in jobs] == [
         ("filters=[2, 8] bbox_weight=2.0 seed=2", 2),
         ("filters=[3, 8] bbox_weight=3.0 seed=3", 3),
@@ -131,7 +131,7 @@ REFUSED = {
 @pytest.mark.parametrize("word", REFUSED)
 def test_what_cannot_be_resolved_is_refused(word: str) -> None:
     with composing() as composer, pytest.raises(UserError) as caught:
-        Plan(composer, [word], multirun=False)
+        StagedJobs(composer, [word], multirun=False)
     (line,) = str(caught.value).splitlines()
     assert line.split(":")[0].split("=")[0] == word.split("=")[0]
     assert REFUSED[word] in line

@@ -128,7 +128,7 @@ def test_labels_of_true_and_false() -> None:
         (LABELS.astype(str), r"labels are <U\d+; expected numbers. np.unique\(labels, return_inverse=True\)"),
         (
             np.random.default_rng(0).integers(0, 2, (60, 14)),
-            r"shape \(60, 14\); expected \(60,\), one an image, or one-hot",
+            r"shape \(60, 14\); expected \(60,\), one per image, or one-hot",
         ),
         (np.eye(4)[LABELS] * 0.9 + 0.025, "or one-hot rows"),
         (LABELS[:-1], r"shape \(59,\); expected \(60,\)"),

@@ -249,7 +249,7 @@ FILES: dict[str, tuple[bytes, str]] = {
         npz(x_train=IMAGES, y_train=LABELS, x_val=IMAGES),
         "only one of x_val and y_val, x_val; expected both",
     ),
-    "kaggle.zip": (zipped("train.csv", csv(IMAGES, LABELS)), "holds train.csv, which are no arrays; unpack it"),
+    "kaggle.zip": (zipped("train.csv", csv(IMAGES, LABELS)), "holds train.csv, which are not arrays; unpack it"),
     "semicolons.csv": (csv(IMAGES, LABELS).replace(b",", b";"), "not a CSV file with commas"),
     "packed.csv": (gzip.compress(csv(IMAGES, LABELS)), "not a CSV file|no row"),
     "empty.csv": (b"", "not a CSV file"),

@@ -82,7 +82,7 @@ def test_limit_takes_a_stratified_part_of_the_training_data_only() -> None:
     ("keys", "message"),
     [
         ({"validation": 0.95}, "none are left"),
-        ({"validation": 0.1, "limit": 10_000}, "data.limit=10000: only"),
+        ({"validation": 0.1, "limit": 10_000}, "data.limit=10000: there are only"),
         ({"validation": 0.1, "limit": 3}, "data.limit=3: no training example is of class"),
         ({"validation": 0.0001}, "less than one"),
     ],
@@ -145,7 +145,7 @@ def test_labels_that_are_classes_stay_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("train", "test", "said"),
     [
-        ([0, 1, 2] * 10, [0, 1, 1], ["The test part has no example of class 2, so its metrics say nothing of it."]),
+        ([0, 1, 2] * 10, [0, 1, 1], ["The test part has no example of class 2, so its metrics say nothing about it."]),
         ([0, 1, 2] * 10, [1, 1], ["The test part has no example of class 0, 2, so"]),
         ([1, 3, 5] * 10, [1, 3], ["The labels are", "The test part has no example of class 2 (labelled 5), so"]),
         ([0] * 40 + [1, 1], [0, 1], ["The validation part has no example of class 1, so"]),

@@ -1,4 +1,4 @@
-"""Metrics, floors and tables against definitions written out one example at a time."""
+"""Metrics, baselines and tables against definitions written out one example at a time."""
 
 from __future__ import annotations
 
@@ -74,19 +74,19 @@ def test_metrics_do_not_depend_on_the_order_of_examples() -> None:
         assert value == pytest.approx(expected[name], abs=1e-12)
 
 
-def test_floor_of_mnist_digits_is_the_published_one(digits: tuple[np.ndarray, np.ndarray]) -> None:
+def test_baseline_of_mnist_digits_is_the_published_one(digits: tuple[np.ndarray, np.ndarray]) -> None:
     """Constant mean box .72; a perfect centre with a constant size .82 (the best one, 16x20, on the MNIST test set)."""
     truth = normalise(ink_boxes(digits[0]), 28, 28)
-    floors = metrics.floors(truth[:4000], truth[4000:])
-    assert floors["mean_iou"] == pytest.approx(0.72, abs=0.015)
-    assert floors["centered_mean_iou"] == pytest.approx(0.82, abs=0.025)
+    baselines = metrics.baselines(truth[:4000], truth[4000:])
+    assert baselines["mean_iou"] == pytest.approx(0.72, abs=0.015)
+    assert baselines["centered_mean_iou"] == pytest.approx(0.82, abs=0.025)
 
 
-def test_floor_and_skill_of_constant_targets() -> None:
+def test_baseline_and_skill_of_constant_targets() -> None:
     boxes = np.tile(np.array([6, 6, 22, 22], np.float32) / 28, (50, 1))
-    floor = metrics.floors(boxes, boxes)["mean_iou"]
-    assert floor == pytest.approx(1, abs=1e-6)
-    assert metrics.skill(0.99, floor) is None
+    baseline = metrics.baselines(boxes, boxes)["mean_iou"]
+    assert baseline == pytest.approx(1, abs=1e-6)
+    assert metrics.skill(0.99, baseline) is None
     assert metrics.skill(0.86, 0.72) == pytest.approx(0.5)
     assert metrics.skill(0.72, 0.72) == 0
 

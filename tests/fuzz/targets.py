@@ -162,7 +162,7 @@ def _read_checkpoint(content: bytes, folder: Path) -> object:
 
 
 def _checkpoints() -> list[bytes]:
-    about = {"format": 2, "identity": "x seed=1", "epoch": 2, "best_epoch": 1, "stopped": False, "names": ["a"]}
+    about = {"format": 2, "training_id": "x seed=1", "epoch": 2, "best_epoch": 1, "stopped": False, "names": ["a"]}
     arrays: dict[str, Any] = {"model/00000": np.zeros(3), "best/00000": np.zeros(3)}
     return [_npz(about=np.array(json.dumps(about)), **arrays)]
 
@@ -270,15 +270,15 @@ def _overrides() -> st.SearchStrategy[tuple[list[str], bool]]:
     return st.tuples(st.lists(st.one_of(one, one, one, st.text(max_size=12)), min_size=1, max_size=3), st.booleans())
 
 
-def _plan(content: tuple[list[str], bool], folder: Path) -> object:
+def _jobs(content: tuple[list[str], bool], folder: Path) -> object:
     """Do with overrides what the command does before it writes anything."""
     from hydra.errors import HydraException
 
-    from locexp.cli.resuming import RUN, SWEEP, resumed
+    from locexp.cli.resume_overrides import RUN, SWEEP, resumed
     from locexp.configuration.compose import composing
     from locexp.configuration.explain import explain
     from locexp.configuration.overrides import check_groups
-    from locexp.sweep.plan import Plan
+    from locexp.sweep.jobs import StagedJobs
     from locexp.tracking.location import location_of
 
     overrides, multirun = content
@@ -287,10 +287,10 @@ def _plan(content: tuple[list[str], bool], folder: Path) -> object:
         resumed(RUN, overrides)
         resumed(SWEEP, overrides)
         with composing() as composer:
-            plan = Plan(composer, overrides, multirun=multirun)
-            plan.take_stages([])
-            location_of(plan.base.tracking)
-            return plan.jobs
+            staged = StagedJobs(composer, overrides, multirun=multirun)
+            staged.take_stages([])
+            location_of(staged.base.tracking)
+            return staged.jobs
     except HydraException as error:
         raise UserError(explain(error, overrides)) from error
 
@@ -306,13 +306,13 @@ def _read_record(content: bytes, folder: Path) -> object:
 
     from locexp.records.record import RunRecord, finite_metrics
     from locexp.run.resume import _stopped  # the part of the door that reads
-    from locexp.sweep.folder import outcome_of
+    from locexp.sweep.folder import end_of
 
     (folder / "run.json").write_bytes(content)
     record = RunRecord.read(folder)
     finite_metrics(record.metrics)
     with contextlib.suppress(*EXPECTED):
-        outcome_of(folder, stopped=False)
+        end_of(folder, stopped=False)
     return _stopped(folder)
 
 
@@ -407,7 +407,7 @@ def _targets() -> list[Target]:
         Target("history", _histories(), _read_history, 2),
         Target("sweep list", spoilt_json(_list()), _read_list, 2),
         Target("YAML", yaml, _compose, 0.8),
-        Target("overrides", _overrides(), _plan, 1),
+        Target("overrides", _overrides(), _jobs, 1),
         Target("sweep folder", _sweep_changes(), _compare_folder, 0.05),
     ]
 

@@ -62,5 +62,5 @@ def test_too_small_an_image_is_refused_with_what_makes_it_fit() -> None:
 
 def test_weights_that_cannot_be_downloaded_are_refused(offline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(offline.parent))
-    with pytest.raises(UserError, match="model.weights=imagenet: the weights of MobileNetV2 cannot be had .*null"):
+    with pytest.raises(UserError, match="model.weights=imagenet: the weights of MobileNetV2 are not available .*null"):
         tiny("backbone", weights="imagenet")

@@ -112,7 +112,7 @@ def test_a_model_without_a_graph_has_parameters_alone() -> None:
 
     model = Own()
     model(np.zeros((1, 2), np.float32))
-    with pytest.raises(ValueError, match="no functional Keras model"):
+    with pytest.raises(ValueError, match="not a functional Keras model"):
         flops_per_image(model)
     assert cost_metrics(model) == {"model/parameters": 9.0, "model/trainable_parameters": 9.0}
     names = set(cost_metrics(tiny("cnn")))

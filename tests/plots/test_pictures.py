@@ -35,7 +35,7 @@ HISTORY = [
 
 def data(directory: Path, count: int = 30) -> PictureData:
     predictions = random_predictions(0, count, classes=10)
-    return PictureData(directory, images_of(predictions), predictions, HISTORY, best_epoch=2, floor=0.5)
+    return PictureData(directory, images_of(predictions), predictions, HISTORY, best_epoch=2, baseline=0.5)
 
 
 def images_of(predictions: Predictions) -> np.ndarray:
@@ -138,4 +138,4 @@ def test_confidences_that_are_no_probabilities_are_said_to_be() -> None:
     base = random_predictions(0, count=50)
     names, notes = drawn(replace(base, probabilities=base.probabilities * 9))
     assert names == {"worst_cases", "iou_groups"}
-    assert notes == ["Calibration is not measured: the network's confidences are no probabilities in [0, 1]."]
+    assert notes == ["Calibration is not measured: the network's confidences are not probabilities in [0, 1]."]

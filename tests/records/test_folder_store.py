@@ -90,8 +90,8 @@ def test_files_are_read_where_they_lie_now(sweep: Path, tmp_path: Path) -> None:
     [
         ("runs/nowhere", "runs/nowhere: there is no such folder; expected the folder of a sweep, the id of a sweep"),
         ("runs", "runs: holds sweeps; name one of them: 'runs/one sweep'"),
-        ("runs/one sweep/sweep", "lies in one; compare the whole: python -m locexp.compare 'runs/one sweep'"),
-        ("runs/one sweep/run.json", "lies in one; compare the whole: python -m locexp.compare 'runs/one sweep'"),
+        ("runs/one sweep/sweep", "inside one; compare the whole: python -m locexp.compare 'runs/one sweep'"),
+        ("runs/one sweep/run.json", "inside one; compare the whole: python -m locexp.compare 'runs/one sweep'"),
         ("runs/one sweep/0", "is one run of a sweep; compare the whole: python -m locexp.compare 'runs/one sweep'"),
         ("runs/one sweep/1-2/pictures", "compare the whole: python -m locexp.compare 'runs/one sweep'"),
         ("empty", "empty: holds no run.json; expected the folder of a sweep"),

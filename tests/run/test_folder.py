@@ -8,8 +8,8 @@ import pytest
 
 from locexp.configuration.compose import composing
 from locexp.errors import UserError
+from locexp.sweep.jobs import StagedJobs
 from locexp.sweep.launchers import capacity_of
-from locexp.sweep.plan import Plan
 from tests.conftest import TINY, tiny_without, train_here
 
 
@@ -20,21 +20,21 @@ from tests.conftest import TINY, tiny_without, train_here
 def test_a_folder_may_be_named_by_the_seed_and_the_overrides(given: str, expected: str) -> None:
     with composing() as composer:
         overrides = ["seed=3", "loss.bbox_weight=2", f"hydra.run.dir={given}"]
-        assert str(Plan(composer, overrides, multirun=False).directory) == expected
+        assert str(StagedJobs(composer, overrides, multirun=False).directory) == expected
 
 
 def test_a_folder_with_a_random_part_is_drawn_once_for_a_command() -> None:
     with composing() as composer:
-        plan = Plan(composer, ["loss.bbox_weight=1,2", "sweep.seeds=2"], multirun=True)
-        plan.next_stage({})
-    assert {job.hydra(plan.directory / "0", index=0).sweep.dir for job in plan.jobs} == {str(plan.directory)}
+        staged = StagedJobs(composer, ["loss.bbox_weight=1,2", "sweep.seeds=2"], multirun=True)
+        staged.next_stage({})
+    assert {job.hydra(staged.directory / "0", index=0).sweep.dir for job in staged.jobs} == {str(staged.directory)}
 
 
 def test_what_a_launcher_refers_to_is_found_and_what_it_does_not_know_is_refused() -> None:
     with composing() as composer:
         words = ["seed=1,2", "trainer.threads=2", "hydra.launcher.max_members=${trainer.threads}"]
-        assert capacity_of(Plan(composer, words, multirun=True).launcher).width == 2
-        mistyped = Plan(composer, ["seed=1,2", "+hydra.launcher.max_member=3"], multirun=True).launcher
+        assert capacity_of(StagedJobs(composer, words, multirun=True).launcher).width == 2
+        mistyped = StagedJobs(composer, ["seed=1,2", "+hydra.launcher.max_member=3"], multirun=True).launcher
         with pytest.raises(UserError, match="hydra.launcher.max_member: unknown key; .* Did you mean 'max_members'?"):
             capacity_of(mistyped)
 

@@ -103,7 +103,7 @@ def test_metrics_in_mlflow_equal_those_on_file(finished: Finished) -> None:
     assert finished.record["metrics"]["best/mean_iou"] == history[int(best) - 1]["val/mean_iou"]
 
 
-def test_floors_and_skill_come_from_the_training_boxes(finished: Finished) -> None:
+def test_baseline_and_skill_come_from_the_training_boxes(finished: Finished) -> None:
     metrics = finished.record["metrics"]
     assert metrics["floor/mean_iou"] == pytest.approx(0.72, abs=0.02)
     expected = (metrics["test/mean_iou"] - metrics["floor/mean_iou"]) / (1 - metrics["floor/mean_iou"])

@@ -13,7 +13,7 @@ import pytest
 from mlflow import MlflowClient
 
 from locexp.records.record import RunRecord
-from locexp.sweep.folder import close_dead, outcome_of
+from locexp.sweep.folder import close_dead, end_of
 from tests.conftest import TINY, Server, locexp, tiny_without, train_here, wait_until
 
 GRID = (*TINY, "trainer.deterministic=true", "trainer.threads=1", "--multirun", "loss.bbox_weight=0.5,20", "seed=1,2")
@@ -156,10 +156,10 @@ def test_a_run_on_another_machine_is_left_alone(end: str, workplace: Path) -> No
     close_dead([workplace / "0"], stopped=end == "stopped", failed=end == "failed")
     after = RunRecord.read(workplace / "0")
     assert (after.status, after.logged) == ("RUNNING", False)
-    outcome = outcome_of(workplace / "0", stopped=end == "stopped")
-    assert outcome is not None
-    assert outcome.record is None
-    assert (outcome.reason or "").startswith("may still run on node-7") == (end == "failed")
+    found = end_of(workplace / "0", stopped=end == "stopped")
+    assert found is not None
+    assert found.record is None
+    assert (found.reason or "").startswith("may still run on node-7") == (end == "failed")
     close_dead([workplace / "0"], stopped=False)  # the launcher returned: the job has ended, wherever it was
     assert RunRecord.read(workplace / "0").status == "KILLED"
 

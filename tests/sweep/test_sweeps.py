@@ -26,7 +26,7 @@ from locexp.errors import Terminated
 from locexp.records.record import RunRecord
 from locexp.records.sweep_list import SweepList
 from locexp.sweep.display import Progress
-from locexp.sweep.folder import LOCK, close_dead, outcome_of
+from locexp.sweep.folder import LOCK, close_dead, end_of
 from locexp.sweep.stored import StoredSweep
 from locexp.system.screen import Screen
 from tests.conftest import TINY, door_here, locexp, tiny_without, train_here, wait_until
@@ -142,9 +142,9 @@ def test_resuming_a_finished_sweep_runs_nothing(done: tuple[Path, str], monkeypa
     ("words", "message"),
     [
         (["sweep.resume=nosuch"], "nosuch: there is no sweep of this id"),
-        (["sweep.resume=last", "loss.bbox_weight=3"], "loss.bbox_weight=3: cannot stand beside sweep.resume=last"),
-        (["++sweep.resume=last", "sweep.seeds=3"], "sweep.seeds=3: cannot stand beside"),
-        (["sweep.resume=last", "sweep.on_errors=stop"], "sweep.on_errors=stop: cannot stand beside"),
+        (["sweep.resume=last", "loss.bbox_weight=3"], "loss.bbox_weight=3: cannot be combined with sweep.resume=last"),
+        (["++sweep.resume=last", "sweep.seeds=3"], "sweep.seeds=3: cannot be combined with"),
+        (["sweep.resume=last", "sweep.on_errors=stop"], "sweep.on_errors=stop: cannot be combined with"),
         (["sweep.resume=last", "sweep.resume=nosuch"], "a command resumes one sweep"),
         (["sweep.resume=last", "sweep.presume_dead=perhaps"], "sweep.presume_dead=perhaps: expected true or false"),
         (["experiment=resuming", "--config-dir", "mine"], "sweep.resume=last: expected it on the command line"),
@@ -232,10 +232,10 @@ def test_a_dry_run_estimates_from_what_has_run(
     metrics = [run.data.metrics for run in runs(done[0], "tags.kind = 'run'")]
     share = statistics.median(one["time/total_seconds"] / one["time/stack_members"] for one in metrics)
     assert "3 jobs, 0 done, 3 to run" in said
-    assert f"at {share:.1f} s a job (median of 4 finished runs" in said
+    assert f"at {share:.1f} s per job (median of 4 finished runs" in said
     assert f"About {3 * share:.0f} s" in said
     assert train_here(*words, "data.limit=300") == 0
-    assert "How long it takes cannot be told" in capsys.readouterr().out
+    assert "The time cannot be estimated" in capsys.readouterr().out
 
 
 def test_the_report_holds_its_pictures(done: tuple[Path, str]) -> None:
@@ -286,9 +286,9 @@ def test_a_job_that_was_killed_before_its_record_has_begun(tmp_path: Path) -> No
     """Its log says so, whatever hydra.job.name calls it; one that has logged nothing may be started by another."""
     log = tmp_path / "mine.log"
     log.touch()
-    assert outcome_of(tmp_path, stopped=False) is None
+    assert end_of(tmp_path, stopped=False) is None
     log.write_text("started\n")
-    outcome = outcome_of(tmp_path, stopped=False)
+    outcome = end_of(tmp_path, stopped=False)
     assert outcome is not None
     assert (outcome.cut_off, outcome.reason) == (True, "ended before it left a record")
 
@@ -305,10 +305,10 @@ def test_a_record_of_a_newer_locexp_is_the_failure_of_its_job(tmp_path: Path) ->
     close_dead([place], stopped=False)
     progress.end()
     assert re.search(r"\[1/1\] job-0 +FAILED: .*run.json: was", shown.getvalue())
-    outcome = outcome_of(place, stopped=False)
-    assert outcome is not None
-    assert (outcome.record, outcome.place) == (None, place)
-    assert "was written by a newer locexp (format 99" in (outcome.reason or "")
+    end = end_of(place, stopped=False)
+    assert end is not None
+    assert (end.record, end.folder) == (None, place)
+    assert "was written by a newer locexp (format 99" in (end.reason or "")
     assert json.loads((place / "run.json").read_text()) == {"format": 99, "name": "x"}
 
 

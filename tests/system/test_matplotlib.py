@@ -48,7 +48,7 @@ def test_settings_and_backends_of_others_change_no_picture(tmp_path: Path) -> No
     other = drawn(tmp_path, MATPLOTLIBRC="own.rc")
     assert other.stdout == plain.stdout
     *_, said = other.stderr.splitlines()
-    assert said == "own.rc: axes.facecolor, font.size, savefig.transparent, text.usetex is not heeded here"
+    assert said == "own.rc: axes.facecolor, font.size, savefig.transparent, text.usetex is ignored here"
     (tmp_path / "matplotlibrc").write_text(SETTINGS, encoding="utf-8")
     assert drawn(tmp_path).stdout == plain.stdout
 

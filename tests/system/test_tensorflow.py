@@ -52,8 +52,8 @@ def started(folder: Path, settings: str | None, **variables: str) -> subprocess.
             {"TF_XLA_FLAGS": "--nonsense", "KERAS_BACKEND": "jax", "TF_USE_LEGACY_KERAS": "1", "TF2_BEHAVIOR": "0"},
             [
                 "KERAS_BACKEND=jax, TF2_BEHAVIOR=0, TF_USE_LEGACY_KERAS=1, TF_XLA_FLAGS=--nonsense: set in the "
-                "environment, and not heeded here",
-                "keras.json: image_data_format=channels_first, epsilon=0.1, floatx=float16 is not heeded here",
+                "environment, but ignored here",
+                "keras.json: image_data_format=channels_first, epsilon=0.1, floatx=float16 is ignored here",
             ],
         ),
         pytest.param({"floatx": "float64", "backend": "jax"}, {}, ["floatx=float64 is not"], marks=pytest.mark.slow),

@@ -164,7 +164,7 @@ trainer:
         ([f"tracking.uri={'n' * 300}"], "a name of 300 bytes"),
         (["hydra.run.dir='s3://bucket/x'"], "is an address; expected the path of a folder"),
         ([f"tracking.experiment={'e' * 600}"], "expected at most 500"),
-        (["--config-dir", "cfg", "+mine=callback"], "trainer.callbacks.lr (plateau)@x#1: is no name for a parameter"),
+        (["--config-dir", "cfg", "+mine=callback"], "trainer.callbacks.lr (plateau)@x#1: is not a parameter's name"),
     ],
 )
 def test_what_would_fail_later_is_said_before(

@@ -145,7 +145,7 @@ def _not_shown_worse(comparison: SweepComparison) -> list[str]:
         if len(undecided) == len(tests):
             which = "the other one is" if len(tests) == 1 else f"the {len(tests)} others are"
         sentences.append(
-            f"Whether {which} worse than the chosen one cannot be told with {seeds}: the smallest p they can "
+            f"Whether {which} worse than the chosen one cannot be decided with {seeds}: the smallest p they can "
             f"give{over} is {probability(smallest)}; at least {seeds_needed(pairs)} seeds are needed."
         )
         if len(undecided) < len(tests):
@@ -178,7 +178,7 @@ def _methods(comparison: SweepComparison) -> list[str]:
     candidates = [comparison.settings[index] for index in comparison.candidates]
     ratios = [setting.ratio for setting in candidates if setting.method == FIXED]
     if methods.fixed > 1 and best.ratio in (min(ratios), max(ratios)):
-        sentences[-1] += " They lie at an end of the range that was tried: weights beyond it may be better still."
+        sentences[-1] += " They are at an end of the range that was tried: weights beyond it may be better still."
     if methods.against_replay:
         sentences.append(
             f"Against their own mean weights, frozen (the replay), {_verdicts(methods.against_replay, labels, sign)}. "
@@ -235,7 +235,7 @@ def probability(p: float) -> str:
 
 
 def shortened(labels: Sequence[str]) -> str:
-    """Join labels; of many, the first ones: ``a, b, c and 9 others``."""
+    """Join labels; only the first of many: ``a, b, c and 9 others``."""
     if len(labels) <= MAX_LABELS + 1:
         return ", ".join(labels)
     return f"{', '.join(labels[:MAX_LABELS])} and {len(labels) - MAX_LABELS} others"

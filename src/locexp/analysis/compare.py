@@ -30,7 +30,7 @@ class CompareOptions:
     Attributes:
         allow_mixed: compare runs of different data, budgets or code anyway; the report says so.
         metric: what settings are chosen by and tested on.
-        presume_dead: take runs of other machines, whose processes cannot be looked up, as dead.
+        presume_dead: treat runs on other machines, whose processes cannot be checked, as dead.
     """
 
     allow_mixed: bool = False
@@ -42,14 +42,14 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
     """Compare a sweep, write the report and keep it with the sweep; returns the lines for the screen.
 
     Args:
-        store: that has it.
+        store: which has the sweep.
         which: see :meth:`locexp.records.store.Store.sweep`.
         options: of the command.
-        has_ended: nothing of it runs any more but the caller.
+        has_ended: nothing of it runs any more except the caller.
 
     Raises:
-        UserError: there is no such sweep, it is running, or nothing can be compared, or must not be; nothing has been
-            written then.
+        UserError: there is no such sweep, it is running, or its runs cannot or must not be compared; nothing is
+            written.
     """
     start_matplotlib()
     from locexp.analysis.answer import answers
@@ -87,7 +87,7 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
 
 
 def _check_ended(parent: RunRecord, children: Sequence[RunRecord], presume_dead: bool) -> None:
-    """Refuse a sweep of which something still runs: a job may outlive the command that launched it."""
+    """Refuse a sweep that still runs in part: a job may outlive the command that launched it."""
     for run in [parent, *children]:
         alive = is_alive(run.tags) if run.status == "RUNNING" else False
         if alive is False or (alive is None and presume_dead):
@@ -99,13 +99,13 @@ def _check_ended(parent: RunRecord, children: Sequence[RunRecord], presume_dead:
                 "compared when it ends."
             )
         raise UserError(
-            f"{what} is RUNNING on {run.tags.get('host', 'an unknown machine')}, which cannot be asked from here; if "
+            f"{what} is RUNNING on {run.tags.get('host', 'an unknown machine')}, which cannot be checked from here; if "
             "it has ended, add compare.presume_dead=true."
         )
 
 
 def _is_of(folder: Path, sweep_id: str) -> bool:
-    """Whether a folder that a store names is that of the sweep: what lies there now may be something else."""
+    """Whether a folder that a store names still holds the sweep: by now it may hold something else."""
     try:
         return SweepList.read(folder).sweep_id == sweep_id
     except (OSError, UserError):
@@ -113,7 +113,7 @@ def _is_of(folder: Path, sweep_id: str) -> bool:
 
 
 def listed_jobs(store: Store, parent: RunRecord) -> list[dict[str, Any]] | None:
-    """Return the jobs of a sweep's list; ``None`` where it has none that can be read."""
+    """Return the jobs of a sweep's list; ``None`` where it has no readable one."""
     content = store.content(parent, str(LIST))
     with contextlib.suppress(MalformedError):
         return None if content is None else SweepList.parse(content, LIST).jobs
@@ -121,10 +121,10 @@ def listed_jobs(store: Store, parent: RunRecord) -> list[dict[str, Any]] | None:
 
 
 def _not_started(store: Store, parent: RunRecord, children: Sequence[RunRecord]) -> list[str]:
-    """Note what the sweep's list has beyond its runs: a sweep that was cut short is not the whole one."""
+    """Note the jobs in the sweep's list that have no run: the sweep was cut short."""
     jobs = listed_jobs(store, parent)
     if jobs is None:
-        return [f"Whether jobs are missing is not known: the parent run holds no list of them ({LIST})."]
+        return [f"It is not known whether jobs are missing: the parent run holds no list of them ({LIST})."]
     begun = {(run.tags.get("config_hash"), run.tags.get("seed")) for run in children}
     missing = [job for job in jobs if (job["config_hash"], str(job["seed"])) not in begun]
     if not missing:
@@ -132,7 +132,7 @@ def _not_started(store: Store, parent: RunRecord, children: Sequence[RunRecord])
     known = {config_hash for config_hash, _ in begun}
     resume = command("train", f"sweep.resume={parent.tags['sweep_id']}", *store_overrides(location_in(parent)))
     notes = [
-        f"Cut short: {len(missing)} of {len(jobs)} jobs have no run in {store.place}; {resume} runs what has not begun."
+        f"Cut short: {len(missing)} of {len(jobs)} jobs have no run in {store.label}; {resume} runs what has not begun."
     ]
     absent = {job["config_hash"]: setting_name(job["varied"]) for job in missing if job["config_hash"] not in known}
     if absent:

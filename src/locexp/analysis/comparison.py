@@ -21,13 +21,13 @@ SHARES = (0.25, 0.5, 0.75)
 
 @dataclass(frozen=True)
 class Front:
-    """The accuracy-IoU front on test; single-task runs are no part of it, for they answer half the question.
+    """The accuracy-IoU front on test; without single-task runs, which answer half the question.
 
     Attributes:
         points: by seed, (candidates, 2) of those that have the seed.
         reference: chance accuracy, and the mean IoU of a constant box: what needs no network.
-        whole: the seeds that the most settings have, all of them where any seed has: the hypervolume and the bands
-            are over these, for a seed that lacks a good setting would count as a worse sweep.
+        whole: the seeds with the most settings, with all of them where possible: the hypervolume and the bands are
+            over these, since a seed without a good setting would look like a worse sweep.
         hypervolume: over seeds, against the reference.
         attained: by share, the corners of the attainment surface.
         best: the candidates whose means no other candidate's mean dominates.
@@ -55,8 +55,8 @@ class SweepComparison:
         front: of the candidates.
         decision: among the candidates.
         default: what the command runs without a sweep, or ``None``.
-        delta_m: how much worse than the single-task runs, in percent, with its terms; only of settings that have such
-            runs beside them.
+        delta_m: how much worse than the single-task runs, in percent, with its terms; only for settings with
+            matching single-task runs.
         by_task: for each task's metric, the chosen setting against the default one, corrected over the settings. Empty
             without a default.
         over_examples: for each metric, the 95 % bootstrap interval over test examples of chosen minus default;

@@ -1,7 +1,7 @@
 """Which setting to use: chosen on validation, judged on test, with paired tests over seeds.
 
 Every setting is compared with the default setting (one family) and with the chosen one (another); in both, p values
-are corrected by Holm. Choosing the best on validation and testing it on test is not independent, for both come from
+are corrected by Holm. Choosing the best on validation and testing it on test is not independent, since both come from
 the same networks. Against the default, the chosen setting is one of the comparisons that were declared, so Holm over
 all of them keeps the family-wise error whichever is chosen. Against the chosen one, every pair could have been asked
 for, so the correction counts all pairs. ``benchmarks/false_positives.py`` measures what this gives.
@@ -30,7 +30,7 @@ from locexp.analysis.statistics import (
 from locexp.evaluation.choice import Choice, choose
 
 DECIMALS = 10
-"""Differences are rounded to so many, so that equal differences of shares tie in spite of floating point."""
+"""Differences are rounded to this many, so that equal differences of shares tie in spite of floating point."""
 
 Verdict = Literal["better", "worse", "not better", "no difference seen", "too few seeds to tell"]
 

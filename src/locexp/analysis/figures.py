@@ -50,18 +50,16 @@ def draw_figures(comparison: SweepComparison, read: ReadFile) -> tuple[dict[str,
     if curves:
         ratio_of = {setting.label: _ratio(setting) for setting in comparison.settings}
         figures["learning_curves"] = _learning_curves(curves, ratio_of)
-    lacking = (
-        f"The learning curves lack {counted(without, 'run')}, of which there is no history.jsonl that can be read."
-    )
+    lacking = f"The learning curves lack {counted(without, 'run')} without a readable history.jsonl."
     return figures, [lacking] if without else []
 
 
 Compared = Sequence[tuple[SettingRuns, str]]
-"""Settings with both tasks trained, and what each is: ``chosen``, ``default``, ``knee`` or nothing of these."""
+"""Settings with both tasks trained, and what each is: ``chosen``, ``default``, ``knee`` or none of these."""
 
 
 def _ratio(setting: SettingRuns) -> float:
-    """Return the ratio of fixed weights; that of a weighting method is not a number, for it changes as it trains."""
+    """Return the ratio of fixed weights; that of a weighting method is not a number, since it changes in training."""
     return setting.ratio if setting.method == FIXED else math.nan
 
 
@@ -153,7 +151,7 @@ def _against_weights(compared: Compared, alone: Mapping[str, SettingRuns], basel
 
 
 def _side_by_side(compared: Compared, baseline: float) -> Figure:
-    """Draw means and 95 % intervals, one row per setting, where the settings do not lie on an axis of weights."""
+    """Draw means and 95 % intervals, one row per setting, where the settings are not on an axis of weights."""
     figure = Figure(figsize=(9, 1.2 + 0.3 * len(compared)), layout="constrained")
     rows = np.arange(len(compared))[::-1]
     panels = figure.subplots(1, len(PANELS), sharey=True)
@@ -174,8 +172,8 @@ def _curves(comparison: SweepComparison, read: ReadFile) -> tuple[dict[str, dict
     """Read the histories of the runs.
 
     Returns:
-        By setting, its validation metrics, float (seeds, epochs), NaN where a seed stopped early; and of how many runs
-        there is no history.
+        By setting, its validation metrics, float (seeds, epochs), NaN where a seed stopped early; and how many runs
+        have no history.
     """
     curves: dict[str, dict[str, np.ndarray]] = {}
     without = 0

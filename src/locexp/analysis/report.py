@@ -29,7 +29,7 @@ PAGES = jinja2.Environment(
     lstrip_blocks=True,
     keep_trailing_newline=True,
 )
-"""Values of users get onto a page escaped: a setting may be called anything."""
+"""Users' values are escaped on a page: a setting may be called anything."""
 PAGES.filters["base64"] = lambda png: base64.b64encode(png).decode()
 
 

@@ -19,7 +19,7 @@ from locexp.records.sweep_list import BUDGET, FINAL, REPLAY, setting_name
 from locexp.system.commands import command
 
 METRIC_OF_TASK = {"classification": "accuracy", "bbox": "mean_iou"}
-"""By task, as a setting that trains it alone names it, its headline metric."""
+"""The headline metric of each task, by its name in :attr:`SettingRuns.single_task`."""
 TASKS = tuple(METRIC_OF_TASK.values())
 """The metrics of the front and of Δm."""
 TITLES = {
@@ -29,7 +29,7 @@ TITLES = {
     "loc_acc_75": "loc_acc_75",
     "center_error_px": "centre error, px",
 }
-"""How the metrics are called where people read of them."""
+"""What the metrics are called in text for people."""
 ReadFile = Callable[[RunRecord, str], bytes | None]
 """Returns a file of a run by its name in the run's folder; ``None`` where it has none."""
 METRICS_COMPARED = (*(f"{part}/{name}" for part in ("test", "kept") for name in METRICS), "floor/mean_iou")
@@ -69,7 +69,7 @@ class SettingRuns:
         return setting_name(self.varied)
 
     def weight(self, key: str) -> float:
-        """Return a loss weight; NaN where no run came far enough to record it."""
+        """Return a loss weight; NaN where no run got far enough to record it."""
         return float(self.parameters.get(key, self.varied.get(key, math.nan)))
 
     @property
@@ -134,7 +134,7 @@ def sort_runs(children: Sequence[RunRecord]) -> list[SettingRuns]:
         UserError: no run has finished, or one lacks a metric.
     """
     ordered = sorted(children, key=lambda run: (int(run.tags.get("sweep_job", 0)), run.start_time))
-    # What had a part in the choice has none in the comparison; where no final run has finished, none was made.
+    # Runs that led to the choice are not compared, unless no final run has finished.
     has_finals = any(_role(run) == FINAL and run.status == "FINISHED" for run in ordered)
     if not has_finals:
         ordered = [run for run in ordered if _role(run) != FINAL]
@@ -186,15 +186,15 @@ def notes_on(settings: Sequence[SettingRuns], allow_mixed: bool) -> list[str]:
     """
     runs = [run for setting in settings for run in setting.runs.values()]
     reasons = []
-    for what, (place, keys) in MUST_AGREE.items():
+    for what, (attribute, keys) in MUST_AGREE.items():
         for key in keys:
-            values = Counter(getattr(run, place).get(key, "unknown") for run in runs)
+            values = Counter(getattr(run, attribute).get(key, "unknown") for run in runs)
             if len(values) > 1:
                 shown = [f"{value[:16]} ({counted(count, 'run')})" for value, count in list(values.items())[:4]]
                 reasons.append(f"{what}: {key} differs: {listed(shown)}")
     if reasons and not allow_mixed:
         raise UserError(
-            f"its runs must not be compared, for they differ in more than their settings: {'; '.join(reasons)}. "
+            f"its runs must not be compared, since they differ in more than their settings: {'; '.join(reasons)}. "
             "compare.allow_mixed=true compares them anyway."
         )
     notes = [f"Mixed, as compare.allow_mixed asks: {reason}" for reason in reasons]

@@ -1,4 +1,4 @@
-"""Statistics of a sweep: intervals over seeds, paired tests, corrections, and how many seeds would do."""
+"""Statistics of a sweep: intervals over seeds, paired tests, corrections, and how many seeds would suffice."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean and half the width of its interval; not a number where one value says nothing of the spread.
+    """A mean and half the width of its interval; not a number where one value says nothing about the spread.
 
     As text, such as ``f"{interval:.4f}"``, it is ``0.9312 ± 0.0021``; the mean alone where there is no interval.
     """
@@ -95,8 +95,8 @@ def holm(p_values: Sequence[float], comparisons: int | None = None) -> list[floa
     """
     count = max(comparisons or 0, len(p_values))
     corrected, running = [0.0] * len(p_values), 0.0
-    for place, index in enumerate(np.argsort(p_values, kind="stable")):
-        running = max(running, min(1.0, (count - place) * p_values[index]))
+    for position, index in enumerate(np.argsort(p_values, kind="stable")):
+        running = max(running, min(1.0, (count - position) * p_values[index]))
         corrected[index] = running
     return corrected
 
@@ -112,7 +112,7 @@ def seeds_needed(comparisons: int) -> int:
 
 
 def seeds_for_power(differences: Sequence[float] | np.ndarray, comparisons: int) -> int | None:
-    """Return how many seeds would do to find a difference like the observed one.
+    """Return how many seeds would suffice to find a difference like the observed one.
 
     The power of the t-test at ``ALPHA / comparisons`` for normal differences of the observed mean and standard
     deviation, by the noncentral t distribution, over the signed-rank test's efficiency of 3/π.

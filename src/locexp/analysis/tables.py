@@ -58,10 +58,10 @@ def table(comparison: SweepComparison, *, brief: bool = False) -> Table:
 
     Columns in which no setting has a value are left out; a brief table also lacks those that a screen has no room for.
     """
-    ordered = sorted(range(len(comparison.settings)), key=lambda index: _place(comparison.settings[index]))
+    ordered = sorted(range(len(comparison.settings)), key=lambda index: _order(comparison.settings[index]))
     marks = [_marks(comparison, index) for index in ordered]
     rows = [_cells(comparison, index, of_setting) for index, of_setting in zip(ordered, marks, strict=True)]
-    left_out = {"floor", *DELTAS.values()} if brief else set()
+    left_out = {"baseline", *DELTAS.values()} if brief else set()
     if brief and comparison.metric != "loc_acc_50":
         left_out.add("loc_acc_50")
     shown = [title for title in rows[0] if title not in left_out and any(cells[title].value for cells in rows)]
@@ -69,7 +69,7 @@ def table(comparison: SweepComparison, *, brief: bool = False) -> Table:
     return Table(shown, shown_rows)
 
 
-def _place(setting: SettingRuns) -> tuple[list[str], bool, float]:
+def _order(setting: SettingRuns) -> tuple[list[str], bool, float]:
     """Return what rows are ordered by."""
     others = [value for name, value in setting.varied.items() if not name.startswith("loss.")]
     return others, math.isnan(setting.ratio), setting.ratio
@@ -96,7 +96,7 @@ def _cells(comparison: SweepComparison, index: int, marks: Sequence[str]) -> dic
         "n": Cell(str(len(setting.runs))),
         "failed": Cell(str(setting.failures)),
         **{TITLES[name]: _mean(setting.test[name]) for name in metrics},
-        "floor": Cell(f"{setting.baseline:.3f}" if math.isfinite(setting.baseline) else ""),
+        "baseline": Cell(f"{setting.baseline:.3f}" if math.isfinite(setting.baseline) else ""),
         "skill": Cell("" if setting.skill is None else f"{setting.skill:+.3f}"),
         **{title: _percent(terms.get(name)) for name, title in DELTAS.items()},
         "Δm %": _percent(delta_m),
@@ -135,7 +135,7 @@ def as_text(rows: Sequence[Sequence[str]], most: int | None = None) -> list[str]
     parts = [[0]]
     for column in range(1, len(widths)):
         longer = [*parts[-1], column]
-        if most is None or len(longer) == 2 or sum(widths[place] + 2 for place in longer) - 2 <= most:
+        if most is None or len(longer) == 2 or sum(widths[index] + 2 for index in longer) - 2 <= most:
             parts[-1] = longer
         else:
             parts.append([0, column])

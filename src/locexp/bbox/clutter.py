@@ -10,7 +10,7 @@ from annotated_types import Interval
 from numpy.lib.stride_tricks import sliding_window_view
 
 from locexp.bbox.digits import Digits, cut_out
-from locexp.bbox.draws import DISTRACTORS, Key, below, draws
+from locexp.bbox.draws import DISTRACTORS, RandomKey, below, draws
 from locexp.bbox.geometry import Threshold
 from locexp.bbox.noise import Noise, NoiseLevel
 from locexp.bbox.scatter import Canvas, Overhang, Scale, Scatter
@@ -67,12 +67,12 @@ class Clutter(Scatter):
             )
         if self.distractors and len(images) < 2:
             raise UserError(
-                f"bbox.distractors={self.distractors}: they are cut from other digits, but there is one {split} image "
-                "alone; expected 0."
+                f"bbox.distractors={self.distractors}: they are cut from other digits, but there is only one {split} "
+                "image; expected 0."
             )
         return cut_out(images, split, least=self.distractor_size)
 
-    def recipe(self, source: Digits, indices: np.ndarray, key: Key, split: str) -> Scenes:
+    def recipe(self, source: Digits, indices: np.ndarray, key: RandomKey, split: str) -> Scenes:
         """Draw the digits, and distractors over them; see :meth:`locexp.bbox.generated.Generated.recipe`."""
         drawn = super().recipe(source, indices, key, split)
         if self.distractors == 0:
@@ -85,9 +85,9 @@ class Clutter(Scatter):
 
 
 def distractors(
-    key: Key, digits: Digits, indices: np.ndarray, canvas: tuple[int, int], count: int, size: int
+    key: RandomKey, digits: Digits, indices: np.ndarray, canvas: tuple[int, int], count: int, size: int
 ) -> np.ndarray:
-    """Return canvases with distractors alone; where they overlap, the brighter one shows.
+    """Return canvases with only the distractors; where they overlap, the brighter one shows.
 
     Args:
         key: of the examples.

@@ -18,7 +18,7 @@ _GOLDEN = np.uint32(0x9E3779B9)
 _STARTS = (0x243F6A88, 0x85A308D3)
 """The first bits of π, for the two words."""
 
-Key = tuple[np.ndarray, np.ndarray]
+RandomKey = tuple[np.ndarray, np.ndarray]
 """Two uint32 (n,): what all draws of an example come from."""
 
 
@@ -29,27 +29,27 @@ def mix(words: np.ndarray) -> np.ndarray:
     return words ^ (words >> 16)
 
 
-def example_key(scene_seed: int, split: str, indices: np.ndarray, epoch: int) -> Key:
+def example_key(scene_seed: int, split: str, indices: np.ndarray, epoch: int) -> RandomKey:
     """Return the key of examples.
 
     Args:
         scene_seed: 0 to 2**31 - 1.
         split: a name; any.
-        indices: whole numbers (n,): places in the split.
+        indices: whole numbers (n,): positions in the split.
         epoch: a whole number; frozen scenes have 0.
     """
-    places = indices.astype(np.uint32)
+    positions = indices.astype(np.uint32)
     words = []
     for start in _STARTS:
         known = np.array([start], np.uint32)
         for word in (scene_seed, zlib.crc32(split.encode())):
             known = mix((known + _GOLDEN) ^ np.uint32(word))
-        first = mix(places ^ (known + _GOLDEN))
+        first = mix(positions ^ (known + _GOLDEN))
         words.append(mix((first + _GOLDEN) ^ np.uint32(epoch)))
     return words[0], words[1]
 
 
-def draws(key: Key, stream: int, count: int) -> np.ndarray:
+def draws(key: RandomKey, stream: int, count: int) -> np.ndarray:
     """Return ``count`` draws per example from a stream: uint32 (n, count), uniform; count < 2**24."""
     numbers = (np.arange(count, dtype=np.uint32) | np.uint32(stream << 24)) * _GOLDEN
     return mix(mix(key[0][:, None] + numbers) ^ key[1][:, None])

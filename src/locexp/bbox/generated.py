@@ -1,4 +1,4 @@
-"""What strategies that draw have in common: scenes by the block, noise, and new ones in every epoch."""
+"""What strategies that draw have in common: scenes in blocks, noise, and new ones in every epoch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from locexp.bbox.draws import Key, example_key
+from locexp.bbox.draws import RandomKey, example_key
 from locexp.bbox.noise import Noise, NoiseLevel, add_noise
 from locexp.bbox.scenes import Scenes
 from locexp.bbox.warping import Augment
@@ -25,13 +25,13 @@ BLOCK_PIXELS = 2**20
 class Generated(ABC):
     """A strategy whose scenes are functions of (scene seed, split, index, epoch).
 
-    Subclasses say what they need of a split (:meth:`prepare`) and how scenes are made of it (:meth:`recipe`).
+    Subclasses say what they read from a split (:meth:`prepare`) and how they make scenes from it (:meth:`recipe`).
 
     Args:
         noise: ``gaussian``, ``salt`` or ``None``.
         noise_level: see :func:`locexp.bbox.noise.add_noise`.
         fresh: whether training scenes are new in every epoch.
-        augment: how much training digits are warped, 0 to 1, see :mod:`locexp.bbox.warping`; with ``fresh`` alone.
+        augment: how much training digits are warped, 0 to 1, see :mod:`locexp.bbox.warping`; only with ``fresh``.
 
     Attributes:
         canvas: (width, height) of the scenes in pixels; ``None`` where it is that of the images.
@@ -59,9 +59,9 @@ class Generated(ABC):
 
     @abstractmethod
     def prepare(self, images: np.ndarray, split: str) -> Any:
-        """Return what the recipe reads, which may be scenes that lack but noise; raises :class:`UserError`."""
+        """Return what the recipe reads, which may be scenes that lack only noise; raises :class:`UserError`."""
 
-    def recipe(self, source: Any, indices: np.ndarray, key: Key, split: str) -> Scenes:
+    def recipe(self, source: Any, indices: np.ndarray, key: RandomKey, split: str) -> Scenes:
         """Return scenes before noise, for indices (n,) of the split and their key: by default those of the source."""
         return Scenes(source.images[indices], source.boxes[indices])
 
@@ -69,7 +69,7 @@ class Generated(ABC):
         """Make the scenes of a split (uint8 (n, height, width)) in an epoch; raises :class:`UserError`."""
         source = self.prepare(images, split)
         if isinstance(source, Scenes) and self.noise is None and not self.is_warped(split):
-            return source  # images that stay as they come are handed on, not copied
+            return source  # unchanged images are passed on, not copied
         size = max(1, BLOCK_PIXELS // math.prod(self.canvas or images.shape[1:]))
         made: dict[str, np.ndarray] = {}
 
@@ -84,7 +84,7 @@ class Generated(ABC):
                         made[name] = np.empty((len(images), *values.shape[1:]), values.dtype)
                     made[name][start : start + size] = values
 
-        block(0)  # says what there is to hold
+        block(0)  # shows which arrays there are
         if len(images) > size:
             with ThreadPoolExecutor(os.cpu_count()) as pool:
                 list(pool.map(block, range(size, len(images), size)))

@@ -1,4 +1,4 @@
-"""What the user's own code gives as a strategy and as scenes, checked."""
+"""Checks of the strategy, and of the scenes, that a user's own code gives."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Function:
 
 
 def strategy_of(made: Any) -> Strategy:
-    """Return what ``bbox._target_`` made as a strategy; raises :class:`UserError` if it is none."""
+    """Return what ``bbox._target_`` made as a strategy; raises :class:`UserError` if it is not one."""
     if callable(getattr(made, "compose", None)):
         return made
     if callable(made):

@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Interval, doc
 
-from locexp.bbox.draws import JITTER, Key, below, draws
+from locexp.bbox.draws import JITTER, RandomKey, below, draws
 from locexp.bbox.geometry import Threshold, normalise
 from locexp.bbox.noise import Noise, NoiseLevel
 from locexp.bbox.scenes import Scenes
@@ -28,7 +28,7 @@ class Jitter(Tight):
     the clean boxes too, and evaluation shows both.
 
     Args:
-        pixels: how far a side moves at most, >= 0 and no more than the (median) shorter side of the boxes.
+        pixels: the most that a side moves, >= 0 and no more than the (median) shorter side of the boxes.
         threshold, margin, noise, noise_level, fresh: see :class:`locexp.bbox.tight.Tight`.
 
     Raises:
@@ -59,7 +59,7 @@ class Jitter(Tight):
             )
         return images, boxes
 
-    def recipe(self, source: tuple[np.ndarray, np.ndarray], indices: np.ndarray, key: Key, split: str) -> Scenes:
+    def recipe(self, source: tuple[np.ndarray, np.ndarray], indices: np.ndarray, key: RandomKey, split: str) -> Scenes:
         """Move the sides; see :meth:`locexp.bbox.generated.Generated.recipe`."""
         images, boxes = (array[indices] for array in source)
         canvas = images.shape[2], images.shape[1]

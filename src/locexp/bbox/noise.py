@@ -1,4 +1,4 @@
-"""``bbox.noise``: noise over the finished scene, an option of every strategy; boxes do not see it."""
+"""``bbox.noise``: noise over the finished scene, an option of every strategy; boxes ignore it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Interval
 
-from locexp.bbox.draws import NOISE, Key, draws
+from locexp.bbox.draws import NOISE, RandomKey, draws
 
 Noise = Literal["gaussian", "salt"] | None
 NoiseLevel = Annotated[float, Interval(ge=0, le=1)]
@@ -31,7 +31,7 @@ def gaussian_table(level: float) -> np.ndarray:
     return np.concatenate([-above[::-1], above])
 
 
-def add_noise(key: Key, images: np.ndarray, kind: str | None, level: float) -> np.ndarray:
+def add_noise(key: RandomKey, images: np.ndarray, kind: str | None, level: float) -> np.ndarray:
     """Return images (uint8 (n, height, width)) with noise.
 
     Args:

@@ -100,8 +100,8 @@ def paste(patches: np.ndarray, corners: np.ndarray, canvas: tuple[int, int]) -> 
         uint8 (n, height, width).
     """
     made = np.zeros((len(patches), canvas[1], canvas[0]), np.uint8)
-    places = np.lib.stride_tricks.sliding_window_view(made, patches.shape[1:], axis=(1, 2), writeable=True)
-    places[np.arange(len(patches)), corners[:, 1], corners[:, 0]] = patches
+    windows = np.lib.stride_tricks.sliding_window_view(made, patches.shape[1:], axis=(1, 2), writeable=True)
+    windows[np.arange(len(patches)), corners[:, 1], corners[:, 0]] = patches
     return made
 
 

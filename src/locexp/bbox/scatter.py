@@ -9,7 +9,7 @@ import numpy as np
 from annotated_types import Interval, Len, Predicate, doc
 
 from locexp.bbox.digits import Digits, cut_out, warped_digits
-from locexp.bbox.draws import PLACE, Key, below, draws
+from locexp.bbox.draws import PLACE, RandomKey, below, draws
 from locexp.bbox.generated import Generated
 from locexp.bbox.geometry import Threshold, normalise
 from locexp.bbox.noise import Noise, NoiseLevel
@@ -97,7 +97,7 @@ class Scatter(Generated):
             )
         return scenes
 
-    def recipe(self, source: Digits, indices: np.ndarray, key: Key, split: str) -> Scenes:
+    def recipe(self, source: Digits, indices: np.ndarray, key: RandomKey, split: str) -> Scenes:
         """Draw the digits; see :meth:`locexp.bbox.generated.Generated.recipe`."""
         scales = (round(self.scale[0] * ONE), round(self.scale[1] * ONE))
         digits = Digits(source.windows[indices], source.sizes[indices])
@@ -114,7 +114,12 @@ class Scatter(Generated):
 
 
 def placed(
-    key: Key, sizes: np.ndarray, anchors: np.ndarray, scales: tuple[int, int], canvas: tuple[int, int], overhang: int
+    key: RandomKey,
+    sizes: np.ndarray,
+    anchors: np.ndarray,
+    scales: tuple[int, int],
+    canvas: tuple[int, int],
+    overhang: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draw a scale and a place for digits, both uniform: anywhere that their ink fits, up to the very border.
 

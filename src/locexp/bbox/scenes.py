@@ -39,7 +39,7 @@ class FreshStrategy(Strategy, Protocol):
     """A strategy that can also make new training scenes in every epoch.
 
     Attributes:
-        fresh: whether it is asked to.
+        fresh: whether it should.
     """
 
     fresh: bool

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 from annotated_types import Ge
 
-from locexp.bbox.draws import Key
+from locexp.bbox.draws import RandomKey
 from locexp.bbox.generated import Generated
 from locexp.bbox.geometry import Threshold, ink_boxes, normalise
 from locexp.bbox.noise import Noise, NoiseLevel
@@ -67,7 +67,7 @@ class Tight(Generated):
         boxes = normalise(self.pixel_boxes(images, split), *images.shape[:0:-1])
         return Scenes(images, boxes.astype(np.float32))
 
-    def recipe(self, source: Any, indices: np.ndarray, key: Key, split: str) -> Scenes:
+    def recipe(self, source: Any, indices: np.ndarray, key: RandomKey, split: str) -> Scenes:
         """Pick images, warp those to train on, and box what is drawn."""
         if not self.is_warped(split):
             return super().recipe(source, indices, key, split)

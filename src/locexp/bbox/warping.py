@@ -13,7 +13,7 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Interval, doc
 
-from locexp.bbox.draws import WARP, Key, below, draws
+from locexp.bbox.draws import WARP, RandomKey, below, draws
 from locexp.bbox.resampling import ONE, STEPS
 
 Augment = Annotated[float, Interval(ge=0, le=1), doc("a number from 0 (none) to 1")]
@@ -44,14 +44,14 @@ class Warp:
 
 @functools.lru_cache(maxsize=4)
 def _tables(strength: float) -> tuple[np.ndarray, ...]:
-    """Return what a drawn level stands for, in 1/4096: cosine, sine, slant, stretch and its inverse; int64 (129,)."""
+    """Return what a drawn level means, in 1/4096: cosine, sine, slant, stretch and its inverse; int64 (129,)."""
     part = np.arange(-LEVELS, LEVELS + 1) / LEVELS * strength
     stretched = np.exp(np.log1p(STRETCH) * part)  # as often narrower by a factor as wider
     values = (np.cos(TURN * part), np.sin(TURN * part), SLANT * part, stretched, 1 / stretched)
     return tuple(np.round(value * ONE).astype(np.int64) for value in values)
 
 
-def warps(key: Key, strength: float) -> Warp:
+def warps(key: RandomKey, strength: float) -> Warp:
     """Draw the warps of examples.
 
     Args:
@@ -72,14 +72,14 @@ def warps(key: Key, strength: float) -> Warp:
     return Warp(*(np.stack(entries, axis=1).reshape(-1, 2, 2) for entries in (onto, back)))
 
 
-def shifts(key: Key, strength: float) -> np.ndarray:
+def shifts(key: RandomKey, strength: float) -> np.ndarray:
     """Return how far examples move: int64 (n, 2), in 1/1024 pixel, uniform up to :data:`SHIFT` × strength."""
     most = round(SHIFT * strength * STEPS)
     return below(draws(key, WARP, 6)[:, 4:], 2 * most + 1) - most
 
 
-def partly_sharp(key: Key, warp: Warp, moves: np.ndarray) -> tuple[Warp, np.ndarray]:
-    """Let every second example, drawn by lot, only move, by whole pixels, so that its pixels stay what they were.
+def partly_sharp(key: RandomKey, warp: Warp, moves: np.ndarray) -> tuple[Warp, np.ndarray]:
+    """Only move every second example, chosen at random, by whole pixels, so that its pixels stay what they were.
 
     Interpolation gives digits a faint fringe. A network that is trained on fringes alone puts the boxes of digits as
     they are nearly a pixel too far out on each side.
@@ -90,9 +90,9 @@ def partly_sharp(key: Key, warp: Warp, moves: np.ndarray) -> tuple[Warp, np.ndar
         moves: int64 (n, 2), in 1/1024 pixel.
 
     Returns:
-        Both, for those that stay sharp the identity and whole pixels.
+        Both; of those that stay sharp, the identity and whole pixels.
     """
-    soft = (draws(key, WARP, 6)[:, :1] & 1).astype(bool)  # the lowest bit, which no level hangs on
+    soft = (draws(key, WARP, 6)[:, :1] & 1).astype(bool)  # the lowest bit, on which no level depends
     same = ONE * np.eye(2, dtype=np.int64)
     mixed = Warp(*(np.where(soft[..., None], entries, same) for entries in (warp.onto, warp.back)))
     return mixed, np.where(soft, moves, ((moves + STEPS // 2) >> 10) * STEPS)

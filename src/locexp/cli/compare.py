@@ -68,13 +68,13 @@ def compare_command(arguments: Sequence[str], say: Callable[[str], None]) -> Non
 
 
 def _is_folder(which: str) -> bool:
-    """Whether a folder is meant; no sweep id holds a slash."""
+    """Whether a folder is meant; no sweep id contains a slash."""
     return which not in ("", "last", "list") and (os.sep in which or which[:1] in (".", "~") or Path(which).is_dir())
 
 
 def parse_arguments(arguments: Sequence[str]) -> tuple[str, Any]:
     """Return which sweep is meant and the configuration; raises :class:`UserError`."""
-    # A path may hold an equals sign; the keys hold no slash.
+    # A path may contain an equals sign; the keys contain no slash.
     plain = [argument for argument in arguments if "=" not in argument or os.sep in argument.partition("=")[0]]
     if len(plain) > 1:
         raise UserError(f"{' '.join(plain)}: expected one sweep id, or last, or one folder, and key=value overrides.")
@@ -89,8 +89,8 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[str, Any]:
             raise UserError(f"{override}: expected a value.")
         if key.startswith("tracking.") and _is_folder(which):
             raise UserError(
-                f"{override}: cannot stand beside a folder, whose files alone are compared; leave it out, or name the "
-                "sweep by its id."
+                f"{override}: cannot be combined with a folder, whose files alone are compared; leave it out, or "
+                "give the sweep by its id."
             )
         try:
             cfg.merge_with_dotlist([override])

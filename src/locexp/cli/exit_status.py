@@ -1,4 +1,4 @@
-"""How a command begins and ends: in whatever surroundings; with one line for an error, and an exit status."""
+"""How a command begins, whatever its surroundings, and ends: one line for an error, and an exit status."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def exit_status(command: Callable[[], int | None]) -> int:
         return _print(f"error: {error}", 2)
     except RunFailedError as error:
         return _print(f"failed: {error}", 1)
-    except OSError as error:  # what the system says of a file or a disk: a run's log has the traceback
+    except OSError as error:  # what the system says about a file or a disk: a run's log has the traceback
         return _print(f"failed: {system_reason(error)}", 1)
     except KeyboardInterrupt:
         return _print("interrupted", INTERRUPTED)

@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 
 from locexp.cli.exit_status import exit_status
 from locexp.cli.flags import parsed, shows
-from locexp.cli.resuming import RUN, SWEEP, resumed
+from locexp.cli.resume_overrides import RUN, SWEEP, resumed
 from locexp.configuration.compose import composing, set_up, show_configuration, whole
 from locexp.configuration.explain import explain
 from locexp.configuration.overrides import is_for_hydra, key_of
@@ -26,8 +26,8 @@ from locexp.records.sweep_list import SweepList
 from locexp.sweep.conduct import Conductor
 from locexp.sweep.display import list_jobs
 from locexp.sweep.folder import check_free, held
+from locexp.sweep.jobs import StagedJobs, SweepJob
 from locexp.sweep.launchers import is_stacked
-from locexp.sweep.plan import Plan, SweepJob
 from locexp.sweep.stored import StoredSweep, load
 from locexp.system.commands import command, typed
 from locexp.system.folders import check_writable
@@ -55,7 +55,7 @@ def train_command(arguments: Sequence[str]) -> int:
 
 
 def _run(given: Sequence[str]) -> None:
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # its errors are caught and worded above
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # its errors are caught and explained above
     set_up()
     parser, arguments = parsed(given)
     overrides = list(arguments.overrides)
@@ -82,16 +82,16 @@ def _resume_run(given: str, overrides: list[str]) -> None:
 
     with composing() as composer:
         job = composer.compose(overrides)
-    prepared, resumed = resume.resume(given, job.cfg, overrides)
-    hydra = job.hydra(resumed.directory, write_configuration=False)
+    prepared, continued = resume.resume(given, job.cfg, overrides)
+    hydra = job.hydra(continued.directory, write_configuration=False)
     from locexp.run.execute import run_alone
 
-    with resume.held(resumed):
-        run_alone(prepared, hydra, Screen(), resumed)
+    with resume.held(continued):
+        run_alone(prepared, hydra, Screen(), continued)
 
 
 def _resume_sweep(given: str, overrides: list[str]) -> None:
-    """Go on with the stored list of a sweep; nobody else does until this ends."""
+    """Continue a sweep from its stored list; its folder is locked until this ends."""
     with composing() as composer:
         settings = composer.compose([override for override in overrides if not is_for_hydra(override)]).cfg
     location = location_of(settings.tracking)
@@ -105,44 +105,44 @@ def _resume_sweep(given: str, overrides: list[str]) -> None:
         if directory.is_dir() and not settings.sweep.dry_run:
             stack.enter_context(held(directory, f"sweep.resume={sweep_id}"))
         stored = load(store, sweep_id, presume_dead=settings.sweep.presume_dead)
-        command, keys = stored.listed, {key_of(override) for override in overrides}
+        sweep_list, keys = stored.sweep_list, {key_of(override) for override in overrides}
         if "hydra/launcher" in keys:  # the settings of one launcher are not those of another
-            keys |= {key for key in map(key_of, command.overrides) if key.startswith("hydra.launcher.")}
-        kept = [override for override in command.overrides if key_of(override) not in keys]
-        _train(replace(command, overrides=[*kept, *overrides]), stored)
+            keys |= {key for key in map(key_of, sweep_list.overrides) if key.startswith("hydra.launcher.")}
+        kept = [override for override in sweep_list.overrides if key_of(override) not in keys]
+        _train(replace(sweep_list, overrides=[*kept, *overrides]), stored)
 
 
-def _train(command: SweepList, stored: StoredSweep | None = None) -> None:
+def _train(given: SweepList, stored: StoredSweep | None = None) -> None:
     """Compose and check every job, then train the one, or the sweep."""
-    with composing(command.config_dir, command.config_name) as composer:
-        plan = Plan(composer, command.overrides, multirun=command.multirun)
-        plan.take_stages(stored.listed.stage_results if stored else [])
-        jobs = plan.jobs
+    with composing(given.config_dir, given.config_name) as composer:
+        staged = StagedJobs(composer, given.overrides, multirun=given.multirun)
+        staged.take_stages(stored.sweep_list.stage_results if stored else [])
+        jobs = staged.jobs
         if stored is not None:
             stored.check(jobs)
-        elif plan.is_sweep:
-            check_free(plan.directory)
-            check_unused(plan.directory, "hydra.sweep.dir", sweep=True)
-        _check_surroundings(plan)
-        if plan.base.sweep.dry_run:
-            list_jobs(plan, stored, Screen())
-        elif plan.is_sweep:
-            command = stored.listed if stored else command  # that which began the sweep is kept
-            conductor = Conductor(plan, command, screen=Screen(), compare=_compare, stored=stored)
+        elif staged.is_sweep:
+            check_free(staged.directory)
+            check_unused(staged.directory, "hydra.sweep.dir", sweep=True)
+        _check_surroundings(staged)
+        if staged.base.sweep.dry_run:
+            list_jobs(staged, stored, Screen())
+        elif staged.is_sweep:
+            kept = stored.sweep_list if stored else given  # of the command that began the sweep
+            conductor = Conductor(staged, kept, screen=Screen(), compare=_compare, stored=stored)
             missing = conductor.missing(jobs)
             if missing:
                 if stored is not None:
                     stored.check_data(jobs)
-                _check_prepared(missing, stacked=is_stacked(plan.launcher))
+                _check_prepared(missing, stacked=is_stacked(staged.launcher))
             conductor.conduct()
         else:
             from locexp.run.prepare import prepare
 
             with _downloads_shown():
-                prepared = prepare(plan.base)
+                prepared = prepare(staged.base)
             from locexp.run.execute import run_alone  # imports TensorFlow, which `prepare` has started quietly
 
-            run_alone(prepared, plan.base_job.hydra(plan.directory.absolute()), Screen())
+            run_alone(prepared, staged.base_job.hydra(staged.directory.absolute()), Screen())
 
 
 def _compare(location: Location, sweep_id: str, allow_mixed: bool) -> list[str]:
@@ -159,28 +159,28 @@ def _compare(location: Location, sweep_id: str, allow_mixed: bool) -> list[str]:
         raise RunFailedError(f"sweep {sweep_id} could not be compared ({worded(error)[:200]}); {again}") from error
 
 
-def _check_surroundings(plan: Plan) -> None:
-    """Check what a process has one of, folders and tracking stores, each once."""
-    values = sorted({str(job.composition.cfg.trainer.deterministic) for job in plan.jobs})
+def _check_surroundings(staged: StagedJobs) -> None:
+    """Check, each once, what a process has one of, folders and tracking stores."""
+    values = sorted({str(job.composition.cfg.trainer.deterministic) for job in staged.jobs})
     if len(values) > 1:
         raise UserError(
             f"trainer.deterministic={','.join(values)}: TensorFlow takes one value in a process, so it cannot be "
             "swept; give one command for each."
         )
-    check_writable(plan.directory, "hydra.sweep.dir" if plan.is_sweep else "hydra.run.dir")
-    if not plan.is_sweep:
-        if (plan.directory / RECORD).exists():
-            again = command("train", f"{RUN}={typed(plan.directory.absolute())}")
+    check_writable(staged.directory, "hydra.sweep.dir" if staged.is_sweep else "hydra.run.dir")
+    if not staged.is_sweep:
+        if (staged.directory / RECORD).exists():
+            again = command("train", f"{RUN}={typed(staged.directory.absolute())}")
             raise UserError(
-                f"hydra.run.dir={plan.directory}: holds a run already, and two runs cannot share a folder; give "
+                f"hydra.run.dir={staged.directory}: holds a run already, and two runs cannot share a folder; give "
                 f"another one, or continue that run with {again}"
             )
         from locexp.run.folder import chosen_files
 
-        h5, hydra = plan.base.trainer.save_h5, plan.base_job.hydra(plan.directory.absolute())
-        others = [*([h5] if h5 else []), *chosen_files(whole(plan.base, hydra).hydra)]
-        check_unused(plan.directory, "hydra.run.dir", sweep=False, others=others)
-    check(location_of(plan.base.tracking))
+        h5, hydra = staged.base.trainer.save_h5, staged.base_job.hydra(staged.directory.absolute())
+        others = [*([h5] if h5 else []), *chosen_files(whole(staged.base, hydra).hydra)]
+        check_unused(staged.directory, "hydra.run.dir", sweep=False, others=others)
+    check(location_of(staged.base.tracking))
 
 
 def _check_prepared(jobs: Sequence[SweepJob], *, stacked: bool) -> None:

@@ -52,7 +52,7 @@ class Composition:
 
     @functools.cached_property
     def hydra_node(self) -> DictConfig:
-        """Hydra's part with its types; made when a job is run, for it takes twenty times the memory and a tenth of a
+        """Hydra's part with its types; made when a job is run, since it takes twenty times the memory and a tenth of a
         second."""
         node = OmegaConf.structured(HydraConf)
         OmegaConf.set_struct(node, False)
@@ -88,7 +88,7 @@ class Job:
         return cfg
 
     def directory(self, kind: str) -> Path:
-        """Return where a ``run`` by itself, or the whole ``sweep``, is to write. Ask once: it may hold the time.
+        """Return where a ``run`` by itself, or the whole ``sweep``, is to write. Ask once: it may contain the time.
 
         Raises:
             UserError: an interpolation in Hydra's part cannot be resolved.
@@ -179,7 +179,7 @@ class Composer:
             check_seed(seed)
         composition = self._known.get((rest, None)) or self._known.get((rest, seed))
         if composition is None:
-            with worded(overrides, self._config_name):
+            with explained(overrides, self._config_name):
                 check_groups(rest)
                 check_text(rest)
                 composition = self._compose(rest, seed)
@@ -193,7 +193,7 @@ class Composer:
         check_alone(cfg, overrides)
         if self._first is None:
             self._first = cfg
-        OmegaConf.copy_cache(self._first, cfg)  # the time is one for all jobs
+        OmegaConf.copy_cache(self._first, cfg)  # all jobs share one time
         seed_values = resolve(cfg, seed)
         hydra = OmegaConf.to_container(cfg.hydra)
         assert isinstance(hydra, dict)
@@ -204,7 +204,7 @@ class Composer:
 
 
 @contextlib.contextmanager
-def worded(overrides: Sequence[str], config_name: str) -> Iterator[None]:
+def explained(overrides: Sequence[str], config_name: str) -> Iterator[None]:
     """Turn errors of Hydra and OmegaConf into one line, with the place in the user's files that it is about.
 
     Args:
@@ -212,7 +212,7 @@ def worded(overrides: Sequence[str], config_name: str) -> Iterator[None]:
         config_name: of the primary configuration, whose search path is open.
 
     Raises:
-        UserError: in their stead.
+        UserError: in place of these.
     """
     with _existing_folders():
         try:
@@ -240,16 +240,16 @@ def show_configuration(parser: argparse.ArgumentParser, arguments: argparse.Name
     try:
         with _existing_folders():
             show(parser, arguments, config_directory())
-    except SystemExit as ended:  # of Hydra, which says by itself what it could not show
+    except SystemExit as ended:  # of Hydra, which reports what it could not show
         raise SystemExit(2 if ended.code else 0) from None
     except (HydraException, OmegaConfBaseException) as error:
-        with composing(arguments.config_dir, name), worded(overrides, name):
+        with composing(arguments.config_dir, name), explained(overrides, name):
             raise error
 
 
 @contextlib.contextmanager
 def _existing_folders() -> Iterator[None]:
-    """Refuse folders of ``hydra.searchpath`` that are not there, of which Hydra warns."""
+    """Refuse missing folders in ``hydra.searchpath``, which Hydra only warns about."""
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=".* is not available")
         try:
@@ -263,7 +263,7 @@ def composing(config_dir: str | None = None, config_name: str = "config") -> Ite
     """Open the configuration for composing.
 
     Args:
-        config_dir: a further directory of YAML files, for names that locexp's own has not.
+        config_dir: a further directory of YAML files, for names that locexp's own lacks.
         config_name: the primary configuration.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What would change nothing, or what locexp does in its own way: refused, for whoever gives it expects something."""
+"""What would change nothing, or what locexp does in its own way: refused, since whoever gives it expects an effect."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OF_BOTH = (
     "hydra.help",
     "hydra.mode",
 )
-"""What of Hydra's own part does something here, the keys below included."""
+"""The keys of Hydra's own part that have an effect here, the keys below them included."""
 SWEEP_ALONE = ("sweep.on_error", "sweep.presume_dead", "sweep.allow_mixed")
 NEEDS = {
     "bbox.noise_level": "bbox.noise",
@@ -75,7 +75,7 @@ def check_alone(cfg: DictConfig, overrides: Sequence[str]) -> None:
 
 
 def check_used(overrides: Sequence[str], *, is_sweep: bool) -> None:
-    """Refuse overrides that are for a sweep where there is none, and the other way round; raises :class:`UserError`."""
+    """Refuse overrides that are for a sweep where there is none, and vice versa; raises :class:`UserError`."""
     unused = OF_RUN if is_sweep else (*OF_SWEEP, *SWEEP_ALONE)
     for override in overrides:
         if _is_one_of(key_of(override), unused):

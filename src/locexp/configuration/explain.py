@@ -19,7 +19,7 @@ from locexp.errors import first_line, listed, nearest
 from locexp.system.commands import for_shell
 
 THERE = "Multiple values for|force-add of config groups|is already at|appears more than once"
-"""What Hydra says where a + adds what is there."""
+"""What Hydra says where a + adds what exists already."""
 
 
 def explain(error: BaseException, overrides: Sequence[str]) -> str:
@@ -35,27 +35,27 @@ def explain(error: BaseException, overrides: Sequence[str]) -> str:
         return _explain_missing(error)
     causes = (error, error.__cause__, error.__context__)
     cause = next((one for one in causes if isinstance(one, OmegaConfBaseException)), error)
-    said, reason = re.sub("^In '[^']+': ", "", first_line(error)), first_line(cause)
-    if re.search(THERE, said):
+    message, reason = re.sub("^In '[^']+': ", "", first_line(error)), first_line(cause)
+    if re.search(THERE, message):
         for override in overrides:
             known = override.lstrip("+").partition("=")[0]
-            if override[:1] == "+" and re.search(rf"\b{re.escape(known)}\b", said):
+            if override[:1] == "+" and re.search(rf"\b{re.escape(known)}\b", message):
                 return f"{override}: {known} is there already, and takes no +: {for_shell(override.lstrip('+'))}"
-    if deleted := re.match("Could not delete (?:from config. )?'([^']+)'", said):
+    if deleted := re.match("Could not delete (?:from config. )?'([^']+)'", message):
         return _explain_unknown(deleted.group(1), f"~{deleted.group(1)}", overrides)
-    unmatched = re.match("Could not override '([^']+)'", said)
+    unmatched = re.match("Could not override '([^']+)'", message)
     key = getattr(cause, "full_key", None) or (unmatched.group(1) if unmatched else None)
     merged = str(error).removeprefix("Error merging override ")
     about = [one for one in overrides if one == merged or (key and re.match(rf"[+~]*{re.escape(key)}(?![^.=])", one))]
     if key in (None, "_dummy_"):  # of a name in a list of defaults
-        key, about = None, [one for one in overrides if one.partition("=")[2] in said and "${" in one]
+        key, about = None, [one for one in overrides if one.partition("=")[2] in message and "${" in one]
     given = merged if merged in about else (about[-1] if about else None)
     if "Ambiguous value" in reason:
         override = first_line(error).split("'", 1)[1].removesuffix("'")
         text = for_shell(as_text(*override.split("=", 1)))
         return f"{override}: several values are a sweep; add --multirun, or quote the value: {text}"
     if "is not in struct" in reason or "not in '" in reason or "No match in the defaults list" in str(error):
-        return _explain_unknown(key or said, given, overrides)
+        return _explain_unknown(key or message, given, overrides)
     reason = re.sub(r"^\w+ (raised )?while resolving interpolation: ", "", reason).strip('"')
     if "does not support deletion" in reason:
         reason = "cannot be taken out; give it another value"
@@ -70,7 +70,7 @@ def explain(error: BaseException, overrides: Sequence[str]) -> str:
             return f"{wrong}: expected {expected}{remedy}"
     if re.match(r"[A-Z][a-z]*\b", reason):
         reason = reason[0].lower() + reason[1:]
-    return f"{given or key}: {reason}." if key else f"{f'{given}: ' if given else ''}{said}."
+    return f"{given or key}: {reason}." if key else f"{f'{given}: ' if given else ''}{message}."
 
 
 def _explain_unreadable(error: OverrideParseException) -> str:

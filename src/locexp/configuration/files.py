@@ -1,5 +1,5 @@
-"""The YAML files of a configuration: read so that what is wrong in one is said with its line, and searched for the
-line that gave a value."""
+"""The YAML files of a configuration: read so that an error names its line, and searched for the line that
+gave a value."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ REMEDIES = {
     "mapping values are not allowed here": "quote a value that holds a colon and a blank",
     "that cannot start any token": "quote the value",
 }
-"""What to do about an error, by what PyYAML says of it."""
+"""What to do about an error, by what PyYAML says about it."""
 BASE_8_OR_60 = re.compile(r"[-+]?0[\d_]+|[^:]+:.*")
 """Numbers as YAML 1.1 reads them, and nobody else: ``012`` is ten, ``1:30`` is ninety."""
 
@@ -74,7 +74,7 @@ def _text(path: Path) -> str:
 
 
 def _config(path: Path, text: str, package: str, is_own: bool) -> Any:
-    """Return what a file holds; of the user's own, refuse what YAML reads otherwise than people do."""
+    """Return what a file holds; of the user's own, refuse what YAML reads differently from people."""
     shown = typed(path)
     try:
         if is_own:
@@ -84,7 +84,7 @@ def _config(path: Path, text: str, package: str, is_own: bool) -> Any:
         mark, position = getattr(error, "problem_mark", None), getattr(error, "position", None)
         line = mark.line + 1 if mark else text[:position].count("\n") + 1
         reason = str(getattr(error, "problem", None) or first_line(error)).removeprefix("but ")
-        remedy = next((f"; {what}" for said, what in REMEDIES.items() if said in reason), "")
+        remedy = next((f"; {what}" for text, what in REMEDIES.items() if text in reason), "")
         raise UserError(f"{shown}, line {line}: {reason}{remedy}.") from None
     except RecursionError:
         raise UserError(f"{shown}: is nested too deeply, or refers to itself.") from None
@@ -101,9 +101,9 @@ def _check_nodes(shown: str, root: yaml.Node | None, package: str) -> None:
             f"{shown}, line {root.start_mark.line + 1}: expected keys at the top, as KEY: VALUE, got a {what}."
         )
     for key, name, value in _keys(root, package):
-        place = f"{shown}, line {name.start_mark.line + 1}: {key}"
+        where = f"{shown}, line {name.start_mark.line + 1}: {key}"
         if key == f"{package}.defaults".lstrip(".") and not isinstance(value, yaml.SequenceNode):
-            raise UserError(f"{place}: expected a list, each item as - GROUP: NAME.")
+            raise UserError(f"{where}: expected a list, each item as - GROUP: NAME.")
         for node in value.value if isinstance(value, yaml.SequenceNode) else [value]:
             if not isinstance(node, yaml.ScalarNode):
                 continue
@@ -111,13 +111,13 @@ def _check_nodes(shown: str, root: yaml.Node | None, package: str) -> None:
                 try:
                     OmegaConf.create([node.value])
                 except OmegaConfBaseException as error:
-                    raise UserError(f"{place}={node.value}: {first_line(error)}.") from None
+                    raise UserError(f"{where}={node.value}: {first_line(error)}.") from None
             elif node.style is None and node.value:
-                _check_spelling(place, key, node)
+                _check_spelling(where, key, node)
 
 
-def _check_spelling(place: str, key: str, node: yaml.ScalarNode) -> None:
-    """Refuse a plain value that YAML takes for something else than it looks like; raises :class:`UserError`."""
+def _check_spelling(where: str, key: str, node: yaml.ScalarNode) -> None:
+    """Refuse a plain value that YAML reads as something other than it looks like; raises :class:`UserError`."""
     value = OmegaConf.to_container(OmegaConf.create(f"value: {node.value}"))["value"]  # type: ignore[index,call-overload]
     if not isinstance(value, bool | int | float):
         return
@@ -125,7 +125,7 @@ def _check_spelling(place: str, key: str, node: yaml.ScalarNode) -> None:
     if (not is_bool and BASE_8_OR_60.fullmatch(node.value)) or (is_text(key) and str(value) != node.value):
         read = str(value).lower() if is_bool else value
         wanted = f"'{node.value}'" if is_text(key) else read
-        raise UserError(f"{place}: YAML reads {node.value} as {read}; write {wanted}.")
+        raise UserError(f"{where}: YAML reads {node.value} as {read}; write {wanted}.")
 
 
 def _keys(node: yaml.Node, prefix: str) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
@@ -146,7 +146,7 @@ def located(message: str, error: BaseException, config_name: str, overrides: Seq
 
     Args:
         message: begins with a key, unless it is about something else.
-        error: that it words; the search path is still open.
+        error: that it explains; the search path is still open.
         config_name: of the primary configuration.
         overrides: of the command, whose own keys are in no file.
     """

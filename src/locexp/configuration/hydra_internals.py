@@ -1,4 +1,4 @@
-"""What locexp takes from the inside of Hydra. All of it is here, each piece with what it is needed for.
+"""All that locexp uses of Hydra's internals, each piece with its reason.
 
 locexp composes a configuration once and runs it as a value. Hydra's public ways do only one of the two: ``hydra.main``
 composes by itself from ``sys.argv``, and the compose API runs nothing. ``tests/configuration/test_hydra_internals.py``
@@ -46,7 +46,7 @@ __all__ = [
     "env_override",
 ]
 
-Task = Callable[[DictConfig], object]
+TaskFunction = Callable[[DictConfig], object]
 
 
 def set_up_logging(config: DictConfig, verbose: bool | str | Sequence[str]) -> None:
@@ -180,7 +180,9 @@ class JobConfigurations(Protocol):
         ...
 
 
-def hydra_launcher(cfg: DictConfig, configurations: JobConfigurations, callbacks: Callbacks, task: Task) -> Launcher:
+def hydra_launcher(
+    cfg: DictConfig, configurations: JobConfigurations, callbacks: Callbacks, task: TaskFunction
+) -> Launcher:
     """Return one of Hydra's launchers, ready to launch.
 
     Launchers are plugins, and ask a configuration loader for each job's configuration, in this process or in the
@@ -192,6 +194,6 @@ def hydra_launcher(cfg: DictConfig, configurations: JobConfigurations, callbacks
         callbacks: the user's, of ``hydra.callbacks``.
         task: what each job calls; is pickled for workers.
     """
-    # Of a loader, launchers call ``load_sweep_config`` alone: basic, joblib, submitit and ray were read.
+    # Launchers call only a loader's ``load_sweep_config``: basic, joblib, submitit and ray were read.
     context = HydraContext(config_loader=cast(ConfigLoader, configurations), callbacks=callbacks)
     return Plugins.instance().instantiate_launcher(hydra_context=context, task_function=task, config=cfg)

@@ -23,8 +23,8 @@ def instantiate(node: DictConfig, key: str, skip: tuple[str, ...] = (), **given:
 
     Args:
         node: of the configuration.
-        key: under which it lies, for the message.
-        skip: keys that are no arguments.
+        key: of the node, for the message.
+        skip: keys that are not arguments.
         given: further arguments.
 
     Raises:
@@ -49,9 +49,11 @@ def _made(node: dict[str, Any], key: str, given: dict[str, Any]) -> Any:
     except UserError:
         raise
     except Warning as warning:
-        said = [f"{key}.{name}={value}" for name, value in arguments.items() if re.search(rf"\b{name}\b", str(warning))]
+        useless = [
+            f"{key}.{name}={value}" for name, value in arguments.items() if re.search(rf"\b{name}\b", str(warning))
+        ]
         raise UserError(
-            f"{listed(said) or key}: {called} ignores this ({first_line(warning)}); leave it out."
+            f"{listed(useless) or key}: {called} ignores this ({first_line(warning)}); leave it out."
         ) from None
     except (TypeError, ValueError) as error:
         raise UserError(f"{key}: {called} refuses its arguments ({first_line(error)}).") from error
@@ -62,10 +64,10 @@ def _made(node: dict[str, Any], key: str, given: dict[str, Any]) -> Any:
 
 
 def _check_taken(target: Any, arguments: dict[str, Any], made: Any, key: str) -> None:
-    """Refuse arguments that a class of Keras takes as one of any name (``**kwargs``), and then drops.
+    """Refuse arguments that a class of Keras takes under any name (``**kwargs``), and then drops.
 
     Raises:
-        UserError: one is neither a parameter, nor in what the object says of itself, nor something of its class.
+        UserError: one is neither a parameter, nor in the object's own configuration, nor an attribute of its class.
     """
     if not (inspect.isclass(target) and target.__module__.startswith("keras.")):
         return

@@ -17,7 +17,7 @@ from locexp.errors import UserError
 LATE = re.compile(r"\$\{\s*hydra[:.](job\.(num|id)|run\.dir|sweep\.\w+|runtime\.output_dir)\s*\}")
 """What is known only when a job runs."""
 VOLATILE = re.compile(r"\$\{\s*(now|locexp\.unique)\s*:")
-"""What differs from command to command, so that no run could be continued that depends on it."""
+"""What differs from command to command, so that a run that depends on it could not be continued."""
 FREE = ("name", "tracking")
 """Keys that nothing depends on."""
 

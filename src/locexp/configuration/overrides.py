@@ -28,7 +28,7 @@ def key_of(override: str) -> str:
 
 
 def value_of(override: str) -> str:
-    """Return what an override gives, without quotes: text as it stands, since an id of digits is not a number."""
+    """Return what an override gives, without quotes: text as it is, since an id of digits is not a number."""
     value = override.partition("=")[2].strip()
     is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
     return value[1:-1] if is_quoted else value
@@ -66,7 +66,7 @@ def check_groups(overrides: Sequence[str]) -> None:
 
 
 def check_text(overrides: Sequence[str]) -> None:
-    """Check that keys which take text are given what arrives as it was given: ``1e3`` would be ``1000.0``.
+    """Check that keys which take text are given what stays as it was given: ``1e3`` would be ``1000.0``.
 
     Raises:
         UserError: one is given something else; the message quotes it.
@@ -74,7 +74,7 @@ def check_text(overrides: Sequence[str]) -> None:
     for override in overrides:
         key, sign, value = override.lstrip("+").partition("=")
         if sign and is_text(key):
-            with contextlib.suppress(HydraException):  # which is said when it is composed
+            with contextlib.suppress(HydraException):  # which is reported when it is composed
                 read = OverridesParser.create().parse_overrides([override])[0]
                 found = None if read.is_sweep_override() else read.value()
                 if isinstance(found, int | float) and str(found) != value:

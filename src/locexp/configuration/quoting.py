@@ -23,7 +23,7 @@ def quoted(text: str) -> str:
 
 
 def as_text(key: str, text: str) -> str:
-    """Return ``key=text``, with quotes where Hydra would not read the text as it stands."""
+    """Return ``key=text``, with quotes where Hydra would not read the text as it is."""
     plain = f"{key}={text}"
     with contextlib.suppress(HydraException):
         read = OverridesParser.create().parse_overrides([plain])[0]

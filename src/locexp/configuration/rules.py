@@ -72,7 +72,7 @@ def _parameter_names(values: Any, prefix: str = "") -> None:
     for name, value in values.items():
         key = f"{prefix}{name}"
         if not PARAMETER_NAME.fullmatch(key) or os.path.normpath(key) != key or key[0] in "/.":
-            raise UserError(f"{key}: is no name for a parameter; expected letters, digits, spaces and _ - . : / alone.")
+            raise UserError(f"{key}: is not a parameter's name; expected letters, digits, spaces and _ - . : / alone.")
         if len(key) > LONGEST_KEY:
             raise UserError(f"{key[:40]}… has {len(key)} characters; expected at most {LONGEST_KEY}.")
         _parameter_names(value, f"{key}.")
@@ -127,7 +127,7 @@ def _loss(cfg: DictConfig) -> None:
             "loss.classification_weight=0.0 and loss.bbox_weight=0.0: expected at least one weight above 0."
         )
     function = find_loss(loss.bbox_loss)
-    boxes = list(inspect.signature(function).parameters)[:2]  # given by place, so their names are free
+    boxes = list(inspect.signature(function).parameters)[:2]  # given by position, so their names are free
     check_arguments(function, plain(loss.bbox_loss_params), "loss.bbox_loss_params", given_by_caller=(*boxes, "canvas"))
     _weighting(cfg)
 

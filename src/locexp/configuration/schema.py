@@ -31,9 +31,9 @@ CLASSIFICATION, BBOX, METHOD = "loss.classification_weight", "loss.bbox_weight",
 """The keys that say how the losses are weighted, as sweeps vary them."""
 RESUME_RUN, RESUME_SWEEP = "trainer.resume", "sweep.resume"
 RESUME_KEYS = ("on_error", "dry_run", "presume_dead", "allow_mixed")
-"""The keys of ``sweep`` that say how it is run, and may stand beside ``sweep.resume``."""
+"""The keys of ``sweep`` that say how it is run, and may be given with ``sweep.resume``."""
 MOST_SEEDS = 1000
-"""More replicates tell nothing more; every job is composed and listed before the first begins."""
+"""More replicates add nothing; every job is composed and listed before the first begins."""
 OPEN = ("loss.bbox_loss_params", "optimizer.params", "trainer.callbacks")
 """The keys below which any name may be given; what they are for says which it takes."""
 WITHOUT_EFFECT = ("threads", "checkpoint", "diagnostic_batches", "resume")

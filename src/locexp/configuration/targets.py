@@ -102,8 +102,8 @@ def check_arguments(
     Args:
         function: a function or a class.
         arguments: by name.
-        key: under which they lie in the configuration, for the message.
-        given_by_caller: parameters that are no keys.
+        key: of these in the configuration, for the message.
+        given_by_caller: parameters that are not keys.
 
     Raises:
         UserError: an unknown name, a missing one, or a value that does not fit its annotation or is out of range.

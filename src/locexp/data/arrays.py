@@ -54,7 +54,7 @@ class RawData:
             names: of the same arrays.
             notes: what the user must know.
         """
-        arrays = {NAMES[part][place]: pair[place] for part, pair in parts.items() for place in (0, 1)}
+        arrays = {NAMES[part][index]: pair[index] for part, pair in parts.items() for index in (0, 1)}
         return cls(name, "file", notes=tuple(notes), names=names, **arrays)
 
     @property
@@ -71,7 +71,7 @@ class Split:
     Attributes:
         images: uint8, (n, height, width).
         labels: int64, (n,), classes from 0.
-        indices: int64, (n,), where each image lies in the source's array.
+        indices: int64, (n,), where each image is in the source's array.
         name: of that array.
     """
 

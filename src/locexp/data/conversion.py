@@ -42,20 +42,20 @@ def converted(raw: RawData) -> RawData:
                     + (" np.unique(labels, return_inverse=True)[1] numbers them." if kind == "labels" else "")
                 )
 
-        def note(place: int, text: str, part: str = part) -> None:
-            notes.setdefault(text, []).append(raw.names[part][place])
+        def note(index: int, text: str, part: str = part) -> None:
+            notes.setdefault(text, []).append(raw.names[part][index])
 
         where = listed(raw.names[part])
         images = _shaped(images, labels, where, lambda text: note(0, text))
         arrays[NAMES[part][0]] = _grey_levels(images, where, lambda text: note(0, text))
         arrays[NAMES[part][1]] = _whole_numbers(labels, len(images), where, lambda text: note(1, text))
-    said = tuple(f"{listed(names)}: {text}" for text, names in notes.items())
-    return replace(raw, notes=raw.notes + said, **arrays)  # type: ignore[arg-type]
+    understood = tuple(f"{listed(names)}: {text}" for text, names in notes.items())
+    return replace(raw, notes=raw.notes + understood, **arrays)  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager
 def naming(path: str | None) -> Iterator[None]:
-    """Say in which of the user's files the images lie that an error is about."""
+    """Add to an error which of the user's files its images are from."""
     try:
         yield
     except UserError as error:
@@ -138,13 +138,13 @@ def _whole_numbers(labels: np.ndarray, count: int, where: str, say: Say) -> np.n
     if labels.ndim == 2 and len(labels) == count and labels.shape[1] > 1:
         hot = labels == 1
         if (hot.sum(axis=1) == 1).all() and (labels[~hot] == 0).all():
-            say(f"one-hot rows of {labels.shape[1]} are read as the place of their 1.")
+            say(f"one-hot rows of {labels.shape[1]} are read as the position of their 1.")
             labels = hot.argmax(axis=1)
     if labels.size == count and count in labels.shape:
         labels = labels.reshape(-1)
     if labels.shape != (count,):
         raise UserError(
-            f"{where}: labels have shape {labels.shape}; expected ({count},), one an image, or one-hot rows."
+            f"{where}: labels have shape {labels.shape}; expected ({count},), one per image, or one-hot rows."
         )
     low, high = labels.min(), labels.max()
     if labels.dtype.kind == "f" and not (np.isfinite(labels).all() and (labels == np.rint(labels)).all()):

@@ -1,4 +1,4 @@
-"""Reading CSV files with an image a row, as Kaggle has them: label,pixel0,pixel1, and so on."""
+"""Reading CSV files with one image per row, as Kaggle has them: label,pixel0,pixel1, and so on."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def read_csv(path: Path, key: str = "data.path") -> Table:
             if sum(1 for _ in itertools.islice(filter(bytes.strip, file), 2)) < 2:
                 raise UserError(f"{where}: has no row with an image below its first line.")
         columns = [cell.strip().strip("\"'") for cell in line.decode("utf-8-sig").split(",")]
-        header = not all(map(_is_number, columns)) or columns == [str(place) for place in range(len(columns))]
+        header = not all(map(_is_number, columns)) or columns == [str(column) for column in range(len(columns))]
         if header and not all(map(_is_number, columns)):
             label, pixels, unread = _columns(columns, where)
             if unread:
@@ -64,16 +64,16 @@ def read_csv(path: Path, key: str = "data.path") -> Table:
 
 
 def _columns(names: list[str], where: str) -> tuple[int | None, list[int], list[str]]:
-    """Return the places of the label and of the pixels, and the names of columns that are neither."""
-    numbers = {place: match.groups() for place, name in enumerate(names) if (match := PIXEL.fullmatch(name.lower()))}
-    roles = {place: role_of(name) for place, name in enumerate(names) if place not in numbers}
-    labels = [place for place, role in roles.items() if role and role.kind == "labels" and not role.others]
+    """Return the positions of the label and of the pixels, and the names of columns that are neither."""
+    numbers = {column: match.groups() for column, name in enumerate(names) if (match := PIXEL.fullmatch(name.lower()))}
+    roles = {column: role_of(name) for column, name in enumerate(names) if column not in numbers}
+    labels = [column for column, role in roles.items() if role and role.kind == "labels" and not role.others]
     order = [tuple(int(number or 0) for number in pair) for pair in numbers.values()]
     if len(labels) > 1 or not order or order != sorted(set(order)):
         raise UserError(
             f"{where}: has the columns {named(names)}; expected one label and pixels in order: label,pixel0,pixel1 ..."
         )
-    unread = [names[place] for place in roles if place not in labels]
+    unread = [names[column] for column in roles if column not in labels]
     return (labels[0] if labels else None), list(numbers), unread
 
 

@@ -37,18 +37,18 @@ def load(
         UserError: another source than ``auto``, no path, or a file that cannot be read.
     """
     assert path is not None
-    place = Path(path).expanduser().resolve()
-    read = read_folder if place.is_dir() else _read_table if place.suffix.lower() == ".csv" else read_npz
-    raw = read(place)
+    resolved = Path(path).expanduser().resolve()
+    read = read_folder if resolved.is_dir() else _read_table if resolved.suffix.lower() == ".csv" else read_npz
+    raw = read(resolved)
     if any("emnist" in name.lower() for pair in raw.names.values() for name in pair):
         raw = replace(raw, notes=(*raw.notes, EMNIST))
-    with naming(str(place)):
+    with naming(str(resolved)):
         return converted(raw)
 
 
-def _read_table(place: Path) -> RawData:
-    table = read_csv(place)
+def _read_table(path: Path) -> RawData:
+    table = read_csv(path)
     if table.labels is None:
-        raise UserError(f"data.path={place}: has no column label, so there is nothing to learn; expected one.")
+        raise UserError(f"data.path={path}: has no column label, so there is nothing to learn; expected one.")
     parts = {"train": (table.images, table.labels)}
-    return RawData.of_parts(place.stem, parts, {"train": (place.name, place.name)}, table.notes)
+    return RawData.of_parts(path.stem, parts, {"train": (path.name, path.name)}, table.notes)

@@ -34,7 +34,7 @@ COMPRESSED: dict[bytes, Callable[[Path], Unpacked]] = {
 MEMORY_SHARE = 0.5
 """Of the memory that is free, what an array in a file may take."""
 UNSUSPECTED_BYTES, MOST_EXPANSION = 2**30, 200
-"""What compressed data may always take, and how many times their size else: of images, more is a bomb."""
+"""What compressed data may always unpack to, and otherwise how many times their size: more is a bomb."""
 MOST_NAMES = 9
 
 
@@ -123,7 +123,7 @@ def named(names: Sequence[str]) -> str:
 
 
 def remedy(path: Path) -> str:
-    """Return what to do with a file that is no ``.npz``, by how it begins, unpacked."""
+    """Return what to do with a file that is not an ``.npz``, by how it begins, unpacked."""
     with contextlib.suppress(*BROKEN), opened(path) as file:
         start = file.read(6)
         if start[:2] == b"\0\0" and start[2:3] > b"\0":

@@ -14,7 +14,7 @@ def load_dataset(config: DictConfig) -> Dataset:
     """Load and split the data that a ``data`` configuration names.
 
     Raises:
-        UserError: it cannot be had, read or split.
+        UserError: it cannot be found, read or split.
     """
     loader = import_target(config._target_, "data._target_")
     raw = loader(source=config.source, path=config.path)

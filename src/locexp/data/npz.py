@@ -34,7 +34,7 @@ def read_npz(path: Path, key: str = "data.path") -> RawData:
         sizes = member_sizes(path)
         with np.load(path, allow_pickle=False) as archive:
             if archive.files and not any(name.endswith(".npy") for name in archive.zip.namelist()):
-                raise UserError(f"{key}={path}: holds {named(archive.files)}, which are no arrays; unpack it.")
+                raise UserError(f"{key}={path}: holds {named(archive.files)}, which are not arrays; unpack it.")
             names = _named(archive.files)
             read = [name for pair in names.values() for name in pair.values()] or _numbered(archive.files)
             check_size(path, key, sum(sizes[name] for name in read))
@@ -45,8 +45,8 @@ def read_npz(path: Path, key: str = "data.path") -> RawData:
     pairs = {part: (pair["images"], pair["labels"]) for part, pair in names.items()}
     notes = []
     if not set(arrays) <= set(KEYS):
-        told = listed(f"{listed(pair)} to {PURPOSE[part]} on" for part, pair in pairs.items())
-        notes.append(f"{path.name}: its arrays are read as images and labels: {told}.")
+        uses = listed(f"{listed(pair)} to {PURPOSE[part]} on" for part, pair in pairs.items())
+        notes.append(f"{path.name}: its arrays are read as images and labels: {uses}.")
     if unread:
         boxes = (
             " Boxes are not read from a file: bbox=... makes them." if any("box" in n.lower() for n in unread) else ""
@@ -69,7 +69,7 @@ def _numbered(names: Sequence[str]) -> list[str]:
 
 
 def _by_shape(arrays: dict[str, np.ndarray]) -> Names:
-    """Return the first images and labels to train on, the second to test on: labels have one value an image."""
+    """Return the first images and labels to train on, the second to test on: labels have one value per image."""
     labels = [name for name, array in arrays.items() if array.ndim == 1 or array.shape[1:] == (1,)]
     images = [name for name in arrays if name not in labels]
     if len(images) != len(labels):

@@ -22,7 +22,7 @@ _NAME = re.compile(f"({_PART})?({_KIND})?({_PART})?")
 
 @dataclass(frozen=True)
 class Role:
-    """What a name stands for.
+    """What a name means.
 
     Attributes:
         part: ``train``, ``validation``, ``test``, or ``None`` where it does not say.

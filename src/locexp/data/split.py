@@ -81,7 +81,7 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
         notes.append(f"{given['validation'].name}: not used, since the test part validates (data.validation=test).")
     if limit is not None:
         if limit > len(rest):
-            raise UserError(f"data.limit={limit}: only {len(rest)} training examples are there.")
+            raise UserError(f"data.limit={limit}: there are only {len(rest)} training examples.")
         rest = rest[pick(available.labels[rest], limit, rng)]
     train = available if len(rest) == len(available) else _taken(available, rest)
     _check_classes(train.labels, classes, limit)
@@ -98,8 +98,8 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
         if len(missing):
             labels = "" if (classes[missing] == missing).all() else f" (labelled {spans(classes[missing])})"
             notes.append(
-                f"The {part} part has no example of class {spans(missing)}{labels}, so its metrics say nothing of it. "
-                "Give it some of each."
+                f"The {part} part has no example of class {spans(missing)}{labels}, so its metrics say nothing about "
+                "it. Give it some of each."
             )
     return Dataset(
         name=raw.name,
@@ -124,7 +124,7 @@ def _taken(whole: Split, chosen: np.ndarray) -> Split:
 
 
 def _classes(raw: RawData) -> tuple[np.ndarray, RawData, list[str]]:
-    """Return the labels that occur, sorted; the data with their places in this list as labels; and what to say."""
+    """Return the labels that occur, sorted; the data with positions in this list as labels; and what to say."""
     classes = np.unique(np.concatenate([labels for _, labels in raw.parts.values()]))
     notes = []
     if len(classes) == 1:

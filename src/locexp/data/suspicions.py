@@ -1,4 +1,4 @@
-"""What images look like that are not what they should be: nothing is changed, the run says it."""
+"""Signs that images are not what they should be: nothing is changed, but the run reports them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MOST_IMAGES = 2000
 
 
 def darkness(images: np.ndarray) -> str | None:
-    """Return what to say of images (uint8 (n, height, width)) that are too dark for values of 0 to 255."""
+    """Return what to say about images (uint8 (n, height, width)) that are too dark for values of 0 to 255."""
     peaks = images.max(axis=(1, 2))
     typical = int(np.median(peaks))
     if typical >= DARK:

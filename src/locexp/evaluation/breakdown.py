@@ -10,9 +10,9 @@ from locexp.bbox import geometry as geometry
 from locexp.evaluation.metrics import Predictions, quadrants
 
 SIZE_GROUPS, POSITION_CELLS = 8, 5
-"""At most so many groups of sizes, and so many cells of the canvas on each axis."""
+"""At most this many groups of sizes, and cells of the canvas on each axis."""
 LEAST_PER_GROUP = 20
-"""Groups are made so few that this many examples come on one, on average."""
+"""There are so few groups that each has this many examples on average."""
 SAME_PX = 1e-3
 """Boxes that differ by less are the same but for rounding."""
 
@@ -38,7 +38,7 @@ class Groups:
 
 
 def all_the_same(predictions: Predictions) -> bool:
-    """Return whether all true boxes are one: there is no size or position to sort by."""
+    """Return whether all true boxes are the same: there is no size or position to sort by."""
     return bool(np.ptp(_truth(predictions), axis=0).max() < SAME_PX)
 
 
@@ -64,17 +64,17 @@ def by_size(predictions: Predictions) -> Groups:
 def by_position(predictions: Predictions) -> Groups:
     """Return IoU by the centre of the true box, row by row on a grid of equal cells over where centres are.
 
-    An axis on which all centres are one has one cell.
+    An axis on which all centres are the same has one cell.
     """
     center = geometry.centers(_truth(predictions))
     number = max(1, min(POSITION_CELLS, int(np.sqrt(len(center) / LEAST_PER_GROUP))))
     low, extent = center.min(axis=0), np.ptp(center, axis=0)
     cells = np.where(extent < SAME_PX, 1, number)
     step = extent / cells
-    place = np.divide(center - low, step, out=np.zeros_like(center), where=extent >= SAME_PX)
-    column, row = np.clip(np.floor(place), 0, cells - 1).astype(np.int64).T
-    rows, columns = np.divmod(np.arange(cells.prod()), cells[0])
-    corner = np.stack([columns, rows], axis=1)
+    position = np.divide(center - low, step, out=np.zeros_like(center), where=extent >= SAME_PX)
+    column, row = np.clip(np.floor(position), 0, cells - 1).astype(np.int64).T
+    down, across = np.divmod(np.arange(cells.prod()), cells[0])
+    corner = np.stack([across, down], axis=1)
     return _groups(predictions.iou, row * cells[0] + column, low + corner * step, low + (corner + 1) * step)
 
 
@@ -87,23 +87,23 @@ def _groups(iou: np.ndarray, group: np.ndarray, low: np.ndarray, high: np.ndarra
     count = np.bincount(group, minlength=number)
     members = np.split(iou[np.argsort(group, kind="stable")], np.cumsum(count)[:-1])
     mean, error, quantiles = np.full(number, np.nan), np.full(number, np.nan), np.full((number, 2), np.nan)
-    for place, values in enumerate(members):
+    for index, values in enumerate(members):
         if len(values):
-            mean[place], quantiles[place] = values.mean(), np.quantile(values, (0.05, 0.95))
+            mean[index], quantiles[index] = values.mean(), np.quantile(values, (0.05, 0.95))
         if len(values) > 1:
-            error[place] = values.std(ddof=1) / np.sqrt(len(values))
+            error[index] = values.std(ddof=1) / np.sqrt(len(values))
     return Groups(low, high, count, mean, error, quantiles)
 
 
 def columns(groups: Groups, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Return groups as the columns of a table; what cannot be said of a group is NaN.
+    """Return groups as the columns of a table; what is not known of a group is NaN.
 
     Args:
         groups: of (groups, dimensions).
         names: of the dimensions, which become ``…_from`` and ``…_to``.
     """
     ends = {"from": groups.low, "to": groups.high}
-    borders = {f"{name}_{end}": ends[end][:, place] for place, name in enumerate(names) for end in ends}
+    borders = {f"{name}_{end}": ends[end][:, index] for index, name in enumerate(names) for end in ends}
     low, high = groups.quantiles.T
     values = {"mean_iou": groups.mean, "standard_error": groups.standard_error, "iou_q05": low, "iou_q95": high}
     return borders | {"count": groups.count} | values

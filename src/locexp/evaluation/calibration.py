@@ -50,7 +50,7 @@ class CalibrationError:
         value: Σ n_c / n · |share_c - confidence_c| over the counted cells c, n their examples: in [0, 1].
         if_calibrated: its expectation for a perfectly calibrated network with the same confidences, which is not 0: a
             share of few examples is off by chance. An error near this value is no evidence of miscalibration.
-        coverage: the share of all examples that lie in counted cells: in (0, 1].
+        coverage: the share of all examples that are in counted cells: in (0, 1].
     """
 
     value: float
@@ -70,19 +70,19 @@ def equal_width(confidence: np.ndarray, happened: np.ndarray, bins: int, feature
         confidence: (n,), in [0, 1].
         happened: bool (n,), whether the event did.
         bins: of each dimension, at least 1.
-        features: (n, k), normalised; what lies beyond [0, 1] counts to the cell at that end.
+        features: (n, k), normalised; what is beyond [0, 1] counts in the cell at that end.
 
     Raises:
-        ValueError: no example, lengths that differ, no bin, or a confidence that is no probability.
+        ValueError: no example, lengths that differ, no bin, or a confidence that is not a probability.
     """
     confidence = _checked(confidence, happened, bins)
     extra = np.empty((len(confidence), 0)) if features is None else np.asarray(features, np.float64)
     if len(extra) != len(confidence):
         raise ValueError(f"expected features of {len(confidence)} examples, got {len(extra)}.")
-    place = np.clip(np.floor(np.column_stack([confidence, extra]) * bins), 0, bins - 1).astype(np.int64)
-    flat = np.ravel_multi_index(tuple(place.T), (bins,) * place.shape[1])
+    bin_index = np.clip(np.floor(np.column_stack([confidence, extra]) * bins), 0, bins - 1).astype(np.int64)
+    flat = np.ravel_multi_index(tuple(bin_index.T), (bins,) * bin_index.shape[1])
     _, first, cell = np.unique(flat, return_index=True, return_inverse=True)
-    return _cells(confidence, happened, cell, place[first] / bins, (place[first] + 1) / bins)
+    return _cells(confidence, happened, cell, bin_index[first] / bins, (bin_index[first] + 1) / bins)
 
 
 def equal_mass(confidence: np.ndarray, happened: np.ndarray, bins: int) -> Cells:
@@ -208,7 +208,7 @@ def calibration_errors(predictions: Predictions) -> dict[str, CalibrationError]:
     Returns:
         ``ece``; ``adaptive_ece``, over cells of equal mass (Nguyen and O'Connor 2015, arXiv 1508.05154); ``d_ece_50``
         and ``d_ece_75``; and ``d_ece_50_position``, ``_size`` and ``_box``, over confidence and predicted box. Empty
-        where confidences are no probabilities.
+        where confidences are not probabilities.
     """
     if not are_probabilities(predictions.confidence):
         return {}
@@ -230,7 +230,7 @@ def calibration_errors(predictions: Predictions) -> dict[str, CalibrationError]:
 
 def summarise(predictions: Predictions) -> dict[str, float]:
     """Return what a run logs of its calibration: each error with its ``…_if_calibrated``, and for those that leave
-    examples out also its ``…_coverage``; and ``brier``. Empty where confidences are no probabilities.
+    examples out also its ``…_coverage``; and ``brier``. Empty where confidences are not probabilities.
     """
     values: dict[str, float] = {}
     for name, error in calibration_errors(predictions).items():

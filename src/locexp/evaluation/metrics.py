@@ -1,4 +1,4 @@
-"""What is measured: weight-independent metrics of class and box, their floors and tables. All in float64 NumPy."""
+"""What is measured: weight-independent metrics of class and box, their baselines and tables. All in float64 NumPy."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def sign_of(metric: str) -> float:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a network predicts for n examples, beside the truth.
+    """What a network predicts for n examples, with the truth.
 
     Attributes:
         probabilities: (n, classes).
         boxes: (n, 4), normalised xyxy.
         labels: int64, (n,).
         truth: (n, 4), normalised xyxy.
-        classification_loss, bbox_loss: (n,), unweighted, one value an example.
+        classification_loss, bbox_loss: (n,), unweighted, one value per example.
         canvas: (width, height) in pixels.
     """
 
@@ -78,7 +78,7 @@ class Predictions:
 
 
 def summarise(predictions: Predictions) -> dict[str, float]:
-    """Return the headline and secondary metrics of design: means over examples, none depends on the loss weights."""
+    """Return the headline and secondary metrics: means over examples; none depends on the loss weights."""
     iou = predictions.iou
     sides = [box[:, 2:].astype(np.float64) - box[:, :2] for box in (predictions.boxes, predictions.truth)]
     size_error = np.abs(sides[0] - sides[1]) * np.array(predictions.canvas)
@@ -122,7 +122,7 @@ def four_way(predictions: Predictions) -> dict[str, float]:
     return {name: float(np.mean(members)) for name, members in quadrants(predictions).items()}
 
 
-def floors(train_boxes: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+def baselines(train_boxes: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """Return the mean IoU that needs no network.
 
     Args:
@@ -143,9 +143,9 @@ def floors(train_boxes: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     }
 
 
-def skill(value: float, floor: float) -> float | None:
-    """Return (value - floor) / (1 - floor), or ``None`` where the floor is (nearly) 1: there is nothing to gain."""
-    return None if floor > 1 - 1e-6 else (value - floor) / (1 - floor)
+def skill(value: float, baseline: float) -> float | None:
+    """Return (value - baseline) / (1 - baseline), or ``None`` where that is (nearly) 1: there is nothing to gain."""
+    return None if baseline > 1 - 1e-6 else (value - baseline) / (1 - baseline)
 
 
 def confusion_matrix(predictions: Predictions) -> np.ndarray:

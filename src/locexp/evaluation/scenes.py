@@ -9,7 +9,7 @@ import numpy as np
 
 from locexp.bbox.geometry import iou, to_pixels
 from locexp.bbox.scenes import Scenes
-from locexp.evaluation.metrics import Predictions, floors, summarise
+from locexp.evaluation.metrics import Predictions, baselines, summarise
 
 QUANTILES = {"min": 0.0, "q05": 0.05, "median": 0.5, "q95": 0.95, "max": 1.0}
 CLEAN_METRICS = ("mean_iou", "loc_acc_50", "loc_acc_75", "gt_known_loc_50", "gt_known_loc_75", "center_error_px")
@@ -39,8 +39,8 @@ def describe(scenes: Mapping[str, Scenes]) -> dict[str, float]:
         Of the training scenes, quantiles of the boxes' widths and heights in pixels: ``width_median``, ``height_q95``;
         and what of the digits cannot be seen, where the strategy says so: ``clipped``, the share of digits with ink
         beyond the canvas; ``covered``, with ink under a distractor; ``covered_ink``, the mean share of a digit's ink
-        under distractors. Of the test scenes, floors of the constant and of the centred box (see
-        :func:`locexp.evaluation.metrics.floors`) and the ceiling of label noise.
+        under distractors. Of the test scenes, baselines of the constant and of the centred box (see
+        :func:`locexp.evaluation.metrics.baselines`) and the ceiling of label noise.
     """
     train, test = scenes["train"], scenes["test"]
     height, width = train.images.shape[1:]
@@ -55,7 +55,7 @@ def describe(scenes: Mapping[str, Scenes]) -> dict[str, float]:
     if train.covered is not None:
         facts["covered"] = float(np.mean(train.covered > 0))
         facts["covered_ink"] = float(np.mean(train.covered, dtype=np.float64))
-    facts |= {f"floor_{name}": value for name, value in floors(train.boxes, test.boxes).items()} | ceiling(test)
+    facts |= {f"floor_{name}": value for name, value in baselines(train.boxes, test.boxes).items()} | ceiling(test)
     return {f"scenes/{name}": value for name, value in facts.items()}
 
 

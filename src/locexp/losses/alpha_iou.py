@@ -14,7 +14,7 @@ from locexp.losses._overlap import overlap
 def alpha_iou(
     ground_truth: Any, prediction: Any, *, canvas: tuple[int, int], alpha: Annotated[float, Ge(1)] = 3.0
 ) -> Any:
-    """Return 1 - IoU^α + (ρ²/c²)^α: (n,). The larger α, the more do boxes count that are nearly right.
+    """Return 1 - IoU^α + (ρ²/c²)^α: (n,). The larger α, the more nearly right boxes count.
 
     Args:
         alpha: >= 1; 1 is DIoU.

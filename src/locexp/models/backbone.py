@@ -13,7 +13,7 @@ from locexp.errors import UserError, first_line, nearest
 from locexp.models.blocks import flat_dense
 from locexp.models.heads import BoxHead, heads
 from locexp.models.keys import Dropout, Units
-from locexp.models.trunk import Stage, branches, check_shared
+from locexp.models.trunk import Layers, branches, check_shared
 
 
 def _check_shared(shared: int | str) -> None:
@@ -39,7 +39,7 @@ def build(
     Args:
         architecture: a name in ``keras.applications``.
         weights: ``imagenet`` for trained ones, which are downloaded once; ``None`` for random ones.
-        enlarge: by which whole number images are enlarged before (nearest neighbour); most architectures want at
+        enlarge: the whole number by which images are enlarged first (nearest neighbour); most architectures want at
             least 32x32 pixels.
         squeeze: filters of the 1x1 convolution on the backbone's maps, which are flattened then, as a box needs to
             know where things are.
@@ -51,7 +51,7 @@ def build(
         them; with trained weights the grey channel is given three times.
 
     Raises:
-        UserError: out of range, an unknown architecture, an image that it does not take, or weights that cannot be had.
+        UserError: out of range, an unknown architecture, an image that it does not take, or unavailable weights.
     """
     import keras
 
@@ -74,7 +74,7 @@ def build(
     def top(maps: Any, prefix: str) -> Any:
         return flat_dense(maps, dense_units, prefix, squeeze=squeeze, dropout=dropout)
 
-    stages: list[Stage] = [backbone, top]
+    stages: list[Layers] = [backbone, top]
     first, second = branches(features, stages, shared)
     return keras.Model(image, heads(first[-1], num_classes, bbox_head, bbox_features=second[-1]), name="backbone")
 
@@ -107,7 +107,7 @@ def _find(architecture: str) -> tuple[Any, Any]:
 
 
 def _scaled(images: Any, preprocess: Any, channels: int) -> Any:
-    """Scale images in [0, 1] as ``preprocess`` does: a scale and an offset a channel, read off black and white.
+    """Scale images in [0, 1] as ``preprocess`` does: a scale and an offset per channel, read off black and white.
 
     Where it swaps channels the result is the same, since all of them are the grey one.
     """
@@ -134,9 +134,9 @@ def _made(make: Any, architecture: str, weights: str | None, shape: tuple[int, i
             ) from error
         if weights is not None:
             raise UserError(
-                f"model.weights={weights}: the weights of {architecture} cannot be had ({first_line(error)}). They are "
-                "downloaded once, to models/ in the Keras folder, which needs the network; model.weights=null trains "
-                "from random ones."
+                f"model.weights={weights}: the weights of {architecture} are not available ({first_line(error)}). They "
+                "are downloaded once, to models/ in the Keras folder, which needs the network; model.weights=null "
+                "trains from random ones."
             ) from error
         raise UserError(
             f"model.architecture={architecture}: does not take images of {shape[1]}x{shape[0]} pixels "

@@ -1,6 +1,6 @@
 """The blocks that trunks are made of: convolutions, with or without normalization and a shortcut, and dense layers.
 
-No layer has a name that Keras gives by itself, such as ``flatten``: a second layer of that kind would be refused.
+No layer has a name that Keras gives on its own, such as ``flatten``: a second layer of that kind would be refused.
 """
 
 from __future__ import annotations

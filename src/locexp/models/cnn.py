@@ -9,7 +9,7 @@ from locexp.bounds import checked
 from locexp.errors import UserError
 from locexp.models.heads import BoxHead, heads
 from locexp.models.keys import Dropout, Filters, Units
-from locexp.models.trunk import Stage, branches, check_shared_with_dense
+from locexp.models.trunk import Layers, branches, check_shared_with_dense
 
 
 @checked("model", check_shared_with_dense)
@@ -43,18 +43,18 @@ def build(
             f"{input_shape[1]}x{input_shape[0]} pixels; give fewer."
         )
     images = keras.Input(input_shape, name="image")
-    stages: list[Stage] = [
-        functools.partial(_convolution, filters=count, place=place) for place, count in enumerate(filters, 1)
+    stages: list[Layers] = [
+        functools.partial(_convolution, filters=count, number=number) for number, count in enumerate(filters, 1)
     ]
     stages.append(functools.partial(_dense, units=dense_units, dropout=dropout))
     first, second = branches(images, stages, shared)
     return keras.Model(images, heads(first[-1], num_classes, bbox_head, bbox_features=second[-1]), name="cnn")
 
 
-def _convolution(features: Any, prefix: str, *, filters: int, place: int) -> Any:
+def _convolution(features: Any, prefix: str, *, filters: int, number: int) -> Any:
     import keras
 
-    features = keras.layers.Conv2D(filters, 3, name=f"{prefix}conv2d_{place}" if prefix else None)(features)
+    features = keras.layers.Conv2D(filters, 3, name=f"{prefix}conv2d_{number}" if prefix else None)(features)
     # The relu of a maximum is the maximum of relus, with the same gradients, on a quarter of the numbers.
     return keras.layers.ReLU()(keras.layers.MaxPooling2D(2)(features))
 

@@ -28,9 +28,9 @@ def cost_metrics(model: Any) -> dict[str, float]:
 def flops_per_image(model: Any) -> int:
     """Return the floating-point operations of one image's forward pass through a functional Keras model.
 
-    Counted are the multiplications and additions, two operations a pair, of convolutions of every kind, dense and
-    einsum layers, wherever they are applied, in nested models as well. Biases, activations, normalization, pooling and
-    additions of maps are not counted: they are a few per cent. A training step costs about three times as much an
+    The multiplications and additions, two operations per pair, of convolutions of every kind, dense and einsum layers
+    are counted wherever these are applied, in nested models as well. Biases, activations, normalization, pooling and
+    additions of maps are not counted: they are a few per cent. A training step costs about three times as much per
     image: forward, and two products of that size backward.
 
     Raises:
@@ -50,7 +50,7 @@ def _applications(model: Any) -> Iterator[tuple[Any, Sequence[int | None], Seque
     The graph is walked back from the outputs: a layer may be applied several times here, and elsewhere as well.
     """
     if not hasattr(model, "outputs"):
-        raise ValueError(f"the {type(model).__name__} {model.name!r} is no functional Keras model: it has no graph")
+        raise ValueError(f"the {type(model).__name__} {model.name!r} is not a functional Keras model: it has no graph")
     waiting, seen = list(model.outputs), set()
     ends = {id(tensor) for tensor in model.inputs}
     while waiting:

@@ -28,7 +28,7 @@ def fully_convolutional(
 ) -> Any:
     """Build the network around what makes boxes of fine maps.
 
-    The class comes from the mean and the maximum of the last stage's maps; the box from maps of ``stride`` pixels a
+    The class comes from the mean and the maximum of the last stage's maps; the box from maps of ``stride`` pixels per
     cell that know the whole image: the coarse maps are enlarged and added to the finer ones, stage by stage (Lin et
     al. 2017, 1612.03144).
 
@@ -56,9 +56,9 @@ def _top_down(maps: Sequence[Any], width: int, normalization: str) -> Any:
 
     layers = keras.layers
     merged: Any = None
-    for place in range(len(maps), 0, -1):
-        name = f"bbox_lateral_{place}"
-        lateral = convolution(maps[place - 1], width, name, size=1, normalization=normalization, activation=None)
+    for number in range(len(maps), 0, -1):
+        name = f"bbox_lateral_{number}"
+        lateral = convolution(maps[number - 1], width, name, size=1, normalization=normalization, activation=None)
         if merged is not None:
             merged = layers.UpSampling2D(2, name=f"{name}_up")(merged)
             over = tuple((0, big - small) for big, small in zip(merged.shape[1:3], lateral.shape[1:3], strict=True))
@@ -74,7 +74,7 @@ def cell_edges(cells: int, stride: int, pixels: int) -> np.ndarray:
 
     Args:
         cells: columns or rows of feature maps.
-        stride: pixels a cell.
+        stride: pixels per cell.
         pixels: of the canvas, which the last cell may reach beyond; its border is put on the edge of the canvas.
     """
     return np.minimum(np.arange(cells + 1) * stride / pixels, 1.0)

@@ -38,7 +38,7 @@ def build(
     Args:
         filters, stride: see :func:`locexp.models.stages.residual_stages`.
         bins: positions that an edge's distribution is over, evenly from one end of the canvas to the other, to which
-            the logits are interpolated; >= 2, or ``None`` for one each border of the cells.
+            the logits are interpolated; >= 2, or ``None`` for one at each border of the cells.
         dropout: rate before the softmax head, in [0, 1). The others: see :mod:`locexp.models.keys`.
 
     Raises:
@@ -67,7 +67,7 @@ def build(
 
 
 def _logits(maps: Any, name: str, borders: np.ndarray, bins: int | None) -> tuple[Any, np.ndarray]:
-    """Return logits (n, positions, 2) of two opposite edges, and the positions: one each border, or ``bins``."""
+    """Return logits (n, positions, 2) of two opposite edges, and the positions: one at each border, or ``bins``."""
     import keras
 
     dtype, layers = float_type(), keras.layers

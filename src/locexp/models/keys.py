@@ -1,4 +1,4 @@
-"""What the keys are, and may be, that several networks have.
+"""The keys that several networks have: what they are, and what they may be.
 
 ``input_shape``: (height, width, channels) of the images, and ``num_classes``, the units of the softmax head, are given
 by the caller. ``filters`` has one number for each convolution or stage, ``dense_units`` the units of the dense layer,

@@ -21,7 +21,7 @@ SUM_TOLERANCE = 0.02
 
 
 def check_round_trip(model: Any, images: np.ndarray, h5: str | None, num_classes: int) -> None:
-    """Check, before training, what a network says, and that plain Keras can save it and load it again.
+    """Check, before training, what a network returns, and that plain Keras can save it and load it again.
 
     Args:
         model: the network.
@@ -30,7 +30,7 @@ def check_round_trip(model: Any, images: np.ndarray, h5: str | None, num_classes
         num_classes: of the data.
 
     Raises:
-        UserError: its outputs are no probabilities and boxes, it cannot be saved, or the copy says something else.
+        UserError: its outputs are not probabilities and boxes, it cannot be saved, or the copy returns something else.
     """
     _check_predictions(_predictions(model, images), num_classes)
     with tempfile.TemporaryDirectory() as folder:
@@ -91,7 +91,7 @@ def save_checked(model: Any, path: Path, images: np.ndarray) -> Any:
     """Save a trained network, load it again and compare the two on some images; returns the loaded one.
 
     Raises:
-        RuntimeError: the copy says something else.
+        RuntimeError: the copy returns something else.
     """
     loaded = save(model, path)
     difference = _difference(model, loaded, images)
@@ -111,8 +111,8 @@ def _check_predictions(predictions: dict[str, np.ndarray], num_classes: int) -> 
     if not (probabilities.min() >= 0 and np.abs(sums - 1).max() <= SUM_TOLERANCE):
         row = probabilities[np.abs(sums - 1).argmax()]
         raise UserError(
-            f"model: the network's classification is no probabilities: for one image its {num_classes} values run from "
-            f"{row.min():.3g} to {row.max():.3g} and sum to {row.sum():.3g}; expected values >= 0 with sum 1, as "
+            f"model: the network's classification is not probabilities: for one image its {num_classes} values run "
+            f"from {row.min():.3g} to {row.max():.3g} and sum to {row.sum():.3g}; expected values >= 0 with sum 1, as "
             "activation='softmax' makes them."
         )
     if not np.isfinite(predictions["bbox"]).all():

@@ -61,9 +61,9 @@ def edge_spread(model: Any, images: np.ndarray, canvas: tuple[int, int]) -> np.n
 
 
 def localization_uncertainty(model: Any, images: np.ndarray, canvas: tuple[int, int]) -> np.ndarray:
-    """Return one number an image: the mean standard deviation of its four edges in pixels, float64 (n,).
+    """Return one number per image: the mean standard deviation of its four edges in pixels, float64 (n,).
 
-    It is what the network itself says, and not calibrated: compare images, or networks trained alike. Arguments and
+    It is the network's own estimate, and not calibrated: compare images, or networks trained alike. Arguments and
     errors are those of :func:`edge_spread`.
     """
     return np.asarray(edge_spread(model, images, canvas).mean(axis=1))

@@ -8,13 +8,13 @@ from typing import Any
 
 from locexp.errors import UserError
 
-Stage = Callable[[Any, str], Any]
-"""(features, prefix of the layers' names) -> features; every call makes layers of its own."""
+Layers = Callable[[Any, str], Any]
+"""A stage: (features, prefix of the layers' names) -> features; every call makes layers of its own."""
 ALL = "all"
 BRANCHES = ("classification", "bbox")
 
 
-def branches(features: Any, stages: Sequence[Stage], shared: int | str) -> tuple[list[Any], list[Any]]:
+def branches(features: Any, stages: Sequence[Layers], shared: int | str) -> tuple[list[Any], list[Any]]:
     """Apply the stages, the first ``shared`` once for both heads and the others once for each.
 
     Args:
@@ -31,7 +31,7 @@ def branches(features: Any, stages: Sequence[Stage], shared: int | str) -> tuple
     check_shared(shared, len(stages))
     count = shared if isinstance(shared, int) else len(stages)
 
-    def chain(features: Any, stages: Sequence[Stage], prefix: str) -> list[Any]:
+    def chain(features: Any, stages: Sequence[Layers], prefix: str) -> list[Any]:
         return list(itertools.accumulate(stages, lambda given, stage: stage(given, prefix), initial=features))
 
     common = chain(features, stages[:count], "")
@@ -40,7 +40,7 @@ def branches(features: Any, stages: Sequence[Stage], shared: int | str) -> tuple
 
 
 def check_shared(shared: int | str, stages: int) -> None:
-    """Check the key ``model.shared`` of a trunk with so many stages; raises :class:`UserError`."""
+    """Check the key ``model.shared`` of a trunk with this many stages; raises :class:`UserError`."""
     is_number = isinstance(shared, int) and not isinstance(shared, bool)
     if shared == ALL or (is_number and 0 <= int(shared) <= stages):
         return

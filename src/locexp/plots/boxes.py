@@ -73,12 +73,12 @@ def gallery(
     mosaic = Mosaic(images[chosen], title, rows=rows, legend=LEGEND, tile=tile)
     truth = to_pixels(predictions.truth[chosen], *predictions.canvas)
     boxes = to_pixels(predictions.boxes[chosen], *predictions.canvas)
-    for place, index in enumerate(chosen):
+    for position, index in enumerate(chosen):
         label, predicted = predictions.labels[index], predictions.classes[index]
         text = f"{label} → {predicted}  p {predictions.confidence[index]:.2f}\nIoU {predictions.iou[index]:.2f}"
-        mosaic.caption(place, text, "black" if predicted == label else PREDICTION)
-        mosaic.outline(place, truth[place], TRUTH, dashed=True)
-        mosaic.outline(place, boxes[place], PREDICTION)
+        mosaic.caption(position, text, "black" if predicted == label else PREDICTION)
+        mosaic.outline(position, truth[position], TRUTH, dashed=True)
+        mosaic.outline(position, boxes[position], PREDICTION)
     return mosaic.page
 
 

@@ -18,13 +18,13 @@ PANELS = (
 )
 
 
-def learning_curves(history: list[dict[str, float]], best_epoch: int, floor: float) -> Figure:
+def learning_curves(history: list[dict[str, float]], best_epoch: int, baseline: float) -> Figure:
     """Return six panels over epochs, train and validation.
 
     Args:
-        history: one row an epoch with ``epoch``, ``train/…`` and ``val/…``; at least one.
+        history: one row per epoch with ``epoch``, ``train/…`` and ``val/…``; at least one.
         best_epoch: marked by a line.
-        floor: mean IoU of the constant box on the validation part, marked in its panel.
+        baseline: mean IoU of the constant box on the validation part, marked in its panel.
     """
     # Fixed margins: a layout that is worked out draws everything twice.
     figure = Figure(figsize=(11, 6))
@@ -35,7 +35,7 @@ def learning_curves(history: list[dict[str, float]], best_epoch: int, floor: flo
             axes.plot(epochs, [row[f"{part}/{name}"] for row in history], style, label=label, markersize=4)
         axes.axvline(best_epoch, color="gray", linewidth=0.8, linestyle=":")
         if name == "mean_iou":
-            axes.axhline(floor, color="black", linewidth=0.8, linestyle="-.", label="constant box (validation)")
+            axes.axhline(baseline, color="black", linewidth=0.8, linestyle="-.", label="constant box (validation)")
             axes.legend(fontsize=8)
         axes.set_title(title, y=TITLE, fontsize=10)
         axes.yaxis.set_major_locator(MaxNLocator(5))
@@ -62,7 +62,7 @@ def weighting(history: list[dict[str, float]]) -> Figure | None:
     """Return panels over epochs: the effective weights, and where they were measured, the gradients.
 
     Args:
-        history: one row an epoch; at least one.
+        history: one row per epoch; at least one.
 
     Returns:
         ``None`` where weights never change and no gradient was measured: there is nothing to see.

@@ -14,7 +14,7 @@ DPI = 120
 
 
 def literal(text: str) -> str:
-    """Return text for a figure as it is: Matplotlib sets as a formula what stands between two dollar signs."""
+    """Return text for a figure as it is: Matplotlib typesets what is between two dollar signs as a formula."""
     return text.replace("$", r"\$")
 
 

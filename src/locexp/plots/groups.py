@@ -35,7 +35,7 @@ def panels(classes: Groups, sizes: Groups, positions: Groups, mean: float, title
     axes = figure.add_axes((0.052, 0.15, 0.658, 0.7))
     shown = np.concatenate([groups.quantiles[groups.count > 0] for groups in (classes, sizes)])
     lowest = float(min(shown.min(), mean))
-    floor = lowest - 0.17 * (1.01 - lowest)  # room for the legend
+    bottom = lowest - 0.17 * (1.01 - lowest)  # room for the legend
     start = len(classes.count) + 0.6
     end = start + (len(sizes.count) - 1) * WIDE
     _draw(axes, classes, 0, 1)
@@ -48,13 +48,13 @@ def panels(classes: Groups, sizes: Groups, positions: Groups, mean: float, title
     labels: list[tuple[float, str]] = []
     if len(classes.count) <= MOST_LABELS:
         labels += enumerate(f"{low:.0f}\n{count}" for low, count in zip(classes.low[:, 0], classes.count, strict=True))
-    for place, (low, high, count) in enumerate(zip(sizes.low[:, 0], sizes.high[:, 0], sizes.count, strict=True)):
-        labels.append((start + place * WIDE, f"{low:.3g}–{high:.3g}\n{count}"))
+    for position, (low, high, count) in enumerate(zip(sizes.low[:, 0], sizes.high[:, 0], sizes.count, strict=True)):
+        labels.append((start + position * WIDE, f"{low:.3g}–{high:.3g}\n{count}"))
     axes.set_xticks([])
     below = axes.get_xaxis_transform()
     for x, label in labels:
         axes.text(x, -0.03, label, transform=below, fontsize=8, ha="center", va="top")
-    axes.set(xlim=(-0.6, end + 0.9), ylim=(floor, 1.01), ylabel="IoU")
+    axes.set(xlim=(-0.6, end + 0.9), ylim=(bottom, 1.01), ylabel="IoU")
     axes.locator_params(axis="y", nbins=5)
     axes.grid(axis="y", alpha=0.3)
     # A title with a height of its own: without one, all ticks are measured a second time to find it.
@@ -71,14 +71,14 @@ def panels(classes: Groups, sizes: Groups, positions: Groups, mean: float, title
 def _draw(axes: Axes, groups: Groups, left: float, step: float) -> None:
     """Draw the mean, its interval and the spread of groups that have examples."""
     full = groups.count > 0
-    place, values = left + step * np.flatnonzero(full), groups.mean[full]
+    positions, values = left + step * np.flatnonzero(full), groups.mean[full]
     error = 1.96 * np.nan_to_num(groups.standard_error[full])
     for low, high, width, color in (
         (*groups.quantiles[full].T, 9, SPREAD),
         (np.clip(values - error, 0, 1), np.clip(values + error, 0, 1), 1.6, MEAN),
     ):
-        axes.vlines(place, low, high, colors=color, linewidths=width, capstyle="butt")
-    axes.scatter(place, values, s=26, color=MEAN, zorder=3)
+        axes.vlines(positions, low, high, colors=color, linewidths=width, capstyle="butt")
+    axes.scatter(positions, values, s=26, color=MEAN, zorder=3)
 
 
 def _map(axes: Axes, groups: Groups) -> None:

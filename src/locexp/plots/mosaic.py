@@ -31,7 +31,7 @@ class Mosaic:
     Args:
         images: uint8, (n, height, width); n may be 0.
         title: of the page.
-        rows: what stands above each row, which may be nothing, and how many of the images, in order, are in it.
+        rows: the heading of each row, which may be empty, and how many of the images, in order, are in it.
         legend: of what :meth:`outline` draws: labels, colours and whether the lines are dashed.
         tile: about how wide an image is drawn: its pixels are enlarged by a whole number.
     """
@@ -84,19 +84,19 @@ class Mosaic:
             self._draw.text((x + SAMPLE + 8, middle), label, "black", _font(TEXT), anchor="lm")
             x += width_of_entry + SPACE
 
-    def caption(self, place: int, text: str, color: str = "black") -> None:
+    def caption(self, index: int, text: str, color: str = "black") -> None:
         """Write above an image; lines are parted by ``\\n``."""
-        left, top = self._corners[place]
+        left, top = self._corners[index]
         for number, line in enumerate(reversed(text.split("\n"))):
             middle = left + self._size[0] / 2, top - 5 - number * LINE
             self._draw.text(middle, line, color, _font(TEXT), anchor="ms")
 
-    def outline(self, place: int, box: Sequence[float], color: str, *, dashed: bool = False, width: int = 3) -> None:
-        """Draw the box x1, y1, x2, y2, in pixels of the image (pixel i covers [i, i + 1)), over the image of a place.
+    def outline(self, index: int, box: Sequence[float], color: str, *, dashed: bool = False, width: int = 3) -> None:
+        """Draw the box x1, y1, x2, y2, in pixels of the image (pixel i covers [i, i + 1)), over an image.
 
-        What lies outside the image is drawn at most half a margin away from it.
+        What is outside the image is drawn at most half a margin away from it.
         """
-        left, top = self._corners[place]
+        left, top = self._corners[index]
         reach = MARGIN / 2
         x1, x2 = (left + np.clip(np.multiply(box[0::2], self._scale), -reach, self._size[0] + reach)).tolist()
         y1, y2 = (top + np.clip(np.multiply(box[1::2], self._scale), -reach, self._size[1] + reach)).tolist()

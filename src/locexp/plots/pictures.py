@@ -40,7 +40,7 @@ class PictureData:
         predictions: for the test images.
         history: one row per epoch.
         best_epoch: the epoch with the best monitored validation metric, from 1.
-        floor: mean IoU of the constant box on the validation part.
+        baseline: mean IoU of the constant box on the validation part.
     """
 
     directory: Path
@@ -48,7 +48,7 @@ class PictureData:
     predictions: Predictions
     history: list[dict[str, float]]
     best_epoch: int
-    floor: float
+    baseline: float
 
 
 def draw_pictures(data: PictureData) -> list[str]:
@@ -103,7 +103,7 @@ def _draw(data: PictureData) -> list[str]:
     pictures["gallery_random"] = boxes.gallery(images, predictions, chosen, f"{len(chosen)} random test images")
     of_failures, notes = failure_pictures(images, predictions)
     pictures |= of_failures
-    pictures["learning_curves"] = curves.learning_curves(history, data.best_epoch, data.floor)
+    pictures["learning_curves"] = curves.learning_curves(history, data.best_epoch, data.baseline)
     title = f"Confusion on {len(images):,} test images"
     pictures["confusion_matrix"] = curves.confusion(confusion_matrix(predictions), title)
     weighting = curves.weighting(history)
@@ -139,7 +139,7 @@ def failure_pictures(images: np.ndarray, predictions: Predictions) -> tuple[Pict
         cells, errors = calibration.reliability(predictions), calibration.calibration_errors(predictions)
         pictures["reliability"] = reliability.diagrams(cells, errors, f"Reliability of the confidence on {number}")
     else:
-        notes.append("Calibration is not measured: the network's confidences are no probabilities in [0, 1].")
+        notes.append("Calibration is not measured: the network's confidences are not probabilities in [0, 1].")
     return pictures, notes
 
 

@@ -20,7 +20,7 @@ DIAGRAMS = (
 STEP = 1.12
 """From the left of a diagram to the left of the next."""
 BASE, TALLEST = -0.3, 0.2
-"""Where the bars of the counts stand, below the diagrams, and the height of the tallest."""
+"""Where the bars of the counts start, below the diagrams, and the height of the tallest."""
 
 
 def diagrams(cells: Mapping[str, Cells], errors: Mapping[str, CalibrationError], title: str) -> Figure:
@@ -34,16 +34,16 @@ def diagrams(cells: Mapping[str, Cells], errors: Mapping[str, CalibrationError],
     figure = Figure(figsize=(9.4, 5.3))
     # Both are in one axes, with few ticks: axes and ticks are what takes long to draw.
     axes = figure.add_axes((0.075, 0.09, 0.915, 0.765))
-    for place, (event, name, least, words, short) in enumerate(DIAGRAMS):
-        _draw(axes, cells[event], least, place * STEP)
+    for position, (event, name, least, label, short) in enumerate(DIAGRAMS):
+        _draw(axes, cells[event], least, position * STEP)
         error = errors.get(name)
         measured = f"\n{short} {error.value:.3f}   (by chance alone {error.if_calibrated:.3f})" if error else ""
-        axes.text(place * STEP + 0.5, 1.06, words + measured, ha="center", va="bottom", fontsize=10)
-    for color, words in ((OVER, "too sure"), (UNDER, "not sure enough")):
-        axes.plot([], [], "o", color=color, markersize=5, label=words)
+        axes.text(position * STEP + 0.5, 1.06, label + measured, ha="center", va="bottom", fontsize=10)
+    for color, label in ((OVER, "too sure"), (UNDER, "not sure enough")):
+        axes.plot([], [], "o", color=color, markersize=5, label=label)
     if np.any(cells["loc_acc_50"].count < D_ECE_LEAST):
-        words = f"fewer than {D_ECE_LEAST}: not in the D-ECE"
-        axes.plot([], [], "o", color="white", markeredgecolor="black", markersize=5, label=words)
+        label = f"fewer than {D_ECE_LEAST}: not in the D-ECE"
+        axes.plot([], [], "o", color="white", markeredgecolor="black", markersize=5, label=label)
     axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(0.005, 0.985))
     axes.text(0, BASE + 0.01, "examples", fontsize=8, color="#606060", va="bottom")
     marks = np.arange(0, 1.01, 0.25)

@@ -26,7 +26,7 @@ def page(scenes: Scenes, labels: np.ndarray, chosen: np.ndarray, title: str, col
         labels: int (n,).
         chosen: indices to show, at least one.
         title: of the page.
-        columns: at most so many in a row.
+        columns: at most this many in a row.
     """
     columns = min(columns, len(chosen))
     rows = -(-len(chosen) // columns)
@@ -37,7 +37,7 @@ def page(scenes: Scenes, labels: np.ndarray, chosen: np.ndarray, title: str, col
     step_x, step_y = width + gap, height + caption + gap
     extent = (0, columns * step_x + gap, rows * step_y, 0)
     mosaic = np.full((extent[2], extent[1]), 255, np.uint8)
-    corners = [(gap + place % columns * step_x, caption + place // columns * step_y) for place in range(len(chosen))]
+    corners = [(gap + i % columns * step_x, caption + i // columns * step_y) for i in range(len(chosen))]
     size = (extent[1] / inch, extent[2] / inch + 0.75)
     figure = Figure(figsize=size)
     axes = figure.add_axes((0, 0.35 / size[1], 1, (size[1] - 0.75) / size[1]))

@@ -62,9 +62,9 @@ def logged_files(directory: Path, record: RunRecord) -> list[Path]:
 
 
 def file_within(directory: Path, path: str) -> Path | None:
-    """Return a file of a folder; ``None`` where it has none of this path, or the path or a link leads out of it."""
-    place = directory / path
-    return place if os.path.isfile(place) and place.resolve().is_relative_to(directory.resolve()) else None
+    """Return a file of a folder; ``None`` where there is none at this path, or the path or a link leads out of it."""
+    file = directory / path
+    return file if os.path.isfile(file) and file.resolve().is_relative_to(directory.resolve()) else None
 
 
 def check_unused(directory: Path, key: str, *, sweep: bool, others: Sequence[str] = ()) -> None:

@@ -29,7 +29,7 @@ class FolderStore:
         UserError: it is not the folder of a sweep; the message names that if it is near.
     """
 
-    place = "the folder"
+    label = "the folder"
     note = "Compared from the files in the sweep's folder alone; nothing was read from MLflow or written to it."
 
     def __init__(self, given: str) -> None:
@@ -50,13 +50,13 @@ class FolderStore:
         return sorted(own, key=lambda record: (-record.start_time, record.run_id or "", str(record.directory)))
 
     def content(self, run: RunRecord, path: str) -> bytes | None:
-        """Return a file of a run; ``None`` where it has none of this path."""
+        """Return a file of a run; ``None`` where there is none at this path."""
         assert run.directory is not None
-        place = file_within(run.directory, path)
-        return None if place is None else place.read_bytes()
+        file = file_within(run.directory, path)
+        return None if file is None else file.read_bytes()
 
     def keep_folder(self, run: RunRecord, folder: Path) -> None:
-        """Do nothing: what is kept with a run here is what lies in its directory."""
+        """Do nothing: what is kept with a run here is what is in its directory."""
         assert folder.parent == run.directory
 
 
@@ -90,7 +90,7 @@ def _parent_record(folder: Path, given: str) -> RunRecord:
         return record
     around = next((one.directory for one in _readable(folder.parents) if one.is_sweep), None)
     if around is not None:
-        what = "is not the folder of a sweep, but lies in one" if record is None else "is one run of a sweep"
+        what = "is not the folder of a sweep, but inside one" if record is None else "is one run of a sweep"
         raise UserError(f"{given}: {what}; compare the whole: {command('compare', typed(around))}")
     if record is not None:
         sweep_id = record.tags.get("sweep_id")

@@ -25,12 +25,12 @@ class NewerFormatError(UserError):
     """A file was written by a newer locexp; the message names the file."""
 
 
-def parse_object(content: bytes | str, place: object) -> dict[str, Any]:
+def parse_object(content: bytes | str, source: object) -> dict[str, Any]:
     """Return the JSON object of a file.
 
     Args:
         content: of the file.
-        place: what names the file in messages.
+        source: what names the file in messages.
 
     Raises:
         MalformedError: it is not a JSON object.
@@ -39,21 +39,21 @@ def parse_object(content: bytes | str, place: object) -> dict[str, Any]:
     try:
         stored = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise MalformedError(f"{place}: cannot be read: it is not JSON ({error}).") from None
+        raise MalformedError(f"{source}: cannot be read: it is not JSON ({error}).") from None
     if not isinstance(stored, dict):
-        raise MalformedError(f"{place}: cannot be read: expected a JSON object, not {type(stored).__name__}.")
+        raise MalformedError(f"{source}: cannot be read: expected a JSON object, not {type(stored).__name__}.")
     version = stored.get("format", 1)
     if type(version) is not int or version < 1:  # true is an int, too
-        raise MalformedError(f"{place}: cannot be read: format is {version!r}; expected 1 to {FORMAT}.")
+        raise MalformedError(f"{source}: cannot be read: format is {version!r}; expected 1 to {FORMAT}.")
     if version > FORMAT:
         raise NewerFormatError(
-            f"{place}: was written by a newer locexp (format {version}; locexp {__version__} reads formats up to "
+            f"{source}: was written by a newer locexp (format {version}; locexp {__version__} reads formats up to "
             f"{FORMAT}); update locexp."
         )
     return stored
 
 
-def build(cls: type[Stored], stored: dict[str, Any], place: object) -> Stored:
+def build(cls: type[Stored], stored: dict[str, Any], source: object) -> Stored:
     """Return a data class from a JSON object; keys that it does not have are ignored.
 
     A change that an older locexp must not overlook raises :data:`FORMAT`, so what else is there can be passed over.
@@ -63,11 +63,11 @@ def build(cls: type[Stored], stored: dict[str, Any], place: object) -> Stored:
     """
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     required = [name for name, field in fields.items() if field.default is field.default_factory is dataclasses.MISSING]
-    check_types(stored, get_type_hints(cls), required, place)
+    check_types(stored, get_type_hints(cls), required, source)
     return cls(**{name: value for name, value in stored.items() if name in fields})
 
 
-def check_types(stored: Mapping[str, Any], hints: Mapping[str, Any], required: Iterable[str], place: object) -> None:
+def check_types(stored: Mapping[str, Any], hints: Mapping[str, Any], required: Iterable[str], source: object) -> None:
     """Check the values of a JSON object, by name, against annotations.
 
     Raises:
@@ -76,10 +76,10 @@ def check_types(stored: Mapping[str, Any], hints: Mapping[str, Any], required: I
     for name, value in stored.items():
         if name in hints and not _fits(value, hints[name]):
             expected = hints[name].__name__ if isinstance(hints[name], type) else hints[name]
-            raise MalformedError(f"{place}: cannot be read: {name} is {json.dumps(value)[:60]}; expected {expected}.")
+            raise MalformedError(f"{source}: cannot be read: {name} is {json.dumps(value)[:60]}; expected {expected}.")
     missing = [name for name in required if name not in stored]
     if missing:
-        raise MalformedError(f"{place}: cannot be read: it lacks {listed(missing)}.")
+        raise MalformedError(f"{source}: cannot be read: it lacks {listed(missing)}.")
 
 
 def _fits(value: object, hint: Any) -> bool:

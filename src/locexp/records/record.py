@@ -33,7 +33,7 @@ class RunRecord:
         files: of the run, relative to its folder, by names that the user chose: its log, its configuration.
         run_id, experiment_id: MLflow's; null until the run is there.
         logged: everything has reached the tracking store.
-        directory: where the run's files lie now, which may have been moved or copied; ``None`` where the record was
+        directory: where the run's files are now, which may have been moved or copied; ``None`` where the record was
             not read from them. Not part of ``run.json``.
     """
 
@@ -101,9 +101,9 @@ def _end_in_place(path: Path, status: str) -> None:
     """Give a record that is there another status, in as many bytes: a full disk has room for no more."""
     running, ended = b'"status": "RUNNING"', f'"status": "{status}"'.encode()
     with contextlib.suppress(OSError), path.open("r+b") as file:
-        place = file.read().find(running)
-        if place >= 0:
-            file.seek(place)
+        start = file.read().find(running)
+        if start >= 0:
+            file.seek(start)
             file.write(ended.ljust(len(running)))
 
 

@@ -12,11 +12,11 @@ class Store(Protocol):
     """Runs and sweeps, whatever keeps them. Runs of equal files are equal in every store, to the digit.
 
     Attributes:
-        place: what messages call it, such as ``the store``.
-        note: what a reader of a comparison must know of where it came from; may be empty.
+        label: what messages call it, such as ``the store``.
+        note: what a reader of a comparison must know about its source; may be empty.
     """
 
-    place: str
+    label: str
     note: str
 
     def sweep(self, which: str) -> RunRecord:
@@ -33,7 +33,7 @@ class Store(Protocol):
         """Return every run of a sweep, finished or not, the latest first."""
 
     def content(self, run: RunRecord, path: str) -> bytes | None:
-        """Return a file of a run, named relative to its directory; ``None`` where it has none of this path."""
+        """Return a file of a run, named relative to its directory; ``None`` where there is none at this path."""
 
     def keep_folder(self, run: RunRecord, folder: Path) -> None:
         """Keep the files of a folder with a run, under the folder's name, in the place of earlier ones."""

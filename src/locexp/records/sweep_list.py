@@ -19,10 +19,10 @@ JOB = {"index": int, "name": str, "config_hash": str, "seed": int, "varied": dic
 """What is read of a job in the list."""
 
 CONTROL, FINAL = "control", "final"
-"""Roles of runs in a sweep; that of what the comparison chooses from is empty. Controls are shown, but never chosen.
-Earlier stages have chosen what is final; where a sweep has final runs, the comparison is among these alone."""
+"""Roles of runs in a sweep; empty for those that the comparison chooses from. Controls are shown, but never chosen.
+Final runs repeat what earlier stages have chosen; where a sweep has any, the comparison is among these alone."""
 REPLAY = "replay"
-"""The fact, among what varies, that a run of fixed weights has the mean weights of a method, and of which."""
+"""Among what varies, marks a run of fixed weights that are the mean weights of a method: which method."""
 BUDGET = ("trainer.epochs", "trainer.batch_size", "data.limit", "trainer.early_stopping")
 """The keys of the training budget, in which runs that are compared must agree."""
 
@@ -78,12 +78,12 @@ class SweepList:
         return cls.parse(path.read_bytes(), path)
 
     @classmethod
-    def parse(cls, content: bytes, place: object) -> SweepList:
+    def parse(cls, content: bytes, source: object) -> SweepList:
         """Return the list from the content of its file; for arguments and errors see :func:`parse_object`."""
-        stored = parse_object(content, place)
-        found = build(cls, {NAMES_OF_FORMAT_1.get(name, name): value for name, value in stored.items()}, place)
+        stored = parse_object(content, source)
+        found = build(cls, {NAMES_OF_FORMAT_1.get(name, name): value for name, value in stored.items()}, source)
         for number, job in enumerate(found.jobs):
-            check_types(job, JOB, JOB, f"{place}, job {number}")
+            check_types(job, JOB, JOB, f"{source}, job {number}")
         return found
 
     def link(self, index: int) -> SweepLink:

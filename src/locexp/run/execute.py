@@ -1,4 +1,4 @@
-"""Runs that train: one by itself is a stack of one, and goes the way that every stack goes."""
+"""Training runs: one by itself is a stack of one."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def run_alone(prepared: Prepared, hydra: DictConfig, screen: Screen, resumed: Re
     callbacks.on_run_end(config=config, config_name=hydra.job.config_name, job_return=folder.job_return)
     if run.error is not None:
         raise run.error
-    run.conclude()
+    run.show_results()
 
 
 def execute(runs: Sequence[Run], *, note: Callable[[str], None] = logger.warning, draw: Draw = draw_here) -> None:
@@ -61,7 +61,7 @@ def execute(runs: Sequence[Run], *, note: Callable[[str], None] = logger.warning
 
     Args:
         runs: not opened yet; equal in data, boxes, network and schedule.
-        note: receives what did not go as planned.
+        note: shows what did not go as planned.
         draw: draws the pictures of a run.
 
     Raises:
@@ -73,9 +73,9 @@ def execute(runs: Sequence[Run], *, note: Callable[[str], None] = logger.warning
             _train(opened, note, draw)
     except (KeyboardInterrupt, Terminated) as stopped:
         for run in runs:
-            with contextlib.suppress(KeyboardInterrupt, Terminated):  # of one who cannot wait: the next is closed, too
+            with contextlib.suppress(KeyboardInterrupt, Terminated):  # pressed again: the next is closed, too
                 if run.is_reported:
-                    _complete(run)
+                    _close_when_drawn(run)
                 elif run.is_open:
                     _close(run, stopped)
         raise
@@ -112,7 +112,7 @@ def _trained(runs: Sequence[Run]) -> Stack:
 
 
 class _Watch(Observer):
-    """Tells each run of its epochs. One that fails beside others is closed at once, and the others go on."""
+    """Reports its epochs to each run. One that fails beside others is closed at once, and the others go on."""
 
     def __init__(self, runs: Sequence[Run]) -> None:
         self._runs = runs
@@ -170,15 +170,15 @@ def _finish(runs: Sequence[Run], stack: Stack, draw: Draw) -> None:
             run.report(evaluations[index], draw)
         waiting.append(run)
         while waiting and waiting[0].is_drawn:
-            _complete(waiting.popleft())
+            _close_when_drawn(waiting.popleft())
     for run in waiting:
-        _complete(run)
+        _close_when_drawn(run)
 
 
-def _complete(run: Run) -> None:
+def _close_when_drawn(run: Run) -> None:
     if run.is_open:
         with _ending(run):
-            run.complete()
+            run.wait_for_pictures()
             _close(run, None)
 
 

@@ -1,4 +1,4 @@
-"""The folder of a run as Hydra lays it out: its configuration, its log; and what Hydra's callbacks are told of it."""
+"""The folder of a run as Hydra lays it out: its configuration, its log; and what Hydra's callbacks receive."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ class RunFolder:
     Attributes:
         directory: the folder, absolute.
         error: what ended the run, for the callbacks; set by whoever ran it.
-        job_return: what Hydra's callbacks are told in the end.
+        job_return: what Hydra's callbacks receive in the end.
     """
 
     def __init__(self, cfg: DictConfig, hydra: DictConfig, callbacks: Callbacks, *, alone: bool) -> None:
         self._cfg, self._whole = cfg, whole(cfg, hydra)
         self._callbacks, self._alone = callbacks, alone
         self._log: RunLog | None = None
-        self._as_hydra_has_it: Any = None
+        self._hydra_config: Any = None
         self.directory = Path(hydra.runtime.output_dir)
         self.overrides = [str(override) for override in hydra.overrides.task]
         self.error: BaseException | None = None
@@ -97,12 +97,12 @@ class RunFolder:
         """Make the run the one on whose behalf things are logged, and whose configuration Hydra knows."""
         known = HydraConfig.instance()
         before = known.cfg
-        if self._as_hydra_has_it is None:  # which takes ten milliseconds to make, and is asked for at every step
+        if self._hydra_config is None:  # which takes ten milliseconds to make, and is asked for at every step
             known.set_config(self._whole)
-            self._as_hydra_has_it = known.cfg
+            self._hydra_config = known.cfg
         log = self._log.current() if self._log is not None else contextlib.nullcontext()
         with log, env_override(self._whole.hydra.job.env_set):
-            known.cfg = self._as_hydra_has_it
+            known.cfg = self._hydra_config
             try:
                 yield
             finally:
@@ -128,7 +128,7 @@ def chosen_files(hydra: HydraConf) -> list[str]:
 
 @contextlib.contextmanager
 def shared_logging(hydra: DictConfig) -> Iterator[None]:
-    """Log as ``hydra.job_logging`` says, but for its file, of which each run has its own; then as before jobs."""
+    """Log as ``hydra.job_logging`` says, without its file, since each run has its own; afterwards as before jobs."""
     shared = plain(hydra.job_logging)
     shared.get("handlers", {}).pop(FILE, None)
     for log in (shared.get("root") or {}, *shared.get("loggers", {}).values()):

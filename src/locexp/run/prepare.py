@@ -35,7 +35,10 @@ class Prepared:
     """Everything that a training needs, built and checked.
 
     Attributes:
+        cfg: of the run.
+        data: data set and scenes.
         member: not trained yet.
+        schedule: how it is trained.
     """
 
     cfg: DictConfig
@@ -140,10 +143,10 @@ def monitor(cfg: DictConfig) -> str:
 
 
 def build_optimizer(cfg: DictConfig, steps: int) -> Any:
-    """Return a fresh Keras optimizer for a run of so many steps.
+    """Return a fresh Keras optimizer for a run of this many steps.
 
     Raises:
-        UserError: it is none, or refuses its arguments.
+        UserError: it is not one, or refuses its arguments.
     """
     import keras
 
@@ -184,6 +187,6 @@ def check_box_loss(function: Callable[[Any, Any], Any], name: str, dtype: str) -
     except Exception as error:  # of the user's own code, which may raise anything
         raise UserError(f"{key}: failed with {type(error).__name__} ({first_line(error)}).") from error
     if losses.shape != (2,):
-        raise UserError(f"{key}: gives shape {losses.shape} for two boxes; expected (2,), one loss a box.")
+        raise UserError(f"{key}: gives shape {losses.shape} for two boxes; expected (2,), one loss per box.")
     if not np.isfinite(losses).all():
         raise UserError(f"{key}: gives {losses.tolist()} for two boxes; expected finite numbers.")

@@ -1,4 +1,4 @@
-"""The record of a run as it opens, or fails before it could; and the lines in which the screen shows it."""
+"""The record of a run as it opens, or as it fails before it could."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from locexp.configuration.hydra_internals import HydraConfig
-from locexp.evaluation.metrics import HEADLINES
-from locexp.models.saving import MODEL
 from locexp.records.provenance import flattened, provenance, run_name
 from locexp.records.record import RunRecord
 from locexp.records.sweep_list import SweepLink
@@ -20,7 +18,7 @@ from locexp.run.prepare import monitor
 from locexp.run.training_data import TrainingData
 from locexp.tracking.environment import unread_variables
 from locexp.tracking.limits import notes_on_limits
-from locexp.tracking.location import Location, location_of, run_link, ui_command
+from locexp.tracking.location import location_of
 from locexp.tracking.tracker import Tracker
 
 logger = logging.getLogger(__name__)
@@ -64,7 +62,7 @@ def open_record(
 
 
 def _bare_record(cfg: DictConfig, directory: Path, overrides: Sequence[str], link: SweepLink | None) -> RunRecord:
-    """Return the record of a run of which nothing is known but its configuration."""
+    """Return the record of a run about which only its configuration is known."""
     location = location_of(cfg.tracking)
     tags = provenance(cfg, overrides) | {"kind": "run", "directory": str(directory.absolute())}
     return RunRecord(
@@ -93,37 +91,3 @@ def record_failure(
     tracker.start(sampling_seconds=None)
     record.logged = tracker.finish(None)
     record.write(directory)
-
-
-def introduction(record: RunRecord) -> list[str]:
-    """Return the lines that say what is about to be trained."""
-    data = record.dataset
-    validation = "the test set" if record.tags["validation_is_test"] == "true" else f"{data['validation']:,}"
-    return [
-        f"locexp   {record.name}",
-        f"data     {data['name']} ({data['source']}), {data['canvas']} pixels: {data['train']:,} to train, "
-        f"{validation} to validate, {data['test']:,} to test",
-    ]
-
-
-def final_table(record: RunRecord) -> list[str]:
-    """Return the lines that sum a finished run up: test metrics, with the floor of those that have one."""
-    metrics = record.metrics
-    lines = [f"{'':22}{'test':>8}{'floor':>9}{'skill':>9}"]
-    for name in HEADLINES:
-        floor, skill = metrics.get(f"floor/{name}"), metrics.get(f"skill/{name}")
-        cells = "".join("" if value is None else f"{value:9.3f}" for value in (floor, skill))
-        lines.append(f"{name:22}{metrics[f'test/{name}']:8.4f}{cells}")
-    return lines
-
-
-def conclusion(record: RunRecord, directory: Path, location: Location) -> list[str]:
-    """Return the lines that say where the results of a finished and logged run are."""
-    assert record.experiment_id is not None
-    assert record.run_id is not None
-    base = location.uri if location.is_server else "http://127.0.0.1:5000"
-    command = "" if location.is_server else f"{ui_command(location)}  then open "
-    return [
-        f"Files    {directory}  (pictures/, tables/, {MODEL}, run.json)",
-        f"MLflow   {command}{run_link(base, record.experiment_id, record.run_id)}",
-    ]

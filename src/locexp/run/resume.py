@@ -39,7 +39,7 @@ LOCK = CONFIG.with_name("lock")
 """The file in a run's folder that the command which continues the run holds."""
 RUN_ID = re.compile("[0-9a-f]{32}")
 ENDED_EARLY = "The run ended early"
-"""How the note starts that a run is left with when it is stopped; it goes when the run goes on."""
+"""How the note of a run that was stopped starts; it is removed when the run goes on."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Resumed:
 
 
 def training_id(cfg: DictConfig) -> str:
-    """Return what a checkpoint is known by: the setting and the seed."""
+    """Return what identifies a checkpoint: the setting and the seed."""
     return f"{config_hash(cfg)} seed={cfg.seed}"
 
 
@@ -153,7 +153,7 @@ def _notes(record: RunRecord, cfg: DictConfig, checkpoint: Checkpoint, lost: lis
     notes += [f"Continued after epoch {checkpoint.epoch}.", *lost]
     if cfg.trainer.callbacks:
         names = listed(cfg.trainer.callbacks)
-        notes.append(f"The callbacks ({names}) start anew: what they remembered themselves is not in the checkpoint.")
+        notes.append(f"The callbacks ({names}) start anew: their own state is not in the checkpoint.")
     if checkpoint.stopped and checkpoint.epoch < cfg.trainer.epochs:
         notes.append(f"Training had ended early at epoch {checkpoint.epoch}; only its results were missing.")
     now = provenance(cfg, ())
@@ -162,7 +162,7 @@ def _notes(record: RunRecord, cfg: DictConfig, checkpoint: Checkpoint, lost: lis
         if then != now.get(name):
             notes.append(f"Begun with {name} {then}, continued with {now.get(name)}: numbers may differ.")
     if record.status == "RUNNING" and record.tags.get("host") != now["host"]:
-        notes.append(f"The run was on {record.tags.get('host')}, where it could not be seen whether it still goes on.")
+        notes.append(f"The run was on {record.tags.get('host')}; whether it still runs there could not be checked.")
     return notes
 
 
@@ -216,7 +216,7 @@ def _stopped(directory: Path) -> RunRecord:
     """Return the record of a run that was stopped.
 
     Raises:
-        UserError: it is none, it has finished, or it still goes on.
+        UserError: it is not one, it has finished, or it is still running.
     """
     try:
         record = RunRecord.read(directory)
@@ -268,7 +268,7 @@ def _configuration(directory: Path, record: RunRecord) -> DictConfig:
 
 
 def _check_relative_path(directory: Path, cfg: DictConfig) -> None:
-    """Say from where to continue a run whose own data lie at a relative path."""
+    """Say from where to continue a run whose own data are at a relative path."""
     path = cfg.data.path
     if path is None or Path(path).exists():
         return

@@ -24,8 +24,9 @@ from locexp.models.spread import spread_metrics
 from locexp.plots.pictures import Draw, PictureData
 from locexp.records.history import append_history, write_history
 from locexp.records.sweep_list import SweepLink
+from locexp.run.display import conclusion, final_table, introduction
 from locexp.run.prepare import Prepared, prepare
-from locexp.run.record import conclusion, final_table, introduction, open_record
+from locexp.run.record import open_record
 from locexp.run.resume import CONFIG, ENDED_EARLY, Resumed, resume_command, training_id
 from locexp.system.commands import command
 from locexp.system.files import write_whole
@@ -41,11 +42,11 @@ SAMPLING_SECONDS = 5
 """Between two samples of CPU and memory use by a process, whatever it trains: each is 25 ms of work for MLflow."""
 
 Evaluation = Future[tuple[Predictions, float]]
-"""What a network says of the test part, and the seconds that this took."""
+"""The predictions on the test part, and the seconds that they took."""
 
 
 class Run:
-    """What was prepared, on its way through training; opened, told of each epoch, reported and closed.
+    """What was prepared, on its way through training; opened, notified of each epoch, reported and closed.
 
     Args:
         prepared: by :func:`locexp.run.prepare.prepare`.
@@ -96,10 +97,9 @@ class Run:
         else:
             self.record = resumed.record
             write_history(directory, resumed.history)
-            (directory / MODEL).unlink(missing_ok=True)  # of the end that was not the last
+            (directory / MODEL).unlink(missing_ok=True)  # of an earlier end
         self._began, self._spent = (time.time(), resumed.spent) if resumed else (self.record.start_time, 0.0)
-        self.record.metrics |= self.prepared.data.facts
-        self.record.metrics |= cost_metrics(self.prepared.member.model)
+        self.record.metrics |= self.prepared.data.facts | cost_metrics(self.prepared.member.model)
         self._tracker = Tracker(self._location, directory, self.record, must_open=self._link is None)
         self._written_id = self.record.run_id
         self.record.write(directory)
@@ -114,7 +114,7 @@ class Run:
 
     def progress(self, epoch: int, done: int, total: int, losses: tuple[float, float]) -> None:
         """Show how far an epoch is; raises if the store of a run by itself could not even be opened."""
-        self._tracker.check()
+        self._tracker.check_opened()
         of = f"epoch {epoch}/{self.prepared.schedule.epochs}  step {done:,}/{total:,}"
         self.screen.progress(f"{of}  classification loss {losses[0]:.4f}  box loss {losses[1]:.5f}")
 
@@ -144,37 +144,37 @@ class Run:
         return error
 
     def restart(self) -> None:
-        """Forget what was trained, and be as before the first epoch."""
+        """Forget what was trained, and go back to before the first epoch."""
         write_history(self.directory, [])
         (self.directory / CHECKPOINT).unlink(missing_ok=True)
         self.prepared = prepare(self.prepared.cfg, stacked=True)
         self.error = None
 
     def report(self, evaluation: Evaluation, draw: Draw) -> None:
-        """Save a trained member, write tables, and begin to draw pictures, which :meth:`complete` waits for.
+        """Save a trained member, write tables, and begin to draw pictures, which :meth:`wait_for_pictures` waits for.
 
         Args:
             evaluation: of the member on the test part.
             draw: draws the pictures.
 
         Raises:
-            RunFailedError: the store of a run by itself could not even be opened, or the last update was one too many.
+            RunFailedError: the store of a run by itself could not even be opened, or the last update diverged.
         """
         prepared, data, member = self.prepared, self.prepared.data, self.prepared.member
         directory, record = self.directory, self.record
-        self._tracker.check()
+        self._tracker.check_opened()
         images = data.arrays("test")[0]
         self.screen.progress("evaluating and drawing")
         test, _ = evaluation.result()
         if not (np.isfinite(test.boxes).all() and np.isfinite(test.probabilities).all()):
             raise RunFailedError(
-                "diverged: what the trained network says of the test images is not finite. Try a smaller "
+                "diverged: the predictions on the test images are not finite. Try a smaller "
                 "optimizer.learning_rate, or trainer.keep=best."
             )
         best = member.best_epoch
         assert best is not None
         kept = best if prepared.schedule.keep == "best" else len(member.history)
-        record.metrics |= final_metrics(test, data.floors, member.history, best, kept)
+        record.metrics |= final_metrics(test, data.baselines, member.history, best, kept)
         record.metrics |= against_clean(test, data.scenes["test"])
         spread = spread_metrics(member.model, images, data.canvas)
         record.metrics |= {f"test/{name}": value for name, value in spread.items()}
@@ -183,8 +183,8 @@ class Run:
         if h5 is not None:
             save_checked(member.model, directory / h5, images)
         write_tables(directory / "tables", test)
-        floor = data.validation_floor
-        self._pictures = draw(PictureData(directory / "pictures", images, test, member.history, best, floor))
+        baseline = data.validation_baseline
+        self._pictures = draw(PictureData(directory / "pictures", images, test, member.history, best, baseline))
         self.screen.line()
         for line in final_table(record):
             self.screen.line(line)
@@ -201,15 +201,15 @@ class Run:
         """Whether there are no pictures to wait for."""
         return self._pictures is None or self._pictures.done()
 
-    def complete(self) -> None:
+    def wait_for_pictures(self) -> None:
         """Wait for the pictures; raises what they failed with."""
         notes = self._pictures.result() if self._pictures is not None else []
-        self._pictures = None  # not before: one who is interrupted here waits again
+        self._pictures = None  # not before: after an interruption here it is waited for again
         self.record.notes.extend(notes)
         self._say(notes)
 
     def close(self, error: BaseException | None) -> None:
-        """End the run: FINISHED without an error, KILLED by Ctrl-C or SIGTERM, else FAILED with the error's words."""
+        """End the run: FINISHED without an error, KILLED by Ctrl-C or SIGTERM, else FAILED with the error's message."""
         record, directory = self.record, self.directory
         self.is_open, self.error = False, error
         if error is None:
@@ -218,7 +218,7 @@ class Run:
             record.status, record.error = "KILLED", "interrupted"
         else:
             record.status, record.error = "FAILED", str(error).strip() or type(error).__name__
-            # What is expected, the command itself says: the traceback is for the log alone.
+            # The command itself shows what is expected: the traceback is for the log alone.
             level = logging.INFO if isinstance(error, (RunFailedError, OSError)) else logging.ERROR
             traced = None if isinstance(error, RunFailedError) and error.__cause__ is None else error
             logger.log(level, "the run failed: %s", record.error, exc_info=traced)
@@ -244,15 +244,15 @@ class Run:
         self._model = None
 
     def _write_record(self) -> None:
-        """Write the record of an ended run, which has failed where that fails."""
+        """Write the record of an ended run; if that fails, the run has failed."""
         try:
             self.record.write(self.directory)
-        except OSError as error:  # a full disk: the store is told anyway
+        except OSError as error:  # a full disk: the store is updated anyway
             if self.error is None:
                 self.error = error
                 self.record.status, self.record.error = "FAILED", system_reason(error)
 
-    def conclude(self) -> None:
+    def show_results(self) -> None:
         """Say where the results of a finished run are.
 
         Raises:

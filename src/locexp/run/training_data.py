@@ -20,13 +20,13 @@ from locexp.data.conversion import naming
 from locexp.data.load import load_dataset
 from locexp.data.suspicions import ground
 from locexp.errors import ImagesError, UserError, listed
-from locexp.evaluation.metrics import floors
+from locexp.evaluation.metrics import baselines
 from locexp.evaluation.scenes import describe
 
 MOST_NUMBERS = 9
-"""So many images are named in a message."""
+"""How many images a message names at most."""
 MOST_WHOLE = 0.9
-"""If as many training boxes are the whole image, the ink is not what is above the threshold."""
+"""If this share of training boxes is the whole image, the ink is not what is above the threshold."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class TrainingData:
         scenes: for ``train``, ``validation`` and ``test``.
         scenes_digest: sha256 over the images and boxes of the three, in hexadecimal.
         constant_targets: every training box is the same, so localization is trivial.
-        floors: of the test part, see :func:`locexp.evaluation.metrics.floors`.
-        validation_floor: mean IoU of the constant box on the validation part.
+        baselines: of the test part, see :func:`locexp.evaluation.metrics.baselines`.
+        validation_baseline: mean IoU of the constant box on the validation part.
         facts: how hard the scenes are, see :func:`locexp.evaluation.scenes.describe`.
         notes: what the user must know of the data and the boxes.
         fresh: makes the training scenes of an epoch (from 0), where they are new in each.
@@ -48,8 +48,8 @@ class TrainingData:
     scenes: dict[str, Scenes]
     scenes_digest: str
     constant_targets: bool
-    floors: dict[str, float]
-    validation_floor: float
+    baselines: dict[str, float]
+    validation_baseline: float
     facts: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     fresh: Callable[[int], Scenes] | None = None
@@ -78,7 +78,7 @@ def load_training_data(cfg: DictConfig) -> TrainingData:
     """Load the data and make its scenes; imports no TensorFlow. The last are kept, for the jobs of a sweep.
 
     Raises:
-        UserError: the data cannot be had, or the boxes do not fit it.
+        UserError: the data cannot be loaded, or the boxes do not fit it.
     """
     dataset = load_dataset(cfg.data)
     strategy = strategy_of(instantiate(cfg.bbox, "bbox", skip=("scene_seed",)))
@@ -103,8 +103,8 @@ def load_training_data(cfg: DictConfig) -> TrainingData:
         scenes=scenes,
         scenes_digest=sha256(*(array for part in parts for array in (scenes[part].images, scenes[part].boxes))),
         constant_targets=bool(np.ptp(boxes, axis=0).max() == 0),
-        floors=floors(boxes, scenes["test"].boxes),
-        validation_floor=floors(boxes, scenes["validation"].boxes)["mean_iou"],
+        baselines=baselines(boxes, scenes["test"].boxes),
+        validation_baseline=baselines(boxes, scenes["validation"].boxes)["mean_iou"],
         facts=describe(scenes),
         fresh=fresh_scenes(strategy, dataset.train.images, seed, scenes["train"]),
         notes=(*dataset.notes, *_notes(strategy, dataset.train.images, boxes)),
@@ -113,7 +113,7 @@ def load_training_data(cfg: DictConfig) -> TrainingData:
 
 def _located(error: ImagesError, split: Split) -> str:
     """Return an error about images of a part in terms of the user's array."""
-    numbers = split.indices[error.places].tolist()
+    numbers = split.indices[error.indices].tolist()
     most = numbers[:MOST_NUMBERS]
     more = f" and {len(numbers) - len(most)} more" if len(numbers) > len(most) else ""
     return error.text.format(which=f"counted from 0 in {split.name}: {listed(most)}{more}")

@@ -11,11 +11,11 @@ from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import Callbacks, set_up_logging
 from locexp.errors import RunFailedError, Terminated, UserError, counted, first_line
 from locexp.records.sweep_list import SweepList
-from locexp.sweep.display import Progress, conclude
-from locexp.sweep.folder import Outcome, check_free, close_dead, held, next_attempt, outcome_of
+from locexp.sweep.display import Progress, show_end
+from locexp.sweep.folder import JobEnd, check_free, close_dead, end_of, held, next_attempt
+from locexp.sweep.jobs import PlacedJob, RunKey, StagedJobs, SweepJob
 from locexp.sweep.launchers import Launch, capacity_of, end_workers, is_stacked, launch_with_hydra
 from locexp.sweep.parent import Parent
-from locexp.sweep.plan import PlacedJob, Plan, RunKey, SweepJob
 from locexp.sweep.stacks import Stacks
 from locexp.sweep.stored import StoredSweep
 from locexp.system.screen import Screen
@@ -31,10 +31,10 @@ Raises :class:`RunFailedError` where that fails, which costs the sweep nothing b
 
 
 class Conductor:
-    """Runs the jobs of a plan with one of Hydra's launchers.
+    """Runs the jobs of a sweep with one of Hydra's launchers.
 
     Args:
-        plan: of which the first stage is known.
+        staged: the jobs, of which the first stage is known.
         command: that began the sweep, as it is stored for a resume.
         screen: where the sweep is shown.
         compare: compares the sweep when its jobs have ended.
@@ -45,29 +45,29 @@ class Conductor:
     """
 
     def __init__(
-        self, plan: Plan, command: SweepList, *, screen: Screen, compare: Compare, stored: StoredSweep | None
+        self, staged: StagedJobs, command: SweepList, *, screen: Screen, compare: Compare, stored: StoredSweep | None
     ) -> None:
-        self._plan, self._stored, self._screen, self._compare = plan, stored, screen, compare
+        self._staged, self._stored, self._screen, self._compare = staged, stored, screen, compare
         self._began = time.time()
-        self._how = capacity_of(plan.launcher)
-        self._parent = Parent(plan, command, stored)
-        self._outcomes: dict[RunKey, Outcome] = {}
+        self._capacity = capacity_of(staged.launcher)
+        self._parent = Parent(staged, command, stored)
+        self._ends: dict[RunKey, JobEnd] = {}
         self._take_stored()
         self._mixed: list[str] = []
         self._uncompared: RunFailedError | None = None
-        if stored and (plan.more or self.missing(plan.jobs)):
-            self._mixed = stored.check_code(self._parent.record.tags, allowed=plan.base.sweep.allow_mixed)
+        if stored and (staged.more or self.missing(staged.jobs)):
+            self._mixed = stored.check_code(self._parent.record.tags, allowed=staged.base.sweep.allow_mixed)
 
     def _take_stored(self) -> None:
         if self._stored:
-            self._outcomes |= {key: Outcome(record) for key, record in self._stored.finished.items()}
+            self._ends |= {key: JobEnd(record) for key, record in self._stored.finished.items()}
 
     def missing(self, jobs: Sequence[SweepJob]) -> list[SweepJob]:
         """Return the jobs that have not finished."""
-        return [job for job in jobs if self._outcome(job).record is None]
+        return [job for job in jobs if self._end_of(job).record is None]
 
-    def _outcome(self, job: SweepJob) -> Outcome:
-        return self._outcomes.get(job.key, Outcome())
+    def _end_of(self, job: SweepJob) -> JobEnd:
+        return self._ends.get(job.key, JobEnd())
 
     def conduct(self) -> None:
         """Run what is missing.
@@ -77,26 +77,26 @@ class Conductor:
             RunFailedError: a job failed, or results did not reach the store.
             KeyboardInterrupt, Terminated: the sweep was stopped; it can be resumed.
         """
-        plan, directory = self._plan, self._parent.directory
-        config = whole(plan.base, plan.base_job.hydra(directory / "0", index=0))
+        staged, directory = self._staged, self._parent.directory
+        config = whole(staged.base, staged.base_job.hydra(directory / "0", index=0))
         name = config.hydra.job.config_name
         set_up_logging(config.hydra.hydra_logging, config.hydra.verbose)
         callbacks = Callbacks(config)  # what is wrong with these and with launchers shows before the folder is made
-        if is_stacked(plan.launcher):
-            most = plan.launcher.get("max_members")
+        if is_stacked(staged.launcher):
+            most = staged.launcher.get("max_members")
             launch: Launch = Stacks(config.hydra, callbacks, note=self._screen.note, max_members=most)
         else:
-            launch = launch_with_hydra(config, directory, self._how.threads, callbacks)
+            launch = launch_with_hydra(config, directory, self._capacity.threads, callbacks)
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._screen)
             if self._stored is None or directory != self._stored.directory:
                 stack.enter_context(held(directory, f"hydra.sweep.dir={directory}"))
                 check_free(directory)
             callbacks.on_multirun_start(config=config, config_name=name)
-            self._conduct(launch)
+            self._run_to_end(launch)
             callbacks.on_multirun_end(config=config, config_name=name)
 
-    def _conduct(self, launch: Launch) -> None:
+    def _run_to_end(self, launch: Launch) -> None:
         status, parent = "FAILED", self._parent
         try:
             parent.open()
@@ -104,7 +104,7 @@ class Conductor:
                 self._mend()
                 self._introduce()
                 self._run_stages(launch)
-            if any(outcome.record for outcome in self._outcomes.values()):
+            if any(end.record for end in self._ends.values()):
                 self._show_comparison()
             status = "FAILED" if self._failures else "FINISHED"
         except (KeyboardInterrupt, Terminated):
@@ -112,9 +112,9 @@ class Conductor:
             raise
         finally:
             if status == "KILLED" or parent.is_open:
-                self._end(status)
+                self._close_in_any_case(status)
         if self._failures:
-            raise RunFailedError(f"{self._failures} of {counted(len(self._plan.jobs), 'job')} did not finish")
+            raise RunFailedError(f"{self._failures} of {counted(len(self._staged.jobs), 'job')} did not finish")
         if not self._is_logged:
             raise RunFailedError(f"not all results reached the tracking store {parent.location.uri}")
         if self._uncompared is not None:
@@ -122,7 +122,7 @@ class Conductor:
 
     def _show_comparison(self) -> None:
         try:
-            mixed = bool(self._plan.base.sweep.allow_mixed)
+            mixed = bool(self._staged.base.sweep.allow_mixed)
             for line in self._compare(self._parent.location, self._parent.sweep_id, mixed):
                 self._screen.line(line)
         except RunFailedError as error:
@@ -130,12 +130,12 @@ class Conductor:
 
     @property
     def _failures(self) -> int:
-        return sum(outcome.reason is not None for outcome in self._outcomes.values())
+        return sum(end.reason is not None for end in self._ends.values())
 
     @property
     def _is_logged(self) -> bool:
         """Whether the store has the sweep and every run of it that has finished."""
-        records = [self._parent.record, *(outcome.record for outcome in self._outcomes.values())]
+        records = [self._parent.record, *(end.record for end in self._ends.values())]
         return all(record.logged for record in records if record is not None)
 
     def _mend(self) -> None:
@@ -148,33 +148,33 @@ class Conductor:
             self._take_stored()
 
     def _introduce(self) -> None:
-        jobs = self._plan.jobs
+        jobs = self._staged.jobs
         missing = len(self.missing(jobs))
-        later = ", more stages follow from their results" if self._plan.more else ""
+        later = ", more stages follow from their results" if self._staged.more else ""
         self._screen.line(f"sweep    {self._parent.sweep_id}: {counted(len(jobs), 'job')}{later}")
         if self._stored:
             self._screen.line(f"resumed  {len(jobs) - missing} have finished before, {missing} are missing")
         mixed = [f"mixed code, as sweep.allow_mixed asks: {what}" for what in self._mixed]
         unread = unread_variables(self._parent.location, self._parent.tracking.uri)
-        name, waiting = self._plan.base.name, [self._how.note] if self._how.note and missing else []
+        name, waiting = self._staged.base.name, [self._capacity.note] if self._capacity.note and missing else []
         named = [f"name={name} names the sweep; its runs are named by what varies, and their seeds"] if name else []
-        for note in [*named, *mixed, *unread, *self._plan.unlike(), *waiting]:
+        for note in [*named, *mixed, *unread, *self._staged.incomparable_keys(), *waiting]:
             self._screen.note(note)
 
     def _run_stages(self, launch: Launch) -> None:
-        plan, jobs = self._plan, self._plan.jobs
+        staged, jobs = self._staged, self._staged.jobs
         progress = Progress(self._screen)
         while jobs:
             missing = self.missing(jobs)
             progress.add(len(jobs), len(jobs) - len(missing))
             left = self._run_jobs(launch, missing, progress)
             if self._stops:
-                if left or plan.more:
+                if left or staged.more:
                     what = f"{counted(left, 'job')} {'was' if left == 1 else 'were'} not started"
-                    later = ", and no later stage" if plan.more else ""
+                    later = ", and no later stage" if staged.more else ""
                     self._screen.note(f"sweep.on_error=stop: {what}{later}")
                 return
-            jobs = plan.next_stage({key: outcome.results for key, outcome in self._outcomes.items()})
+            jobs = staged.next_stage({key: end.results for key, end in self._ends.items()})
             if jobs:
                 self._parent.list_jobs()
                 self._screen.line(f"stage    {jobs[0].stage + 1}: {counted(len(jobs), 'more job')}")
@@ -182,11 +182,15 @@ class Conductor:
     @property
     def _stops(self) -> bool:
         """Whether a job has failed that ends the sweep."""
-        return self._failures > 0 and self._plan.base.sweep.on_error == "stop"
+        return self._failures > 0 and self._staged.base.sweep.on_error == "stop"
 
     def _run_jobs(self, launch: Launch, waiting: list[SweepJob], progress: Progress) -> int:
         """Run jobs; returns how many were left after a failure that ends the sweep."""
-        size = self._how.width if self._plan.base.sweep.on_error == "stop" else self._how.batch or max(1, len(waiting))
+        size = (
+            self._capacity.width
+            if self._staged.base.sweep.on_error == "stop"
+            else self._capacity.batch or max(1, len(waiting))
+        )
         batches = [waiting[start : start + size] for start in range(0, len(waiting), size)]
         while batches and not self._stops:
             batches = self._run_batch(launch, batches[0], progress) + batches[1:]
@@ -194,14 +198,14 @@ class Conductor:
 
     def _run_batch(self, launch: Launch, jobs: list[SweepJob], progress: Progress) -> list[list[SweepJob]]:
         """Run jobs; returns the batches in which some of them are to be tried again."""
-        places = [(job, next_attempt(self._parent.directory, job.index)) for job in jobs]
-        progress.watch(places)
+        placed = [(job, next_attempt(self._parent.directory, job.index)) for job in jobs]
+        progress.watch(placed)
         error: Exception | None = None
         stopped = False
         cut_off: list[list[SweepJob]] = []
         unstarted: list[PlacedJob] = []
         try:
-            launch(places)
+            launch(placed)
         except Exception as failed:  # a worker was killed, or the launcher itself failed
             logger.info("the launcher failed", exc_info=True)
             error = failed
@@ -210,44 +214,44 @@ class Conductor:
             end_workers()
             raise
         finally:
-            close_dead([place for _, place in places], stopped=stopped, failed=error is not None)
+            close_dead([folder for _, folder in placed], stopped=stopped, failed=error is not None)
             progress.end()
-            for job, place in places:
-                outcome = outcome_of(place, stopped=stopped)
-                if outcome is None:
-                    unstarted.append((job, place))
-                elif outcome.cut_off and error is not None and len(jobs) > 1:
+            for job, folder in placed:
+                end = end_of(folder, stopped=stopped)
+                if end is None:
+                    unstarted.append((job, folder))
+                elif end.cut_off and error is not None and len(jobs) > 1:
                     cut_off.append([job])  # which took the others with it is not known: each is tried by itself
                 else:
-                    self._outcomes[job.key] = outcome
+                    self._ends[job.key] = end
         if cut_off:
             names = ", ".join(job.name for (job,) in cut_off)
             self._screen.note(f"a worker was killed; what was at work is tried again, one by one: {names}")
         reason = first_line(error) if error else "no reason known"
-        if error is not None and self._how.queued:
+        if error is not None and self._capacity.queued:
             reason = f"had not begun, and may still wait in the queue: {reason}"
         elif len(unstarted) == len(jobs):
             reason = f"the launcher did not start it: {reason}"
         elif unstarted:
             return [*cut_off, [job for job, _ in unstarted]]  # the launcher gave up on them when another job was killed
-        for job, place in unstarted:
-            self._outcomes[job.key] = Outcome(place=place, reason=reason)
+        for job, folder in unstarted:
+            self._ends[job.key] = JobEnd(folder=folder, reason=reason)
         return cut_off
 
-    def _end(self, status: str) -> None:
+    def _close_in_any_case(self, status: str) -> None:
         try:
-            self._close(status)
+            self._close_sweep(status)
         except (KeyboardInterrupt, Terminated):  # while it was being closed: it ends as asked, but not half closed
-            self._close("KILLED")
+            self._close_sweep("KILLED")
             raise
 
-    def _close(self, status: str) -> None:
+    def _close_sweep(self, status: str) -> None:
         end_workers()
-        jobs = self._plan.jobs
-        ends = [(job, self._outcome(job)) for job in jobs]
+        jobs = self._staged.jobs
+        ends = [(job, self._end_of(job)) for job in jobs]
         counts = {"jobs": len(jobs), "finished": len(jobs) - len(self.missing(jobs)), "failed": self._failures}
         self._parent.close(status, {f"sweep/{name}": float(count) for name, count in counts.items()})
-        conclude(self._screen, self._parent, ends, began=self._began, all_logged=self._is_logged)
+        show_end(self._screen, self._parent, ends, began=self._began, all_logged=self._is_logged)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """What the screen shows of a sweep: before it runs, while it runs, and when it has ended.
 
-How far it is, is read from the files that its runs leave, wherever they run.
+Its progress is read from the files that its runs leave, wherever they run.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from locexp.errors import UserError, counted, first_line
 from locexp.records.history import HISTORY
 from locexp.records.provenance import flattened
 from locexp.records.record import RunRecord
-from locexp.sweep.folder import POLL_SECONDS, Outcome, log_of, read_record
+from locexp.sweep.folder import POLL_SECONDS, JobEnd, log_of, read_record
+from locexp.sweep.jobs import PlacedJob, StagedJobs, SweepJob
 from locexp.sweep.parent import Parent
-from locexp.sweep.plan import PlacedJob, Plan, SweepJob
 from locexp.sweep.stored import StoredSweep, finished_runs
 from locexp.system.commands import command
 from locexp.system.screen import Screen, duration
 from locexp.tracking.location import location_of, sweep_links, ui_command
 
 SAME = ("data._target_", "data.limit", "trainer.epochs", "trainer.batch_size", "trainer.precision", "model._target_")
-"""The parameters that runs must share for one to tell how long the other takes."""
+"""The parameters that runs must share for one to predict how long the other takes."""
 MOST_AT_WORK = 4
 """How many of the runs that are at work are named."""
 SHOWN = {"accuracy": "accuracy", "mean_iou": "mean IoU", "loc_acc_75": "loc_acc_75"}
@@ -37,7 +37,7 @@ MOST_LINKED = 30
 """How many runs an address for the parallel coordinates names at most."""
 
 
-def list_jobs(plan: Plan, stored: StoredSweep | None, screen: Screen) -> None:
+def list_jobs(staged: StagedJobs, stored: StoredSweep | None, screen: Screen) -> None:
     """Show what a command would run; nothing is written.
 
     A job counts as done where it has finished in the sweep that is resumed; for a new sweep, a finished run of the
@@ -48,11 +48,11 @@ def list_jobs(plan: Plan, stored: StoredSweep | None, screen: Screen) -> None:
     from locexp.tracking.store import MlflowStore
 
     try:
-        runs = MlflowStore(location_of(plan.base.tracking)).finished()
+        runs = MlflowStore(location_of(staged.base.tracking)).finished()
     except UserError:  # there is no store yet
         runs = []
     elsewhere = finished_runs(runs)
-    jobs, done = plan.jobs, stored.finished if stored else {}
+    jobs, done = staged.jobs, stored.finished if stored else {}
     for job in jobs:
         state = "done" if job.key in done else ""
         if not state and job.key in elsewhere:
@@ -60,9 +60,9 @@ def list_jobs(plan: Plan, stored: StoredSweep | None, screen: Screen) -> None:
         screen.line(f"{job.index:5}  {job.config_hash}  {job.name:44} {state}".rstrip())
     missing = [job for job in jobs if job.key not in done]
     screen.line(f"\n{counted(len(jobs), 'job')}, {len(jobs) - len(missing)} done, {len(missing)} to run")
-    for note in plan.unlike():
+    for note in staged.incomparable_keys():
         screen.note(note)
-    if plan.more:
+    if staged.more:
         screen.line("More jobs follow in a later stage, from the results of these.")
     if missing:
         screen.line(_estimate(missing, runs))
@@ -76,10 +76,10 @@ def _estimate(jobs: Sequence[SweepJob], runs: Sequence[RunRecord]) -> str:
         if all(run.parameters.get(key) == wanted.get(key) for key in SAME) and "time/total_seconds" in run.metrics
     ]
     if not alike:
-        return "How long it takes cannot be told: no finished run in this store has the same data, network and epochs."
+        return "The time cannot be estimated: no finished run in this store has the same data, network and epochs."
     seconds = statistics.median(alike)
     return (
-        f"About {duration(seconds * len(jobs))}, at {seconds:.1f} s a job (median of {len(alike)} finished runs with "
+        f"About {duration(seconds * len(jobs))}, at {seconds:.1f} s per job (median of {len(alike)} finished runs with "
         "the same data, network and epochs; of those that trained side by side, their share)."
     )
 
@@ -99,7 +99,7 @@ class Progress:
         self._stop = threading.Event()
 
     def add(self, jobs: int, done: int) -> None:
-        """Take in how many jobs a stage has, and how many of them had finished before."""
+        """Add the jobs of a stage, and how many of them had finished before."""
         self._total += jobs
         self._before += done
 
@@ -135,7 +135,7 @@ class Progress:
                 continue
             del self._active[index]
             self._ended += 1
-            self._screen.line(f"{self._count()} {job.name:44} {_outcome(record)}   {self._left(0.0)}")
+            self._screen.line(f"{self._count()} {job.name:44} {_results_of(record)}   {self._left(0.0)}")
         if self._active:
             left = self._left(underway)
             more = len(at_work) - MOST_AT_WORK
@@ -158,7 +158,7 @@ class Progress:
         return f"{duration(seconds)} left"
 
 
-def _outcome(record: RunRecord) -> str:
+def _results_of(record: RunRecord) -> str:
     if record.status != "FINISHED":
         return f"{record.status}: {first_line(record.error or 'no reason known', 100)}"
     values = "  ".join(f"{label} {record.metrics[f'test/{name}']:.4f}" for name, label in SHOWN.items())
@@ -172,8 +172,8 @@ def _lines(path: Path) -> int:
         return 0
 
 
-def conclude(
-    screen: Screen, parent: Parent, ends: Sequence[tuple[SweepJob, Outcome]], *, began: float, all_logged: bool
+def show_end(
+    screen: Screen, parent: Parent, ends: Sequence[tuple[SweepJob, JobEnd]], *, began: float, all_logged: bool
 ) -> None:
     """Say how a sweep ended: every failure, how to resume, and where its results are.
 
@@ -185,20 +185,20 @@ def conclude(
         all_logged: all results have reached the store.
     """
     say, record = screen.line, parent.record
-    finished = [(job, outcome.record) for job, outcome in ends if outcome.record is not None]
+    finished = [(job, end.record) for job, end in ends if end.record is not None]
     assert record.end_time is not None
     took = duration(record.end_time - began)
     resumed = " since it was resumed" if record.start_time < began else ""
     have = "has" if len(ends) == 1 else "have"
     say(f"\n{record.status:8} {len(finished)} of {counted(len(ends), 'job')} {have} finished, in {took}{resumed}")
-    for job, outcome in ends:
-        if outcome.place is not None:
-            log = log_of(outcome.place)
+    for job, end in ends:
+        if end.folder is not None:
+            log = log_of(end.folder)
             where = f"  ({log})" if log is not None else ""
-            how = "failed  " if outcome.reason else "stopped "
-            why = f": {first_line(outcome.reason, 200)}" if outcome.reason else ""
+            how = "failed  " if end.reason else "stopped "
+            why = f": {first_line(end.reason, 200)}" if end.reason else ""
             say(f"{how} {job.name}{why}{where}")
-    waiting = [job.name for job, outcome in ends if not outcome.was_started]
+    waiting = [job.name for job, end in ends if not end.was_started]
     if waiting:
         more = f" and {len(waiting) - MOST_NAMED} more" if len(waiting) > MOST_NAMED else ""
         were = "was" if len(waiting) == 1 else "were"

@@ -1,5 +1,5 @@
 """A sweep's folder: it belongs to one sweep, and one command at a time works in it. Each attempt at a job has its own,
-which shows how the job ended: the one account for the plan, the screen and the counts.
+which shows how the job ended: the one account for later stages, the screen and the counts.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LOCK = LIST.with_name("lock")
 POLL_SECONDS = 0.5
 """Between two looks at what runs leave in their folders."""
 PATIENCE_SECONDS = 10.0
-"""How long a process that is told to end may take."""
+"""How long a process that is asked to end may take."""
 
 
 def check_free(directory: Path) -> None:
@@ -63,38 +63,38 @@ def held(directory: Path, key: str) -> Iterator[None]:
 
 def next_attempt(directory: Path, index: int) -> Path:
     """Return the folder for the next attempt at a job of the sweep in ``directory``: ``3``, ``3-2`` for a second."""
-    place, attempt = directory / str(index), 1
-    while place.exists():
+    folder, attempt = directory / str(index), 1
+    while folder.exists():
         attempt += 1
-        place = directory / f"{index}-{attempt}"
-    return place
+        folder = directory / f"{index}-{attempt}"
+    return folder
 
 
-def index_of(place: Path) -> int:
+def index_of(folder: Path) -> int:
     """Return the index of the job whose folder this is."""
-    return int(place.name.partition("-")[0])
+    return int(folder.name.partition("-")[0])
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JobEnd:
     """How a job ended, in this command or before; a job that was not started has none.
 
     Attributes:
         record: of its finished run, or ``None``.
-        place: the folder of the attempt, in this command, that did not finish; or ``None``.
+        folder: the folder of the attempt, in this command, that did not finish; or ``None``.
         reason: why that failed; ``None`` where it was stopped with the sweep.
         cut_off: the process of the run ended before it could say how.
     """
 
     record: RunRecord | None = None
-    place: Path | None = None
+    folder: Path | None = None
     reason: str | None = None
     cut_off: bool = False
 
     @property
     def was_started(self) -> bool:
         """Whether the job has been at work at all."""
-        return self.record is not None or self.place is not None
+        return self.record is not None or self.folder is not None
 
     @property
     def results(self) -> dict[str, float] | None:
@@ -108,21 +108,21 @@ class Outcome:
         return kept | {name: value for name, value in metrics.items() if name.startswith("mean_weights/")}
 
 
-def outcome_of(place: Path, *, stopped: bool) -> Outcome | None:
+def end_of(folder: Path, *, stopped: bool) -> JobEnd | None:
     """Return how a job that was launched into a folder ended; ``None`` where it was not started.
 
     Args:
-        place: the folder.
+        folder: of the job.
         stopped: the whole sweep was, so that a job which ended with it did not fail.
     """
-    record = read_record(place)
+    record = read_record(folder)
     if record is None:
-        log = log_of(place)
+        log = log_of(folder)
         if log is None or log.stat().st_size == 0:
             return None
-        return Outcome(place=place, reason=None if stopped else "ended before it left a record", cut_off=True)
+        return JobEnd(folder=folder, reason=None if stopped else "ended before it left a record", cut_off=True)
     if record.status == "FINISHED":
-        return Outcome(record)
+        return JobEnd(record)
     reason = f"{record.status}: {record.error or 'the record could not be written'}"
     is_elsewhere = record.status == "RUNNING" and is_alive(record.tags) is None
     if is_elsewhere:
@@ -130,12 +130,12 @@ def outcome_of(place: Path, *, stopped: bool) -> Outcome | None:
         reason = f"may still run on {host}; once it has ended, resume with sweep.presume_dead=true"
     was_stopped = stopped and (is_elsewhere or record.status == "KILLED")
     cut_off = (record.status, record.error) == ("KILLED", CUT_OFF)
-    return Outcome(place=place, reason=None if was_stopped else reason, cut_off=cut_off)
+    return JobEnd(folder=folder, reason=None if was_stopped else reason, cut_off=cut_off)
 
 
-def log_of(place: Path) -> Path | None:
+def log_of(folder: Path) -> Path | None:
     """Return the log of an attempt, as ``hydra.job.name`` calls it: in its folder it is the one file of its kind."""
-    return next(place.glob("*.log"), None)
+    return next(folder.glob("*.log"), None)
 
 
 def read_record(directory: Path) -> RunRecord | None:
@@ -151,21 +151,22 @@ def read_record(directory: Path) -> RunRecord | None:
         return RunRecord(name=directory.name, status="FAILED", error=str(error), logged=True)
 
 
-def close_dead(places: Sequence[Path], *, stopped: bool, failed: bool = False) -> None:
+def close_dead(folders: Sequence[Path], *, stopped: bool, failed: bool = False) -> None:
     """Bring what was launched into these folders to an end, now that the launcher has returned.
 
     A run that was killed is logged as KILLED, and one that was killed before all of it was logged is logged whole.
+    After an interruption or a failed launcher, runs on other machines, which cannot be checked, are left as they are.
 
     Args:
-        places: the folders.
+        folders: of the runs.
         stopped: the launcher was interrupted, so that what still runs is stopped first, whatever it does.
         failed: the launcher gave up, as it does when one of its workers is killed; the others are waited for.
-
-    After both, runs of other machines are left as they are: whether they go on cannot be asked from here.
     """
-    unlogged = {place: record for place in places if (record := read_record(place)) is not None and not record.logged}
+    unlogged = {
+        folder: record for folder in folders if (record := read_record(folder)) is not None and not record.logged
+    }
     if stopped or failed:
-        unlogged = {place: record for place, record in unlogged.items() if is_alive(record.tags) is not None}
+        unlogged = {folder: record for folder, record in unlogged.items() if is_alive(record.tags) is not None}
     at_work = [record for record in unlogged.values() if record.status == "RUNNING" or stopped]
     others = [record for record in at_work if is_alive(record.tags) and int(record.tags["pid"]) != os.getpid()]
     if failed and not stopped:
@@ -173,9 +174,9 @@ def close_dead(places: Sequence[Path], *, stopped: bool, failed: bool = False) -
             time.sleep(POLL_SECONDS)
     else:
         _stop(others)
-    for place, record in unlogged.items():
+    for folder, record in unlogged.items():
         if record in at_work or not is_alive(record.tags):
-            _log(place)
+            _log(folder)
 
 
 def _stop(records: Sequence[RunRecord]) -> None:
@@ -191,15 +192,15 @@ def _stop(records: Sequence[RunRecord]) -> None:
         process.wait()
 
 
-def _log(place: Path) -> None:
+def _log(folder: Path) -> None:
     from locexp.tracking.relog import relog
 
     try:
-        relog(str(place), None, ended=True)
+        relog(str(folder), None, ended=True)
     except (UserError, RunFailedError, OSError) as error:
         logger.info("%s", error)
-        record = RunRecord.read(place)
+        record = RunRecord.read(folder)
         if record.status == "RUNNING":
             record.status, record.error = "KILLED", CUT_OFF
             with contextlib.suppress(OSError):  # a full disk: the record that is there says so at least
-                record.write(place)
+                record.write(folder)

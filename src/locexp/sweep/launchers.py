@@ -1,5 +1,5 @@
 """Hydra's launchers, which start jobs in this process, in others, or on other machines: how many they run at a time,
-and the border to them.
+and the boundary to them.
 
 A launcher is handed overrides, asks a loader for the configuration of each job, makes the job's folder, and calls a
 task in it. What crosses here is the folder's name alone: loader and task find the rest in the sweep's folder, where
@@ -26,7 +26,7 @@ from locexp.configuration.schema import Config, register
 from locexp.errors import UserError, counted, nearest
 from locexp.records.sweep_list import LIST, SweepLink, SweepList
 from locexp.sweep.folder import index_of
-from locexp.sweep.plan import PlacedJob, SweepJob
+from locexp.sweep.jobs import PlacedJob, SweepJob
 from locexp.system.files import write_whole
 from locexp.system.process import core_count, end_with, forget_networks
 from locexp.system.screen import Screen
@@ -140,7 +140,7 @@ def launch_with_hydra(config: DictConfig, directory: Path, threads: int | None, 
 
     def launch(jobs: Sequence[PlacedJob]) -> None:
         stored.write([job for job, _ in jobs])
-        overrides = [[*job.overrides, f"{SUBDIR}={quoted(place.name)}"] for job, place in jobs]
+        overrides = [[*job.overrides, f"{SUBDIR}={quoted(folder.name)}"] for job, folder in jobs]
         launcher.launch(overrides, jobs[0][0].index)
 
     return launch
@@ -148,7 +148,7 @@ def launch_with_hydra(config: DictConfig, directory: Path, threads: int | None, 
 
 @dataclass(frozen=True)
 class StoredJobs:
-    """The configurations of jobs in the folder of their sweep, from where a launcher gets them; see
+    """The configurations of jobs in the folder of their sweep, from which a launcher reads them; see
     ``JobConfigurations``.
 
     Attributes:
@@ -172,19 +172,19 @@ class StoredJobs:
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
         """Return the whole configuration of the job that is to run in the folder which the overrides name."""
         name = next(value_of(override) for override in sweep_overrides if key_of(override) == SUBDIR)
-        place = self.directory / name
+        folder = self.directory / name
         register()
-        listed = SweepList.read(self.directory).jobs[index_of(place)]
-        stored = json.loads((self.directory / SETTINGS / f"{listed['config_hash']}.json").read_text(encoding="utf-8"))
+        entry = SweepList.read(self.directory).jobs[index_of(folder)]
+        stored = json.loads((self.directory / SETTINGS / f"{entry['config_hash']}.json").read_text(encoding="utf-8"))
         cfg = OmegaConf.merge(OmegaConf.structured(Config), stored["cfg"])
         assert isinstance(cfg, DictConfig)
-        composition = Composition(cfg, stored["hydra"], listed["config_hash"])
-        job = Job(tuple(listed["overrides"]), listed["seed"], composition)
+        composition = Composition(cfg, stored["hydra"], entry["config_hash"])
+        job = Job(tuple(entry["overrides"]), entry["seed"], composition)
         extra = []
         if self.threads is not None and job.cfg.trainer.threads == "auto":
             job.cfg.trainer.threads = self.threads
             extra = [f"trainer.threads={self.threads}"]
-        return whole(job.cfg, job.hydra(place, index=listed["index"], extra=extra))
+        return whole(job.cfg, job.hydra(folder, index=entry["index"], extra=extra))
 
 
 def train_stored_job(cfg: DictConfig) -> None:

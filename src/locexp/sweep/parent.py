@@ -19,7 +19,7 @@ from locexp.errors import UserError, first_line
 from locexp.records.provenance import flattened, provenance
 from locexp.records.record import RunRecord
 from locexp.records.sweep_list import LIST, SweepList
-from locexp.sweep.plan import Plan
+from locexp.sweep.jobs import StagedJobs
 from locexp.sweep.stored import StoredSweep
 from locexp.system.process import process_tags
 from locexp.tracking.location import check, location_of
@@ -36,7 +36,7 @@ class Parent:
     """The run that holds a sweep.
 
     Args:
-        plan, command, stored: see :class:`~locexp.sweep.conduct.Conductor`.
+        staged, command, stored: see :class:`~locexp.sweep.conduct.Conductor`.
 
     Attributes:
         directory: of the sweep, absolute.
@@ -45,32 +45,32 @@ class Parent:
         record: of the run.
     """
 
-    def __init__(self, plan: Plan, command: SweepList, stored: StoredSweep | None) -> None:
-        self._plan, self._is_new = plan, stored is None
+    def __init__(self, staged: StagedJobs, command: SweepList, stored: StoredSweep | None) -> None:
+        self._staged, self._is_new = staged, stored is None
         folder = command.config_dir
         self._list = replace(command, config_dir=folder and str(Path(folder).absolute()))
-        self.tracking: DictConfig = plan.base.tracking
+        self.tracking: DictConfig = staged.base.tracking
         self.location = location_of(self.tracking)
-        self.directory = (stored.directory if stored and stored.directory.is_dir() else plan.directory).absolute()
+        self.directory = (stored.directory if stored and stored.directory.is_dir() else staged.directory).absolute()
         self.sweep_id = stored.sweep_id if stored else _new_id(self.directory, command.overrides)
         self._session: Session | None = None
         self.record = self._new_record(stored)
 
     def _new_record(self, stored: StoredSweep | None) -> RunRecord:
-        plan = self._plan
-        varied = dict.fromkeys(key for job in plan.jobs for key in job.varied)
-        tags = provenance(plan.base, self._list.overrides) | {
+        staged = self._staged
+        varied = dict.fromkeys(key for job in staged.jobs for key in job.varied)
+        tags = provenance(staged.base, self._list.overrides) | {
             "kind": "sweep",
             "sweep_id": self.sweep_id,
             "varied": ",".join(varied),
-            "default_hash": plan.default_hash or "",
+            "default_hash": staged.default_hash or "",
             "directory": str(self.directory),
         }
         del tags["config_hash"], tags["seed"]
         shown = sorted(key.rpartition(".")[2] for key in varied if key != "seed" or len(varied) == 1)
         return RunRecord(
-            name=str(plan.base.name or f"sweep {', '.join(shown) or 'of one'}"),
-            parameters={key: value for key, value in flattened(plan.base).items() if key not in {*varied, "seed"}},
+            name=str(staged.base.name or f"sweep {', '.join(shown) or 'of one'}"),
+            parameters={key: value for key, value in flattened(staged.base).items() if key not in {*varied, "seed"}},
             tags=tags,
             start_time=stored.parent.start_time if stored else time.time(),
             tracking_uri=self.location.uri,
@@ -109,7 +109,7 @@ class Parent:
         self.list_jobs()
 
     def list_jobs(self) -> None:
-        """Write the jobs that the plan knows now to the list, here and in the store."""
+        """Write the jobs that are known now to the list, here and in the store."""
         assert self._session is not None
         self._write_list()
         try:
@@ -120,8 +120,8 @@ class Parent:
     def _write_list(self) -> None:
         replace(
             self._list,
-            jobs=[job.stored() for job in self._plan.jobs],
-            stage_results=self._plan.past_results,
+            jobs=[job.stored() for job in self._staged.jobs],
+            stage_results=self._staged.past_results,
             sweep_id=self.sweep_id,
             parent_run_id=self.record.run_id,
             conductor=process_tags(),

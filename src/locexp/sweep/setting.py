@@ -1,11 +1,11 @@
 """What a plan yields and what it receives.
 
 A plan is a generator function ``plan(base, **arguments)``: ``base`` is the composed configuration that it varies, the
-arguments are the keys of its ``sweep`` file. It yields a :class:`Stage` at a time; after each it is sent the outcomes,
+arguments are the keys of its ``sweep`` file. It yields one :class:`Stage` at a time; after each it is sent outcomes,
 one list per setting with one entry per seed: the validation metrics of the kept epoch by name, such as
 ``{"accuracy": .98, "mean_iou": .85}``, with the run's mean effective weights (``mean_weights/classification`` and
 ``mean_weights/bbox``), or ``None`` where the run failed. Given equal outcomes it must yield equal stages: a sweep is
-resumed by asking it again.
+resumed by running it again.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def final_stage(chosen: Iterable[Setting], seeds: int) -> Stage:
 
 def mean_outcome(outcomes: Sequence[dict[str, float] | None], name: str) -> float | None:
     """Return the mean of a metric over the seeds that have it; ``None`` where none has."""
-    values = [outcome[name] for outcome in outcomes if outcome is not None and name in outcome]
+    values = [end[name] for end in outcomes if end is not None and name in end]
     return sum(values) / len(values) if values else None
 
 
@@ -84,7 +84,7 @@ def best_of(outcomes: Outcomes, among: Sequence[int]) -> int | None:
     if not having:
         return None
     values, second = (
-        np.array([[(outcome or {}).get(name, np.nan) for outcome in row] for row in outcomes])
+        np.array([[(end or {}).get(name, np.nan) for end in row] for row in outcomes])
         for name in (SELECTION_METRIC, "mean_iou")
     )
     return choose(values, second, having).index

@@ -19,8 +19,8 @@ from locexp.errors import counted
 from locexp.plots.pictures import Draw, Drawer
 from locexp.records.sweep_list import SweepList
 from locexp.run.folder import RunFolder, shared_logging
+from locexp.sweep.jobs import PlacedJob
 from locexp.sweep.launchers import prepare_job, usual_members
-from locexp.sweep.plan import PlacedJob
 from locexp.system.process import core_count, forget_networks
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Stacks:
     Args:
         hydra: Hydra's part of the sweep's configuration.
         callbacks: the user's, of ``hydra.callbacks``.
-        note: receives what does not go as planned.
+        note: shows what does not go as planned.
         max_members: jobs in a stack at most; ``None`` chooses by cores and memory.
     """
 
@@ -58,9 +58,9 @@ class Stacks:
             KeyboardInterrupt, Terminated: after every open run has been closed as KILLED.
         """
         groups: dict[str, list[PlacedJob]] = {}
-        for job, place in jobs:
+        for job, directory in jobs:
             group = OmegaConf.to_yaml(OmegaConf.masked_copy(job.cfg, list(SHARED)), resolve=True)
-            groups.setdefault(group, []).append((job, place))
+            groups.setdefault(group, []).append((job, directory))
         with shared_logging(self._hydra), Drawer(min(core_count(), MAX_DRAWING_PROCESSES)) as drawer:
             for waiting in groups.values():
                 while waiting:
@@ -74,9 +74,9 @@ class Stacks:
         try:
             with ExitStack() as folders:
                 while taken < min(most, len(waiting)):
-                    job, place = waiting[taken]
+                    job, directory = waiting[taken]
                     taken += 1
-                    hydra = job.hydra(place, index=job.index)
+                    hydra = job.hydra(directory, index=job.index)
                     folder = folders.enter_context(RunFolder(job.cfg, hydra, self._callbacks, alone=False))
                     with folder.current():
                         run = prepare_job(job.cfg, folder.directory, folder.overrides, links(job.index), stacked=True)

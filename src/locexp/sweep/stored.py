@@ -13,7 +13,7 @@ from locexp.records.provenance import VERSIONS
 from locexp.records.record import RECORD, RunRecord
 from locexp.records.sweep_list import LIST, SweepList
 from locexp.sweep.folder import read_record
-from locexp.sweep.plan import RunKey, SweepJob
+from locexp.sweep.jobs import RunKey, SweepJob
 from locexp.system.process import is_alive
 
 if TYPE_CHECKING:
@@ -27,13 +27,13 @@ class StoredSweep:
 
     Attributes:
         parent: its parent run.
-        listed: its stored list, of all stages that had begun.
-        finished: the runs that have finished, by what names a job.
+        sweep_list: its stored list, of all stages that had begun.
+        finished: the runs that have finished, by config hash and seed.
         dead: runs that are RUNNING in the store though their process has gone.
     """
 
     parent: RunRecord
-    listed: SweepList
+    sweep_list: SweepList
     finished: dict[RunKey, RunRecord]
     dead: list[RunRecord]
 
@@ -44,7 +44,7 @@ class StoredSweep:
 
     @property
     def directory(self) -> Path:
-        """Where its files lie, or lay on the machine that began it."""
+        """Where its files are, or were on the machine that began it."""
         return Path(self.parent.tags["directory"])
 
     def check(self, jobs: Sequence[SweepJob]) -> None:
@@ -53,7 +53,7 @@ class StoredSweep:
         Raises:
             UserError: the configuration files have changed since.
         """
-        begun = self.listed.jobs
+        begun = self.sweep_list.jobs
         changed = "the configuration files have changed. Restore them, or begin a new sweep."
         if len(jobs) < len(begun):
             raise UserError(
@@ -140,9 +140,9 @@ def load(store: Store, sweep_id: str, *, presume_dead: bool) -> StoredSweep:
     """Read a sweep and sort its runs; nothing is changed.
 
     Args:
-        store: that has it.
+        store: which has it.
         sweep_id: of the sweep.
-        presume_dead: take runs of other machines, whose process cannot be asked for, as dead.
+        presume_dead: treat runs on other machines, whose process cannot be checked, as dead.
 
     Raises:
         UserError: there is no such sweep, it is still running, or it cannot be known whether it is.
@@ -151,7 +151,7 @@ def load(store: Store, sweep_id: str, *, presume_dead: bool) -> StoredSweep:
     content = store.content(parent, str(LIST))
     if content is None:
         raise UserError(f"sweep {sweep_id}: its parent run {parent.run_id} holds no list of jobs ({LIST}).")
-    listed = SweepList.parse(content, f"{LIST} of run {parent.run_id}")
+    sweep_list = SweepList.parse(content, f"{LIST} of run {parent.run_id}")
     children = store.children(sweep_id)
     for run in [parent, *children]:
         if run.status != "RUNNING":
@@ -160,7 +160,7 @@ def load(store: Store, sweep_id: str, *, presume_dead: bool) -> StoredSweep:
         if alive is None and not presume_dead:
             raise UserError(
                 f"sweep.resume={sweep_id}: run {run.name} is RUNNING on {run.tags.get('host')}, which cannot be "
-                "asked from here; if it has ended, add sweep.presume_dead=true."
+                "checked from here; if it has ended, add sweep.presume_dead=true."
             )
         if alive:
             raise UserError(
@@ -169,14 +169,14 @@ def load(store: Store, sweep_id: str, *, presume_dead: bool) -> StoredSweep:
             )
     return StoredSweep(
         parent,
-        replace(listed, overrides=renamed_overrides(listed.overrides)),
+        replace(sweep_list, overrides=renamed_overrides(sweep_list.overrides)),
         finished=finished_runs(children),
         dead=[run for run in children if run.status == "RUNNING"],
     )
 
 
 def finished_runs(runs: Sequence[RunRecord]) -> dict[RunKey, RunRecord]:
-    """Return the runs that have finished, by what names their jobs; the latest where there are several."""
+    """Return the runs that have finished, by config hash and seed; the latest where there are several."""
     found: dict[RunKey, RunRecord] = {}
     for run in runs:
         if run.status == "FINISHED" and "config_hash" in run.tags:

@@ -59,35 +59,36 @@ def check_writable(folder: Path, key: str) -> None:
     A file without a name is opened in the nearest folder that exists: permissions alone do not tell (root may do
     anything, but not on a read-only file system).
     """
-    place = folder
+    existing = folder
     if not is_text(folder):
         shown = str(folder).encode(errors="surrogateescape").decode(errors="backslashreplace")
         raise UserError(f"{key}={shown}: is not text in this locale, in which the system keeps names; give another.")
     try:
-        place = whole = folder.absolute()
-        while not os.path.lexists(place):
-            place = place.parent
-        reason = _obstacle(place, whole)
+        existing = whole = folder.absolute()
+        while not os.path.lexists(existing):
+            existing = existing.parent
+        reason = _obstacle(existing, whole)
         if not reason:
-            with tempfile.TemporaryFile(dir=place):
+            with tempfile.TemporaryFile(dir=existing):
                 pass
     except OSError as error:
-        reason = f"{place}: {error.strerror or error}"
+        reason = f"{existing}: {error.strerror or error}"
     if reason:
         shown = str(folder) if len(str(folder)) < BELOW else f"{str(folder)[:60]}…"
         raise UserError(f"{key}={shown}: cannot be written ({reason}).")
 
 
-def _obstacle(place: Path, whole: Path) -> str:
-    """Return, in words, why ``whole`` cannot be a folder below ``place``, the first of its parents that exists."""
-    if not place.is_dir():
-        if place.is_symlink():
-            return f"{place} is a link to {os.readlink(place)}, which is not there; remove the link, or make its target"
-        return f"{place}: Not a directory"
-    longest = os.pathconf(place, "PC_NAME_MAX")
-    for name in whole.relative_to(place).parts:
+def _obstacle(existing: Path, whole: Path) -> str:
+    """Return, in words, why ``whole`` cannot be a folder below ``existing``, the first of its parents that exists."""
+    if not existing.is_dir():
+        if existing.is_symlink():
+            target = os.readlink(existing)
+            return f"{existing} is a link to {target}, which is not there; remove the link, or make its target"
+        return f"{existing}: Not a directory"
+    longest = os.pathconf(existing, "PC_NAME_MAX")
+    for name in whole.relative_to(existing).parts:
         if len(os.fsencode(name)) > longest:
             return f"a name of {len(os.fsencode(name))} bytes; the file system takes {longest} at most"
-    if len(os.fsencode(whole)) + BELOW > os.pathconf(place, "PC_PATH_MAX"):
-        return f"a path of {len(os.fsencode(whole))} bytes; the system takes {os.pathconf(place, 'PC_PATH_MAX')}"
+    if len(os.fsencode(whole)) + BELOW > os.pathconf(existing, "PC_PATH_MAX"):
+        return f"a path of {len(os.fsencode(whole))} bytes; the system takes {os.pathconf(existing, 'PC_PATH_MAX')}"
     return ""

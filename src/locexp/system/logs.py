@@ -22,7 +22,7 @@ class LogFile(logging.FileHandler):
         self._is_lost = False
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Say the first failure; anything but one of the system is shown as logging does."""
+        """Show the first failure; what is not an error of the system is shown as logging does."""
         error = sys.exc_info()[1]
         if not isinstance(error, OSError):
             super().handleError(record)

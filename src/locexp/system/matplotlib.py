@@ -1,4 +1,4 @@
-"""Bringing Matplotlib up with its own settings, whatever the user's: pictures look the same everywhere."""
+"""Starting Matplotlib with its own settings, whatever the user's: pictures look the same everywhere."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def start_matplotlib() -> None:
             f"Matplotlib cannot be imported ({worded(error)}); mend or remove ./matplotlibrc and the file that "
             "MATPLOTLIBRC names, or set MPLCONFIGDIR to a folder that can be written."
         ) from error
-    unlike = sorted(
+    changed = sorted(
         key for key, value in mpl.rcParamsDefault.items() if key != "backend" and mpl.rcParams[key] != value
     )
     mpl.rcdefaults()
-    if unlike and multiprocessing.parent_process() is None:
-        logger.warning("%s: %s is not heeded here", mpl.matplotlib_fname(), listed(unlike))
+    if changed and multiprocessing.parent_process() is None:
+        logger.warning("%s: %s is ignored here", mpl.matplotlib_fname(), listed(changed))

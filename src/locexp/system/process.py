@@ -1,4 +1,4 @@
-"""Starting and ending a process without work that nobody waits for."""
+"""Starting and ending a process without needless work."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def is_alive(tags: Mapping[str, str]) -> bool | None:
 
 
 def end_with(tags: Mapping[str, str]) -> None:
-    """End this process as soon as that of these :func:`process_tags` tags has ended: one that is killed tells nobody.
+    """End this process as soon as that of these :func:`process_tags` tags has ended: one that is killed cannot do so.
 
     Nothing is done where they are those of this process, or of one that cannot be seen from here.
     """

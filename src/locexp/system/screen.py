@@ -40,7 +40,7 @@ class Screen:
             self._write(f"{self._erased()}{text}\n")
 
     def note(self, text: str) -> None:
-        """Write a line that what is worth knowing stands on; the same one once."""
+        """Write a note once: the same text again is not written."""
         if text not in self._notes:
             self._notes.add(text)
             self.line(f"note     {text}")
@@ -123,7 +123,7 @@ def terminal_width() -> int | None:
 
 
 def duration(seconds: float) -> str:
-    """Return a time in words that fit its size: ``42 s``, ``7 min``, ``2 h 5 min``."""
+    """Return a time in units that fit its size: ``42 s``, ``7 min``, ``2 h 5 min``."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

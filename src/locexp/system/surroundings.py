@@ -25,15 +25,15 @@ FORCED = {
 def force_libraries() -> None:
     """Set what :data:`FORCED` names, and say so once: processes that this one starts inherit what is set.
 
-    It counts when Keras is imported, as a module of the user's may do at any time.
+    It takes effect when Keras is imported, which a user's module may do at any time.
     """
     given = {name: os.environ[name] for name in FORCED if os.environ.get(name)}
     os.environ.update({name: FORCED[name] for name in {*given, "KERAS_BACKEND"}})
-    os.environ["MPLBACKEND"] = "agg"  # a notebook's, which a command inherits, is not to be had in its process
+    os.environ["MPLBACKEND"] = "agg"  # a notebook's, which a command inherits, is not available in its process
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     overruled = [f"{name}={value}" for name, value in given.items() if value != FORCED[name]]
     if overruled:
-        logger.warning("%s: set in the environment, and not heeded here", listed(overruled))
+        logger.warning("%s: set in the environment, but ignored here", listed(overruled))
 
 
 def only_warn() -> None:

@@ -1,4 +1,4 @@
-"""Bringing TensorFlow up: quietly, with the threads, precision and determinism of the run, whatever the environment."""
+"""Starting TensorFlow: quietly, with the threads, precision and determinism of the run, whatever the environment."""
 
 from __future__ import annotations
 
@@ -113,4 +113,4 @@ def _note_settings() -> None:
     except (OSError, ValueError, AttributeError):
         return  # there is none, or Keras says what is wrong with it
     if others:
-        logger.warning("%s: %s is not heeded here", path, listed(others))
+        logger.warning("%s: %s is ignored here", path, listed(others))

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 SINGLE_THREADED = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 CHECK_SECONDS = 1.0
-"""How often it is checked that those live who do the work that is waited for."""
+"""How often it is checked that the processes which do the awaited work are alive."""
 
 
 class Task(Generic[T]):
@@ -46,7 +46,7 @@ class Task(Generic[T]):
 
     def result(self) -> T:
         """Wait for the result; raises what the function raised."""
-        # A pool of Python 3.11 can forget what it is given in the moment in which it notices that a process was lost.
+        # A pool of Python 3.11 can forget work that it is given just as it notices that a process was lost.
         while wait([self._future], CHECK_SECONDS).not_done and all(process.is_alive() for process in self._processes):
             pass
         if self._future.done():
@@ -60,7 +60,7 @@ class Workers:
     """Processes that work for this one; to be entered (``with Workers(2) as workers``), and ended when left.
 
     They import nothing but what they are asked for, and in particular not the main module of the program. Ctrl-C in a
-    terminal is not for them, and they end with this process, even if that is killed.
+    terminal does not reach them, and they end with this process, even if that is killed.
 
     Args:
         processes: how many; with 0, and where none can be started, this process does the work.
@@ -159,5 +159,5 @@ def _begin(modules: Sequence[str]) -> None:
 def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
-    parent.join()  # a worker that waits for work does not notice that nobody is left to give it any
+    parent.join()  # an idle worker does not notice that nobody is left to give it work
     os._exit(1)

@@ -115,22 +115,22 @@ def read_folder(given: str, key: str) -> Path | None:
         host, slash, path = rest.removeprefix("//").partition("/") if rest.startswith("//") else ("", "", rest)
         if host not in ("", ".", "..", "~", "localhost"):
             raise UserError(f"{key}={given}: names a host, {host}; expected file:///PATH, or the path itself.")
-        place = urllib.parse.unquote(f"{'' if host == 'localhost' else host}{slash}{path}")
+        named = urllib.parse.unquote(f"{'' if host == 'localhost' else host}{slash}{path}")
     elif not colon or "/" in scheme:
         first = given.split("/")[0]
         is_file = Path(first).suffix in DATABASE_FILES
         if given.startswith("//") or (HOST.fullmatch(first) and not is_file and not os.path.exists(first)):
             raise _meant(given, key)
-        place = given
+        named = given
     elif PORT.fullmatch(rest) or given.startswith("["):
         raise _meant(given, key)
     elif len(scheme) == 1:
         raise UserError(f"{key}={given}: is a path of Windows; expected one of this system, such as ./mlruns")
     else:
         return None
-    if not place.strip():
+    if not named.strip():
         raise UserError(f"{key}={given}: names no folder.")
-    return expanded(place, key)
+    return expanded(named, key)
 
 
 def _meant(given: str, key: str) -> UserError:

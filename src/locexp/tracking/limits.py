@@ -1,4 +1,4 @@
-"""What MLflow takes of a run: longer texts are cut as it cuts them, which the run says; its own files have them whole.
+"""What MLflow takes of a run: longer texts are cut as it cuts them, and the run says so; its own files have them whole.
 
 A limit must never cost a run that was trained, so nothing is left to MLflow, which may refuse the whole batch.
 """

@@ -65,18 +65,18 @@ def locate(uri: str | None, artifact_root: str | None, experiment: str) -> Locat
         experiment: name of the MLflow experiment.
 
     Raises:
-        UserError: an address is none that can be used.
+        UserError: an address cannot be used.
     """
-    place = read_store(uri) if uri else Path("mlruns") / DATABASE
-    if isinstance(place, Path):
-        database = Path(os.path.normpath(place.absolute()))
+    store = read_store(uri) if uri else Path("mlruns") / DATABASE
+    if isinstance(store, Path):
+        database = Path(os.path.normpath(store.absolute()))
         if "?" in str(database):  # SQLAlchemy would end the path there
             raise UserError(f"tracking.uri: {database}: a path with a question mark cannot hold a store.")
         beside = database.parent
         location = Location(f"sqlite:///{database}", database, None, experiment)
     else:
         beside = Path("mlruns").absolute()
-        location = Location(place, None, None, experiment)
+        location = Location(store, None, None, experiment)
     if artifact_root:
         return replace(location, artifact_root=read_artifact_root(artifact_root, of_server=location.is_server))
     return location if location.is_server else replace(location, artifact_root=(beside / "artifacts").as_uri())
@@ -114,7 +114,7 @@ def local_path(uri: str) -> Path:
 
 
 def _check_database(database: Path, location: Location) -> None:
-    """Check that MLflow can open and write a SQLite store, without which it makes a new one."""
+    """Check that MLflow can open and write a SQLite store; where there is none, it makes one."""
     if os.environ.get("MLFLOW_ENABLE_WORKSPACES", "").lower() in ("true", "1"):
         raise UserError(
             f"MLFLOW_ENABLE_WORKSPACES is set, but {database} is no server, which alone has them; unset it."
@@ -148,34 +148,34 @@ def _check_database(database: Path, location: Location) -> None:
         raise deleted(location, experiment.id)
     artifacts = experiment.artifacts
     if artifacts and artifacts.startswith("file://") and artifacts != location.artifact_root:
-        place = local_path(artifacts)
-        if not place.is_dir():
+        folder = local_path(artifacts)
+        if not folder.is_dir():
             raise UserError(
-                f"tracking.experiment={location.experiment}: keeps its artifacts in {place}, which is not there (was "
+                f"tracking.experiment={location.experiment}: keeps its artifacts in {folder}, which is not there (was "
                 "the folder moved?); move it back, or give another tracking.experiment."
             )
-        check_writable(place, f"tracking.experiment={location.experiment}: its artifacts")
+        check_writable(folder, f"tracking.experiment={location.experiment}: its artifacts")
 
 
 def deleted(location: Location, experiment_id: str) -> UserError:
     """Return the error of an experiment that was deleted."""
-    command = mlflow_command(location, "experiments", "restore", "--experiment-id", experiment_id)
+    restore = mlflow_command(location, "experiments", "restore", "--experiment-id", experiment_id)
     return UserError(
-        f"tracking.experiment={location.experiment}: was deleted in this store; restore it with `{command}`, or give "
+        f"tracking.experiment={location.experiment}: was deleted in this store; restore it with `{restore}`, or give "
         "another name."
     )
 
 
 def deleted_run(location: Location, run_id: str) -> UserError:
     """Return the error of a run that was deleted."""
-    command = mlflow_command(location, "runs", "restore", "--run-id", run_id)
-    return UserError(f"run {run_id} was deleted in {location.uri}; restore it with `{command}`")
+    restore = mlflow_command(location, "runs", "restore", "--run-id", run_id)
+    return UserError(f"run {run_id} was deleted in {location.uri}; restore it with `{restore}`")
 
 
 def mlflow_command(location: Location, *arguments: str) -> str:
     """Return a command of MLflow on a store, as it can be pasted into a shell from any folder."""
-    told = shlex.join([sys.executable, "-m", "mlflow", *arguments])
-    return f"MLFLOW_TRACKING_URI={shlex.quote(location.uri)} {told}"
+    line = shlex.join([sys.executable, "-m", "mlflow", *arguments])
+    return f"MLFLOW_TRACKING_URI={shlex.quote(location.uri)} {line}"
 
 
 def _check_answer(location: Location) -> None:
@@ -258,7 +258,7 @@ def sweep_links(
 
 def ui_command(location: Location) -> str:
     """Return the command that shows a store, as short as it can be from the current directory."""
-    return command("ui", *(f"--uri={place}" for place in _not_usual(location)))
+    return command("ui", *(f"--uri={store}" for store in _not_usual(location)))
 
 
 def location_in(record: RunRecord) -> Location:
@@ -268,7 +268,7 @@ def location_in(record: RunRecord) -> Location:
 
 def store_overrides(location: Location) -> list[str]:
     """Return the overrides that name a store, for a command that is given in the current directory."""
-    overrides = [as_text("tracking.uri", place) for place in _not_usual(location)]
+    overrides = [as_text("tracking.uri", store) for store in _not_usual(location)]
     if location.experiment != TrackingConfig.experiment:
         overrides.append(as_text("tracking.experiment", location.experiment))
     return overrides

@@ -34,8 +34,7 @@ LEAN_SERVER = {
 CHECKED_BYTES = 50_000_000
 """A SQLite store up to this size is looked through for damage before a run, which takes .3 s."""
 SERVER_KEEPS = tuple(f"MLFLOW_{name}_" for name in ("S3", "BOTO", "GCS", "KERBEROS", "SQLALCHEMYSTORE", "MYSQL"))
-"""How the variables begin that a server of ours is left: it reads others as options, such as to which machines it
-listens."""
+"""Prefixes of the variables that our server gets: it reads others as options, such as to which machines it listens."""
 
 
 class SystemMetrics:

@@ -1,4 +1,4 @@
-"""Keras models in MLflow: one logged model a run, which ``mlflow models serve`` and ``mlflow.pyfunc`` load."""
+"""Keras models in MLflow: one logged model per run, which ``mlflow models serve`` and ``mlflow.pyfunc`` load."""
 
 from __future__ import annotations
 

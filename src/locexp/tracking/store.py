@@ -58,7 +58,7 @@ class MlflowStore:
         UserError: there is no such store or experiment.
     """
 
-    place = "the store"
+    label = "the store"
     note = ""
 
     def __init__(self, location: Location) -> None:
@@ -136,9 +136,9 @@ class MlflowStore:
         folders = [local_path(uri)] if is_here else []
         folders += [Path(run.tags["directory"])] if run.tags.get("directory") else []
         for folder in folders:
-            place = file_within(folder, path)
-            if place is not None:
-                return place.read_bytes()
+            file = file_within(folder, path)
+            if file is not None:
+                return file.read_bytes()
         if is_here:
             return None
         with tempfile.TemporaryDirectory() as temporary:

@@ -66,7 +66,7 @@ class Tracker:
         # Of a copy: the run goes on to change its record meanwhile.
         self._submit(self._start, copy.deepcopy(self._record), sampling_seconds, earlier)
 
-    def check(self) -> None:
+    def check_opened(self) -> None:
         """Raise if the store could not even be opened: better known in the first seconds than in the last."""
         if self._must_open and self._session is None and self.error is not None:
             raise RunFailedError(f"tracking.uri={self._location.uri}: cannot be opened ({self.reason}).")

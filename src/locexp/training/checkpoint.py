@@ -16,7 +16,9 @@ from locexp.system.files import replacing
 from locexp.training.member import Member
 
 CHECKPOINT = "checkpoint.npz"
-FORMAT = 2
+CHECKPOINT_FORMAT = 2
+OLD_KEY = "identity"
+"""What locexp 0.1.0 called ``training_id`` in its checkpoints."""
 GROUPS = ("model", "optimizer", "loss_weights", "weighting", "best")
 
 
@@ -57,8 +59,8 @@ def write_checkpoint(path: Path, member: Member, training_id: str) -> None:
         OSError: it cannot be written; what was there before is still there.
     """
     about = {
-        "format": FORMAT,
-        "identity": training_id,
+        "format": CHECKPOINT_FORMAT,
+        "training_id": training_id,
         "epoch": len(member.history),
         "best_epoch": member.best_epoch,
         "stopped": member.stopped,
@@ -90,14 +92,14 @@ def read_checkpoint(path: Path) -> Checkpoint:
         with np.load(path, allow_pickle=False) as file:
             content = {name: file[name] for name in file.files}
         about = json.loads(str(content.pop("about")))
-        if about["format"] != FORMAT:
-            raise ValueError(f"format {about['format']}; expected {FORMAT}")
+        if about["format"] != CHECKPOINT_FORMAT:
+            raise ValueError(f"format {about['format']}; expected {CHECKPOINT_FORMAT}")
         arrays: dict[str, list[np.ndarray]] = {group: [] for group in GROUPS}
         for name in sorted(content):
             arrays[name.split("/")[0]].append(content[name])
         checkpoint = Checkpoint(
             path=path,
-            training_id=str(about["identity"]),
+            training_id=str(about["training_id"] if "training_id" in about else about[OLD_KEY]),
             epoch=int(about["epoch"]),
             best_epoch=int(about["best_epoch"]),
             stopped=bool(about["stopped"]),
@@ -127,6 +129,7 @@ def restore(member: Member, checkpoint: Checkpoint, training_id: str, history: S
 
     Raises:
         UserError: the checkpoint is of another training or another network.
+        ValueError: the history has another number of epochs.
     """
     if checkpoint.training_id != training_id:
         raise UserError(f"{checkpoint.path}: is of another run ({checkpoint.training_id}); expected {training_id}.")

@@ -1,4 +1,4 @@
-"""What shows how the two losses were weighted, and how their gradients lay to each other."""
+"""What shows how the two losses were weighted, and how their gradients relate."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def weight_metrics(weights: np.ndarray) -> dict[str, float]:
 
 
 def gradient_metrics(gramians: np.ndarray) -> dict[str, float]:
-    """Return how two gradients compare over some batches; empty where nobody looked.
+    """Return how two gradients compare over some batches; empty where none were measured.
 
     Args:
         gramians: (batches, 3): a = |g₁|², b = g₁·g₂ and c = |g₂|² of the statically weighted losses, classification

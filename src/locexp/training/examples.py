@@ -43,29 +43,29 @@ class Examples:
         self._thread: ThreadPoolExecutor | None = None
 
     def of_epoch(self, epoch: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Return images, labels (int32) and boxes of an epoch (from 0); raises what composing them raises."""
+        """Return images, labels (int32) and boxes of an epoch (from 0); raises what making them raises."""
         epoch = 0 if self._fresh is None else epoch
         if epoch != self._epoch:
             self._epoch, self._scenes = None, ()  # let go first: memory holds two epochs' scenes at most
-            images, boxes = self._composed(epoch)
+            images, boxes = self._scenes_of(epoch)
             self._scenes = tensor_of(images), tf.constant(boxes, self._dtype)
             self._epoch = epoch
         images, boxes = self._scenes
         return images, self._labels, boxes
 
-    def compose_ahead(self, epoch: int) -> None:
+    def make_ahead(self, epoch: int) -> None:
         """Begin to make the scenes of an epoch, where they are not those of every other."""
         if self._fresh is not None:
             self._thread = self._thread or ThreadPoolExecutor(1, thread_name_prefix="scenes")
             self._ahead = epoch, self._thread.submit(self._fresh, epoch)
 
     def close(self) -> None:
-        """End the thread, if need be after the scenes that it is at; they are dropped."""
+        """End the thread, if need be after the scenes that it is making, which are dropped."""
         if self._thread is not None:
             self._thread.shutdown(cancel_futures=True)
         self._thread = self._ahead = None
 
-    def _composed(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+    def _scenes_of(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         if self._fresh is None or epoch == 0:
             return self._first
         ahead, self._ahead = self._ahead, None

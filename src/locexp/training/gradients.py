@@ -61,17 +61,17 @@ def _by_losses(
     with tf.GradientTape() as inner:
         inner.watch(losses)
         total = method.combine(losses)
-    first, second, *slopes = inner.gradient(total, [*losses, *state])
+    classification, box, *method_gradients = inner.gradient(total, [*losses, *state])
     values = [variable.value for variable in member.model.trainable_variables]
-    seeds = [first, second, *(tf.ones_like(loss) for loss in extra)]
-    gradients = tape.gradient([*losses, *extra], values, output_gradients=seeds)
+    factors = [classification, box, *(tf.ones_like(loss) for loss in extra)]
+    gradients = tape.gradient([*losses, *extra], values, output_gradients=factors)
     gramian = Gramian(*[tf.constant(float("nan"), losses[0].dtype)] * 3)
     if method.norms:
         assert member.trunk is not None
         last = pick(values, member.trunk.last)
         gramian = gramian_of(*(tape.gradient(loss, last) for loss in losses))
         method.after_gradients([tf.sqrt(gramian.a), tf.sqrt(gramian.c)], losses)
-    return Weighted([*gradients, *slopes], (first, second), gramian)
+    return Weighted([*gradients, *method_gradients], (classification, box), gramian)
 
 
 def _by_gradients(
@@ -85,19 +85,18 @@ def _by_gradients(
     trunk = member.trunk
     assert trunk is not None
     values = [variable.value for variable in member.model.trainable_variables]
-    given = list(losses)
     with tape:  # what a method makes of the losses is recorded, too
-        losses = method.transform_losses(given)
-    slopes = [tape.gradient(loss, before) for loss, before in zip(losses, given, strict=True)]
-    first, second = (tape.gradient(loss, values) for loss in losses)
-    pair = method.transform_gradients(pick(first, trunk.chosen), pick(second, trunk.chosen))
+        transformed = method.transform_losses(losses)
+    loss_scale = [tape.gradient(after, before) for after, before in zip(transformed, losses, strict=True)]
+    classification, box = (tape.gradient(loss, values) for loss in transformed)
+    pair = method.transform_gradients(pick(classification, trunk.chosen), pick(box, trunk.chosen))
     gramian = gramian_of(*pair)
     weights = method.trunk_weights(gramian)
-    weighed = iter([_sum(weights, both) for both in zip(*pair, strict=True)])
+    in_trunk = iter([_sum(weights, both) for both in zip(*pair, strict=True)])
     outside = weights if method.heads == "weighted" else (tf.ones_like(weights[0]), tf.ones_like(weights[1]))
     gradients = [
-        next(weighed) if chosen else _sum(outside, both)
-        for chosen, *both in zip(trunk.chosen, first, second, strict=True)
+        next(in_trunk) if chosen else _sum(outside, both)
+        for chosen, *both in zip(trunk.chosen, classification, box, strict=True)
     ]
     if extra:
         further = tape.gradient(tf.add_n(extra), values)
@@ -105,7 +104,7 @@ def _by_gradients(
             one if more is None else more if one is None else one + more
             for one, more in zip(gradients, further, strict=True)
         ]
-    return Weighted(gradients, (weights[0] * slopes[0], weights[1] * slopes[1]), gramian)
+    return Weighted(gradients, (weights[0] * loss_scale[0], weights[1] * loss_scale[1]), gramian)
 
 
 def _sum(weights: tuple[tf.Tensor, tf.Tensor], gradients: Sequence[tf.Tensor | None]) -> tf.Tensor | None:

@@ -31,8 +31,13 @@ class Program:
             else they are part of the graphs.
 
     Attributes:
+        shared: see the arguments.
         records: whether a step returns what the losses were weighted with.
-        data: what images, labels and boxes look like as tensors, however many there are.
+        data: the specifications of images (n, height, width), labels (n,) and boxes (n, 4), for any n.
+        step: trains on the examples with some indices, int32 (batch,), of images, labels and boxes; returns what
+            :func:`~locexp.training.step.train_step` does.
+        evaluate: from images, labels and boxes to rows of predictions (n, classes + 10), see
+            :mod:`locexp.training.columns`.
 
     Raises:
         ValueError: the graph holds state of the template that is none of its variables, so that it cannot be shared.
@@ -78,14 +83,14 @@ def _for_any_member(traced: Graph, specs: Sequence[tf.TensorSpec], own: Sequence
         specs: of its arguments, which the variables are to follow.
         own: the variables that it was traced with.
     """
-    places = {id(variable.handle): place for place, variable in enumerate(own)}
-    if any(id(tensor) not in places for tensor in traced.captured_inputs):
+    positions = {id(variable.handle): position for position, variable in enumerate(own)}
+    if any(id(tensor) not in positions for tensor in traced.captured_inputs):
         raise ValueError("the network keeps state outside its variables")
-    captured = [places[id(tensor)] for tensor in traced.captured_inputs]
+    captured = [positions[id(tensor)] for tensor in traced.captured_inputs]
 
     def call(*arguments: Any) -> Any:
         variables = arguments[len(specs) :]
-        rebind(traced, [variables[place].handle for place in captured])
+        rebind(traced, [variables[position].handle for position in captured])
         return traced(*arguments[: len(specs)])
 
     return tf.function(call, autograph=False).get_concrete_function(*specs, *own)

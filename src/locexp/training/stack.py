@@ -1,4 +1,4 @@
-"""A stack of members and its compiled graph: many steps a call, one copy of the data."""
+"""A stack of members and its compiled graph: many steps per call, one copy of the data."""
 
 from __future__ import annotations
 
@@ -71,10 +71,10 @@ class Stack:
         return self._programs
 
     def begin_epoch(self, epoch: int, *, last: bool) -> None:
-        """Have the examples of an epoch (from 0) at hand, and begin to make those of the next, but for the last."""
+        """Get the examples of an epoch (from 0) ready, and begin to make those of the next, except after the last."""
         self._examples.of_epoch(epoch)
         if not last:
-            self._examples.compose_ahead(epoch + 1)
+            self._examples.make_ahead(epoch + 1)
 
     def close(self) -> None:
         """End what :meth:`begin_epoch` has begun."""
@@ -102,14 +102,14 @@ class Stack:
         rows, recorded = loop(programs, states)(tf.constant(order, tf.int32), *data, *itertools.chain(*states))
         recorded = iter(recorded)
         predictions = []
-        for place, (program, index) in enumerate(zip(programs, chosen, strict=True)):
+        for position, (program, index) in enumerate(zip(programs, chosen, strict=True)):
             member = self.members[index]
             if program.records:
                 member.step_weights.append(next(recorded).numpy())
             else:
                 static = [float(weight.numpy()) for weight in member.loss_weights]
                 member.step_weights.append(constant_step_weights(static, order.shape[1]))
-            predictions.append(unpack(rows[place].numpy(), self.labels[order[place].ravel()], self.canvas))
+            predictions.append(unpack(rows[position].numpy(), self.labels[order[position].ravel()], self.canvas))
         return predictions
 
     def evaluations(
@@ -174,7 +174,7 @@ def _loop(programs: Sequence[Program], states: Sequence[Sequence[tf.Variable]]) 
     """
     *_, boxes = programs[0].data
     sizes = [len(state) for state in states]  # not the states: the graph may outlive their members
-    recording = [place for place, program in enumerate(programs) if program.records]
+    recording = [position for position, program in enumerate(programs) if program.records]
 
     def loop(order: tf.Tensor, *arguments: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
         data, variables = arguments[:3], iter(arguments[3:])
@@ -185,11 +185,13 @@ def _loop(programs: Sequence[Program], states: Sequence[Sequence[tf.Variable]]) 
 
         def body(step: tf.Tensor, rows: Arrays, weights: Arrays) -> tuple[tf.Tensor, Arrays, Arrays]:
             taken = [
-                program.step(order[place, step], *data, *state)
-                for place, (program, state) in enumerate(zip(programs, given, strict=True))
+                program.step(order[position, step], *data, *state)
+                for position, (program, state) in enumerate(zip(programs, given, strict=True))
             ]
             rows = tuple(array.write(step, packed) for array, (packed, _) in zip(rows, taken, strict=True))
-            weights = tuple(array.write(step, taken[place][1]) for array, place in zip(weights, recording, strict=True))
+            weights = tuple(
+                array.write(step, taken[position][1]) for array, position in zip(weights, recording, strict=True)
+            )
             return step + 1, rows, weights
 
         start = (tf.constant(0), rows, weights)

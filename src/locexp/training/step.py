@@ -48,15 +48,16 @@ def train_step(member: Member, batch: Batch) -> tuple[tf.Tensor, tf.Tensor | Non
     if method.constant:
         member.optimizer.apply(tape.gradient(total, [variable.value for variable in variables]), variables)
         return rows, None
-    found = weigh(member, tape, losses, extra)
-    member.optimizer.apply(found.gradients, variables)
+    weighted = weigh(member, tape, losses, extra)
+    member.optimizer.apply(weighted.gradients, variables)
     if method.after:
         _, after = forward(member, batch, training=True)
         method.after_step(losses, after)
     weights = [
-        tf.cast(weight, dtype) * static.value for weight, static in zip(found.weights, member.loss_weights, strict=True)
+        tf.cast(weight, dtype) * static.value
+        for weight, static in zip(weighted.weights, member.loss_weights, strict=True)
     ]
-    return rows, tf.stack([*weights, *(tf.cast(value, dtype) for value in found.gramian)])
+    return rows, tf.stack([*weights, *(tf.cast(value, dtype) for value in weighted.gramian)])
 
 
 def trunk_gramian(member: Member, batch: Batch) -> tf.Tensor:

@@ -33,7 +33,17 @@ class Observer:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How a stack is trained; the keys of the ``trainer`` group."""
+    """How a stack is trained; the keys of the ``trainer`` group.
+
+    Attributes:
+        epochs: passes over the training examples, >= 1.
+        batch_size: examples per step, >= 1; the last step of an epoch takes what is left.
+        steps_per_call: training steps in one call into the graph, >= 1.
+        evaluation_batch_size: examples in one call of the evaluation, >= 1.
+        keep: ``best``, the weights of the best epoch by the member's monitor; or ``last``, those of the last epoch.
+        early_stopping: epochs without a better one after which training stops, >= 1; ``None`` never stops early.
+        diagnostic_batches: training batches per epoch on which gradients are measured; 0 for none.
+    """
 
     epochs: int
     batch_size: int
@@ -126,7 +136,7 @@ def _weighted_losses(member: Member, metrics: dict[str, float], part: str) -> tu
 def _end_weighting(
     stack: Stack, schedule: Schedule, index: int, epoch: int, metrics: dict[str, float]
 ) -> dict[str, float]:
-    """Tell a member's method that an epoch has ended; returns what the losses were weighted with, and why."""
+    """Notify a member's method that an epoch has ended; returns what the losses were weighted with, and why."""
     member = stack.members[index]
     steps = np.concatenate(member.step_weights)
     member.step_weights.clear()

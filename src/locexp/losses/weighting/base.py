@@ -56,9 +56,9 @@ Trunk = Annotated[Annotated[list[str], MinLen(1)] | None, doc("patterns such as 
 class Weighting:
     """A method that weights losses. By itself it is their plain sum; see the hooks for what others change.
 
-    A method is made once for each member. Its state lies in variables, which checkpoints keep; it is never less than
+    A method is made once for each member. Its state is in variables, which checkpoints keep; it is never less than
     float32, whatever the precision of the network. Members with equal arguments may share one traced graph: what
-    differs between them, as the seed does, must lie in variables, too.
+    differs between them, as the seed does, must be in variables, too.
 
     Attributes:
         norms: whether :meth:`after_gradients` wants the gradient norms of the last shared layer.
@@ -123,7 +123,7 @@ class Weighting:
 class GradientWeighting(Weighting, ABC):
     """A method that weights the two gradients of the shared trunk.
 
-    The heads, and what lies in the model outside the trunk, are trained by their own (statically weighted) losses.
+    The heads, and what is in the model outside the trunk, are trained by their own (statically weighted) losses.
 
     Args:
         heads: ``own``: each head receives the gradient of its own loss as it is; ``weighted``: multiplied by the

@@ -48,7 +48,7 @@ class Cagrad(GradientWeighting):
         zeroed = room > 0
         u = -slope * ops.sqrt(parallelogram / ops.where(zeroed, room, one))
         safe = ops.where(curvature > 0, curvature, one)
-        # Each by itself: of two lengths far apart the longer has a share close to 0.
+        # Not one from the other: where two lengths are far apart, the longer one's share is close to 0.
         first, second = (u + c - b) / safe, (a - b - u) / safe
         only_first = ops.where(zeroed, second <= 0, slope <= 0)
         only_second = ops.where(zeroed, first <= 0, slope > 0)

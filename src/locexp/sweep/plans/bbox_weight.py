@@ -74,7 +74,7 @@ def single_tasks(base: DictConfig) -> list[Setting]:
 
 
 def pair(base: DictConfig, classification: float, bbox: float) -> Setting:
-    """Return the setting of two weights, rounded to six digits; a classification weight as configured goes unsaid."""
+    """Return the setting of two weights, rounded to six digits; a classification weight as configured is left out."""
     first, second = float(f"{classification:.6g}"), float(f"{bbox:.6g}")
     if first == float(base.loss.classification_weight):
         return Setting({BBOX: second})

@@ -38,7 +38,7 @@ def pareto(
 ) -> Stages:
     """Yield batches of weights, each chosen by NSGA-II (Deb et al. 2002) from what the earlier ones reached.
 
-    A batch is a generation. A setting whose runs all failed is told to the search as failed, and the search goes on.
+    A batch is a generation. A setting whose runs all failed is reported to the search as failed; it goes on.
 
     Args:
         base: its ``classification_weight`` stays (1 where it is 0).
@@ -46,7 +46,7 @@ def pareto(
         batch: how many at a time.
         low, high: the ends of bbox_weight / classification_weight.
         search_seed: drives the search: equal outcomes lead to an equal search.
-        configured: run the weights of ``base``, too; the search is not told what they reach.
+        configured: run the weights of ``base``, too; their results are not reported to the search.
         single_task: run (1, 0) and (0, 1), too, likewise.
     """
     import optuna

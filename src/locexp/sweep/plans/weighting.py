@@ -23,7 +23,7 @@ def check_names(methods: Sequence[str] | None) -> None:
     adaptive = [name for name in known_methods() if name != "fixed"]
     for name in methods or ():
         if name not in adaptive:
-            raise UserError(f"sweep.methods: {name!r} is none of {listed(adaptive)}.{nearest(name, adaptive)}")
+            raise UserError(f"sweep.methods: {name!r}: expected one of {listed(adaptive)}.{nearest(name, adaptive)}")
 
 
 @checked("sweep", check_axis, check_names)

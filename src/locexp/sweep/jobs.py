@@ -27,7 +27,7 @@ RunKey = tuple[str, int]
 StageResults = dict[str, dict[str, float] | None]
 """The results that a stage of a plan followed from, by the index of the job."""
 AGREE = ("data.", "bbox.", *BUDGET)
-"""How keys begin in which runs that are compared must agree: data, boxes and budget."""
+"""Prefixes of keys that compared runs must share: data, boxes and budget."""
 SAME_SCENES = ("bbox.fresh", "bbox.augment")
 """The keys of boxes that change what is trained on, but not what is evaluated."""
 
@@ -37,7 +37,7 @@ class SweepJob(Job):
     """One run of a sweep.
 
     Attributes:
-        index: its place in the list, from 0.
+        index: its position in the list, from 0.
         stage: of the plan, from 0.
         varied: what the sweep varies, key by key, as text; with ``seed`` where there are several.
         role: see :class:`~locexp.sweep.setting.Setting`.
@@ -68,7 +68,7 @@ PlacedJob = tuple[SweepJob, Path]
 """A job and the folder for this attempt at it."""
 
 
-class Plan:
+class StagedJobs:
     """The jobs of a command, known stage by stage.
 
     Args:
@@ -78,7 +78,7 @@ class Plan:
 
     Attributes:
         base_job: what is varied; it says which launcher runs the jobs.
-        is_sweep: whether it is one run, or several that belong together.
+        is_sweep: whether it is several runs that belong together, not one.
         directory: of the run or the sweep.
         jobs: all that are known so far.
         default_hash: the config hash of what the command would run without a sweep, where that is a run at all.
@@ -86,7 +86,7 @@ class Plan:
         past_results: for each stage but the first, the results that it followed from.
 
     Raises:
-        UserError: a configuration is wrong, a value is given twice, or what rules a sweep is swept itself.
+        UserError: a configuration is wrong, a value is given twice, or what controls a sweep is swept itself.
     """
 
     def __init__(self, composer: Composer, overrides: Sequence[str], *, multirun: bool) -> None:
@@ -155,22 +155,22 @@ class Plan:
         after = max((job.seed for job in self.jobs), default=-1) + 1
         queue = []
         for cell, group in enumerate(settings):
-            for place, setting in enumerate(group):
+            for position, setting in enumerate(group):
                 seeds = list(range(after, after + setting.fresh_seeds)) if setting.fresh_seeds else self._seeds
-                queue += [(round_, cell, place, seed) for round_, seed in enumerate(seeds)]
+                queue += [(round_, cell, position, seed) for round_, seed in enumerate(seeds)]
         self._asked = [[[] for _ in group] for group in settings]
         number = self.jobs[-1].stage + 1 if self.jobs else 0
         known = {job.key: job for job in self.jobs}
-        for _, cell, place, seed in sorted(queue):  # seeds outermost: a sweep cut short holds whole comparisons
-            job = self._job(len(known), number, self._cells[cell], settings[cell][place], seed)
+        for _, cell, position, seed in sorted(queue):  # seeds outermost: a sweep cut short holds whole comparisons
+            job = self._job(len(known), number, self._cells[cell], settings[cell][position], seed)
             same = known.setdefault(job.key, job)
             if same is not job and self.base.sweep._target_ is None:
                 swept = " ".join(override for override in self._cells[cell] if key_of(override) in self._swept)
                 raise UserError(f"{swept}: is the same run as {same.name}; what is swept makes no difference.")
-            self._asked[cell][place].append(same)
+            self._asked[cell][position].append(same)
         return list(known.values())[len(self.jobs) :]
 
-    def unlike(self) -> list[str]:
+    def incomparable_keys(self) -> list[str]:
         """Return, in words, what is swept though runs that differ in it are not compared."""
         if self.base.sweep.allow_mixed:
             return []
@@ -180,10 +180,10 @@ class Plan:
             for cfg in settings.values()
         ]
         keys = {key for part in parts for key in part}
-        unlike = {key for key in keys if len({part.get(key) for part in parts}) > 1}
+        differ = {key for key in keys if len({part.get(key) for part in parts}) > 1}
         # Of another class of boxes, or another source of data, the group says more than all of its keys.
-        groups = {key.partition(".")[0] for key in unlike if key.endswith("._target_")}
-        named = {group if (group := key.partition(".")[0]) in groups else key for key in unlike}
+        groups = {key.partition(".")[0] for key in differ if key.endswith("._target_")}
+        named = {group if (group := key.partition(".")[0]) in groups else key for key in differ}
         if not named:
             return []
         return [
@@ -273,10 +273,10 @@ def _as_it_is() -> Stages:
 
 
 def _check_swept(keys: Sequence[str], cells: Sequence[tuple[str, ...]]) -> None:
-    """Refuse to sweep what rules the whole sweep, and values that are given twice."""
+    """Refuse to sweep what controls the whole sweep, and values that are given twice."""
     for key in keys:
         if key.replace("/", ".").split(".")[0] in ("sweep", "hydra", "tracking", "name"):
-            raise UserError(f"{key}: cannot be swept, for it says how the whole sweep is run.")
+            raise UserError(f"{key}: cannot be swept, since it says how the whole sweep is run.")
         if key == "trainer.threads":
             raise UserError(
                 f"{key}: TensorFlow takes one value in a process, so it cannot be swept; give one command for each."

@@ -12,13 +12,13 @@ from omegaconf import OmegaConf
 from locexp.configuration.compose import Composer, composing
 from locexp.configuration.schema import config_hash
 from locexp.errors import UserError
+from locexp.sweep.jobs import StagedJobs, SweepJob
 from locexp.sweep.launchers import capacity_of
-from locexp.sweep.plan import Plan, SweepJob
 
 
 def first_stage(*words: str, multirun: bool = False) -> list[SweepJob]:
     with composing() as composer:
-        return Plan(composer, words, multirun=multirun).next_stage({})
+        return StagedJobs(composer, words, multirun=multirun).next_stage({})
 
 
 def weights(job: SweepJob) -> tuple[float, float]:
@@ -77,22 +77,22 @@ def score(value: float) -> dict[str, float]:
 
 def test_the_replay_follows_from_the_results_with_fresh_seeds() -> None:
     with composing() as composer:
-        plan = Plan(
+        staged = StagedJobs(
             composer, ["sweep=bbox_weight", "sweep.points=3", "sweep.seeds=2", "sweep.final_seeds=3"], multirun=False
         )
-        jobs = plan.next_stage({})
-        assert plan.more
+        jobs = staged.next_stage({})
+        assert staged.more
         # The setting of ratio 1000 is best on validation; one seed of it failed.
         results: dict[tuple[str, int], dict[str, float] | None] = {
             job.key: score(0.9 if job.cfg.loss.bbox_weight == 1000 else 0.5) for job in jobs
         }
         results[next(job.key for job in jobs if job.cfg.loss.bbox_weight == 1000)] = None
-        replay = plan.next_stage(results)
+        replay = staged.next_stage(results)
         assert [(job.cfg.loss.bbox_weight, job.seed, job.stage) for job in replay] == [
             (weight, seed, 1) for seed in (2, 3, 4) for weight in (1000, 0.5)
         ]
         assert [job.index for job in replay] == list(range(len(jobs), len(jobs) + 6))
-        assert plan.next_stage(results) == []
+        assert staged.next_stage(results) == []
 
 
 @pytest.mark.extra
@@ -103,8 +103,8 @@ def test_the_search_repeats_itself_given_equal_results() -> None:
 
     def searched(*words: str, failing: bool = False) -> list[float]:
         with composing() as composer:
-            plan = Plan(composer, ["sweep=pareto", "sweep.trials=7", "sweep.batch=3", *words], multirun=False)
-            jobs = plan.next_stage({})
+            staged = StagedJobs(composer, ["sweep=pareto", "sweep.trials=7", "sweep.batch=3", *words], multirun=False)
+            jobs = staged.next_stage({})
             results: dict[tuple[str, int], dict[str, float] | None] = {}
             while jobs:
                 for job in jobs:
@@ -112,24 +112,24 @@ def test_the_search_repeats_itself_given_equal_results() -> None:
                     results[job.key] = {"accuracy": 1 / (1 + ratio), "mean_iou": ratio / (1 + ratio)}
                     if failing and ratio > 10:
                         results[job.key] = None
-                jobs = plan.next_stage(results)
-            return [float(job.cfg.loss.bbox_weight) for job in plan.jobs]
+                jobs = staged.next_stage(results)
+            return [float(job.cfg.loss.bbox_weight) for job in staged.jobs]
 
     first = searched(*alone)
     assert first == searched(*alone)
     assert len(first) == 7
     assert all(1e-3 <= weight <= 1e3 for weight in first)
-    # The configured weights and both tasks alone stand beside the first batch, and change nothing about the search.
+    # The configured weights and both tasks alone run beside the first batch, and change nothing about the search.
     assert searched() == [*first[:3], 0.5, 0.0, 1.0, *first[3:]]
     assert searched("sweep.configured=false") == [*first[:3], 0.0, 1.0, *first[3:]]
-    assert len(searched(*alone, failing=True)) == 7  # failed trials are told to the search, and it goes on
+    assert len(searched(*alone, failing=True)) == 7  # failed trials are reported to the search, and it goes on
 
 
 def test_the_sweep_of_methods_and_its_replays() -> None:
     with composing() as composer:
         words = ["sweep=weighting", "sweep.methods=[rlw,mgda,famo]", "sweep.points=3", "sweep.seeds=2"]
-        plan = Plan(composer, words, multirun=False)
-        jobs = plan.next_stage({})
+        staged = StagedJobs(composer, words, multirun=False)
+        jobs = staged.next_stage({})
         half = jobs[: len(jobs) // 2]
         fixed = [job for job in half if job.cfg.loss.weighting._target_.endswith("Fixed")]
         ratios = [weights(job) for job in fixed]
@@ -145,27 +145,27 @@ def test_the_sweep_of_methods_and_its_replays() -> None:
             means = {"mean_weights/classification": first, "mean_weights/bbox": second}
             is_lost = job.varied.get("loss/weighting") == "famo" and job.seed == 1
             results[job.key] = None if is_lost else {"loc_acc_75": 0.5, **means}
-        replays = plan.next_stage(results)
+        replays = staged.next_stage(results)
         assert [(job.varied["replay"], weights(job), job.seed, job.role) for job in replays] == [
             ("mgda", (0.2, 0.8), 0, "control"),
             ("famo", (0.01, 3.0), 0, "control"),
             ("mgda", (0.2, 0.8), 1, "control"),
             ("famo", (0.01, 3.0), 1, "control"),
         ]
-        assert plan.next_stage(results) == []
+        assert staged.next_stage(results) == []
 
 
 def test_every_box_loss_is_compared_with_its_own_weight() -> None:
     with composing() as composer:
         words = ["sweep=bbox_loss", "sweep.losses=[giou,mae]", "sweep.weights=[1,10]", "sweep.final_seeds=3"]
-        plan = Plan(composer, words, multirun=False)
-        jobs = plan.next_stage({})
+        staged = StagedJobs(composer, words, multirun=False)
+        jobs = staged.next_stage({})
         assert len(jobs) == 2 * (2 * 2 + 1)  # and the configured loss and weight
         best = {("giou", 10.0): 0.9, ("mae", 1.0): 0.8}
         results: dict[tuple[str, int], dict[str, float] | None] = {
             job.key: score(best.get((job.cfg.loss.bbox_loss, job.cfg.loss.bbox_weight), 0.1)) for job in jobs
         }
-        finals = plan.next_stage(results)
+        finals = staged.next_stage(results)
         assert [(job.cfg.loss.bbox_loss, job.cfg.loss.bbox_weight) for job in finals[:3]] == [
             ("mse", 0.5),
             ("giou", 10.0),
@@ -177,9 +177,9 @@ def test_every_box_loss_is_compared_with_its_own_weight() -> None:
 
 def test_what_a_command_runs_without_its_sweep_is_the_default() -> None:
     with composing() as composer:
-        plan = Plan(composer, ["loss.bbox_weight=1,0.5", "trainer.epochs=2"], multirun=True)
-        jobs = plan.next_stage({})
-        assert plan.default_hash == config_hash(composer.compose(["trainer.epochs=2"]).cfg) == jobs[1].config_hash
+        staged = StagedJobs(composer, ["loss.bbox_weight=1,0.5", "trainer.epochs=2"], multirun=True)
+        jobs = staged.next_stage({})
+        assert staged.default_hash == config_hash(composer.compose(["trainer.epochs=2"]).cfg) == jobs[1].config_hash
 
 
 @pytest.mark.parametrize(
@@ -190,8 +190,8 @@ def test_what_a_command_runs_without_its_sweep_is_the_default() -> None:
         (["sweep=bbox_weight", "sweep.points=1"], r"sweep.points=1: expected a whole number >= 2"),
         (["sweep=bbox_weight", "sweep.low=0"], r"sweep.low=0 and sweep.high=1000.0: expected 0 < low < high"),
         (["sweep=bbox_weight", "sweep.pionts=3"], "Did you mean 'points'"),
-        (["sweep=weighting", "sweep.methods=[mdga]"], "sweep.methods: 'mdga' is none of .* Did you mean 'mgda'"),
-        (["sweep=weighting", "sweep.methods=[fixed]"], "sweep.methods: 'fixed' is none of"),
+        (["sweep=weighting", "sweep.methods=[mdga]"], "sweep.methods: 'mdga': expected one of .* Did you mean 'mgda'"),
+        (["sweep=weighting", "sweep.methods=[fixed]"], "sweep.methods: 'fixed': expected one of"),
         (
             ["sweep=weighting", "sweep.single_task=false", "loss/weighting=mgda"],
             "loss/weighting=mgda: the sweep varies loss/weighting itself",
@@ -246,19 +246,19 @@ def test_nonsense_is_refused(words: list[str], message: str) -> None:
 )
 def test_what_will_not_be_compared_is_said_before_it_is_trained(words: list[str], said: str) -> None:
     with composing() as composer:
-        plan = Plan(composer, words, multirun=True)
-        plan.next_stage({})
-        notes = plan.unlike()
+        staged = StagedJobs(composer, words, multirun=True)
+        staged.next_stage({})
+        notes = staged.incomparable_keys()
     assert [said in note for note in notes] == ([True] if said else [])
 
 
-def own_plan(composer: Composer, body: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+def own_plan(composer: Composer, body: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> StagedJobs:
     """Return a plan of the user's own, the function ``plan(base)`` with this body, before its first stage."""
     source = f"from locexp.sweep.setting import Setting, Stage\ndef plan(base):\n    {body}\n"
     (folder / "own_plan.py").write_text(source)
     monkeypatch.syspath_prepend(folder)
     monkeypatch.delitem(sys.modules, "own_plan", raising=False)
-    return Plan(composer, ["sweep._target_=own_plan.plan"], multirun=False)
+    return StagedJobs(composer, ["sweep._target_=own_plan.plan"], multirun=False)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,46 @@
+"""What the screen shows of a run: before it trains, and when it has finished."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from locexp.evaluation.metrics import HEADLINES
+from locexp.models.saving import MODEL
+from locexp.records.record import RunRecord
+from locexp.tracking.location import Location, run_link, ui_command
+
+EXPLANATION = "baseline: what one constant box reaches; skill: 0 at the baseline, 1 if perfect"
+
+
+def introduction(record: RunRecord) -> list[str]:
+    """Return the lines that say what is about to be trained."""
+    data = record.dataset
+    validation = "the test set" if record.tags["validation_is_test"] == "true" else f"{data['validation']:,}"
+    return [
+        f"locexp   {record.name}",
+        f"data     {data['name']} ({data['source']}), {data['canvas']} pixels: {data['train']:,} to train, "
+        f"{validation} to validate, {data['test']:,} to test",
+    ]
+
+
+def final_table(record: RunRecord) -> list[str]:
+    """Return the lines that sum a finished run up: test metrics, with the baseline of those that have one."""
+    metrics = record.metrics
+    lines = [f"{'':22}{'test':>8}{'baseline':>9}{'skill':>9}"]
+    for name in HEADLINES:
+        baseline, skill = metrics.get(f"floor/{name}"), metrics.get(f"skill/{name}")
+        cells = "".join("" if value is None else f"{value:9.3f}" for value in (baseline, skill))
+        lines.append(f"{name:22}{metrics[f'test/{name}']:8.4f}{cells}")
+    return [*lines, EXPLANATION]
+
+
+def conclusion(record: RunRecord, directory: Path, location: Location) -> list[str]:
+    """Return the lines that say where the results of a finished and logged run are."""
+    assert record.experiment_id is not None
+    assert record.run_id is not None
+    base = location.uri if location.is_server else "http://127.0.0.1:5000"
+    command = "" if location.is_server else f"{ui_command(location)}  then open "
+    return [
+        f"Files    {directory}  (pictures/, tables/, {MODEL}, run.json)",
+        f"MLflow   {command}{run_link(base, record.experiment_id, record.run_id)}",
+    ]
