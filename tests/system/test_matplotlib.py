@@ -12,11 +12,13 @@ import pytest
 DRAWING = """
 import hashlib, io
 from locexp.errors import UserError
+from locexp.system.matplotlib import start_matplotlib
 try:
-    from locexp.plots.files import save
+    start_matplotlib()
 except UserError as error:
     print(error)
 else:
+    from locexp.plots.files import save
     from matplotlib.figure import Figure
     figure, content = Figure(), io.BytesIO()
     figure.subplots().plot([1, 3, 2], label="text $x^2$")

@@ -190,7 +190,6 @@ class Composer:
     def _compose(self, overrides: tuple[str, ...], seed: int | None) -> Composition:
         cfg = compose(self._config_name, overrides=list(overrides), return_hydra_config=True)
         check_hydra(cfg.hydra, overrides)
-        check_alone(cfg, overrides)
         if self._first is None:
             self._first = cfg
         OmegaConf.copy_cache(self._first, cfg)  # all jobs share one time
@@ -200,6 +199,7 @@ class Composer:
         with open_dict(cfg):
             del cfg["hydra"]
         validate(cfg)
+        check_alone(cfg, overrides)
         return Composition(cfg, {str(key): value for key, value in hydra.items()}, config_hash(cfg), seed_values)
 
 
