@@ -1,3 +1,3 @@
 """locexp: how should the losses of a two-headed network be weighted?"""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
