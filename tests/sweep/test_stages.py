@@ -112,15 +112,15 @@ def test_a_later_stage_that_fails_is_a_failure_of_the_sweep(
     workplace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Exit status 2 would say that nothing was written; once the plan is mended, the sweep can be resumed."""
-    plan = workplace / "own_plan.py"
+    plan = workplace / "failing_later.py"
     plan.write_text(
         "from locexp.sweep.setting import Setting, Stage\n"
         "def plan(base):\n"
         "    yield Stage([Setting()], more=True)\n"
         "    yield 1 / 0\n"
     )
-    assert train_here(*TINY, "sweep._target_=own_plan.plan") == 1
+    assert train_here(*TINY, "sweep._target_=failing_later.plan") == 1
     shown = capsys.readouterr()
-    assert shown.err == "failed: sweep._target_=own_plan.plan: failed with ZeroDivisionError: division by zero.\n"
+    assert shown.err == "failed: sweep._target_=failing_later.plan: failed with ZeroDivisionError: division by zero.\n"
     assert "Resume   python -m locexp.train sweep.resume=" in shown.out
     assert (parent(workplace)["status"], parent(workplace)["metrics"]["sweep/finished"]) == ("FAILED", 1)
