@@ -28,6 +28,7 @@ from locexp.records.sweep_list import SweepList
 from locexp.sweep.display import Progress
 from locexp.sweep.folder import LOCK, close_dead, end_of
 from locexp.sweep.stored import StoredSweep
+from locexp.system.process import process_tags
 from locexp.system.screen import Screen
 from tests.conftest import TINY, door_here, locexp, tiny_without, train_here, wait_until
 
@@ -437,6 +438,21 @@ def test_runs_that_cannot_be_logged_do_not_keep_a_sweep_from_going_on(tmp_path: 
     known: Any = SimpleNamespace(children=lambda sweep_id: [])
     lines = StoredSweep(RunRecord("sweep", tags=tags), jobs, finished={}, dead=[]).mend(known)
     assert [line.startswith("not logged: ") for line in lines] == [True, True]
+
+
+def test_a_job_shot_before_the_store_knew_of_it_is_closed(tmp_path: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    alive, gone = process_tags(), process_tags() | {"pid": str(ended.pid)}
+    tags = {"sweep_id": "one", "directory": str(tmp_path), "kind": "run"}
+    for name, of_process in (("0", gone), ("1", alive)):
+        (tmp_path / name).mkdir()
+        store = f"sqlite:///{tmp_path}/mlflow.db"
+        RunRecord(name, "RUNNING", tags=tags | of_process, tracking_uri=store, experiment="e").write(tmp_path / name)
+    jobs = SweepList([], multirun=False, config_dir=None, jobs=[])
+    known: Any = SimpleNamespace(children=lambda sweep_id: [])
+    StoredSweep(RunRecord("sweep", tags=tags), jobs, finished={}, dead=[]).mend(known)
+    assert [RunRecord.read(tmp_path / name).status for name in ("0", "1")] == ["KILLED", "RUNNING"]
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ class StoredSweep:
             record = read_record(path.parent)
             if record is None or record.tags.get("sweep_id") != self.sweep_id:
                 continue  # the folder may hold others
-            if record.status != "RUNNING" and not record.logged:
+            if not record.logged and (record.status != "RUNNING" or is_alive(record.tags) is False):
                 try:
                     done.append(relog(str(path.parent), None))
                 except (UserError, RunFailedError, OSError) as error:  # the sweep can do without this one's run
