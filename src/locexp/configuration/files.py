@@ -150,6 +150,8 @@ def located(message: str, error: BaseException, config_name: str, overrides: Seq
         config_name: of the primary configuration.
         overrides: of the command, whose own keys are in no file.
     """
+    if all(Path(source.path) == config_directory() for source in sources() if isinstance(source, FileConfigSource)):
+        return message  # the user has no files
     key = match.group() if (match := re.match(r"[\w.]+(?==| is required|: )", message)) else ""
     within = match.group(1) if (match := re.match(r"In '([^']+)': ", str(error))) else None
     if not (key or within):
