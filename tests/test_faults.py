@@ -121,7 +121,7 @@ def spread(count: int, most: int) -> list[int]:
     return sorted({round(1 + (count - 1) * i / max(most - 1, 1)) for i in range(most)})
 
 
-@pytest.mark.parametrize("stays", [False, True], ids=["once", "for good"])
+@pytest.mark.parametrize("stays", [pytest.param(False, marks=pytest.mark.slow), True], ids=["once", "for good"])
 def test_a_disk_that_fails_a_run(
     workplace: Path, disk: Disk, stays: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -194,7 +194,8 @@ STORE_ERRORS = (
 )
 
 
-@pytest.mark.parametrize("words", [TINY, pytest.param(SWEEP, marks=pytest.mark.slow)], ids=["run", "sweep"])
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [TINY, SWEEP], ids=["run", "sweep"])
 def test_a_store_that_refuses_a_change(
     workplace: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

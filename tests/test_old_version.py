@@ -94,6 +94,7 @@ def test_its_stopped_run_goes_on_as_if_it_had_not_been_stopped(left: Path) -> No
     )
 
 
+@pytest.mark.slow
 def test_its_sweep_goes_on_with_the_jobs_that_are_missing(left: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from mlflow import MlflowClient
 

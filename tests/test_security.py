@@ -239,6 +239,7 @@ def test_names_are_drawn_as_they_are(label: str) -> None:
         *(pytest.param(name, marks=pytest.mark.slow) for name in ("$x_$", IMAGE, "javascript:alert(1)", "{{ 7*7 }}")),
     ],
 )
+@pytest.mark.slow
 def test_a_sweep_may_be_called_anything(workplace: Path, name: str) -> None:
     """Through the command: the page has it as text, and its figures and links are there."""
     quoted = name.replace("'", "\\'")

@@ -134,6 +134,7 @@ def test_a_run_shot_before_it_knew_its_id_takes_up_what_the_store_has_of_it(work
     assert [(run.info.run_id, run.info.status) for run in runs] == [(identity, "FINISHED")]
 
 
+@pytest.mark.slow
 def test_a_run_that_was_shot_goes_on_by_its_id(workplace: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "locexp.train", *LONG, "trainer.epochs=100000"],
@@ -251,7 +252,7 @@ def test_what_cannot_go_on_is_refused_and_left_as_it_was(workplace: Path, capsys
     assert not (workplace / "sprung").exists()
 
 
-@pytest.mark.parametrize("is_done", [False, True])
+@pytest.mark.parametrize("is_done", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_run_is_continued_by_one_command(
     workplace: Path, is_done: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -381,6 +381,7 @@ def test_the_screen_says_what_matters(finished: Finished) -> None:
     assert "trivial" not in screen
 
 
+@pytest.mark.slow
 def test_same_seed_same_metrics_other_seed_others(workplace: Path) -> None:
     results = []
     for seed in (5, 5, 6):

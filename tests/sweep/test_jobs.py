@@ -96,6 +96,7 @@ def test_the_replay_follows_from_the_results_with_fresh_seeds() -> None:
 
 
 @pytest.mark.extra
+@pytest.mark.slow
 def test_the_search_repeats_itself_given_equal_results() -> None:
     pytest.importorskip("optuna")
 

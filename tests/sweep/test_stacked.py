@@ -92,6 +92,7 @@ def test_jobs_of_different_data_are_stacked_apart(workplace: Path, capsys: pytes
     assert "[4/4]" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_what_cannot_be_trained_together_is_trained_alone(
     workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

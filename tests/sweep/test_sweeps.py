@@ -115,6 +115,7 @@ def test_what_a_sweep_says(done: tuple[Path, str]) -> None:
         assert words in said, said
 
 
+@pytest.mark.slow
 def test_a_job_of_a_sweep_equals_the_same_run_by_itself(done: tuple[Path, str], workplace: Path) -> None:
     place, _ = done
     # A process of its own: how TensorFlow divides its work among threads is settled by the first run of a process.
@@ -386,9 +387,9 @@ def test_an_exception_leaves_its_traceback(workplace: Path, monkeypatch: pytest.
 @pytest.mark.parametrize(
     "launcher",
     [
-        ("hydra/launcher=basic",),
+        pytest.param(("hydra/launcher=basic",), marks=pytest.mark.slow),
         ("hydra.launcher.max_members=1",),
-        pytest.param(("hydra/launcher=joblib", "hydra.launcher.n_jobs=1"), marks=pytest.mark.extra),
+        pytest.param(("hydra/launcher=joblib", "hydra.launcher.n_jobs=1"), marks=[pytest.mark.extra, pytest.mark.slow]),
     ],
     ids=["basic", "stacked", "joblib"],
 )
@@ -412,6 +413,7 @@ def test_a_launcher_without_jobs_is_refused(workplace: Path, capsys: pytest.Capt
     assert everything(workplace) == set()
 
 
+@pytest.mark.slow
 def test_a_sweep_lost_with_its_store_is_logged_from_its_files(workplace: Path) -> None:
     import shutil
 
@@ -586,6 +588,7 @@ def test_a_sweep_that_is_stopped_closes_its_runs(
     assert sorted(statuses) == ["FINISHED", "KILLED"]
 
 
+@pytest.mark.slow
 def test_changed_configuration_files_are_noticed(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A resume replays the words; where the user's own files say something else now, it stops."""
     (workplace / "mine" / "experiment").mkdir(parents=True)

@@ -95,6 +95,7 @@ def test_what_a_run_would_overwrite_is_refused_before(workplace: Path, capsys: p
     assert files(workplace) == {"config/config.yaml", "run.json"}
 
 
+@pytest.mark.slow
 def test_a_run_that_was_deleted_is_not_said_to_be_logged(
     workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -102,6 +102,7 @@ VARIABLES = {
 }
 
 
+@pytest.mark.slow
 def test_variables_without_effect_are_said_and_secrets_are_not(workplace: Path) -> None:
     done = locexp("train", *TINY, cwd=workplace, env=VARIABLES)
     assert done.returncode == 0, done.stderr

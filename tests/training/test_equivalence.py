@@ -55,6 +55,7 @@ def float64() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("float64")
+@pytest.mark.slow
 def test_an_epoch_of_the_classic_network_in_float64(make_stack: Any) -> None:
     """2,048 images, 64 steps, through the trainer: weights and reported losses agree to 1e-8."""
     from locexp.training.trainer import Schedule, train
