@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from tests.fuzz.targets import EXPECTED, MEMORY, SECONDS, TARGETS, Target
 
-EXAMPLES = 60
+EXAMPLES = 30
 """For a reader with a share of 1."""
 
 
