@@ -210,8 +210,11 @@ def make_store(database: Path) -> bool:
     engine = create_engine(f"sqlite:///{partial}")
     try:
         utils._initialize_tables(engine)
-    finally:
+    except BaseException:
         engine.dispose()
+        _remove(partial)
+        raise
+    engine.dispose()
     _remove(database)
     partial.replace(database)
     return is_replaced
