@@ -1,4 +1,7 @@
-"""The rules that a composed configuration must satisfy: ranges, names, and what holds across keys."""
+"""The rules that a composed configuration must satisfy: names, and what holds across keys.
+
+Ranges are annotations in ``schema``, read by ``locexp.bounds``.
+"""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def cost_metrics(model: Any) -> dict[str, float]:
     """
     groups = {"parameters": model.weights, "trainable_parameters": model.trainable_weights}
     metrics = {f"model/{name}": float(sum(math.prod(one.shape) for one in group)) for name, group in groups.items()}
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, AttributeError):  # the latter from a Keras that keeps its graph elsewhere
         metrics["model/flops_per_image"] = float(flops_per_image(model))
     return metrics
 

@@ -1,4 +1,7 @@
-"""A sweep as it was left: its list, which of its jobs have finished, and what is to be mended."""
+"""A sweep as it was left: its list, which of its jobs have finished, and what is to be mended.
+
+What still has to run is :meth:`locexp.sweep.conduct.Conductor.missing`.
+"""
 
 from __future__ import annotations
 

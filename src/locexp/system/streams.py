@@ -1,4 +1,7 @@
-"""The three standard streams, whatever they are connected to: nothing that happens to them ends a command."""
+"""The three standard streams, whatever they are connected to: a closed pipe, a full disk, no terminal.
+
+Nothing that happens to them ends a command.
+"""
 
 from __future__ import annotations
 
