@@ -87,10 +87,15 @@ def test_what_ended_a_run_is_said_though_its_weights_cannot_be_saved_after(
     assert record["notes"][-1] in shown.out
 
 
-def test_a_run_that_cannot_be_opened_does_not_stay_running(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("locexp.run.run.introduction", lambda record: [][0])
-    with pytest.raises(IndexError):
-        train_here(*TINY)
+@pytest.mark.parametrize("where", ["locexp.run.run.introduction", "locexp.training.stack.Stack.evaluations"])
+def test_an_error_of_other_code_is_a_line_on_the_screen_and_a_traceback_in_the_log(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], where: str
+) -> None:
+    """Before training and after it."""
+    monkeypatch.setattr(where, lambda *_: [][0])
+    assert train_here(*TINY) == 1
+    assert capsys.readouterr().err == "failed: IndexError: list index out of range\n"
+    assert "Traceback" in (only_run(workplace) / "train.log").read_text()
     assert json.loads((only_run(workplace) / "run.json").read_bytes())["status"] == "FAILED"
 
 

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import Callbacks
-from locexp.errors import Terminated, counted, first_line
+from locexp.errors import RunFailedError, Terminated, UserError, counted, first_line, worded
 from locexp.plots.pictures import Draw, draw_here
 from locexp.run.folder import RunFolder
 from locexp.run.prepare import Prepared
@@ -36,8 +36,8 @@ def run_alone(prepared: Prepared, hydra: DictConfig, screen: Screen, resumed: Re
         resumed: the run that this one continues.
 
     Raises:
-        RunFailedError: training diverged, or results did not reach the tracking store.
-        Exception: whatever else ended the run.
+        RunFailedError: training failed, or results did not reach the tracking store.
+        UserError, OSError: what else ended the run.
         KeyboardInterrupt, Terminated: after the run has been closed as KILLED.
     """
     config = whole(prepared.cfg, hydra)
@@ -49,8 +49,10 @@ def run_alone(prepared: Prepared, hydra: DictConfig, screen: Screen, resumed: Re
         execute([run])
         folder.error = run.error
     callbacks.on_run_end(config=config, config_name=hydra.job.config_name, job_return=folder.job_return)
-    if run.error is not None:
+    if isinstance(run.error, (RunFailedError, UserError, OSError)):
         raise run.error
+    if run.error is not None:  # of a network or a loss of the user's own, or of memory: its traceback is in the log
+        raise RunFailedError(worded(run.error)) from run.error
     run.show_results()
 
 

@@ -218,10 +218,8 @@ class Run:
             record.status, record.error = "KILLED", "interrupted"
         else:
             record.status, record.error = "FAILED", str(error).strip() or type(error).__name__
-            # The command itself shows what is expected: the traceback is for the log alone.
-            level = logging.INFO if isinstance(error, (RunFailedError, OSError)) else logging.ERROR
             traced = None if isinstance(error, RunFailedError) and error.__cause__ is None else error
-            logger.log(level, "the run failed: %s", record.error, exc_info=traced)
+            logger.info("the run failed: %s", record.error, exc_info=traced)  # which the command itself shows
         if error is not None:
             self._model = self._rescue()
         record.end_time = time.time()
