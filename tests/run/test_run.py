@@ -347,6 +347,9 @@ def test_whole_numbers_up_to_one_are_fractions_as_json_has_them(served: Any) -> 
         (np.full((1, 28, 28), 65535, np.uint16), "uint16 images run from 0 to 65535; expected pixels from 0 to 255"),
         (np.full((1, 28, 28), -1), "int64 images run from -1 to 0; expected pixels"),
         (np.full((1, 28, 28), np.nan), "expected fractions"),
+        (np.linspace(-1, 1, 784).reshape(1, 28, 28), "float64 images run from -1 to 1; expected fractions from 0 to 1"),
+        (np.linspace(-0.42, 1, 784).reshape(1, 28, 28), "run from -0.42 to 1"),
+        (np.linspace(0, 1.1, 784).reshape(1, 28, 28), "run from 0 to 1.1"),
     ],
 )
 def test_values_that_a_model_does_not_take_are_refused(served: Any, values: np.ndarray, expected: str) -> None:

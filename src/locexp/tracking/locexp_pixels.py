@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-MOST = 2.0
-"""Fractions may pass 1 a little, as interpolation makes them; beyond this, they are no fractions."""
+MARGIN = 0.05
+"""Fractions may pass 0 and 1 by this, as interpolation makes them; beyond it, they are scaled in another way."""
 
 
 class PixelModel:
@@ -43,7 +43,8 @@ class PixelModel:
             images = images[..., np.newaxis]
         low, high = images.min(initial=0), images.max(initial=0)
         is_whole = images.dtype.kind in "iub"
-        if not (low >= (0 if is_whole else -MOST) and high <= (255 if is_whole else MOST)):
+        lowest, highest = (0, 255) if is_whole else (-MARGIN, 1 + MARGIN)
+        if not (low >= lowest and high <= highest):  # NaN is neither
             expected = "pixels from 0 to 255" if is_whole else "fractions from 0 to 1 (divide pixels by 255)"
             raise ValueError(f"the {images.dtype} images run from {low:g} to {high:g}; expected {expected}.")
         if is_whole and high > 1:
