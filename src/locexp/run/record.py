@@ -81,7 +81,7 @@ def record_failure(
     cfg: DictConfig, directory: Path, overrides: Sequence[str], link: SweepLink, error: Exception
 ) -> None:
     """Record and track a run of a sweep that failed before it could start, with its traceback in its log."""
-    logger.error("the run failed before it started", exc_info=error)
+    logger.info("the run failed before it started", exc_info=error)
     record = _bare_record(cfg, directory, overrides, link)
     record.status, record.end_time = "FAILED", time.time()
     record.error = str(error).strip() or type(error).__name__
