@@ -48,6 +48,12 @@ def csv(images: np.ndarray, labels: np.ndarray | None, header: bool = True) -> b
     return "\n".join(",".join(map(str, line)) for line in lines).encode()
 
 
+def label_last(images: np.ndarray, labels: np.ndarray) -> bytes:
+    """A table without header, as UCI has its digits."""
+    rows = ([*image.ravel().tolist(), int(label)] for image, label in zip(images, labels, strict=True))
+    return "\n".join(",".join(map(str, row)) for row in rows).encode()
+
+
 def zipped(name: str, content: bytes) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
@@ -59,5 +65,6 @@ def write(folder: Path, files: dict[str, bytes]) -> Path:
     """Write files into a folder that is made; returns it."""
     folder.mkdir(parents=True)
     for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
     return folder

@@ -104,6 +104,15 @@ def test_devices_pipes_and_what_is_too_large(tmp_path: Path) -> None:
     assert int(peak) < 300_000  # KiB
 
 
+def test_a_packed_table_is_not_unpacked_to_its_end_where_it_is_too_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("locexp.data.files.UNSUSPECTED_BYTES", 2**21)
+    (tmp_path / "bomb.csv.gz").write_bytes(gzip.compress(b"1,0\n" * 2**22))
+    with pytest.raises(UserError, match="unpack to 4 MiB; expected at most 200 times as much"):
+        load(path=str(tmp_path / "bomb.csv.gz"))
+
+
 class Bomb:
     """Writes a file when it is unpickled."""
 

@@ -14,7 +14,7 @@ import pytest
 from locexp.data.arrays import RawData
 from locexp.data.file import load
 from locexp.errors import UserError
-from tests.data.layouts import IMAGES, LABELS, TEST, TRAIN, csv, idx, npy, npz, write, zipped
+from tests.data.layouts import IMAGES, LABELS, TEST, TRAIN, csv, idx, label_last, npy, npz, write, zipped
 
 PAIRS = {
     "keras": ("x_train", "y_train", "x_test", "y_test"),
@@ -153,10 +153,18 @@ def test_folders_of_arrays(tmp_path: Path, names: tuple[str, str]) -> None:
 @pytest.mark.parametrize("header", [True, False])
 @pytest.mark.parametrize("prefix", ["", "mnist_", "fashion-mnist_"])
 def test_csv_folders(tmp_path: Path, prefix: str, header: bool) -> None:
-    files = {f"{prefix}train.csv": csv(*TRAIN, header), f"{prefix}test.csv": csv(*TEST, header)}
+    files = {f"{prefix}train.csv": csv(*TRAIN, header), f"{prefix}test.csv.gz": gzip.compress(csv(*TEST, header))}
     raw = load(path=str(write(tmp_path / "mine", files)))
     check(raw)
     assert ("the first is read as the label" in " ".join(raw.notes)) is not header
+
+
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.txt", "a.txt.bz2", "packed.csv"])
+def test_a_csv_file_is_known_by_its_content(tmp_path: Path, name: str) -> None:
+    packs: dict[str, Any] = {"a.txt": bytes, "a.txt.bz2": bz2.compress}
+    pack = packs.get(name, gzip.compress)
+    (tmp_path / name).write_bytes(pack(csv(IMAGES, LABELS)))
+    check(load(path=str(tmp_path / name)), tests=False)
 
 
 def test_kaggles_digit_recognizer_has_no_labels_to_test_on(tmp_path: Path) -> None:
@@ -208,6 +216,11 @@ def test_the_files_without_a_prefix_come_first_and_what_else_lies_there_is_said(
 
 FOLDERS: dict[str, tuple[dict[str, bytes], str]] = {
     "nothing": ({}, r"has no train-images-idx3-ubyte\[.gz\]; it holds nothing; expected"),
+    "torchvision": (
+        {"MNIST/raw/train-images-idx3-ubyte": idx(IMAGES)},
+        r"it holds MNIST/; expected .* Did you mean data.path=.*/mine/MNIST/raw\?",
+    ),
+    "class folders": ({f"{n}/a.png": b"" for n in range(3)}, "it holds 0/, 1/, 2/; expected"),
     "pictures": ({f"{n}.png": b"" for n in range(12)}, r"it holds 0.png, .* and 3 more; expected"),
     "no labels": ({"train-images-idx3-ubyte": idx(IMAGES)}, "has no train-labels-idx1-ubyte.* beside train-images"),
     "no QMNIST labels": ({"qmnist-train-images-idx3-ubyte": idx(IMAGES)}, "has no qmnist-train-labels-idx2-int"),
@@ -251,11 +264,18 @@ FILES: dict[str, tuple[bytes, str]] = {
     ),
     "kaggle.zip": (zipped("train.csv", csv(IMAGES, LABELS)), "holds train.csv, which are not arrays; unpack it"),
     "semicolons.csv": (csv(IMAGES, LABELS).replace(b",", b";"), "not a CSV file with commas"),
-    "packed.csv": (gzip.compress(csv(IMAGES, LABELS)), "not a CSV file|no row"),
+    "packed.csv": (gzip.compress(csv(IMAGES, LABELS))[:-20], "truncated or corrupt"),
     "empty.csv": (b"", "not a CSV file"),
     "header.csv": (csv(IMAGES, LABELS).splitlines()[0] + b"\n\n", "has no row with an image"),
-    "words.csv": (csv(IMAGES, LABELS) + b"\nx" + b",1" * 36, "corrupt .*'x'"),
-    "ragged.csv": (csv(IMAGES, LABELS) + b"\n1,2", "corrupt"),
+    "words.csv": (
+        csv(IMAGES, LABELS) + b"\nx" + b",1" * 36,
+        "could not convert string 'x' .*; expected a number in every column",
+    ),
+    "names.csv": (csv(IMAGES, LABELS) + b"\ncat" + b",1" * 36, "could not convert string 'cat'"),
+    "gap.csv": (csv(IMAGES, LABELS) + b"\n" + b",1" * 36, "could not convert string '' .*labels included"),
+    "last.csv": (label_last(IMAGES, LABELS), "the first is the same in every row; expected the label first, or"),
+    "inner.csv": (label_last(IMAGES[:, 1:-1, 2:], LABELS), "the first looks less like a label than the last"),
+    "ragged.csv": (csv(IMAGES, LABELS) + b"\n1,2", "columns? .*; expected a number in every column"),
     "shuffled.csv": (b"label,pixel1,pixel0\n1,2,3\n1,2,3", "pixels in order"),
     "two.csv": (b"label,class,pixel0\n1,2,3\n1,2,3", "expected one label"),
 }

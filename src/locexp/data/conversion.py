@@ -71,9 +71,10 @@ def _shaped(images: np.ndarray, labels: np.ndarray, where: str, say: Say) -> np.
             f"{where}: images have shape {shape} for {len(labels)} labels, so their last axis counts them; expected "
             f"{EXPECTED}: save np.moveaxis(images, -1, 0)."
         )
-    if images.ndim == 4 and shape[-1] == 3 and (images == images[..., :1]).all():
-        say("the three channels are equal, so one is read.")
-        images = images[..., 0]
+    for axis in (-1, 1):
+        if images.ndim == 4 and shape[axis] == 3 and (images == images.take([0], axis)).all():
+            say("the three channels are equal, so one is read.")
+            images = images.take(0, axis)
     sides = [side for side in images.shape[1:] if side != 1]  # an axis of one channel says nothing
     root = math.isqrt(sides[0]) if len(sides) == 1 else 0
     if root and root**2 == sides[0]:
@@ -85,6 +86,8 @@ def _shaped(images: np.ndarray, labels: np.ndarray, where: str, say: Say) -> np.
         remedy = ""
         if images.ndim == 4 and shape[-1] in (3, 4):
             remedy = " Colour is not read: save images[..., :3].mean(axis=-1)."
+        elif images.ndim == 4 and shape[1] in (3, 4):
+            remedy = " Colour is not read: save images[:, :3].mean(axis=1)."
         raise UserError(f"{where}: images have shape {shape}; expected {EXPECTED}.{remedy}")
     return np.ascontiguousarray(images.reshape(shape[0], *sides))
 
@@ -117,8 +120,9 @@ def _from_floats(images: np.ndarray, low: float, high: float, where: str, say: S
         if high >= 128:
             say("floats from 0 to 255 are rounded to whole numbers.")
             return levels
+    spread = "with NaN among them" if math.isnan(low) else f"from {low:g} to {high:g}"
     raise UserError(
-        f"{where}: images are {images.dtype} from {low:g} to {high:g}; expected uint8 values from 0 to 255, or floats, "
+        f"{where}: images are {images.dtype} {spread}; expected uint8 values from 0 to 255, or floats, "
         f"black to white {', '.join(f'{black:g} to {white:g}' for black, white in (*RANGES, (0, 255)))}."
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import itertools
 import re
 from dataclasses import dataclass
@@ -9,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from locexp.data.files import check_is_file, check_size, named, reading
+from locexp.data.files import BROKEN, check_is_file, check_size, named, opened, reading
 from locexp.data.roles import role_of
-from locexp.errors import UserError
+from locexp.errors import UserError, first_line
 
 LONGEST_LINE = 2**22
+BLOCK = 2**20
 PIXEL = re.compile(r"(?:pixels?|px|p|x)?[\W_]*(\d+)(?:[x_](\d+))?")
 """pixel0, px_0, 0, and 1x1 with row and column."""
 
@@ -30,23 +33,25 @@ class Table:
 def read_csv(path: Path, key: str = "data.path") -> Table:
     """Read a CSV file whose header names a label and pixels in order, or one without header with the label first.
 
+    Compressed or not, whatever its name ends in.
+
     Raises:
         UserError: corrupt, too large, or columns whose meaning is not certain.
     """
     check_is_file(path, key)
     where, notes = f"{key}={path}", []
     with reading(path, key):
-        with path.open("rb") as file:
-            line = file.readline(LONGEST_LINE)
-        if b"," not in line or len(line) == LONGEST_LINE:
-            raise UserError(f"{where}: is not a CSV file with commas; unpack it if it is compressed.")
-        check_size(path, key, 2 * path.stat().st_size)  # a digit and a comma become four bytes
-        with path.open("rb") as file:
+        line = _first_line(path)
+        if b"," not in line:
+            raise UserError(f"{where}: is not a CSV file with commas.")
+        check_size(path, key, 2 * _size(path, key))  # a digit and a comma become four bytes
+        with opened(path) as file:
             if sum(1 for _ in itertools.islice(filter(bytes.strip, file), 2)) < 2:
                 raise UserError(f"{where}: has no row with an image below its first line.")
         columns = [cell.strip().strip("\"'") for cell in line.decode("utf-8-sig").split(",")]
-        header = not all(map(_is_number, columns)) or columns == [str(column) for column in range(len(columns))]
-        if header and not all(map(_is_number, columns)):
+        is_named = not all(map(_is_number, columns))
+        header = is_named or columns == [str(column) for column in range(len(columns))]
+        if is_named:
             label, pixels, unread = _columns(columns, where)
             if unread:
                 notes.append(f"{path.name}: not used: {named(unread)}.")
@@ -54,13 +59,70 @@ def read_csv(path: Path, key: str = "data.path") -> Table:
             label, pixels = 0, list(range(1, len(columns)))
             notes.append(f"{path.name}: its columns have no names, so the first is read as the label.")
         chosen = pixels if label is None else [label, *pixels]
-        with path.open(encoding="utf-8-sig") as file:
-            table = np.loadtxt(
-                file, np.float32, None, ",", skiprows=int(header), usecols=chosen, ndmin=2, quotechar='"'
-            )
+        with opened(path) as file, io.TextIOWrapper(file, encoding="utf-8-sig") as text:
+            try:
+                table = np.loadtxt(
+                    text, np.float32, None, ",", skiprows=int(header), usecols=chosen, ndmin=2, quotechar='"'
+                )
+            except ValueError as error:
+                raise UserError(
+                    f"{where}: {first_line(error)}; expected a number in every column of every row, labels included."
+                ) from None
     if label is None:
         return Table(table, None, tuple(notes))
+    if not is_named:
+        _check_first_is_label(table, where)
     return Table(table[:, 1:], table[:, 0], tuple(notes))
+
+
+def is_csv(path: Path) -> bool:
+    """Whether a file is called so, or begins with a line of text that has commas in it, compressed or not."""
+    if path.name.lower().endswith(".csv"):
+        return True
+    with contextlib.suppress(*BROKEN):
+        return path.is_file() and b"," in (line := _first_line(path)) and line.decode("utf-8-sig").isprintable()
+    return False
+
+
+def _first_line(path: Path) -> bytes:
+    """Return the first line of a text without its end; nothing where it is too long for one."""
+    with opened(path) as file:
+        line = file.readline(LONGEST_LINE)
+    return b"" if len(line) == LONGEST_LINE else line.rstrip()
+
+
+def _size(path: Path, key: str) -> int:
+    """Return the bytes of a file, unpacked; raises :class:`UserError` as soon as they are too many."""
+    with opened(path) as file:
+        if isinstance(file, io.BufferedReader):
+            return path.stat().st_size
+        size = 0
+        while block := file.read(BLOCK):
+            size += len(block)
+            check_size(path, key, 2 * size)
+    return size
+
+
+def _check_first_is_label(table: np.ndarray, where: str) -> None:
+    """Raise :class:`UserError` if the last column of a table looks more like a label than the first."""
+    first, last = _evenness(table[:, 0]), _evenness(table[:, -1])
+    is_constant = bool((table[:, 0] == table[0, 0]).all())
+    if is_constant or last > first:
+        reason = "is the same in every row" if is_constant else "looks less like a label than the last"
+        raise UserError(
+            f"{where}: its columns have no names, and the first {reason}; expected the label first, or a first line "
+            "that says which it is: pixel0,pixel1, ... label."
+        )
+
+
+def _evenness(column: np.ndarray) -> float:
+    """Return the share of values that are not the commonest; 0 where they are not whole numbers without gaps.
+
+    Classes are numbered without gaps and about as frequent as each other; most images are black in a corner.
+    """
+    values, counts = np.unique(column, return_counts=True)
+    is_numbered = values[0] % 1 == 0 and (np.diff(values) == 1).all()
+    return float(1 - counts.max() / len(column)) if is_numbered else 0.0
 
 
 def _columns(names: list[str], where: str) -> tuple[int | None, list[int], list[str]]:

@@ -11,7 +11,7 @@ from annotated_types import doc
 from locexp.bounds import checked
 from locexp.data.arrays import RawData
 from locexp.data.conversion import converted, naming
-from locexp.data.csv_table import read_csv
+from locexp.data.csv_table import is_csv, read_csv
 from locexp.data.folder import read_folder
 from locexp.data.npz import read_npz
 from locexp.errors import UserError
@@ -38,7 +38,7 @@ def load(
     """
     assert path is not None
     resolved = Path(path).expanduser().resolve()
-    read = read_folder if resolved.is_dir() else _read_table if resolved.suffix.lower() == ".csv" else read_npz
+    read = read_folder if resolved.is_dir() else _read_table if is_csv(resolved) else read_npz
     raw = read(resolved)
     if any("emnist" in name.lower() for pair in raw.names.values() for name in pair):
         raw = replace(raw, notes=(*raw.notes, EMNIST))

@@ -19,7 +19,7 @@ from locexp.errors import UserError, listed
 FORMAT_WORDS = {"idx", "idx1", "idx2", "idx3", "ubyte", "int", "npy", "npz", "csv"}
 FORMATS = re.compile(r"idx|ubyte|\.np[yz]$|\.csv$")
 COMPRESSED = re.compile(r"\.(gz|bz2|xz)$")
-EXPECTED = "{train,t10k}-{images-idx3,labels-idx1}-ubyte[.gz], {x,y}_{train,test}.npy, or {train,test}.csv"
+EXPECTED = "{train,t10k}-{images-idx3,labels-idx1}-ubyte[.gz], {x,y}_{train,test}.npy, or {train,test}.csv[.gz]"
 
 
 def read_folder(folder: Path, key: str = "data.path") -> RawData:
@@ -33,11 +33,11 @@ def read_folder(folder: Path, key: str = "data.path") -> RawData:
     with reading(folder, key), os.scandir(folder) as entries:
         files = sorted(entry.name for entry in entries if entry.is_file() and not entry.name.startswith("."))
     where = f"{key}={folder}"
-    prefix, found, others = _one_set(files, where)
+    prefix, found, others = _one_set(folder, files, where)
     notes = [f"{folder.name}: not used: the files of {listed(others)}."] if others else []
     parts, names = {}, {}
     for part, pair in found.items():
-        if pair.get("images", "").lower().endswith(".csv"):
+        if COMPRESSED.sub("", pair.get("images", "").lower()).endswith(".csv"):
             table = read_csv(folder / pair["images"], key)
             notes += table.notes
             if table.labels is not None:
@@ -59,7 +59,7 @@ def read_folder(folder: Path, key: str = "data.path") -> RawData:
     return RawData.of_parts(folder.name, parts, names, notes)
 
 
-def _one_set(files: Sequence[str], where: str) -> tuple[str, dict[str, dict[str, str]], list[str]]:
+def _one_set(folder: Path, files: Sequence[str], where: str) -> tuple[str, dict[str, dict[str, str]], list[str]]:
     """Return the name of the data set, empty where files do not say; its files by part and kind; and other sets."""
     unpacked: dict[str, str] = {}
     for name in files:  # a file comes before the same one with .gz
@@ -72,7 +72,12 @@ def _one_set(files: Sequence[str], where: str) -> tuple[str, dict[str, dict[str,
             sets.setdefault(prefix, []).append((name, role))
     complete = {prefix: found for prefix, roles in sets.items() if "train" in (found := by_role(roles))}
     if not complete:
-        raise UserError(f"{where}: has no train-images-idx3-ubyte[.gz]; it holds {named(files)}; expected {EXPECTED}.")
+        held = [*files, *sorted(f"{path.name}/" for path in folder.glob("[!.]*/"))]
+        below = next((path.parent for path in sorted((*folder.glob("*/*train*"), *folder.glob("*/*/*train*")))), None)
+        remedy = "" if below is None else f" Did you mean data.path={below}?"
+        raise UserError(
+            f"{where}: has no train-images-idx3-ubyte[.gz]; it holds {named(held)}; expected {EXPECTED}.{remedy}"
+        )
     if len(complete) > 1 and "" not in complete:
         raise UserError(
             f"{where}: holds several data sets: {listed(complete)}; expected one: give a folder with its files alone."
