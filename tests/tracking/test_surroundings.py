@@ -136,7 +136,7 @@ def test_the_server_takes_no_options_from_the_environment(monkeypatch: pytest.Mo
 def test_what_mlflow_would_cut_or_refuse_costs_no_run(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     long = f"name='{'n' * 9000}'"
     assert train_here(*TINY, long) == 0
-    assert "MLflow keeps the beginning alone of 2 values (name, overrides)" in capsys.readouterr().out
+    assert "MLflow keeps the beginning alone of 3 values (the run's name, name, overrides)" in capsys.readouterr().out
     record = json.loads((only_run(workplace) / "run.json").read_text())
     assert record["logged"]
     assert len(record["parameters"]["name"]) == len(record["name"]) == 9000

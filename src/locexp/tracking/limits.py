@@ -19,10 +19,11 @@ def cut(values: Mapping[str, str], most: int) -> dict[str, str]:
     return {name: value[:most] for name, value in values.items()}
 
 
-def notes_on_limits(parameters: Mapping[str, str], tags: Mapping[str, str]) -> list[str]:
+def notes_on_limits(name: str, parameters: Mapping[str, str], tags: Mapping[str, str]) -> list[str]:
     """Return, in words, what of a run the tracking store cannot keep whole."""
-    cut_short = [name for name, value in parameters.items() if len(value) > PARAMETER]
-    cut_short += [name for name, value in tags.items() if len(value) > TAG]
+    cut_short = ["the run's name"] if len(name) > NAME else []
+    cut_short += [key for key, value in parameters.items() if len(value) > PARAMETER]
+    cut_short += [key for key, value in tags.items() if len(value) > TAG]
     if not cut_short:
         return []
     what = counted(len(cut_short), "value")
