@@ -218,13 +218,13 @@ def test_a_file_of_a_run_cannot_be_named_out_of_its_folder(workplace: Path, name
 @pytest.mark.parametrize("label", ["$x_$", "a=$b c=$", "$\\frac{$", "\\$ $ \\$", SCRIPT, "{x}", "%s", "a\\nb", "^_#&~"])
 def test_names_are_drawn_as_they_are(label: str) -> None:
     """Matplotlib takes what stands between two dollar signs as a formula, and fails where it is none."""
-    from locexp.plots.files import literal, save
+    from locexp.plots.files import save, without_math
 
     figure = Figure()
     axes = figure.subplots()
-    axes.plot([0], [0], label=literal(label))
-    axes.set_title(literal(label))
-    axes.set_yticks([0], [literal(label)])
+    axes.plot([0], [0], label=without_math(label))
+    axes.set_title(without_math(label))
+    axes.set_yticks([0], [without_math(label)])
     axes.legend()
     save(figure, io.BytesIO())
     title: Any = axes.title

@@ -13,6 +13,8 @@ DRAWING = """
 import hashlib, io
 from locexp.errors import UserError
 from locexp.system.matplotlib import start_matplotlib
+from locexp.system.surroundings import force_libraries
+force_libraries()  # as every command does
 try:
     start_matplotlib()
 except UserError as error:

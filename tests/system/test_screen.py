@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import re
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from locexp.system.screen import Screen
+from locexp.system.streams import steady
 from tests.conftest import TINY, tiny_without
 from tests.system.terminal import Terminal, in_terminal
 
@@ -49,7 +49,7 @@ class TTY(io.TextIOWrapper):
     """A stream that says it is a terminal, in memory."""
 
     def __init__(self, encoding: str = "utf-8") -> None:
-        super().__init__(io.BytesIO(), encoding=encoding)
+        super().__init__(io.BytesIO(), encoding, "replace")
 
     def isatty(self) -> bool:
         return True
@@ -79,28 +79,26 @@ def written_to(stream: TTY) -> str:
 def test_a_reader_that_goes_away_does_not_end_the_run() -> None:
     """As with ``python -m locexp.train … | head -3``."""
     reading, writing = os.pipe()
-    stream = os.fdopen(writing, "w")
+    stream = steady(None, writing)
     screen = Screen(stream)
     screen.line("first")
     assert os.read(reading, 100) == b"first\n"
     os.close(reading)
     screen.line("second")
     screen.line("third")
-    with contextlib.suppress(BrokenPipeError):
-        stream.close()
+    os.close(writing)
 
 
 def test_a_terminal_that_is_closed_does_not_end_the_run() -> None:
     master, slave = os.openpty()
-    stream = os.fdopen(slave, "w")
+    stream = steady(None, slave)
     screen = Screen(stream)
     screen.line("first")
     assert os.read(master, 100) == b"first\r\n"
     os.close(master)
     screen.line("second")
     screen.progress("third")
-    with contextlib.suppress(OSError):
-        stream.close()
+    os.close(slave)
 
 
 @pytest.mark.parametrize("forced", [{}, {"FORCE_COLOR": "1", "TTY_COMPATIBLE": "1", "COLUMNS": "20"}])

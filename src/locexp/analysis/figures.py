@@ -17,7 +17,7 @@ from locexp.analysis.comparison import SweepComparison
 from locexp.analysis.methods import FIXED
 from locexp.analysis.results import METRIC_OF_TASK, TASKS, ReadFile, SettingRuns
 from locexp.errors import counted
-from locexp.plots.files import literal
+from locexp.plots.files import without_math
 from locexp.records.history import parse_history
 
 CAPTIONS = {
@@ -95,7 +95,7 @@ def _front(compared: Compared, attained: Mapping[float, np.ndarray], baseline: f
         error_x, error_y = np.nan_to_num([setting.test[name].half_width for name in TASKS])
         axes.errorbar(accuracy, iou, xerr=error_x, yerr=error_y, color=color, lw=1)
         edge = {**COLORS, "knee": "black"}.get(role, "white")
-        label = literal(f"{role}: {setting.label}") if role else None
+        label = without_math(f"{role}: {setting.label}") if role else None
         axes.scatter([accuracy], [iou], s=70, color=[color], edgecolors=edge, linewidths=2, zorder=3, label=label)
     if any(map(math.isnan, ratios)):
         axes.scatter([], [], s=70, color=PLAIN, edgecolors="white", label="grey: weighting methods")
@@ -164,7 +164,7 @@ def _side_by_side(compared: Compared, baseline: float) -> Figure:
         axes.set_title(title, fontsize=10)
         axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.grid(axis="y", color=PLAIN, alpha=0.2, lw=0.6)
-    panels[0].set_yticks(rows, [literal(setting.label) for setting, _ in compared], fontsize=8)
+    panels[0].set_yticks(rows, [without_math(setting.label) for setting, _ in compared], fontsize=8)
     return figure
 
 

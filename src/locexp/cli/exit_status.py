@@ -10,7 +10,7 @@ from locexp.errors import INTERRUPTED, RunFailedError, UserError, system_reason
 from locexp.system.folders import check_home
 from locexp.system.process import end_on_signals
 from locexp.system.streams import lost_output, steady_streams
-from locexp.system.surroundings import check_text, force_libraries, only_warn
+from locexp.system.surroundings import check_encoding, force_libraries, only_warn
 from locexp.tracking.address import without_passwords
 
 
@@ -27,7 +27,7 @@ def run_door(command: Callable[[Sequence[str]], int | None]) -> int:
     force_libraries()
 
     def run() -> int | None:
-        check_text(sys.argv[1:])
+        check_encoding(sys.argv[1:])
         check_home()
         return command(sys.argv[1:])
 

@@ -13,7 +13,7 @@ from locexp.system.files import replacing
 DPI = 120
 
 
-def literal(text: str) -> str:
+def without_math(text: str) -> str:
     """Return text for a figure as it is: Matplotlib typesets what is between two dollar signs as a formula."""
     return text.replace("$", r"\$")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-import os
 
 from locexp.errors import UserError, listed, worded
 
@@ -17,7 +16,6 @@ def start_matplotlib() -> None:
     Raises:
         UserError: it cannot be imported, as with a settings file that is not UTF-8 or without a folder for its cache.
     """
-    os.environ["MPLBACKEND"] = "agg"
     try:
         import matplotlib as mpl
     except (OSError, ValueError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import shutil
 import sys
@@ -18,12 +17,10 @@ class Screen:
     """Writes lines to a stream, each at once and whole, whichever thread they come from.
 
     A terminal also shows how far the command is, below the last line and no wider than the terminal; the next line
-    takes the place of this display. Any other stream, and a terminal that cannot move its cursor, gets lines alone. A
-    reader that goes away, as ``head`` does, ends the output and not the command; characters that the stream's encoding
-    lacks become question marks.
+    takes the place of this display. Any other stream, and a terminal that cannot move its cursor, gets lines alone.
 
     Args:
-        stream: standard output by default.
+        stream: standard output by default, which :mod:`locexp.system.streams` has made one that cannot fail.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -32,7 +29,6 @@ class Screen:
         self._console = _console(self._stream) if self._stream.isatty() else None
         self._height = 0
         self._notes: set[str] = set()
-        self._is_read = True
 
     def line(self, text: str = "") -> None:
         """Write a whole line, as it is; a terminal wraps what is too long, so that addresses can be copied."""
@@ -53,7 +49,7 @@ class Screen:
             share: how much is done, in [0, 1]; shown as a bar before the text.
             details: lines below, each cut off where it is too long.
         """
-        if self._console is None or not self._is_read:
+        if self._console is None:
             return
         with self._lock:
             with self._console.capture() as display:
@@ -79,18 +75,9 @@ class Screen:
         return "\r\x1b[2K" + "\x1b[A\x1b[2K" * (height - 1) if height else ""
 
     def _write(self, text: str) -> None:
-        if not (text and self._is_read):
-            return
-        try:
-            try:
-                self._stream.write(text)
-            except UnicodeEncodeError as error:  # nothing of the text has been written then
-                self._stream.write(text.encode(error.encoding, "replace").decode(error.encoding))
+        if text:
+            self._stream.write(text)
             self._stream.flush()
-        except OSError as error:
-            if error.errno not in (errno.EPIPE, errno.EIO):  # the latter: a terminal that was closed
-                raise
-            self._is_read = False
 
 
 def _console(stream: TextIO) -> Console | None:

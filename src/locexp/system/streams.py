@@ -48,12 +48,13 @@ def steady_streams() -> None:
         os.set_inheritable(number, True)
     os.close(number)
     if sys.stdout is sys.__stdout__:
-        sys.stdout = sys.__stdout__ = _steady(sys.stdout, 1)  # type: ignore[misc]
+        sys.stdout = sys.__stdout__ = steady(sys.stdout, 1)  # type: ignore[misc]
     if sys.stderr is sys.__stderr__:
-        sys.stderr = sys.__stderr__ = _steady(sys.stderr, 2)  # type: ignore[misc]
+        sys.stderr = sys.__stderr__ = steady(sys.stderr, 2)  # type: ignore[misc]
 
 
-def _steady(stream: TextIO | None, number: int) -> io.TextIOWrapper:
+def steady(stream: TextIO | None, number: int) -> io.TextIOWrapper:
+    """Return a stream of text to a file number that cannot fail, in the encoding of another, which may be closed."""
     file = StandardFile(number, "w", closefd=False)
     encoding = stream.encoding if stream is not None else "utf-8"
     whole_lines = number == 2 or file.isatty()

@@ -47,7 +47,7 @@ def only_warn() -> None:
         print("note     warnings are not taken as errors here, whatever PYTHONWARNINGS or -W says", file=sys.stderr)
 
 
-def check_text(arguments: Sequence[str]) -> None:
+def check_encoding(arguments: Sequence[str]) -> None:
     """Check that the current folder is there, and that its name and the arguments are text, which files can hold.
 
     Raises:
