@@ -87,6 +87,15 @@ def test_what_ended_a_run_is_said_though_its_weights_cannot_be_saved_after(
     assert record["notes"][-1] in shown.out
 
 
+def test_what_the_memory_does_not_hold_is_a_line(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("locexp.run.prepare.load_training_data", lambda cfg: bytes(2**62))
+    assert train_here(*TINY) == 1
+    assert capsys.readouterr().err == "failed: not enough memory (MemoryError)\n"
+    assert not list(workplace.iterdir())
+
+
 @pytest.mark.parametrize("where", ["locexp.run.run.introduction", "locexp.training.stack.Stack.evaluations"])
 def test_an_error_of_other_code_is_a_line_on_the_screen_and_a_traceback_in_the_log(
     workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], where: str

@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 
-from locexp.errors import INTERRUPTED, RunFailedError, UserError, system_reason
+from locexp.errors import INTERRUPTED, RunFailedError, UserError, first_line, system_reason
 from locexp.system.folders import check_home
 from locexp.system.process import end_on_signals
 from locexp.system.streams import lost_output, steady_streams
@@ -52,6 +52,8 @@ def exit_status(command: Callable[[], int | None]) -> int:
         return _print(f"failed: {error}", 1)
     except OSError as error:  # what the system says about a file or a disk: a run's log has the traceback
         return _print(f"failed: {system_reason(error)}", 1)
+    except MemoryError as error:
+        return _print(f"failed: not enough memory ({first_line(error)})", 1)
     except KeyboardInterrupt:
         return _print("interrupted", INTERRUPTED)
 
