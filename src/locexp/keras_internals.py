@@ -2,7 +2,8 @@
 
 ``tests/test_keras_internals.py`` says what broke when a new release changes one of these. A run goes on: without
 :func:`adam_moments` Keras's own update is used (``training.fused``), without :func:`rebind` each member has a graph of
-its own (``training.program``), without :func:`application_of` a network's operations are not counted (``models.costs``).
+its own (``training.program``), without :func:`application_of` a network's operations are not counted
+(``models.costs``).
 """
 
 from __future__ import annotations
