@@ -16,7 +16,9 @@ import pytest
 from scipy import stats
 
 from locexp.cli.compare import compare_command
-from locexp.errors import UserError
+from locexp.cli.train import _compare as compare_at_end
+from locexp.errors import RunFailedError, UserError
+from locexp.tracking.location import locate
 from tests.conftest import door_here, locexp
 
 SEEDS = range(8)
@@ -38,7 +40,6 @@ class Bench:
     """A store with a sweep made by hand."""
 
     def __init__(self, place: Path) -> None:
-        from locexp.tracking.location import locate
         from locexp.tracking.session import Session
 
         self.place = place
@@ -322,6 +323,8 @@ def test_runs_of_mixed_provenance_are_refused_unless_asked_for(bench: Bench, odd
     assert reason in str(refused.value)
     assert not (bench.place / "sweep-day-time").exists()
     assert bench.client.list_artifacts(bench.parent) == []
+    (note,) = compare_at_end(locate(None, None, "locexp"), "day-time", allow_mixed=False)  # what was trained is there
+    assert note.startswith("note     not compared: sweep day-time: its runs must not be compared")
     assert any(f"Mixed, as compare.allow_mixed asks: {reason}" in line for line in compare("compare.allow_mixed=true"))
 
 
@@ -330,6 +333,8 @@ def test_missing_metrics_are_named(bench: Bench) -> None:
     bench.child((1.0, 10.0), 0, without="test/mean_iou")
     with pytest.raises(UserError, match=r"bbox_weight=10 seed=0 .* lacks the metrics test/mean_iou"):
         compare()
+    with pytest.raises(RunFailedError, match=r"sweep day-time could not be compared \(.*lacks the metrics"):
+        compare_at_end(locate(None, None, "locexp"), "day-time", allow_mixed=False)
 
 
 @pytest.mark.parametrize(
