@@ -118,10 +118,10 @@ class StoredSweep:
         """Close the runs whose process died and log what ended in folders alone; returns what was done, in words."""
         from locexp.tracking.relog import relog
 
-        done = []
+        done: list[str] = []
         for run in self.dead:
             try:
-                done.append(relog(run.tags.get("directory", "."), None))
+                relog(run.tags.get("directory", "."), None, done.append)
             except (UserError, RunFailedError):
                 store.client.set_terminated(run.run_id, "KILLED")
                 done.append(f"{run.name}: its process has gone; it is KILLED now.")
@@ -131,7 +131,7 @@ class StoredSweep:
                 continue  # the folder may hold others
             if not record.logged and (record.status != "RUNNING" or is_alive(record.tags) is False):
                 try:
-                    done.append(relog(str(path.parent), None))
+                    relog(str(path.parent), None, done.append)
                 except (UserError, RunFailedError, OSError) as error:  # the sweep can do without this one's run
                     done.append(f"not logged: {error}")
         if done:

@@ -167,11 +167,12 @@ def log_directory(location: Location, directory: Path, record: RunRecord, model:
     """Log a whole run from its directory: everything that logging it live would have logged but system metrics."""
     from locexp.tracking.session import Session
 
+    history = read_history(directory)  # raises, where it is damaged, before the store has a run that stays RUNNING
     session = Session(location)
     if record.run_id is None:
         record.run_id = session.left_behind(record)
     session.start(record)
     record.write(directory)
-    for row in read_history(directory):
+    for row in history:
         session.log_epoch(row)
     session.finish(record, directory, model)
