@@ -77,6 +77,8 @@ REFUSED = {
     "what?": "a path with a question mark",
     "file://server/share": "names a host, server",
     "file:": "names no folder",
+    "": "names no folder",
+    " ": "names no folder",
     "postgresql:x": "is not the address of a database",
     "postgresql+nothing://h/x": "is not the address of a database",
     "mssql+pymssql://h/x": "the driver of this database is not installed",
@@ -153,6 +155,7 @@ def test_addresses_without_secrets_are_shown_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("root", "message"),
     [
+        ("", "names no folder"),
         ("s3://b/x", "needs the Python package boto3"),
         ("gs://b/x", "needs the Python package google.cloud.storage"),
         ("wasbs://b@x/y", "needs the Python package azure.storage.blob"),

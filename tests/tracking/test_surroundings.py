@@ -65,6 +65,29 @@ def test_a_proxy_that_is_in_the_way_is_named(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(UserError, match="through the proxy that http_proxy names") as raised:
         check(locate("http://mlflow.invalid:5000", None, "x"))
     assert "hunter2" not in str(raised.value)
+    assert "Start the server" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("http://a..b", "is not an address"),
+        ("http://127.0.0.1:9/a b", "is not an address"),
+        ("http://127.0.0.1:9", "Connection refused. Start the server, or leave tracking.uri out"),
+    ],
+)
+def test_what_cannot_be_asked_is_told_from_what_does_not_run(uri: str, message: str) -> None:
+    with pytest.raises(UserError) as raised:
+        check(locate(uri, None, "x"))
+    assert message in str(raised.value)
+    assert ("Start the server" in str(raised.value)) == ("Start the server" in message)
+
+
+@pytest.mark.parametrize("status", [401, 404, 500])
+def test_a_server_that_answers_is_not_to_be_started(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "me")
+    with answering(status) as (address, _), pytest.raises(UserError, match=r"\. Check the address, or"):
+        check(locate(address, None, "x"))
 
 
 def test_credentials_reach_the_server_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:

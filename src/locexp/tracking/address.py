@@ -144,7 +144,7 @@ def read_folder(given: str, key: str) -> Path | None:
     else:
         return None
     if not named.strip():
-        raise UserError(f"{key}={given}: names no folder.")
+        raise UserError(f"{key}={given}: names no folder; leave it out, or give null, for the usual one.")
     return expanded(named, key)
 
 

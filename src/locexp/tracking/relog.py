@@ -57,7 +57,9 @@ def _relog_one(folder: Path, directory: str, uri: str | None, parent_run_id: str
         record.end_time = record.end_time or (folder / RECORD).stat().st_mtime
     if parent_run_id is not None:
         record.tags["mlflow.parentRunId"] = parent_run_id
-    location = locate(uri or record.tracking_uri, record.artifact_root if uri is None else None, record.experiment)
+    location = locate(
+        record.tracking_uri if uri is None else uri, record.artifact_root if uri is None else None, record.experiment
+    )
     if location.uri != record.tracking_uri:
         record.run_id = record.experiment_id = None
         record.tracking_uri, record.artifact_root = location.uri, location.artifact_root
