@@ -55,7 +55,7 @@ def open_record(
     watched = monitor(cfg)
     if watched != cfg.trainer.monitor:
         notes.append(f"One task is trained alone, so {watched} picks the best epoch, not {cfg.trainer.monitor}.")
-    notes += notes_on_limits(record.parameters, record.tags)
+    notes += notes_on_limits(record)
     if link is None:  # a sweep says it once
         notes += unread_variables(location_of(cfg.tracking), cfg.tracking.uri)
     return record
