@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 
 from locexp.errors import UserError
+from locexp.records.record import RunRecord
 from locexp.tracking.location import check, locate
 from locexp.tracking.server import server_environment
+from locexp.tracking.tracker import Tracker
 from tests.conftest import TINY, Server, locexp, only_run, train_here, wait_until
 from tests.tracking.gate import gate
 
@@ -90,6 +92,18 @@ def test_a_server_that_answers_is_not_to_be_started(status: int, monkeypatch: py
         check(locate(address, None, "x"))
 
 
+def test_a_server_that_goes_between_the_probe_and_the_opening_costs_no_run(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    tracker = Tracker(locate("http://127.0.0.1:9", None, "x"), workplace, RunRecord(name="one"))
+    tracker.start(sampling_seconds=None)
+    tracker.wait()
+    tracker.check_opened()
+    assert "The run goes on; its results are kept in" in caplog.text
+    assert not tracker.finish(None)
+
+
 def test_credentials_reach_the_server_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "me")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "hunter2")
@@ -159,7 +173,7 @@ def test_the_server_takes_no_options_from_the_environment(monkeypatch: pytest.Mo
 def test_what_mlflow_would_cut_or_refuse_costs_no_run(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     long = f"name='{'n' * 9000}'"
     assert train_here(*TINY, long) == 0
-    assert "MLflow keeps the beginning alone of 2 values (name, overrides)" in capsys.readouterr().out
+    assert "MLflow keeps the beginning alone of 3 values (the run's name, name, overrides)" in capsys.readouterr().out
     record = json.loads((only_run(workplace) / "run.json").read_text())
     assert record["logged"]
     assert len(record["parameters"]["name"]) == len(record["name"]) == 9000

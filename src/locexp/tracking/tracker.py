@@ -38,7 +38,8 @@ class Tracker:
         location: of the store.
         directory: of the run.
         record: of the run; gets its ``run_id`` and ``experiment_id``. Until the end it is read here, not in the thread.
-        must_open: the run is to end where the store cannot be opened; a job of a sweep trains on, and is logged later.
+        must_open: the run is to end where the store cannot be opened, unless it is a server that has gone; a job of a
+            sweep trains on, and is logged later.
     """
 
     def __init__(
@@ -151,6 +152,8 @@ class Tracker:
             with _one_at_a_time:
                 call(*arguments)
         except Exception as error:
+            if self._session is None and self._must_open and self._location.is_server:
+                self._must_open = answers(self._location)  # a server that has gone since it was asked costs no run
             self.error = error
             logger.info("tracking failed", exc_info=True)
             if self._session is not None or not self._must_open:
