@@ -328,6 +328,20 @@ def test_runs_of_mixed_provenance_are_refused_unless_asked_for(bench: Bench, odd
     assert any(f"Mixed, as compare.allow_mixed asks: {reason}" in line for line in compare("compare.allow_mixed=true"))
 
 
+def test_runs_whose_tags_were_taken_away_are_passed_over(bench: Bench) -> None:
+    for weights in ((1.0, 0.5), (1.0, 10.0)):
+        for seed in SEEDS:
+            bench.child(weights, seed)
+    before, listed = compare(), compare("list")
+    bench._run("no seed", {"kind": "run", "sweep_id": "day-time", "config_hash": "x"})
+    bench._run("no number", {"kind": "run", "sweep_id": "day-time", "config_hash": "x", "seed": "one"})
+    bench._run("no hash", {"kind": "run", "sweep_id": "day-time", "seed": "1"})
+    bench._run("no id", {"kind": "sweep"})
+    assert (compare(), compare("list")) == (before, listed)
+    with pytest.raises(UserError, match="day-tine: there is no sweep of this id"):
+        compare("day-tine")
+
+
 def test_missing_metrics_are_named(bench: Bench) -> None:
     bench.child((1.0, 0.5), 0)
     bench.child((1.0, 10.0), 0, without="test/mean_iou")

@@ -28,7 +28,7 @@ from locexp.sweep.display import list_jobs
 from locexp.sweep.folder import check_free, held
 from locexp.sweep.jobs import StagedJobs, SweepJob
 from locexp.sweep.launchers import is_stacked
-from locexp.sweep.stored import StoredSweep, load
+from locexp.sweep.stored import StoredSweep, directory_of, load
 from locexp.system.commands import command, typed
 from locexp.system.folders import check_writable
 from locexp.system.screen import Screen
@@ -101,8 +101,8 @@ def _resume_sweep(given: str, overrides: list[str]) -> None:
     from locexp.tracking.store import MlflowStore
 
     store = MlflowStore(location)
-    tags = store.sweep(given).tags
-    sweep_id, directory = tags["sweep_id"], Path(tags["directory"])
+    parent = store.sweep(given)
+    sweep_id, directory = parent.tags["sweep_id"], directory_of(parent)
     with contextlib.ExitStack() as stack:
         if directory.is_dir() and not settings.sweep.dry_run:
             stack.enter_context(held(directory, f"sweep.resume={sweep_id}"))

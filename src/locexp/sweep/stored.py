@@ -48,7 +48,7 @@ class StoredSweep:
     @property
     def directory(self) -> Path:
         """Where its files are, or were on the machine that began it."""
-        return Path(self.parent.tags["directory"])
+        return directory_of(self.parent)
 
     def check(self, jobs: Sequence[SweepJob]) -> None:
         """Check that jobs composed now are those that were stored.
@@ -137,6 +137,11 @@ class StoredSweep:
         if done:
             self.finished = finished_runs(store.children(self.sweep_id))
         return done
+
+
+def directory_of(parent: RunRecord) -> Path:
+    """Return where a sweep's files are, or were; a folder of its id where its parent run does not say (any more)."""
+    return Path(parent.tags.get("directory") or f"sweep-{parent.tags['sweep_id']}")
 
 
 def load(store: Store, sweep_id: str, *, presume_dead: bool) -> StoredSweep:
