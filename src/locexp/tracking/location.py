@@ -226,6 +226,23 @@ def experiment_address(base: str, location: Location) -> str:
     return f"{base}/api/2.0/mlflow/experiments/get-by-name?{query}"
 
 
+def unused_root(location: Location, given: str | None) -> list[str]:
+    """Return, in words, that ``tracking.artifact_root`` has no effect: the experiment exists, with another."""
+    kept = None
+    with contextlib.suppress(OSError, sqlite3.Error, UserError, http.client.HTTPException, LookupError, ValueError):
+        if given is not None and location.is_server:
+            kept = fetch(experiment_address(location.uri, location), PROBE_SECONDS)["experiment"]["artifact_location"]
+        elif given is not None and location.database is not None:
+            found = check_store(location.database, location.experiment, PROBE_SECONDS)
+            kept = found and found.artifacts
+    if not kept or kept.rstrip("/") == (location.artifact_root or "").rstrip("/"):
+        return []
+    return [
+        f"tracking.artifact_root={given} has no effect: experiment {location.experiment} exists, and keeps its "
+        f"artifacts in {kept}. Give another tracking.experiment."
+    ]
+
+
 def answers(location: Location) -> bool:
     """Return whether the store can be reached now."""
     try:
