@@ -21,7 +21,7 @@ from absl import logging as absl_logging
 
 from locexp.tracking.location import answers, locate
 from locexp.tracking.mlflow_internals import LEAN_SERVER
-from locexp.tracking.server import command, free_port
+from locexp.tracking.server import free_port, server_command
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -182,7 +182,7 @@ class Server:
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            command(self.location, self.port),
+            server_command(self.location, self.port),
             env={**os.environ, **LEAN_SERVER},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -256,7 +256,7 @@ def test_a_sweep_may_be_called_anything(workplace: Path, name: str) -> None:
 def test_the_ui_is_told_to_listen_on_loopback_alone() -> None:
     """That it does is tested with the real server: tests/tracking/test_store.py."""
     from locexp.tracking.location import locate
-    from locexp.tracking.server import command
+    from locexp.tracking.server import server_command
 
-    words = command(locate(None, None, "e"), 5000)
+    words = server_command(locate(None, None, "e"), 5000)
     assert words[words.index("--host") + 1] == "127.0.0.1"

@@ -11,6 +11,10 @@ class UserError(Exception):
     """Bad input: one readable message, exit status 2, nothing written."""
 
 
+class NotComparableError(UserError):
+    """The runs of a sweep must not be compared, or there is none."""
+
+
 class ImagesError(UserError):
     """Some images of a part cannot be used.
 

@@ -23,12 +23,9 @@ def _log(given: Sequence[str]) -> int:
     arguments = parser.parse_args(given)
     from locexp.tracking.relog import relog
 
-    def log(directory: str) -> None:
-        print(relog(directory, arguments.uri))
-
     worst = 0
     for directory in arguments.directory:
-        worst = max(worst, exit_status(partial(log, directory)))
+        worst = max(worst, exit_status(partial(relog, directory, arguments.uri, print)))
         if worst == INTERRUPTED:
             break
     return worst

@@ -16,7 +16,9 @@ import pytest
 from scipy import stats
 
 from locexp.cli.compare import compare_command
-from locexp.errors import UserError
+from locexp.cli.train import _compare as compare_at_end
+from locexp.errors import RunFailedError, UserError
+from locexp.tracking.location import locate
 from tests.conftest import door_here, locexp
 
 SEEDS = range(8)
@@ -38,7 +40,6 @@ class Bench:
     """A store with a sweep made by hand."""
 
     def __init__(self, place: Path) -> None:
-        from locexp.tracking.location import locate
         from locexp.tracking.session import Session
 
         self.place = place
@@ -322,7 +323,23 @@ def test_runs_of_mixed_provenance_are_refused_unless_asked_for(bench: Bench, odd
     assert reason in str(refused.value)
     assert not (bench.place / "sweep-day-time").exists()
     assert bench.client.list_artifacts(bench.parent) == []
+    (note,) = compare_at_end(locate(None, None, "locexp"), "day-time", allow_mixed=False)  # what was trained is there
+    assert note.startswith("note     not compared: sweep day-time: its runs must not be compared")
     assert any(f"Mixed, as compare.allow_mixed asks: {reason}" in line for line in compare("compare.allow_mixed=true"))
+
+
+def test_runs_whose_tags_were_taken_away_are_passed_over(bench: Bench) -> None:
+    for weights in ((1.0, 0.5), (1.0, 10.0)):
+        for seed in SEEDS:
+            bench.child(weights, seed)
+    before, listed = compare(), compare("list")
+    bench._run("no seed", {"kind": "run", "sweep_id": "day-time", "config_hash": "x"})
+    bench._run("no number", {"kind": "run", "sweep_id": "day-time", "config_hash": "x", "seed": "one"})
+    bench._run("no hash", {"kind": "run", "sweep_id": "day-time", "seed": "1"})
+    bench._run("no id", {"kind": "sweep"})
+    assert (compare(), compare("list")) == (before, listed)
+    with pytest.raises(UserError, match="day-tine: there is no sweep of this id"):
+        compare("day-tine")
 
 
 def test_missing_metrics_are_named(bench: Bench) -> None:
@@ -330,6 +347,8 @@ def test_missing_metrics_are_named(bench: Bench) -> None:
     bench.child((1.0, 10.0), 0, without="test/mean_iou")
     with pytest.raises(UserError, match=r"bbox_weight=10 seed=0 .* lacks the metrics test/mean_iou"):
         compare()
+    with pytest.raises(RunFailedError, match=r"sweep day-time could not be compared \(.*lacks the metrics"):
+        compare_at_end(locate(None, None, "locexp"), "day-time", allow_mixed=False)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from locexp.cli.compare import parse_arguments
+from locexp.errors import UserError
 from locexp.records.record import RunRecord
 from locexp.system.commands import command, typed
+from locexp.tracking.location import locate, store_overrides
 from tests.conftest import TINY, door_here, locexp, train_here
 
 COMMAND = re.compile(r"python -m locexp\.(?:train|compare|log|ui)\b.*")
@@ -39,6 +42,21 @@ def stopped(place: Path, run: Path) -> None:
     record = RunRecord.read(run)
     record.logged = False
     record.write(run)
+
+
+@pytest.mark.parametrize(
+    "name", ["on", "007", "1e3", "null", "a'b\"c", "${x}", "a: b", "a, b", "a=b", "[x]", "x y ", "it's"]
+)
+def test_compare_reads_the_overrides_that_are_printed(name: str) -> None:
+    location = locate(f"./{name}", None, name)
+    _, cfg = parse_arguments(store_overrides(location))
+    assert locate(cfg.tracking.uri, None, cfg.tracking.experiment) == location
+
+
+@pytest.mark.parametrize("given", ["on,off", "'", "1e3", "", "${x}", "null"])
+def test_compare_refuses_what_train_refuses(given: str) -> None:
+    with pytest.raises(UserError, match=r"tracking\.experiment"):
+        parse_arguments([f"tracking.experiment={given}"])
 
 
 @pytest.mark.slow

@@ -368,7 +368,7 @@ def test_log_refuses_what_is_no_run(workplace: Path) -> None:
 def test_log_ends_with_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
     begun = []
 
-    def interrupted(directory: str, uri: str | None) -> str:
+    def interrupted(directory: str, *_: object) -> None:
         begun.append(directory)
         raise KeyboardInterrupt
 

@@ -23,6 +23,9 @@ FOLDERS = {
     ".hidden": ".hidden",
     "../up": "../up",
     "v1.2": "v1.2",
+    "run.old": "run.old",
+    "my.results/x": "my.results/x",
+    "FILE://{}/x": "x",
     "file:./mlruns": "mlruns",
     "file:mlruns": "mlruns",
     "file://{}/x%20y": "x y",
@@ -46,7 +49,12 @@ MEANT = {
     "http://h:5000/#/experiments/1": "http://h:5000",
     "http://h:5000/?a=b": "http://h:5000",
     "htp://x": "'http'",
-    "HTTP://x": "'http'",
+    "http+unix://x": "'http'",
+    "https+unix://x": "'https'",
+    "http+x://h": "'http'",
+    "sqlite+pysqlite:///x.db": "'sqlite'",
+    "run.old:5000": "http://run.old:5000",
+    "mlflow.team.intra": "http://mlflow.team.intra",
     "postgres://h/x": "'postgresql'",
 }
 REFUSED = {
@@ -56,6 +64,8 @@ REFUSED = {
     "foo:bar": "expected a folder, or an address that starts with one of http://",
     "C:\\mlruns": "is a path of Windows",
     "C:/mlruns": "is a path of Windows",
+    "a:b": "expected a folder, or an address that starts with one of http://",
+    "http://me@h": "names a user",
     "sqlite:x.db": "sqlite:///PATH",
     "sqlite:/x.db": "sqlite:///PATH",
     "sqlite:///": "sqlite:///PATH",
@@ -67,6 +77,8 @@ REFUSED = {
     "what?": "a path with a question mark",
     "file://server/share": "names a host, server",
     "file:": "names no folder",
+    "": "names no folder",
+    " ": "names no folder",
     "postgresql:x": "is not the address of a database",
     "postgresql+nothing://h/x": "is not the address of a database",
     "mssql+pymssql://h/x": "the driver of this database is not installed",
@@ -83,6 +95,14 @@ SECRETS = [
     "postgresql://me:hunter2@h/x",
     "postgresql+psycopg://h/x?user=me&password=hunter2",
     "mysql+pymysql://me:hunter2@h/x",
+    "postgresql://h/x?sslpassword=hunter2",
+    "mssql+pyodbc://?odbc_connect=DRIVER%3DSQL%3BPWD%3Dhunter2",
+    "mssql+pyodbc://?odbc_connect=PWD%3Dhunter2",
+    "mssql+pyodbc://?odbc_connect=DRIVER={SQL Server};PWD=hunter2",
+    "http://h?access_token=hunter2",
+    "https://h/x?a=1&sig=hunter2",
+    "postgresql://h/x?%70assword=hunter2",
+    "https://h?api_key=hunter2",
 ]
 
 
@@ -135,6 +155,7 @@ def test_addresses_without_secrets_are_shown_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("root", "message"),
     [
+        ("", "names no folder"),
         ("s3://b/x", "needs the Python package boto3"),
         ("gs://b/x", "needs the Python package google.cloud.storage"),
         ("wasbs://b@x/y", "needs the Python package azure.storage.blob"),
@@ -149,6 +170,16 @@ def test_artifacts_that_could_not_be_kept_are_known_before(place: Path, root: st
         locate(None, root, "e")
     assert message in str(raised.value)
     assert "hunter2" not in str(raised.value)
+
+
+def test_the_scheme_of_an_address_ignores_case(place: Path) -> None:
+    assert locate("HTTP://h:5000", None, "e") == locate("http://h:5000", None, "e")
+    assert locate("SQLite:///x/m.db", None, "e") == locate("sqlite:///x/m.db", None, "e")
+
+
+def test_the_file_of_a_key_is_no_secret() -> None:
+    address = "postgresql://h/x?sslkey=client.key"
+    assert without_passwords(address) == shown(address) == address
 
 
 def test_artifacts_of_a_server_may_be_behind_it() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from locexp.records.files import NOT_LOGGED
+from locexp.records.record import RunRecord
 from tests.conftest import TINY, door_here, locexp, only_run, train_here
 
 FOREIGN = ("notes.txt", "events.log", "old.h5", "data/big.bin", "pictures/holiday.png", "0/mine", "comparison/x.md")
@@ -64,6 +65,30 @@ def test_a_home_folder_is_meant_by_its_sign(workplace: Path, monkeypatch: pytest
     assert train_here(*TINY, "hydra.run.dir='~'") == 0
     assert (home / "run.json").is_file()
     assert not (workplace / "~").exists()
+
+
+def test_a_damaged_history_of_one_job_keeps_no_other_from_the_store(workplace: Path) -> None:
+    from mlflow import MlflowClient
+
+    sweep = {"sweep_id": "day-time"}
+    for name, kind in {".": "sweep", "0": "run", "1": "run", "2": "run"}.items():
+        (workplace / name).mkdir(exist_ok=True)
+        record = RunRecord(name=name, status="FINISHED", tags={"kind": kind, **sweep}, start_time=1e9, end_time=2e9)
+        record.tags["directory"] = str(workplace / name)
+        record.write(workplace / name)
+    (workplace / "1" / "history.jsonl").write_text("{\n{}\n")
+    done = door_here("log", ".", "--uri", "mlruns")
+    assert done.returncode == 1
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == [".", "0", "not logged", "2"]
+    assert "history.jsonl: line 1 cannot be read" in done.stdout
+    assert done.stderr == "failed: .: 1 job could not be logged: 1\n"
+    client = MlflowClient(f"sqlite:///{workplace}/mlruns/mlflow.db")
+    experiment = client.get_experiment_by_name("locexp")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    assert sorted((run.info.run_name, run.info.status) for run in runs) == [
+        (name, "FINISHED") for name in (".", "0", "2")
+    ]
 
 
 @pytest.mark.slow

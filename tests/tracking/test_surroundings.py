@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 
 from locexp.errors import UserError
+from locexp.records.record import RunRecord
 from locexp.tracking.location import check, locate
 from locexp.tracking.server import server_environment
+from locexp.tracking.tracker import Tracker
 from tests.conftest import TINY, Server, locexp, only_run, train_here, wait_until
 from tests.tracking.gate import gate
 
@@ -65,6 +67,41 @@ def test_a_proxy_that_is_in_the_way_is_named(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(UserError, match="through the proxy that http_proxy names") as raised:
         check(locate("http://mlflow.invalid:5000", None, "x"))
     assert "hunter2" not in str(raised.value)
+    assert "Start the server" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("http://a..b", "is not an address"),
+        ("http://127.0.0.1:9/a b", "is not an address"),
+        ("http://127.0.0.1:9", "Connection refused. Start the server, or leave tracking.uri out"),
+    ],
+)
+def test_what_cannot_be_asked_is_told_from_what_does_not_run(uri: str, message: str) -> None:
+    with pytest.raises(UserError) as raised:
+        check(locate(uri, None, "x"))
+    assert message in str(raised.value)
+    assert ("Start the server" in str(raised.value)) == ("Start the server" in message)
+
+
+@pytest.mark.parametrize("status", [401, 404, 500])
+def test_a_server_that_answers_is_not_to_be_started(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "me")
+    with answering(status) as (address, _), pytest.raises(UserError, match=r"\. Check the address, or"):
+        check(locate(address, None, "x"))
+
+
+def test_a_server_that_goes_between_the_probe_and_the_opening_costs_no_run(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    tracker = Tracker(locate("http://127.0.0.1:9", None, "x"), workplace, RunRecord(name="one"))
+    tracker.start(sampling_seconds=None)
+    tracker.wait()
+    tracker.check_opened()
+    assert "The run goes on; its results are kept in" in caplog.text
+    assert not tracker.finish(None)
 
 
 def test_credentials_reach_the_server_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,8 +48,8 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
         has_ended: nothing of it runs any more except the caller.
 
     Raises:
-        UserError: there is no such sweep, it is running, or its runs cannot or must not be compared; nothing is
-            written.
+        NotComparableError: its runs must not be compared, or none has finished; nothing is written.
+        UserError: there is no such sweep, it is running, or its runs cannot be compared; nothing is written.
     """
     start_matplotlib()
     from locexp.analysis.answer import answers
@@ -68,7 +68,7 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
         notes = [store.note] if store.note else []
         notes += notes_on(settings, options.allow_mixed) + _not_started(store, parent, children)
     except UserError as error:
-        raise UserError(f"sweep {sweep_id}: {error}") from None
+        raise type(error)(f"sweep {sweep_id}: {error}") from None
     found = compare_settings(
         settings, default_hash=parent.tags.get("default_hash"), metric=options.metric, read=store.content
     )

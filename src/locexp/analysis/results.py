@@ -12,7 +12,7 @@ import numpy as np
 
 from locexp.analysis.statistics import Interval, mean_interval
 from locexp.configuration.schema import BBOX, CLASSIFICATION, METHOD
-from locexp.errors import UserError, counted, listed
+from locexp.errors import NotComparableError, UserError, counted, listed
 from locexp.evaluation.metrics import METRICS, skill
 from locexp.records.record import RunRecord
 from locexp.records.sweep_list import BUDGET, FINAL, REPLAY, setting_name
@@ -155,7 +155,7 @@ def sort_runs(children: Sequence[RunRecord]) -> list[SettingRuns]:
     for config_hash, seeds in unfinished.items():
         settings[config_hash].failures = len(seeds - settings[config_hash].runs.keys())
     if not any(setting.runs for setting in settings.values()):
-        raise UserError("no run of this sweep has finished, so there is nothing to compare.")
+        raise NotComparableError("no run of this sweep has finished, so there is nothing to compare.")
     for setting in settings.values():
         for run in setting.runs.values():
             missing = [name for name in METRICS_COMPARED if name not in run.metrics]
@@ -182,7 +182,7 @@ def notes_on(settings: Sequence[SettingRuns], allow_mixed: bool) -> list[str]:
     """Return what a reader of a comparison must know of its runs.
 
     Raises:
-        UserError: they differ in more than their settings, and ``allow_mixed`` is false.
+        NotComparableError: they differ in more than their settings, and ``allow_mixed`` is false.
     """
     runs = [run for setting in settings for run in setting.runs.values()]
     reasons = []
@@ -193,7 +193,7 @@ def notes_on(settings: Sequence[SettingRuns], allow_mixed: bool) -> list[str]:
                 shown = [f"{value[:16]} ({counted(count, 'run')})" for value, count in list(values.items())[:4]]
                 reasons.append(f"{what}: {key} differs: {listed(shown)}")
     if reasons and not allow_mixed:
-        raise UserError(
+        raise NotComparableError(
             f"its runs must not be compared, since they differ in more than their settings: {'; '.join(reasons)}. "
             "compare.allow_mixed=true compares them anyway."
         )

@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from locexp.analysis.compare import CompareOptions, compare_sweep, listed_jobs
+from locexp.configuration.explain import explain
+from locexp.configuration.overrides import check_text
 from locexp.configuration.rules import check_tracking
 from locexp.configuration.schema import TrackingConfig
 from locexp.errors import RunFailedError, UserError, first_line, listed, nearest
@@ -85,17 +88,21 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[str, Any]:
         names = [f"{group}.{name}" for group in cfg for name in cfg[group]]
         if key not in names:
             raise UserError(f"{override}: unknown key; allowed: {listed(names)}.{nearest(key, names)}")
-        if override == f"{key}=":
-            raise UserError(f"{override}: expected a value.")
         if key.startswith("tracking.") and _is_folder(which):
             raise UserError(
                 f"{override}: cannot be combined with a folder, whose files alone are compared; leave it out, or "
                 "give the sweep by its id."
             )
+        check_text([override])
         try:
-            cfg.merge_with_dotlist([override])
+            read = OverridesParser.create().parse_overrides([override])[0]
+            if read.is_sweep_override() or read.value() == "":
+                raise UserError(f"{override}: expected a value.")
+            OmegaConf.update(cfg, key, read.value())
             OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
-        except (OmegaConfBaseException, YAMLError) as error:
+        except HydraException as error:
+            raise UserError(explain(error, [override])) from error
+        except OmegaConfBaseException as error:
             raise UserError(f"{override}: {first_line(error)}.") from error
     check_tracking(cfg)
     if cfg.compare.metric not in METRICS:

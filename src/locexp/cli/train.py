@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from hydra.errors import HydraException
 from omegaconf import DictConfig
@@ -19,7 +18,7 @@ from locexp.cli.resume_overrides import RUN, SWEEP, resumed
 from locexp.configuration.compose import composing, set_up, show_configuration, whole
 from locexp.configuration.explain import explain
 from locexp.configuration.overrides import is_for_hydra, key_of
-from locexp.errors import RunFailedError, UserError, listed, worded
+from locexp.errors import NotComparableError, RunFailedError, UserError, listed, worded
 from locexp.records.files import check_unused
 from locexp.records.record import RECORD
 from locexp.records.sweep_list import SweepList
@@ -28,11 +27,13 @@ from locexp.sweep.display import list_jobs
 from locexp.sweep.folder import check_free, held
 from locexp.sweep.jobs import StagedJobs, SweepJob
 from locexp.sweep.launchers import is_stacked
-from locexp.sweep.stored import StoredSweep, load
+from locexp.sweep.stored import StoredSweep, directory_of, load
 from locexp.system.commands import command, typed
 from locexp.system.folders import check_writable
 from locexp.system.screen import Screen
 from locexp.tracking.location import Location, check, location_of, store_overrides
+
+logger = logging.getLogger(__name__)
 
 STORED = ("multirun", "config_dir", "config_name")
 """Flags that are of no use to a command which goes on with what another began."""
@@ -99,8 +100,8 @@ def _resume_sweep(given: str, overrides: list[str]) -> None:
     from locexp.tracking.store import MlflowStore
 
     store = MlflowStore(location)
-    tags = store.sweep(given).tags
-    sweep_id, directory = tags["sweep_id"], Path(tags["directory"])
+    parent = store.sweep(given)
+    sweep_id, directory = parent.tags["sweep_id"], directory_of(parent)
     with contextlib.ExitStack() as stack:
         if directory.is_dir() and not settings.sweep.dry_run:
             stack.enter_context(held(directory, f"sweep.resume={sweep_id}"))
@@ -146,17 +147,23 @@ def _train(given: SweepList, stored: StoredSweep | None = None) -> None:
 
 
 def _compare(location: Location, sweep_id: str, allow_mixed: bool) -> list[str]:
-    """Compare what has finished; a sweep that cannot be compared is still a sweep."""
+    """Compare what has finished; a sweep that must not be compared is still a sweep.
+
+    Raises:
+        RunFailedError: the comparison was lost, which is tried again with the command in the message.
+    """
     from locexp.analysis.compare import CompareOptions, compare_sweep
     from locexp.tracking.store import MlflowStore
 
     try:
         return compare_sweep(MlflowStore(location), sweep_id, CompareOptions(allow_mixed=allow_mixed), has_ended=True)
-    except UserError as error:
+    except NotComparableError as error:
         return [f"note     not compared: {error}"]
     except Exception as error:  # the server was lost, the disk is full: what was trained is there
+        logger.info("the sweep was not compared", exc_info=error)
+        why = str(error) if isinstance(error, UserError) else worded(error)
         again = f"compare it with {command('compare', sweep_id, *store_overrides(location))}"
-        raise RunFailedError(f"sweep {sweep_id} could not be compared ({worded(error)[:200]}); {again}") from error
+        raise RunFailedError(f"sweep {sweep_id} could not be compared ({why[:200].rstrip('.')}); {again}") from error
 
 
 def _check_surroundings(staged: StagedJobs) -> None:

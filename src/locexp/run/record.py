@@ -18,7 +18,7 @@ from locexp.run.prepare import monitor
 from locexp.run.training_data import TrainingData
 from locexp.tracking.environment import unread_variables
 from locexp.tracking.limits import notes_on_limits
-from locexp.tracking.location import location_of
+from locexp.tracking.location import location_of, unused_root
 from locexp.tracking.tracker import Tracker
 
 logger = logging.getLogger(__name__)
@@ -55,9 +55,10 @@ def open_record(
     watched = monitor(cfg)
     if watched != cfg.trainer.monitor:
         notes.append(f"One task is trained alone, so {watched} picks the best epoch, not {cfg.trainer.monitor}.")
-    notes += notes_on_limits(record.name, record.parameters, record.tags)
+    notes += notes_on_limits(record)
     if link is None:  # a sweep says it once
-        notes += unread_variables(location_of(cfg.tracking), cfg.tracking.uri)
+        location = location_of(cfg.tracking)
+        notes += unread_variables(location, cfg.tracking.uri) + unused_root(location, cfg.tracking.artifact_root)
     return record
 
 

@@ -20,7 +20,7 @@ from locexp.sweep.stacks import Stacks
 from locexp.sweep.stored import StoredSweep
 from locexp.system.screen import Screen
 from locexp.tracking.environment import unread_variables
-from locexp.tracking.location import Location
+from locexp.tracking.location import Location, unused_root
 
 logger = logging.getLogger(__name__)
 
@@ -155,7 +155,8 @@ class Conductor:
         if self._stored:
             self._screen.line(f"resumed  {len(jobs) - missing} have finished before, {missing} are missing")
         mixed = [f"mixed code, as sweep.allow_mixed asks: {what}" for what in self._mixed]
-        unread = unread_variables(self._parent.location, self._parent.tracking.uri)
+        location, tracking = self._parent.location, self._parent.tracking
+        unread = unread_variables(location, tracking.uri) + unused_root(location, tracking.artifact_root)
         name, waiting = self._staged.base.name, [self._capacity.note] if self._capacity.note and missing else []
         named = [f"name={name} names the sweep; its runs are named by what varies, and their seeds"] if name else []
         for note in [*named, *mixed, *unread, *self._staged.incomparable_keys(), *waiting]:

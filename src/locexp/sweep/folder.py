@@ -196,7 +196,7 @@ def _log(folder: Path) -> None:
     from locexp.tracking.relog import relog
 
     try:
-        relog(str(folder), None, ended=True)
+        relog(str(folder), None, logger.debug, ended=True)
     except (UserError, RunFailedError, OSError) as error:
         logger.info("%s", error)
         record = RunRecord.read(folder)

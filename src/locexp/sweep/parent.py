@@ -114,8 +114,9 @@ class Parent:
         self._write_list()
         try:
             self._session.log_file(self.directory / LIST, str(LIST.parent))
-        except Exception as error:  # the server was lost: the files hold everything
+        except Exception as error:  # the server was lost, or what keeps artifacts, whose client raises what it likes
             logger.warning("the list of jobs is not in the store yet (%s)", first_line(error, 200))
+            logger.info("the files hold everything", exc_info=error)
 
     def _write_list(self) -> None:
         replace(
@@ -142,7 +143,7 @@ class Parent:
             else:  # stopped while it was being opened
                 log_directory(self.location, self.directory, record, None)
             record.logged = True
-        except Exception as error:
+        except Exception as error:  # as in list_jobs
             logger.info("the parent run was not closed", exc_info=error)
         with contextlib.suppress(OSError):  # a full disk: the record that is there says how it ended, at least
             record.write(self.directory)

@@ -48,7 +48,7 @@ class StoredSweep:
     @property
     def directory(self) -> Path:
         """Where its files are, or were on the machine that began it."""
-        return Path(self.parent.tags["directory"])
+        return directory_of(self.parent)
 
     def check(self, jobs: Sequence[SweepJob]) -> None:
         """Check that jobs composed now are those that were stored.
@@ -118,10 +118,10 @@ class StoredSweep:
         """Close the runs whose process died and log what ended in folders alone; returns what was done, in words."""
         from locexp.tracking.relog import relog
 
-        done = []
+        done: list[str] = []
         for run in self.dead:
             try:
-                done.append(relog(run.tags.get("directory", "."), None))
+                relog(run.tags.get("directory", "."), None, done.append)
             except (UserError, RunFailedError):
                 store.client.set_terminated(run.run_id, "KILLED")
                 done.append(f"{run.name}: its process has gone; it is KILLED now.")
@@ -131,12 +131,17 @@ class StoredSweep:
                 continue  # the folder may hold others
             if not record.logged and (record.status != "RUNNING" or is_alive(record.tags) is False):
                 try:
-                    done.append(relog(str(path.parent), None))
+                    relog(str(path.parent), None, done.append)
                 except (UserError, RunFailedError, OSError) as error:  # the sweep can do without this one's run
                     done.append(f"not logged: {error}")
         if done:
             self.finished = finished_runs(store.children(self.sweep_id))
         return done
+
+
+def directory_of(parent: RunRecord) -> Path:
+    """Return where a sweep's files are, or were; a folder of its id where its parent run does not say (any more)."""
+    return Path(parent.tags.get("directory") or f"sweep-{parent.tags['sweep_id']}")
 
 
 def load(store: Store, sweep_id: str, *, presume_dead: bool) -> StoredSweep:

@@ -28,5 +28,5 @@ def typed(folder: Path) -> str:
     if not folder.is_relative_to(here):
         return str(folder)
     short = str(folder.relative_to(here))
-    # Neither an option, nor KEY=VALUE, nor a home directory, nor quoted.
-    return short if short[0].isalnum() and "=" not in short else f"./{short}"
+    # Neither an option, nor KEY=VALUE, nor an address, nor a home directory, nor quoted.
+    return short if short[0].isalnum() and not {"=", ":"} & set(short) else f"./{short}"

@@ -26,24 +26,37 @@ ARTIFACTS = {
 """Where MLflow can keep artifacts besides folders, and the package that it needs for that."""
 DATABASE = "mlflow.db"
 DATABASE_FILES = (".db", ".sqlite", ".sqlite3")
-HOST = re.compile(r"localhost|\d{1,3}(\.\d{1,3}){3}|[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}", re.IGNORECASE)
-"""The name of a host, or an IPv4 address; a folder may be called so, too."""
+_LABELS = r"[a-z0-9-]+(\.[a-z0-9-]+)*\."
+_DOMAINS = "com|org|net|edu|gov|io|ai|dev|app|cloud|local|internal|eu|de|fr|uk|us|jp|cn|kr|ca|au|ch|nl"
+HOST = re.compile(
+    rf"localhost|\d{{1,3}}(\.\d{{1,3}}){{3}}|{_LABELS}({_DOMAINS})|{_LABELS}[a-z0-9-]+\.[a-z]{{2,}}", re.IGNORECASE
+)
+"""The name of a host, or an IPv4 address; a folder may be called so, too, and with one dot (run.old) mostly is one."""
 PORT = re.compile(r"\d{1,5}(/.*)?")
-SECRET = re.compile(r"([?&])(password|passwd|pwd|token)=(?!\*\*\*)[^&\s]*", re.IGNORECASE)
+SECRET = re.compile(
+    r"[?&;=][\s+]*(?!ssl_?key=)[\w-]*(password|passwd|pwd|token|secret|sig|key)=(?!\*\*\*)", re.IGNORECASE
+)
+"""An option of an address whose value is nobody else's business; ``sslkey`` names a file."""
 USER = re.compile(r"//[^/@]*:(?!\d+/)\S*@")
 
 
 def shown(address: str) -> str:
     """Return an address without the user and the password in it."""
-    bare = re.sub(r"^([\w+.-]+:/*)?.*@", r"\1***@", address)
-    return SECRET.sub(r"\1\2=***", bare)
+    return without_passwords(re.sub(r"^([\w+.-]+:/*)?.*@", r"\1***@", address))
 
 
 def without_passwords(text: str) -> str:
     """Return a text without the users and passwords of the addresses in it."""
-    return SECRET.sub(
-        r"\1\2=***", re.sub(r"\b(?!sqlite|file)([a-z][\w+.-]*://)\S*@", r"\1***@", text, flags=re.IGNORECASE)
-    )
+    bare = re.sub(r"\b(?!sqlite|file)([a-z][\w+.-]*://)\S*@", r"\1***@", text, flags=re.IGNORECASE)
+    return re.sub(r"[?;&]\S+", lambda options: f"{options[0][0]}***" if _has_secret(options[0]) else options[0], bare)
+
+
+def _has_secret(options: str) -> bool:
+    return bool(SECRET.search(urllib.parse.unquote(options)))
+
+
+def _with_lower_scheme(address: str) -> str:
+    return re.sub(r"^[A-Za-z][\w+.-]*(?=://)", lambda scheme: scheme[0].lower(), address)
 
 
 def read_store(given: str, key: str = "tracking.uri") -> str | Path:
@@ -52,6 +65,7 @@ def read_store(given: str, key: str = "tracking.uri") -> str | Path:
     Raises:
         UserError: it is none of these; the message says what it looks like.
     """
+    given = _with_lower_scheme(given)
     scheme, colon, rest = given.partition(":")
     if scheme == "sqlite" and colon:
         return _sqlite_file(given, key)
@@ -62,8 +76,8 @@ def read_store(given: str, key: str = "tracking.uri") -> str | Path:
         if os.path.isfile(folder) or (folder.suffix in DATABASE_FILES and not os.path.isdir(folder)):
             raise UserError(f"{key}={given}: expected a folder; a database is given as sqlite:///{folder}")
         return folder / DATABASE
-    name = scheme.split("+")[0]
-    if name not in STORES:
+    name, driver, _ = scheme.partition("+")
+    if name not in (DATABASES if driver else STORES):  # a store that is opened by another name is another to MLflow
         raise UserError(
             f"{key}={shown(given)}: expected a folder, or an address that starts with one of "
             f"{listed(f'{known}://' for known in STORES)}.{nearest(name, STORES)}"
@@ -74,6 +88,7 @@ def read_store(given: str, key: str = "tracking.uri") -> str | Path:
 
 def read_artifact_root(given: str, *, of_server: bool, key: str = "tracking.artifact_root") -> str:
     """Return where artifacts are kept, as an absolute address; raises :class:`UserError` where MLflow cannot."""
+    given = _with_lower_scheme(given)
     folder = read_folder(given, key)
     if folder is not None:
         return folder.absolute().as_uri()
@@ -124,12 +139,12 @@ def read_folder(given: str, key: str) -> Path | None:
         named = given
     elif PORT.fullmatch(rest) or given.startswith("["):
         raise _meant(given, key)
-    elif len(scheme) == 1:
+    elif len(scheme) == 1 and rest[:1] in ("\\", "/"):
         raise UserError(f"{key}={given}: is a path of Windows; expected one of this system, such as ./mlruns")
     else:
         return None
     if not named.strip():
-        raise UserError(f"{key}={given}: names no folder.")
+        raise UserError(f"{key}={given}: names no folder; leave it out, or give null, for the usual one.")
     return expanded(named, key)
 
 
@@ -159,9 +174,8 @@ def _check_parts(given: str, rest: str, key: str, *, is_server: bool) -> None:
         remedy = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
         if not is_server:
             remedy = "keep it where the database's client finds it (~/.pgpass), or run an MLflow server on the database"
-        raise UserError(
-            f"{key}={shown(given)}: holds a password, which would be logged with the run; leave it out and {remedy}."
-        )
+        what = "holds a password" if _has_password(given) else "names a user"
+        raise UserError(f"{key}={shown(given)}: {what}, which would be logged with the run; leave it out and {remedy}.")
     try:
         parts = urllib.parse.urlsplit(given)
         readable = parts.port is None or parts.port > 0
@@ -180,7 +194,7 @@ def _check_parts(given: str, rest: str, key: str, *, is_server: bool) -> None:
 
 def _has_password(address: str) -> bool:
     """Whether an address holds one, as its user's or as an option."""
-    return bool(USER.search(address) or SECRET.search(address))
+    return bool(USER.search(address)) or _has_secret(address)
 
 
 def _check_driver(address: str, key: str) -> None:

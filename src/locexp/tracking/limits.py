@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from locexp.errors import counted, listed
-from locexp.records.record import RECORD
+from locexp.records.record import RECORD, RunRecord
 
 PARAMETER, TAG, NAME, DATASET = 6000, 8000, 250, 500
 """The most characters of a parameter, of a tag, and of the names of a run and of a data set."""
@@ -19,11 +19,11 @@ def cut(values: Mapping[str, str], most: int) -> dict[str, str]:
     return {name: value[:most] for name, value in values.items()}
 
 
-def notes_on_limits(name: str, parameters: Mapping[str, str], tags: Mapping[str, str]) -> list[str]:
+def notes_on_limits(record: RunRecord) -> list[str]:
     """Return, in words, what of a run the tracking store cannot keep whole."""
-    cut_short = ["the run's name"] if len(name) > NAME else []
-    cut_short += [key for key, value in parameters.items() if len(value) > PARAMETER]
-    cut_short += [key for key, value in tags.items() if len(value) > TAG]
+    cut_short = ["the run's name"] if len(record.name) > NAME else []
+    cut_short += [name for name, value in record.parameters.items() if len(value) > PARAMETER]
+    cut_short += [name for name, value in record.tags.items() if len(value) > TAG]
     if not cut_short:
         return []
     what = counted(len(cut_short), "value")

@@ -27,7 +27,7 @@ from locexp.system.commands import command, typed
 from locexp.system.folders import check_writable
 from locexp.tracking.address import DATABASE, read_artifact_root, read_store
 from locexp.tracking.mlflow_internals import check_store, experiment_link, parallel_link, run_link
-from locexp.tracking.probe import fetch, why_not
+from locexp.tracking.probe import fetch, is_away, why_not
 
 PROBE_SECONDS = 3.0
 """How long a tracking server may take to answer before the run is refused."""
@@ -67,7 +67,7 @@ def locate(uri: str | None, artifact_root: str | None, experiment: str) -> Locat
     Raises:
         UserError: an address cannot be used.
     """
-    store = read_store(uri) if uri else Path("mlruns") / DATABASE
+    store = Path("mlruns") / DATABASE if uri is None else read_store(uri)
     if isinstance(store, Path):
         database = Path(os.path.normpath(store.absolute()))
         if "?" in str(database):  # SQLAlchemy would end the path there
@@ -77,7 +77,7 @@ def locate(uri: str | None, artifact_root: str | None, experiment: str) -> Locat
     else:
         beside = Path("mlruns").absolute()
         location = Location(store, None, None, experiment)
-    if artifact_root:
+    if artifact_root is not None:
         return replace(location, artifact_root=read_artifact_root(artifact_root, of_server=location.is_server))
     return location if location.is_server else replace(location, artifact_root=(beside / "artifacts").as_uri())
 
@@ -188,11 +188,11 @@ def _check_answer(location: Location) -> None:
     port = parts.port or DATABASE_PORTS.get(parts.scheme.split("+")[0])
     if not location.is_server and (parts.hostname is None or port is None):
         return
-    failure = f"no answer within {PROBE_SECONDS:g} s"
+    failure, may_be_off = f"no answer within {PROBE_SECONDS:g} s", True
     experiment: dict[str, str] = {}
 
     def probe() -> None:
-        nonlocal failure, experiment
+        nonlocal failure, may_be_off, experiment
         try:
             if location.is_server:
                 fetch(f"{location.uri}/api/2.0/mlflow/experiments/search?max_results=1", PROBE_SECONDS)
@@ -202,7 +202,7 @@ def _check_answer(location: Location) -> None:
                 socket.create_connection((parts.hostname, port), PROBE_SECONDS).close()
             failure = ""
         except (OSError, http.client.HTTPException, ValueError) as error:
-            failure = why_not(error)
+            failure, may_be_off = why_not(error), is_away(error)
 
     # In a thread: looking up a host name cannot be given a time limit.
     thread = threading.Thread(target=probe, daemon=True)
@@ -212,9 +212,9 @@ def _check_answer(location: Location) -> None:
         host = parts.hostname or ""
         proxied = location.is_server and parts.scheme in urllib.request.getproxies() and not proxy_bypass(host)
         through = f", through the proxy that {parts.scheme}_proxy names" if proxied else ""
+        remedy = "Start the server" if may_be_off and not proxied else "Check the address"
         raise UserError(
-            f"tracking.uri={location.uri}: {failure}{through}. Start the server, or leave tracking.uri out to use "
-            "./mlruns."
+            f"tracking.uri={location.uri}: {failure}{through}. {remedy}, or leave tracking.uri out to use ./mlruns."
         )
     if experiment.get("lifecycle_stage") == "deleted":
         raise deleted(location, experiment["experiment_id"])
@@ -224,6 +224,23 @@ def experiment_address(base: str, location: Location) -> str:
     """Return where the server at ``base`` answers for the experiment."""
     query = urllib.parse.urlencode({"experiment_name": location.experiment})
     return f"{base}/api/2.0/mlflow/experiments/get-by-name?{query}"
+
+
+def unused_root(location: Location, given: str | None) -> list[str]:
+    """Return, in words, that ``tracking.artifact_root`` has no effect: the experiment exists, with another."""
+    kept = None
+    with contextlib.suppress(OSError, sqlite3.Error, UserError, http.client.HTTPException, LookupError, ValueError):
+        if given is not None and location.is_server:
+            kept = fetch(experiment_address(location.uri, location), PROBE_SECONDS)["experiment"]["artifact_location"]
+        elif given is not None and location.database is not None:
+            found = check_store(location.database, location.experiment, PROBE_SECONDS)
+            kept = found and found.artifacts
+    if not kept or kept.rstrip("/") == (location.artifact_root or "").rstrip("/"):
+        return []
+    return [
+        f"tracking.artifact_root={given} has no effect: experiment {location.experiment} exists, and keeps its "
+        f"artifacts in {kept}. Give another tracking.experiment."
+    ]
 
 
 def answers(location: Location) -> bool:

@@ -11,6 +11,8 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+from locexp.errors import first_line
+
 
 def fetch(url: str, seconds: float) -> Any:
     """Return what an MLflow server answers in JSON; MLflow's own credentials are sent along.
@@ -37,13 +39,26 @@ def why_not(error: Exception) -> str:
             return "it refuses the user and password in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
         what = "" if error.code >= 500 else ", so it is not an MLflow server"
         return f"it answers {error.code} {error.reason}{what}"
+    if isinstance(error, http.client.InvalidURL) or (  # the second, of what is no name of a host
+        isinstance(error, UnicodeError) and not isinstance(error, UnicodeDecodeError)
+    ):
+        return f"is not an address ({first_line(error)})"
     if isinstance(error, http.client.HTTPException):
         return "it does not answer in HTTP, so it is not an MLflow server"
     if isinstance(error, ValueError) and not isinstance(error, OSError):
         return "it does not answer in JSON, so it is not an MLflow server"
-    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    reason = _reason(error)
     if isinstance(reason, ssl.SSLCertVerificationError) and (
         os.environ.get("MLFLOW_TRACKING_INSECURE_TLS") or os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH")
     ):
         return ""
     return str(reason)
+
+
+def is_away(error: Exception) -> bool:
+    """Return whether nothing listens there, or it says nothing."""
+    return isinstance(_reason(error), ConnectionRefusedError | TimeoutError)
+
+
+def _reason(error: Exception) -> object:
+    return error.reason if isinstance(error, urllib.error.URLError) else error

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from locexp.errors import RunFailedError, UserError, first_line
+from locexp.errors import RunFailedError, UserError, counted, first_line, listed
 from locexp.models.saving import load_model
 from locexp.records.files import logged_files
 from locexp.records.record import CUT_OFF, RECORD, RunRecord
@@ -12,8 +13,8 @@ from locexp.system.process import is_alive
 from locexp.tracking.location import check, locate
 
 
-def relog(directory: str, uri: str | None, *, ended: bool = False) -> str:
-    """Log the directory of a run or a whole sweep to its own store, or to another; returns what was done, in words.
+def relog(directory: str, uri: str | None, say: Callable[[str], None], *, ended: bool = False) -> None:
+    """Log the directory of a run or a whole sweep to its own store, or to another.
 
     A run that is already there in part is taken up and completed; one that ended without closing its record (it was
     killed) is logged as KILLED.
@@ -21,20 +22,27 @@ def relog(directory: str, uri: str | None, *, ended: bool = False) -> str:
     Args:
         directory: of the run or the sweep.
         uri: of another store; ``None`` for its own.
+        say: is told, in a line, what was done with each run.
         ended: the caller knows that a run has ended, though its process, which may be the caller's, still runs.
 
     Raises:
         UserError: no run there, it is still going on, or the store does not answer.
-        RunFailedError: the store refused.
+        RunFailedError: the store refused, or a job of the sweep could not be logged; the others are.
     """
     folder = Path(directory).absolute()
-    lines = [_relog_one(folder, directory, uri, None, ended)]
+    say(_relog_one(folder, directory, uri, None, ended))
     parent = RunRecord.read(folder)
+    failed = []
     for child in sorted(folder.glob(f"*/{RECORD}")) if parent.is_sweep else []:
-        if RunRecord.read(child.parent).tags.get("sweep_id") != parent.tags.get("sweep_id"):
-            continue  # of another sweep, or a run by itself, that somebody keeps there
-        lines.append(_relog_one(child.parent, str(Path(directory) / child.parent.name), uri, parent.run_id, ended))
-    return "\n".join(lines)
+        try:
+            if RunRecord.read(child.parent).tags.get("sweep_id") != parent.tags.get("sweep_id"):
+                continue  # of another sweep, or a run by itself, that somebody keeps there
+            say(_relog_one(child.parent, str(Path(directory) / child.parent.name), uri, parent.run_id, ended))
+        except (UserError, RunFailedError, OSError) as error:
+            say(f"not logged: {error}")
+            failed.append(child.parent.name)
+    if failed:
+        raise RunFailedError(f"{directory}: {counted(len(failed), 'job')} could not be logged: {listed(failed)}")
 
 
 def _relog_one(folder: Path, directory: str, uri: str | None, parent_run_id: str | None, ended: bool) -> str:
@@ -49,7 +57,9 @@ def _relog_one(folder: Path, directory: str, uri: str | None, parent_run_id: str
         record.end_time = record.end_time or (folder / RECORD).stat().st_mtime
     if parent_run_id is not None:
         record.tags["mlflow.parentRunId"] = parent_run_id
-    location = locate(uri or record.tracking_uri, record.artifact_root if uri is None else None, record.experiment)
+    location = locate(
+        record.tracking_uri if uri is None else uri, record.artifact_root if uri is None else None, record.experiment
+    )
     if location.uri != record.tracking_uri:
         record.run_id = record.experiment_id = None
         record.tracking_uri, record.artifact_root = location.uri, location.artifact_root

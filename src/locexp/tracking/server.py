@@ -37,7 +37,7 @@ def free_port(port: int | None, first: int = 5000) -> int:
     raise UserError(f"--port {port}: is in use; give another, or none to take the next free one.")
 
 
-def command(location: Location, port: int) -> list[str]:
+def server_command(location: Location, port: int) -> list[str]:
     """Return the command line that serves a store."""
     arguments = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", location.uri]
     if location.artifact_root is not None:
@@ -82,7 +82,7 @@ def serve(location: Location, port: int | None, say: Callable[[str], None]) -> N
             signal.signal(number, signal.default_int_handler)  # ends the server as Ctrl-C does
     # The server's own screen output goes nowhere: its errors are what counts, and they are shown if it ends.
     process = subprocess.Popen(
-        command(location, chosen),
+        server_command(location, chosen),
         env=server_environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

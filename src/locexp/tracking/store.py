@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -165,7 +166,7 @@ class MlflowStore:
                     order_by=["attributes.start_time DESC"],
                     page_token=token,
                 )
-                found += [self._record(run) for run in page]
+                found += [self._record(run) for run in page if _is_whole(run)]
             token = page.token
             if not token:
                 return found
@@ -186,6 +187,14 @@ class MlflowStore:
             experiment_id=run.info.experiment_id,
             logged=True,
         )
+
+
+def _is_whole(run: Run) -> bool:
+    """Whether a run still has the tags that it is known by: in a store, anybody can edit them."""
+    tags = run.data.tags
+    if tags.get("kind") == "sweep":
+        return "sweep_id" in tags
+    return "config_hash" in tags and re.fullmatch(r"-?\d+", tags.get("seed", "")) is not None
 
 
 def _quotable(sweep_id: str) -> str:

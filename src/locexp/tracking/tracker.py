@@ -38,7 +38,8 @@ class Tracker:
         location: of the store.
         directory: of the run.
         record: of the run; gets its ``run_id`` and ``experiment_id``. Until the end it is read here, not in the thread.
-        must_open: the run is to end where the store cannot be opened; a job of a sweep trains on, and is logged later.
+        must_open: the run is to end where the store cannot be opened, unless it is a server that has gone; a job of a
+            sweep trains on, and is logged later.
     """
 
     def __init__(
@@ -151,6 +152,8 @@ class Tracker:
             with _one_at_a_time:
                 call(*arguments)
         except Exception as error:
+            if self._session is None and self._must_open and self._location.is_server:
+                self._must_open = answers(self._location)  # a server that has gone since it was asked costs no run
             self.error = error
             logger.info("tracking failed", exc_info=True)
             if self._session is not None or not self._must_open:
@@ -167,11 +170,12 @@ def log_directory(location: Location, directory: Path, record: RunRecord, model:
     """Log a whole run from its directory: everything that logging it live would have logged but system metrics."""
     from locexp.tracking.session import Session
 
+    history = read_history(directory)  # raises, where it is damaged, before the store has a run that stays RUNNING
     session = Session(location)
     if record.run_id is None:
         record.run_id = session.left_behind(record)
     session.start(record)
     record.write(directory)
-    for row in read_history(directory):
+    for row in history:
         session.log_epoch(row)
     session.finish(record, directory, model)
