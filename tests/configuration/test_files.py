@@ -149,6 +149,14 @@ def test_a_primary_configuration_of_ones_own(folder: Path) -> None:
     assert said.endswith("Did you mean 'seed'?")
 
 
+@pytest.mark.parametrize(("name", "overrides"), [("model/cnn", ["model=cnn"]), ("config", [])])
+def test_a_file_that_would_not_be_read_is_refused(folder: Path, name: str, overrides: list[str]) -> None:
+    path = written(folder, name, "dropout: 0.5\n")
+    assert refusal(folder, *overrides) == (
+        f"{path}: locexp has a {name} of its own, which is read instead; rename this file."
+    )
+
+
 def test_the_command_line_is_not_blamed_on_a_file(folder: Path) -> None:
     written(folder, "experiment/fine", GLOBAL + "trainer:\n  epochs: 3\n")
     assert refusal(folder, "experiment=fine", "trainer.epochs=0") == "trainer.epochs=0: expected a whole number >= 1."

@@ -41,6 +41,11 @@ class FileConfigSource(hydra_internals.FileConfigSource):
     def load_config(self, config_path: str) -> ConfigResult:
         """Read a file; raises :class:`UserError` that names the file, the line and the remedy."""
         path = self.file(config_path)
+        hidden = [other for other in _files(config_path) if self.provider == "main" and not _is_locexps(other)]
+        if hidden:
+            raise UserError(
+                f"{typed(hidden[0])}: locexp has a {config_path} of its own, which is read instead; rename this file."
+            )
         text = _text(path)
         header = self._get_header_dict(text[:512])
         package = header.get("package")
@@ -188,9 +193,17 @@ def located(message: str, error: BaseException, config_name: str, overrides: Seq
 
 def _own_files(config_path: str) -> list[Path]:
     """Return the file of a configuration, if that is one of the user's."""
-    paths = [
+    return [path for path in _files(config_path)[:1] if not _is_locexps(path)]
+
+
+def _is_locexps(path: Path) -> bool:
+    return path.is_relative_to(config_directory())
+
+
+def _files(config_path: str) -> list[Path]:
+    """Return all files of a configuration's name; Hydra reads the first."""
+    return [
         source.file(config_path)
         for source in sources()
         if isinstance(source, FileConfigSource) and source.is_config(config_path)
     ]
-    return [path for path in paths[:1] if not path.is_relative_to(config_directory())]
