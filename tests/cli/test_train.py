@@ -55,6 +55,7 @@ REFUSED: list[tuple[list[str], str]] = [
     (["--experimental-rerun", "nowhere"], "--experimental-rerun: continue a run with trainer.resume=FOLDER"),
     (["--info", "bogus"], "argument --info/-i: invalid choice: 'bogus'"),
     (["--info", "seed=1"], "argument --info/-i: invalid choice: 'seed=1'"),
+    (["-sc", "install=tcsh"], "--shell-completion: expected install=bash or uninstall=bash beside it"),
     (["--shell-completion"], "--shell-completion: expected install=bash or uninstall=bash beside it"),
     (["-cn"], "argument --config-name/-cn: expected one argument."),
     (["-cp"], "argument --config-path/-cp: expected one argument."),

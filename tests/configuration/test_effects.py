@@ -27,6 +27,11 @@ REFUSED = [
     (["sweep.allow_mixed=true"], "sweep.allow_mixed=true: is for a sweep"),
     (["--multirun", "seed=1,2", "hydra.run.dir=x"], "hydra.run.dir=x: is for a run by itself"),
     (["sweep.seeds=2", "hydra.run.dir=x"], "hydra.run.dir=x: is for a run by itself"),
+    (["hydra.help.app_name=x"], "hydra.help.app_name=x: does nothing here"),
+    (["hydra.run.dir="], "hydra.run.dir=: expected the name of a folder"),
+    (["--multirun", "seed=1,2", "hydra.sweep.dir="], "hydra.sweep.dir=: expected the name of a folder"),
+    (["name="], "name=: expected a name, or null"),
+    (["--multirun", "optimizer.params.name=a,b"], "optimizer.params.name=a: expected null: a name changes nothing"),
     (["bbox.noise_level=.3"], "bbox.noise_level=.3: does nothing without bbox.noise"),
     (["--multirun", "bbox.noise_level=.1,.3"], "bbox.noise_level=0.1: does nothing without bbox.noise"),
     (
@@ -51,6 +56,7 @@ ALLOWED = [
     ["optimizer=sgd", "optimizer.params.nesterov=true"],
     ["optimizer.params.use_ema=true", "optimizer.params.ema_overwrite_frequency=5", "optimizer.params.ema_momentum=.9"],
     ["optimizer.params.nesterov=false"],
+    ["hydra.job.chdir=false"],
 ]
 
 

@@ -51,6 +51,8 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     ),
     "package": ("loss:\n  bbox_weight: 3\n", ": begin it with the line `# @package _global_`"),
     "mapping": (GLOBAL + "defaults:\n  optimizer: adamw\n", "line 2: defaults: expected a list, each item as - GROUP"),
+    "number": (GLOBAL + "defaults: [3]\n", "line 2: defaults: expected a list, each item as - GROUP: NAME"),
+    "two": (GLOBAL + "defaults:\n  - tiny\n  - {a: b, c: d}\n", "line 4: defaults: expected a list, each item as"),
     "choice": (
         GLOBAL + "defaults:\n  - override /optimizer: nop\n",
         "line 3: optimizer=nop: expected one of adam, adamw",
@@ -155,6 +157,12 @@ def test_a_file_that_would_not_be_read_is_refused(folder: Path, name: str, overr
     assert refusal(folder, *overrides) == (
         f"{path}: locexp has a {name} of its own, which is read instead; rename this file."
     )
+
+
+def test_files_that_lead_to_each_other_are_refused(folder: Path) -> None:
+    written(folder, "experiment/one", GLOBAL + "defaults: [other]\n")
+    written(folder, "experiment/other", GLOBAL + "defaults: [one]\n")
+    assert refusal(folder, "experiment=one").startswith("experiment=one: a file's list of defaults leads back")
 
 
 def test_the_command_line_is_not_blamed_on_a_file(folder: Path) -> None:

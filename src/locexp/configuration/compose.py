@@ -20,7 +20,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from locexp.configuration.effects import check_alone, check_hydra
+from locexp.configuration.effects import check_alone, check_copied, check_hydra
 from locexp.configuration.explain import explain
 from locexp.configuration.files import FileConfigSource, located
 from locexp.configuration.hydra_internals import known_configuration, read_files_with, search_path, show
@@ -102,6 +102,8 @@ class Job:
         except OmegaConfBaseException as error:
             raise UserError(explain(error, self.overrides)) from error
         assert isinstance(hydra, dict)
+        if not str(hydra[kind]["dir"]).strip():
+            raise UserError(f"hydra.{kind}.dir=: expected the name of a folder.")
         return expanded(str(hydra[kind]["dir"]), f"hydra.{kind}.dir")
 
     def hydra(
@@ -182,6 +184,7 @@ class Composer:
             with explained(overrides, self._config_name):
                 check_groups(rest)
                 check_text(rest)
+                check_copied(rest)
                 composition = self._compose(rest, seed)
             own = int(composition.cfg.seed)
             self._known[rest, own if composition.seed_values else None] = composition
@@ -220,6 +223,10 @@ def explained(overrides: Sequence[str], config_name: str) -> Iterator[None]:
         except (HydraException, OmegaConfBaseException, UserError) as error:
             message = str(error) if isinstance(error, UserError) else explain(error, overrides)
             raise UserError(located(message, error, config_name, overrides)) from error
+        except RecursionError:
+            raise UserError(
+                f"{' '.join(overrides) or config_name}: a file's list of defaults leads back to that file; take it out."
+            ) from None
 
 
 def set_up() -> None:
@@ -242,7 +249,7 @@ def show_configuration(parser: argparse.ArgumentParser, arguments: argparse.Name
             show(parser, arguments, config_directory())
     except SystemExit as ended:  # of Hydra, which reports what it could not show
         raise SystemExit(2 if ended.code else 0) from None
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, RecursionError) as error:
         with composing(arguments.config_dir, name), explained(overrides, name):
             raise error
 

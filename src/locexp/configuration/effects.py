@@ -19,18 +19,16 @@ OF_BOTH = (
     "hydra.verbose",
     "hydra.job.name",
     "hydra.job.env_set",
-    "hydra.job.env_copy",
     "hydra.output_subdir",
     "hydra.searchpath",
     "hydra/job_logging",
     "hydra.job_logging",
     "hydra/hydra_logging",
     "hydra.hydra_logging",
-    "hydra/help",
-    "hydra.help",
-    "hydra.mode",
 )
 """The keys of Hydra's own part that have an effect here, the keys below them included."""
+CHECKED = ("hydra.mode", "hydra.job.chdir", "hydra.sweep.subdir")
+"""Those of which :func:`check_hydra` takes the value that locexp has."""
 SWEEP_ALONE = ("sweep.on_error", "sweep.presume_dead", "sweep.allow_mixed")
 NEEDS = {
     "bbox.noise_level": "bbox.noise",
@@ -39,6 +37,13 @@ NEEDS = {
     "optimizer.params.nesterov": "optimizer.params.momentum",
 }
 """Keys that do something only beside another one."""
+
+
+def check_copied(overrides: Sequence[str]) -> None:
+    """Refuse ``hydra.job.env_copy``, with which Hydra itself may fail to compose; raises :class:`UserError`."""
+    for override in overrides:
+        if key_of(override) == "hydra.job.env_copy":
+            raise UserError(f"{override}: does nothing here; jobs have the environment of the command.")
 
 
 def check_hydra(hydra: DictConfig, overrides: Sequence[str]) -> None:
@@ -67,7 +72,7 @@ def check_alone(cfg: DictConfig, overrides: Sequence[str]) -> None:
     """Refuse overrides that would do nothing in any command; raises :class:`UserError`."""
     for override in overrides:
         key = key_of(override)
-        if is_for_hydra(override) and not _is_one_of(key, (*OF_RUN, *OF_SWEEP, *OF_BOTH)):
+        if is_for_hydra(override) and not _is_one_of(key, (*OF_RUN, *OF_SWEEP, *OF_BOTH, *CHECKED)):
             raise UserError(f"{override}: does nothing here; of Hydra's own keys, these do: {listed(_all())}.")
         needed = NEEDS.get(key)
         if needed and value_of(override) not in ("null", "false") and not OmegaConf.select(cfg, needed):

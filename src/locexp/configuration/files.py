@@ -34,6 +34,9 @@ REMEDIES = {
 BASE_8_OR_60 = re.compile(r"[-+]?0[\d_]+|[^:]+:.*")
 """Numbers as YAML 1.1 reads them, and nobody else: ``012`` is ten, ``1:30`` is ninety."""
 
+NOT_NAMES = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "null"))
+"""The tags of plain values that are not text."""
+
 
 class FileConfigSource(hydra_internals.FileConfigSource):
     """A folder of YAML files, as Hydra's own source reads it but for errors; Hydra lets another of the same name be."""
@@ -107,8 +110,12 @@ def _check_nodes(shown: str, root: yaml.Node | None, package: str) -> None:
         )
     for key, name, value in _keys(root, package):
         where = f"{shown}, line {name.start_mark.line + 1}: {key}"
-        if key == f"{package}.defaults".lstrip(".") and not isinstance(value, yaml.SequenceNode):
-            raise UserError(f"{where}: expected a list, each item as - GROUP: NAME.")
+        if key == f"{package}.defaults".lstrip("."):
+            items = value.value if isinstance(value, yaml.SequenceNode) else [name]
+            wrong = [item for item in items if item is name or not _is_default(item)]
+            if wrong:
+                line = wrong[0].start_mark.line + 1
+                raise UserError(f"{shown}, line {line}: {key}: expected a list, each item as - GROUP: NAME.")
         for node in value.value if isinstance(value, yaml.SequenceNode) else [value]:
             if not isinstance(node, yaml.ScalarNode):
                 continue
@@ -119,6 +126,13 @@ def _check_nodes(shown: str, root: yaml.Node | None, package: str) -> None:
                     raise UserError(f"{where}={node.value}: {first_line(error)}.") from None
             elif node.style is None and node.value:
                 _check_spelling(where, key, node)
+
+
+def _is_default(item: yaml.Node) -> bool:
+    """Whether an item of a list of defaults is a name, or a group with one."""
+    if isinstance(item, yaml.MappingNode):
+        return len(item.value) == 1
+    return isinstance(item, yaml.ScalarNode) and item.tag not in NOT_NAMES
 
 
 def _check_spelling(where: str, key: str, node: yaml.ScalarNode) -> None:

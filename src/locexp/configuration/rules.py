@@ -61,6 +61,7 @@ def validate(cfg: DictConfig) -> None:
     if missing:
         raise UserError(f"{missing[0]} is required: give it as {missing[0]}=VALUE.")
     check_seed(cfg.seed)
+    _require(cfg.name is None or bool(cfg.name.strip()), "name", cfg.name, "a name, or null")
     for group, schema in GROUPS.items():
         check_values(group, values[group], _hints(schema))
     for rule in (_data, _bbox, _model, _loss, _optimizer, _trainer, check_tracking, _sweep):

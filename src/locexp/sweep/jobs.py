@@ -20,6 +20,7 @@ from locexp.configuration.targets import import_target
 from locexp.errors import UserError, listed, worded
 from locexp.records.provenance import flattened
 from locexp.records.sweep_list import BUDGET, setting_name
+from locexp.run.folder import check_folder
 from locexp.sweep.setting import Setting, Stage, Stages
 
 RunKey = tuple[str, int]
@@ -99,6 +100,9 @@ class StagedJobs:
             composer.compose(overrides)  # raises: several values are a sweep
         check_used(overrides, is_sweep=self.is_sweep)
         self.directory = self.base_job.directory("sweep" if self.is_sweep else "run")
+        absolute = self.directory.absolute()
+        first = self.base_job.hydra(absolute / "0", index=0) if self.is_sweep else self.base_job.hydra(absolute)
+        check_folder(whole(self.base, first).hydra)
         _check_swept(self._swept, cells)
         self.default_hash: str | None = None
         with contextlib.suppress(UserError):  # something may be required that the sweep gives
@@ -123,7 +127,8 @@ class StagedJobs:
     def launcher(self) -> DictConfig:
         """The configuration of Hydra's launcher; what it refers to in the rest is found."""
         launcher = whole(self.base, self.base_job.hydra(self.directory.absolute())).hydra.launcher
-        assert isinstance(launcher, DictConfig)
+        if not isinstance(launcher, DictConfig):
+            raise UserError("hydra.launcher: expected the keys of a launcher; choose one with hydra/launcher=NAME.")
         return launcher
 
     def next_stage(self, results: Mapping[RunKey, dict[str, float] | None]) -> list[SweepJob]:
