@@ -106,6 +106,22 @@ def test_all_that_an_optimizer_says_of_itself_is_taken(name: str, float32: None)
     assert made.get_config() == known
 
 
+def test_warnings_of_own_code_are_warnings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "warns.py").write_text("import warnings\ndef make(): warnings.warn('colours are ignored')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.warns(UserWarning, match="colours are ignored"):
+        instantiate(OmegaConf.create({"_target_": "warns.make"}), "model")
+
+
+@pytest.mark.parametrize(("multirun", "unused"), [(True, "hydra.run.dir=x"), (False, "hydra.sweep.dir=y")])
+def test_a_script_may_give_the_folders_of_both(multirun: bool, unused: str) -> None:
+    with composing() as composer:
+        staged = StagedJobs(composer, ["hydra.run.dir=x", "hydra.sweep.dir=y"], multirun=multirun)
+    (note,) = staged.notes
+    assert note.startswith(f"{unused}: is not used")
+    assert str(staged.directory) == ("y" if multirun else "x")
+
+
 def test_hooks_that_a_callback_takes_by_any_name_are_taken(float32: None) -> None:
     hook = {"_target_": "math.sqrt", "_partial_": True}
     node = OmegaConf.create({"_target_": "keras.callbacks.LambdaCallback", "on_test_begin": hook})

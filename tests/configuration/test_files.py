@@ -28,7 +28,6 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     ),
     "named": (GLOBAL + "name: !!python/name:os.system\n", "give plain values, without a tag"),
     "nothing": ("", ": is empty; give keys as KEY: VALUE"),
-    "comments": (GLOBAL + "# seed: 3\n", ": is empty"),
     "list": (GLOBAL + "- a\n- b\n", "line 2: expected keys at the top, as KEY: VALUE, got a list"),
     "scalar": (GLOBAL + "hello\n", "line 2: expected keys at the top, as KEY: VALUE, got a single value"),
     "itself": (GLOBAL + "model: &a\n  x: *a\n", ": is nested too deeply, or refers to itself"),
@@ -77,9 +76,11 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
         r"line 3: loss.bbox_weight=\$\{seed: no viable",
     ),
     "subdir": (GLOBAL + "hydra:\n  sweep:\n    subdir: x\n", "line 4: hydra.sweep.subdir: does nothing here"),
+    "without": (GLOBAL + "bbox:\n  noise_level: .3\n", "line 3: bbox.noise_level=0.3: does nothing without bbox.noise"),
     "searchpath": (GLOBAL + "hydra:\n  searchpath: [x]\n", ": Overriding hydra.searchpath is only supported from"),
 }
 RIGHT: dict[str, str | bytes] = {
+    "both": GLOBAL + "loss:\n  bbox_weight: 3\nbbox:\n  noise: null\n  noise_level: .1\n",
     "plain": GLOBAL + "loss:\n  bbox_weight: 3\n",
     "mark": ("\ufeff" + GLOBAL + "loss:\n  bbox_weight: 3\n").encode(),
     "windows": (GLOBAL + "loss:\n  bbox_weight: 3\n").replace("\n", "\r\n").encode(),
@@ -157,6 +158,12 @@ def test_a_file_that_would_not_be_read_is_refused(folder: Path, name: str, overr
     assert refusal(folder, *overrides) == (
         f"{path}: locexp has a {name} of its own, which is read instead; rename this file."
     )
+
+
+def test_a_file_of_comments_alone_changes_nothing(folder: Path) -> None:
+    written(folder, "experiment/none", GLOBAL + "# seed: 3\n")
+    with composing(str(folder)) as composer:
+        assert composer.compose(["experiment=none"]).config_hash == composer.compose([]).config_hash
 
 
 def test_files_that_lead_to_each_other_are_refused(folder: Path) -> None:

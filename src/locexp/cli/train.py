@@ -124,6 +124,8 @@ def _train(given: SweepList, stored: StoredSweep | None = None) -> None:
             check_free(staged.directory)
             check_unused(staged.directory, "hydra.sweep.dir", sweep=True)
         _check_surroundings(staged)
+        for note in staged.notes:
+            Screen().note(note)
         if staged.base.sweep.dry_run:
             list_jobs(staged, stored, Screen())
         elif staged.is_sweep:

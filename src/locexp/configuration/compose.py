@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from locexp.configuration.effects import check_alone, check_copied, check_hydra
 from locexp.configuration.explain import explain
-from locexp.configuration.files import FileConfigSource, located
+from locexp.configuration.files import FileConfigSource, located, own_keys
 from locexp.configuration.hydra_internals import known_configuration, read_files_with, search_path, show
 from locexp.configuration.interpolation import resolve
 from locexp.configuration.overrides import check_groups, check_text, is_for_hydra, key_of, with_open_keys
@@ -202,7 +202,7 @@ class Composer:
         with open_dict(cfg):
             del cfg["hydra"]
         validate(cfg)
-        check_alone(cfg, overrides)
+        check_alone(cfg, overrides, lambda: own_keys(self._config_name, overrides))
         return Composition(cfg, {str(key): value for key, value in hydra.items()}, config_hash(cfg), seed_values)
 
 

@@ -86,7 +86,9 @@ def _config(path: Path, text: str, package: str, is_own: bool) -> Any:
     shown = typed(path)
     try:
         if is_own:
-            _check_nodes(shown, yaml.compose(text, Loader=yaml.SafeLoader), package)
+            root = yaml.compose(text, Loader=yaml.SafeLoader)
+            if root is not None or not text.strip():  # comments alone are a choice that changes nothing
+                _check_nodes(shown, root, package)
         return OmegaConf.load(io.StringIO(text))
     except yaml.YAMLError as error:
         mark, position = getattr(error, "problem_mark", None), getattr(error, "position", None)
@@ -169,8 +171,8 @@ def located(message: str, error: BaseException, config_name: str, overrides: Seq
         config_name: of the primary configuration.
         overrides: of the command, whose own keys are in no file.
     """
-    if all(Path(source.path) == config_directory() for source in sources() if isinstance(source, FileConfigSource)):
-        return message  # the user has no files
+    if not _has_own_files():
+        return message
     key = match.group() if (match := re.match(r"[\w.]+(?==| is required|: )", message)) else ""
     within = match.group(1) if (match := re.match(r"In '([^']+)': ", str(error))) else None
     if not (key or within):
@@ -212,6 +214,23 @@ def _own_files(config_path: str) -> list[Path]:
 
 def _is_locexps(path: Path) -> bool:
     return path.is_relative_to(config_directory())
+
+
+def _has_own_files() -> bool:
+    folders = [Path(source.path) for source in sources() if isinstance(source, FileConfigSource)]
+    return any(folder != config_directory() for folder in folders)
+
+
+def own_keys(config_name: str, overrides: Sequence[str]) -> set[str]:
+    """Return the keys that the user's files give, of those that are composed."""
+    if not _has_own_files():
+        return set()
+    return {
+        key
+        for config_path, package in file_defaults(config_name, overrides)
+        for path in _own_files(config_path)
+        for key, _, _ in _keys(yaml.compose(_text(path), Loader=yaml.SafeLoader), _key(package))
+    }
 
 
 def _files(config_path: str) -> list[Path]:

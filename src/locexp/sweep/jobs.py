@@ -84,6 +84,7 @@ class StagedJobs:
         jobs: all that are known so far.
         default_hash: the config hash of what the command would run without a sweep, where that is a run at all.
         more: whether another stage may follow from the results of those so far.
+        notes: what is given without an effect.
         past_results: for each stage but the first, the results that it followed from.
 
     Raises:
@@ -98,7 +99,7 @@ class StagedJobs:
         self.is_sweep = multirun or sweep._target_ is not None or sweep.seeds is not None
         if self._swept and not self.is_sweep:
             composer.compose(overrides)  # raises: several values are a sweep
-        check_used(overrides, is_sweep=self.is_sweep)
+        self.notes = check_used(overrides, is_sweep=self.is_sweep)
         self.directory = self.base_job.directory("sweep" if self.is_sweep else "run")
         absolute = self.directory.absolute()
         first = self.base_job.hydra(absolute / "0", index=0) if self.is_sweep else self.base_job.hydra(absolute)
