@@ -57,6 +57,7 @@ ALLOWED = [
     ["optimizer.params.use_ema=true", "optimizer.params.ema_overwrite_frequency=5", "optimizer.params.ema_momentum=.9"],
     ["optimizer.params.nesterov=false"],
     ["hydra.job.chdir=false"],
+    ["optimizer.params.nesterov=true"],  # which Adam itself refuses
 ]
 
 

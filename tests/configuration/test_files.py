@@ -60,6 +60,11 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
         GLOBAL + "defaults:\n  - optimizer: adamw\n",
         "line 3: experiment/optimizer=adamw: .*named with a slash",
     ),
+    "again": (
+        GLOBAL + "defaults:\n  - /model: cnn\n",
+        "line 3: model: is chosen already; write - override /model: NAME",
+    ),
+    "below": (GLOBAL + "defaults:\n  - override model: cnn\n", "line 3: experiment/model: .* has a slash: /model"),
     "file": (GLOBAL + "defaults:\n  - nope\nseed: 1\n", "line 3: experiment=nope: expected one of "),
     "override": (GLOBAL + "defaults:\n  - override /optimiser: sgd\n", "line 3: .*optimiser"),
     "no": (GLOBAL + "name: no\n", r"line 2: name: YAML reads no as false; write 'no'\."),
@@ -164,6 +169,13 @@ def test_a_file_of_comments_alone_changes_nothing(folder: Path) -> None:
     written(folder, "experiment/none", GLOBAL + "# seed: 3\n")
     with composing(str(folder)) as composer:
         assert composer.compose(["experiment=none"]).config_hash == composer.compose([]).config_hash
+
+
+def test_another_ending_and_a_part_for_the_whole_are_refused(folder: Path) -> None:
+    (folder / "experiment" / "mine.yml").write_text(GLOBAL + "seed: 1\n")
+    assert refusal(folder, "experiment=mine") == "experiment/mine.yml: is not read; give it the ending .yaml."
+    with pytest.raises(UserError, match="--config-name experiment/tiny: .*; give experiment=tiny"):
+        refusal(folder, config_name="experiment/tiny")
 
 
 def test_files_that_lead_to_each_other_are_refused(folder: Path) -> None:

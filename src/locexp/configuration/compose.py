@@ -250,7 +250,9 @@ def show_configuration(parser: argparse.ArgumentParser, arguments: argparse.Name
     except SystemExit as ended:  # of Hydra, which reports what it could not show
         raise SystemExit(2 if ended.code else 0) from None
     except (HydraException, OmegaConfBaseException, RecursionError) as error:
-        with composing(arguments.config_dir, name), explained(overrides, name):
+        with composing(arguments.config_dir, name) as composer, explained(overrides, name):
+            if arguments.cfg:
+                composer.compose(overrides)  # says which key it is about
             raise error
 
 
@@ -281,5 +283,8 @@ def composing(config_dir: str | None = None, config_name: str = "config") -> Ite
     if further is not None and not further.is_dir():
         what = "is a file, not a folder" if further.exists() else "there is no such folder"
         raise UserError(f"--config-dir {config_dir}: {what}.")
+    group, _, choice = config_name.removesuffix(".yaml").rpartition("/")
+    if group and (config_directory() / group / f"{choice}.yaml").is_file():
+        raise UserError(f"--config-name {config_name}: is not a whole configuration; give {group}={choice}.")
     with search_path(config_directory(), further):
         yield Composer(config_name)

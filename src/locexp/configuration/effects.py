@@ -81,6 +81,8 @@ def check_alone(cfg: DictConfig, overrides: Sequence[str], own_keys: Callable[[]
         UserError: the message begins with the key.
     """
     for key, needed in NEEDS.items():
+        if key == "optimizer.params.nesterov" and not str(cfg.optimizer._target_).endswith(".SGD"):
+            continue  # the optimizer itself refuses it
         if OmegaConf.select(cfg, key) in (None, False) or OmegaConf.select(cfg, needed):
             continue
         given = [override.lstrip("+") for override in overrides if key_of(override) == key]

@@ -197,8 +197,13 @@ def located(message: str, error: BaseException, config_name: str, overrides: Seq
             for other, name, _ in _keys(yaml.compose(_text(path), Loader=yaml.SafeLoader), package):
                 if other == key:
                     return f"{typed(path)}, line {name.start_mark.line + 1}: {message}"
+    if "is chosen already" in message:
+        for _, path in found:
+            for number, text in enumerate(_text(path).splitlines(), 1):
+                if re.match(rf"\s*- /?{key}:", text):
+                    return f"{typed(path)}, line {number}: {message}"
     for package, path in found:
-        names = [name.rpartition("/")[2] for name in re.findall(r"'([^']+)'", str(error))[1:2]]
+        names = [name.rpartition("/")[2].partition("@")[0] for name in re.findall(r"'([^']+)'", str(error))[1:2]]
         lines = [number for number, text in enumerate(_text(path).splitlines(), 1) if any(one in text for one in names)]
         if within and lines:
             return f"{typed(path)}, line {lines[0]}: {message}"
