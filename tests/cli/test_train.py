@@ -55,6 +55,7 @@ REFUSED: list[tuple[list[str], str]] = [
     (["--experimental-rerun", "nowhere"], "--experimental-rerun: continue a run with trainer.resume=FOLDER"),
     (["--info", "bogus"], "argument --info/-i: invalid choice: 'bogus'"),
     (["--info", "seed=1"], "argument --info/-i: invalid choice: 'seed=1'"),
+    (["-sc", "install=tcsh"], "--shell-completion: expected install=bash or uninstall=bash beside it"),
     (["--shell-completion"], "--shell-completion: expected install=bash or uninstall=bash beside it"),
     (["-cn"], "argument --config-name/-cn: expected one argument."),
     (["-cp"], "argument --config-path/-cp: expected one argument."),
@@ -66,7 +67,8 @@ REFUSED: list[tuple[list[str], str]] = [
     (["--cfg", "job", "--info"], "--cfg, --info: give one of them."),
     (["--cfg", "job", "--multirun", "seed=1,2"], "--cfg, --multirun: give one of them."),
     (["--run", "--multirun"], "--run, --multirun: give one of them."),
-    (["--cfg", "job", "--resolve", "seed=${foo}"], "nterpolation key 'foo' not found."),
+    (["--multirun", "seed=1,2", "sweep.presume_dead=true"], "sweep.presume_dead=true: goes with sweep.resume"),
+    (["--cfg", "job", "--resolve", "seed=${foo}"], "seed=${foo}: interpolation key 'foo' not found."),
     (
         ["--cfg", "job", "hydra.searchpath=[nowhere]"],
         "hydra.searchpath: provider=hydra.searchpath in command-line, path",

@@ -109,6 +109,14 @@ BAD = {
     "+optimizer.params={%s:1}" % ("a" * 300): r"has 317 characters; expected at most 240",
     "data=file data.path='~nobody99/x.npz'": r"data.path=~nobody99/x.npz: Could not determine home directory",
     "tracking.experiment=' '": r"tracking.experiment=' ': expected a name",
+    "data.limit==100": r"^data.limit==100: cannot be read as KEY=VALUE; expected a whole number >= 1, or null\.$",
+    "loss.bbox_weight=1,,2": r"loss.bbox_weight=1,,2: cannot be read as KEY=VALUE; expected a finite number >= 0\.$",
+    "data.limit=1,2": r"^data.limit=1,2: several values are a sweep; add --multirun\.$",
+    "~name": r"^(~name: cannot be taken out; give name=null\.|name is required.*)$",
+    "~data.limit": r"^~data.limit: cannot be taken out; give (data.limit=null|it another value)\.$",
+    "hydra=null": r"^hydra=null: expected a key below it, such as hydra.run.dir",
+    "name=${hydra:job.override_dirname}": r"^name=\$\{hydra:job.override_dirname\}: refers to itself\.$",
+    "loss.bbox_weight=${nope}": r"^loss.bbox_weight=\$\{nope\}: interpolation key 'nope' not found",
     "hydra.run.di=3": r"allowed in hydra.run: dir. Did you mean 'dir'",
 }
 

@@ -27,6 +27,11 @@ REFUSED = [
     (["sweep.allow_mixed=true"], "sweep.allow_mixed=true: is for a sweep"),
     (["--multirun", "seed=1,2", "hydra.run.dir=x"], "hydra.run.dir=x: is for a run by itself"),
     (["sweep.seeds=2", "hydra.run.dir=x"], "hydra.run.dir=x: is for a run by itself"),
+    (["hydra.help.app_name=x"], "hydra.help.app_name=x: does nothing here"),
+    (["hydra.run.dir="], "hydra.run.dir=: expected the name of a folder"),
+    (["--multirun", "seed=1,2", "hydra.sweep.dir="], "hydra.sweep.dir=: expected the name of a folder"),
+    (["name="], "name=: expected a name, or null"),
+    (["--multirun", "optimizer.params.name=a,b"], "optimizer.params.name=a: expected null: a name changes nothing"),
     (["bbox.noise_level=.3"], "bbox.noise_level=.3: does nothing without bbox.noise"),
     (["--multirun", "bbox.noise_level=.1,.3"], "bbox.noise_level=0.1: does nothing without bbox.noise"),
     (
@@ -51,6 +56,8 @@ ALLOWED = [
     ["optimizer=sgd", "optimizer.params.nesterov=true"],
     ["optimizer.params.use_ema=true", "optimizer.params.ema_overwrite_frequency=5", "optimizer.params.ema_momentum=.9"],
     ["optimizer.params.nesterov=false"],
+    ["hydra.job.chdir=false"],
+    ["optimizer.params.nesterov=true"],  # which Adam itself refuses
 ]
 
 
@@ -98,6 +105,22 @@ def test_all_that_an_optimizer_says_of_itself_is_taken(name: str, float32: None)
     known = getattr(keras.optimizers, name)().get_config()
     made = instantiate(OmegaConf.create({"_target_": f"keras.optimizers.{name}", **known}), "optimizer.params")
     assert made.get_config() == known
+
+
+def test_warnings_of_own_code_are_warnings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "warns.py").write_text("import warnings\ndef make(): warnings.warn('colours are ignored')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.warns(UserWarning, match="colours are ignored"):
+        instantiate(OmegaConf.create({"_target_": "warns.make"}), "model")
+
+
+@pytest.mark.parametrize(("multirun", "unused"), [(True, "hydra.run.dir=x"), (False, "hydra.sweep.dir=y")])
+def test_a_script_may_give_the_folders_of_both(multirun: bool, unused: str) -> None:
+    with composing() as composer:
+        staged = StagedJobs(composer, ["hydra.run.dir=x", "hydra.sweep.dir=y"], multirun=multirun)
+    (note,) = staged.notes
+    assert note.startswith(f"{unused}: is not used")
+    assert str(staged.directory) == ("y" if multirun else "x")
 
 
 def test_hooks_that_a_callback_takes_by_any_name_are_taken(float32: None) -> None:

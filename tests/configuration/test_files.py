@@ -28,7 +28,6 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     ),
     "named": (GLOBAL + "name: !!python/name:os.system\n", "give plain values, without a tag"),
     "nothing": ("", ": is empty; give keys as KEY: VALUE"),
-    "comments": (GLOBAL + "# seed: 3\n", ": is empty"),
     "list": (GLOBAL + "- a\n- b\n", "line 2: expected keys at the top, as KEY: VALUE, got a list"),
     "scalar": (GLOBAL + "hello\n", "line 2: expected keys at the top, as KEY: VALUE, got a single value"),
     "itself": (GLOBAL + "model: &a\n  x: *a\n", ": is nested too deeply, or refers to itself"),
@@ -51,6 +50,8 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     ),
     "package": ("loss:\n  bbox_weight: 3\n", ": begin it with the line `# @package _global_`"),
     "mapping": (GLOBAL + "defaults:\n  optimizer: adamw\n", "line 2: defaults: expected a list, each item as - GROUP"),
+    "number": (GLOBAL + "defaults: [3]\n", "line 2: defaults: expected a list, each item as - GROUP: NAME"),
+    "two": (GLOBAL + "defaults:\n  - tiny\n  - {a: b, c: d}\n", "line 4: defaults: expected a list, each item as"),
     "choice": (
         GLOBAL + "defaults:\n  - override /optimizer: nop\n",
         "line 3: optimizer=nop: expected one of adam, adamw",
@@ -58,6 +59,14 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     "relative": (
         GLOBAL + "defaults:\n  - optimizer: adamw\n",
         "line 3: experiment/optimizer=adamw: .*named with a slash",
+    ),
+    "again": (
+        GLOBAL + "defaults:\n  - /model: cnn\n",
+        "line 3: model: is chosen already; write - override /model: NAME",
+    ),
+    "below": (
+        GLOBAL + "defaults:\n  - override model: cnn\n",
+        "line 3: (experiment/model: .* a slash: /model|Invalid Defaults)",
     ),
     "file": (GLOBAL + "defaults:\n  - nope\nseed: 1\n", "line 3: experiment=nope: expected one of "),
     "override": (GLOBAL + "defaults:\n  - override /optimiser: sgd\n", "line 3: .*optimiser"),
@@ -75,9 +84,11 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
         r"line 3: loss.bbox_weight=\$\{seed: no viable",
     ),
     "subdir": (GLOBAL + "hydra:\n  sweep:\n    subdir: x\n", "line 4: hydra.sweep.subdir: does nothing here"),
+    "without": (GLOBAL + "bbox:\n  noise_level: .3\n", "line 3: bbox.noise_level=0.3: does nothing without bbox.noise"),
     "searchpath": (GLOBAL + "hydra:\n  searchpath: [x]\n", ": Overriding hydra.searchpath is only supported from"),
 }
 RIGHT: dict[str, str | bytes] = {
+    "both": GLOBAL + "loss:\n  bbox_weight: 3\nbbox:\n  noise: null\n  noise_level: .1\n",
     "plain": GLOBAL + "loss:\n  bbox_weight: 3\n",
     "mark": ("\ufeff" + GLOBAL + "loss:\n  bbox_weight: 3\n").encode(),
     "windows": (GLOBAL + "loss:\n  bbox_weight: 3\n").replace("\n", "\r\n").encode(),
@@ -147,6 +158,33 @@ def test_a_primary_configuration_of_ones_own(folder: Path) -> None:
     said = refusal(folder, config_name="mine")
     assert said.startswith(f"{path}, line 4: seeed: unknown key")
     assert said.endswith("Did you mean 'seed'?")
+
+
+@pytest.mark.parametrize(("name", "overrides"), [("model/cnn", ["model=cnn"]), ("config", [])])
+def test_a_file_that_would_not_be_read_is_refused(folder: Path, name: str, overrides: list[str]) -> None:
+    path = written(folder, name, "dropout: 0.5\n")
+    assert refusal(folder, *overrides) == (
+        f"{path}: locexp has a {name} of its own, which is read instead; rename this file."
+    )
+
+
+def test_a_file_of_comments_alone_changes_nothing(folder: Path) -> None:
+    written(folder, "experiment/none", GLOBAL + "# seed: 3\n")
+    with composing(str(folder)) as composer:
+        assert composer.compose(["experiment=none"]).config_hash == composer.compose([]).config_hash
+
+
+def test_another_ending_and_a_part_for_the_whole_are_refused(folder: Path) -> None:
+    (folder / "experiment" / "mine.yml").write_text(GLOBAL + "seed: 1\n")
+    assert refusal(folder, "experiment=mine") == "experiment/mine.yml: is not read; give it the ending .yaml."
+    with pytest.raises(UserError, match="--config-name experiment/tiny: .*; give experiment=tiny"):
+        refusal(folder, config_name="experiment/tiny")
+
+
+def test_files_that_lead_to_each_other_are_refused(folder: Path) -> None:
+    written(folder, "experiment/one", GLOBAL + "defaults: [other]\n")
+    written(folder, "experiment/other", GLOBAL + "defaults: [one]\n")
+    assert refusal(folder, "experiment=one").startswith("experiment=one: a file's list of defaults leads back")
 
 
 def test_the_command_line_is_not_blamed_on_a_file(folder: Path) -> None:

@@ -61,6 +61,8 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
             ["bbox._target_=strict.Strategy", "+bbox.size=-1"],
             r"bbox: Strategy refuses its arguments \(size is negative\)",
         ),
+        (["model._target_=builtins.dict"], r"model._target_=builtins.dict: does not say which arguments it takes"),
+        (["loss.bbox_loss=builtins.max"], r"loss.bbox_loss=builtins.max: does not say which arguments it takes"),
         (
             ["loss.weighting._target_=strict.Method", "+loss.weighting.size=-1"],
             r"loss.weighting: Method refuses its arguments \(size is negative\)",

@@ -56,6 +56,37 @@ def test_a_run_logs_as_hydra_is_asked_to(workplace: Path, overrides: list[str], 
     assert ("The test set is the validation set here" in (log.read_text() if log.is_file() else "")) == logged
 
 
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("hydra.output_subdir=../out", "hydra.output_subdir=../out: expected the name of a folder in the run's own"),
+        ("hydra.output_subdir=/out", "hydra.output_subdir=/out: expected the name of a folder in the run's own"),
+        ("hydra.output_subdir=", "hydra.output_subdir=: expected the name of a folder in the run's own"),
+        (f"hydra.output_subdir={'x' * 300}", "hydra.output_subdir=xxx"),
+        ("hydra.job.name=../up", "hydra.job.name=../up: expected the name of a file"),
+        ("hydra.job.name=a/b", "hydra.job.name=a/b: expected the name of a file"),
+        (f"hydra.job.name={'x' * 300}", "hydra.job.name=xxx"),
+        ("hydra.job_logging.handlers.file=null", "hydra.job_logging.handlers.file: expected the keys of a handler"),
+        ("hydra.job_logging.handlers.file.class=nope.X", "hydra.job_logging: logging cannot be set up so"),
+        ("hydra.job_logging.root.level=LOUD", "hydra.job_logging: logging cannot be set up so"),
+        ("hydra.job_logging.root.handlers=[nope]", "hydra.job_logging: there is no handler nope."),
+        (
+            "hydra.job_logging.handlers.file.filename=/nonexistent/x.log",
+            "hydra.job_logging.handlers.file.filename: there is no folder /nonexistent.",
+        ),
+        ("hydra.launcher=null", "hydra.launcher: expected the keys of a launcher"),
+        ("hydra.job.env_copy=[A]", "hydra.job.env_copy=[A]: does nothing here"),
+    ],
+)
+def test_what_cannot_be_laid_out_is_refused_before_anything_is_written(
+    workplace: Path, override: str, message: str
+) -> None:
+    with composing() as composer, pytest.raises(UserError) as caught:
+        _ = StagedJobs(composer, ["seed=1,2", override], multirun=True).launcher
+    assert str(caught.value).startswith(message)
+    assert list(workplace.iterdir()) == []
+
+
 def test_callbacks_that_cannot_be_made_leave_no_folder_of_a_sweep(workplace: Path) -> None:
     words = ("--multirun", "seed=0,1", "+hydra.callbacks.mine={_target_: no.such.Thing}", "hydra.sweep.dir=sweep")
     assert train_here(*tiny_without("seed"), *words) == 2

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from locexp.configuration.hydra_internals import argument_parser
-from locexp.configuration.overrides import check_groups, key_of
+from locexp.configuration.overrides import check_groups
 from locexp.errors import UserError, listed, nearest
 
 PROGRAM = "python -m locexp.train"
 SHOWS = ("help", "hydra_help", "cfg", "info", "shell_completion")
 """Flags that ask for something to be shown; none runs a job."""
-COMPLETION = ("install", "uninstall", "query")
+COMPLETION = [f"{action}={shell}" for action in ("install", "uninstall", "query") for shell in ("bash", "zsh", "fish")]
 
 
 def parsed(arguments: Sequence[str]) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
@@ -57,5 +57,5 @@ def _check(arguments: argparse.Namespace) -> None:
     asked = [name for name in (*SHOWS, "run", "multirun") if getattr(arguments, name)]
     if len(asked) > 1 and not {"help", "hydra_help"} & set(asked):
         raise UserError(f"{listed('--' + name.replace('_', '-') for name in asked)}: give one of them.")
-    if arguments.shell_completion and [key_of(one) in COMPLETION for one in arguments.overrides] != [True]:
+    if arguments.shell_completion and [one in COMPLETION for one in arguments.overrides] != [True]:
         raise UserError("--shell-completion: expected install=bash or uninstall=bash beside it; also zsh and fish.")

@@ -122,9 +122,13 @@ def _train(given: SweepList, stored: StoredSweep | None = None) -> None:
         if stored is not None:
             stored.check(jobs)
         elif staged.is_sweep:
+            if staged.base.sweep.presume_dead:
+                raise UserError(f"sweep.presume_dead=true: goes with {SWEEP}; no run of a new sweep can be dead.")
             check_free(staged.directory)
             check_unused(staged.directory, "hydra.sweep.dir", sweep=True)
         _check_surroundings(staged)
+        for note in staged.notes:
+            Screen().note(note)
         if staged.base.sweep.dry_run:
             list_jobs(staged, stored, Screen())
         elif staged.is_sweep:

@@ -20,9 +20,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from locexp.configuration.effects import check_alone, check_hydra
+from locexp.configuration.effects import check_alone, check_copied, check_hydra
 from locexp.configuration.explain import explain
-from locexp.configuration.files import FileConfigSource, located
+from locexp.configuration.files import FileConfigSource, located, own_keys
 from locexp.configuration.hydra_internals import known_configuration, read_files_with, search_path, show
 from locexp.configuration.interpolation import resolve
 from locexp.configuration.overrides import check_groups, check_text, is_for_hydra, key_of, with_open_keys
@@ -102,6 +102,8 @@ class Job:
         except OmegaConfBaseException as error:
             raise UserError(explain(error, self.overrides)) from error
         assert isinstance(hydra, dict)
+        if not str(hydra[kind]["dir"]).strip():
+            raise UserError(f"hydra.{kind}.dir=: expected the name of a folder.")
         return expanded(str(hydra[kind]["dir"]), f"hydra.{kind}.dir")
 
     def hydra(
@@ -182,6 +184,7 @@ class Composer:
             with explained(overrides, self._config_name):
                 check_groups(rest)
                 check_text(rest)
+                check_copied(rest)
                 composition = self._compose(rest, seed)
             own = int(composition.cfg.seed)
             self._known[rest, own if composition.seed_values else None] = composition
@@ -199,7 +202,7 @@ class Composer:
         with open_dict(cfg):
             del cfg["hydra"]
         validate(cfg)
-        check_alone(cfg, overrides)
+        check_alone(cfg, overrides, lambda: own_keys(self._config_name, overrides))
         return Composition(cfg, {str(key): value for key, value in hydra.items()}, config_hash(cfg), seed_values)
 
 
@@ -220,6 +223,10 @@ def explained(overrides: Sequence[str], config_name: str) -> Iterator[None]:
         except (HydraException, OmegaConfBaseException, UserError) as error:
             message = str(error) if isinstance(error, UserError) else explain(error, overrides)
             raise UserError(located(message, error, config_name, overrides)) from error
+        except RecursionError:
+            raise UserError(
+                f"{' '.join(overrides) or config_name}: a file's list of defaults leads back to that file; take it out."
+            ) from None
 
 
 def set_up() -> None:
@@ -242,8 +249,10 @@ def show_configuration(parser: argparse.ArgumentParser, arguments: argparse.Name
             show(parser, arguments, config_directory())
     except SystemExit as ended:  # of Hydra, which reports what it could not show
         raise SystemExit(2 if ended.code else 0) from None
-    except (HydraException, OmegaConfBaseException) as error:
-        with composing(arguments.config_dir, name), explained(overrides, name):
+    except (HydraException, OmegaConfBaseException, RecursionError) as error:
+        with composing(arguments.config_dir, name) as composer, explained(overrides, name):
+            if arguments.cfg:
+                composer.compose(overrides)  # says which key it is about
             raise error
 
 
@@ -274,5 +283,8 @@ def composing(config_dir: str | None = None, config_name: str = "config") -> Ite
     if further is not None and not further.is_dir():
         what = "is a file, not a folder" if further.exists() else "there is no such folder"
         raise UserError(f"--config-dir {config_dir}: {what}.")
+    group, _, choice = config_name.removesuffix(".yaml").rpartition("/")
+    if group and (config_directory() / group / f"{choice}.yaml").is_file():
+        raise UserError(f"--config-name {config_name}: is not a whole configuration; give {group}={choice}.")
     with search_path(config_directory(), further):
         yield Composer(config_name)

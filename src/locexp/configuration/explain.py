@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import fields
+from pathlib import Path
 
 from hydra import compose
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
@@ -13,6 +14,7 @@ from omegaconf.errors import InterpolationValidationError, OmegaConfBaseExceptio
 
 from locexp.bounds import spelled
 from locexp.configuration.hydra_internals import options as options_of
+from locexp.configuration.hydra_internals import sources
 from locexp.configuration.quoting import as_text, as_value
 from locexp.configuration.schema import GROUPS, hint_of, is_text
 from locexp.errors import first_line, listed, nearest
@@ -41,9 +43,15 @@ def explain(error: BaseException, overrides: Sequence[str]) -> str:
             known = override.lstrip("+").partition("=")[0]
             if override[:1] == "+" and re.search(rf"\b{re.escape(known)}\b", message):
                 return f"{override}: {known} is there already, and takes no +: {for_shell(override.lstrip('+'))}"
+    if twice := re.match(r"(\S+) appears more than once in the final defaults list", message):
+        return f"{twice.group(1)}: is chosen already; write - override /{twice.group(1)}: NAME."
     if deleted := re.match("Could not delete (?:from config. )?'([^']+)'", message):
+        if hint_of(deleted.group(1)) is not None:
+            return f"~{deleted.group(1)}: cannot be taken out; give {deleted.group(1)}=null."
         return _explain_unknown(deleted.group(1), f"~{deleted.group(1)}", overrides)
     unmatched = re.match("Could not override '([^']+)'", message)
+    if unmatched and (relative := re.fullmatch(r"(\w+/(\w+))@\2", unmatched.group(1))):
+        return f"{relative.group(1)}: there is no group of that name; one at the top has a slash: /{relative.group(2)}"
     key = getattr(cause, "full_key", None) or (unmatched.group(1) if unmatched else None)
     merged = str(error).removeprefix("Error merging override ")
     about = [one for one in overrides if one == merged or (key and re.match(rf"[+~]*{re.escape(key)}(?![^.=])", one))]
@@ -52,13 +60,18 @@ def explain(error: BaseException, overrides: Sequence[str]) -> str:
     given = merged if merged in about else (about[-1] if about else None)
     if "Ambiguous value" in reason:
         override = first_line(error).split("'", 1)[1].removesuffix("'")
-        text = for_shell(as_text(*override.split("=", 1)))
-        return f"{override}: several values are a sweep; add --multirun, or quote the value: {text}"
+        swept = override.lstrip("+").partition("=")[0]
+        several = f"{override}: several values are a sweep; add --multirun"
+        if _expected(swept) and not is_text(swept):
+            return f"{several}."
+        return f"{several}, or quote the value: {for_shell(as_text(*override.split('=', 1)))}"
     if "is not in struct" in reason or "not in '" in reason or "No match in the defaults list" in str(error):
         return _explain_unknown(key or message, given, overrides)
     reason = re.sub(r"^\w+ (raised )?while resolving interpolation: ", "", reason).strip('"')
     if "does not support deletion" in reason:
         reason = "cannot be taken out; give it another value"
+    if "recursi" in reason:
+        reason, given = "refers to itself", given or next((one for one in overrides if "${" in one), None)
     if merge := re.match(r"Merge error: .* is not a subclass of (\w+)\. value: (.*)", reason):
         key = next((group for group, schema in GROUPS.items() if schema.__name__ == merge.group(1)), "")
         return f"{key}={merge.group(2)}: expected {_expected(key)}."
@@ -85,7 +98,10 @@ def _explain_unreadable(error: OverrideParseException) -> str:
         # Hydra 1.4 says first which of the overrides it is.
         reason = next(line for line in str(error).splitlines() if not line.startswith("Error when parsing index: "))
         return f"{shown}: cannot be read as KEY=VALUE ({reason}); lists are [A,B], dictionaries {{KEY: VALUE}}."
-    text = for_shell(as_value(key, value))
+    text, expected = as_value(key, value), _expected(key.lstrip("+"))
+    if expected and not is_text(key.lstrip("+")) and text == as_text(key, value):  # no quotes make it one
+        return f"{shown}: cannot be read as KEY=VALUE; expected {expected}."
+    text = for_shell(text)
     return f"{shown}: cannot be read as KEY=VALUE; quote the value for Hydra and the whole for the shell: {text}"
 
 
@@ -100,6 +116,8 @@ def _expected(key: str) -> str:
 def _explain_missing(error: MissingConfigException) -> str:
     missing = str(error.missing_cfg_file or "")
     group, _, name = missing.rpartition("/")
+    if any(Path(str(source.path), f"{missing}.yml").is_file() for source in sources()):
+        return f"{missing}.yml: is not read; give it the ending .yaml."
     options = list(error.options or []) or options_of(group)
     if not group:
         return f"{missing}: there is no such configuration file."

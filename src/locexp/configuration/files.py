@@ -34,6 +34,9 @@ REMEDIES = {
 BASE_8_OR_60 = re.compile(r"[-+]?0[\d_]+|[^:]+:.*")
 """Numbers as YAML 1.1 reads them, and nobody else: ``012`` is ten, ``1:30`` is ninety."""
 
+NOT_NAMES = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "null"))
+"""The tags of plain values that are not text."""
+
 
 class FileConfigSource(hydra_internals.FileConfigSource):
     """A folder of YAML files, as Hydra's own source reads it but for errors; Hydra lets another of the same name be."""
@@ -41,6 +44,11 @@ class FileConfigSource(hydra_internals.FileConfigSource):
     def load_config(self, config_path: str) -> ConfigResult:
         """Read a file; raises :class:`UserError` that names the file, the line and the remedy."""
         path = self.file(config_path)
+        hidden = [other for other in _files(config_path) if self.provider == "main" and not _is_locexps(other)]
+        if hidden:
+            raise UserError(
+                f"{typed(hidden[0])}: locexp has a {config_path} of its own, which is read instead; rename this file."
+            )
         text = _text(path)
         header = self._get_header_dict(text[:512])
         package = header.get("package")
@@ -78,7 +86,9 @@ def _config(path: Path, text: str, package: str, is_own: bool) -> Any:
     shown = typed(path)
     try:
         if is_own:
-            _check_nodes(shown, yaml.compose(text, Loader=yaml.SafeLoader), package)
+            root = yaml.compose(text, Loader=yaml.SafeLoader)
+            if root is not None or not text.strip():  # comments alone are a choice that changes nothing
+                _check_nodes(shown, root, package)
         return OmegaConf.load(io.StringIO(text))
     except yaml.YAMLError as error:
         mark, position = getattr(error, "problem_mark", None), getattr(error, "position", None)
@@ -102,8 +112,12 @@ def _check_nodes(shown: str, root: yaml.Node | None, package: str) -> None:
         )
     for key, name, value in _keys(root, package):
         where = f"{shown}, line {name.start_mark.line + 1}: {key}"
-        if key == f"{package}.defaults".lstrip(".") and not isinstance(value, yaml.SequenceNode):
-            raise UserError(f"{where}: expected a list, each item as - GROUP: NAME.")
+        if key == f"{package}.defaults".lstrip("."):
+            items = value.value if isinstance(value, yaml.SequenceNode) else [name]
+            wrong = [item for item in items if item is name or not _is_default(item)]
+            if wrong:
+                line = wrong[0].start_mark.line + 1
+                raise UserError(f"{shown}, line {line}: {key}: expected a list, each item as - GROUP: NAME.")
         for node in value.value if isinstance(value, yaml.SequenceNode) else [value]:
             if not isinstance(node, yaml.ScalarNode):
                 continue
@@ -114,6 +128,13 @@ def _check_nodes(shown: str, root: yaml.Node | None, package: str) -> None:
                     raise UserError(f"{where}={node.value}: {first_line(error)}.") from None
             elif node.style is None and node.value:
                 _check_spelling(where, key, node)
+
+
+def _is_default(item: yaml.Node) -> bool:
+    """Whether an item of a list of defaults is a name, or a group with one."""
+    if isinstance(item, yaml.MappingNode):
+        return len(item.value) == 1
+    return isinstance(item, yaml.ScalarNode) and item.tag not in NOT_NAMES
 
 
 def _check_spelling(where: str, key: str, node: yaml.ScalarNode) -> None:
@@ -150,8 +171,8 @@ def located(message: str, error: BaseException, config_name: str, overrides: Seq
         config_name: of the primary configuration.
         overrides: of the command, whose own keys are in no file.
     """
-    if all(Path(source.path) == config_directory() for source in sources() if isinstance(source, FileConfigSource)):
-        return message  # the user has no files
+    if not _has_own_files():
+        return message
     key = match.group() if (match := re.match(r"[\w.]+(?==| is required|: )", message)) else ""
     within = match.group(1) if (match := re.match(r"In '([^']+)': ", str(error))) else None
     if not (key or within):
@@ -176,8 +197,13 @@ def located(message: str, error: BaseException, config_name: str, overrides: Seq
             for other, name, _ in _keys(yaml.compose(_text(path), Loader=yaml.SafeLoader), package):
                 if other == key:
                     return f"{typed(path)}, line {name.start_mark.line + 1}: {message}"
+    if "is chosen already" in message:
+        for _, path in found:
+            for number, text in enumerate(_text(path).splitlines(), 1):
+                if re.match(rf"\s*- /?{key}:", text):
+                    return f"{typed(path)}, line {number}: {message}"
     for package, path in found:
-        names = [name.rpartition("/")[2] for name in re.findall(r"'([^']+)'", str(error))[1:2]]
+        names = [name.rpartition("/")[2].partition("@")[0] for name in re.findall(r"'([^']+)'", str(error))[1:2]]
         lines = [number for number, text in enumerate(_text(path).splitlines(), 1) if any(one in text for one in names)]
         if within and lines:
             return f"{typed(path)}, line {lines[0]}: {message}"
@@ -188,9 +214,34 @@ def located(message: str, error: BaseException, config_name: str, overrides: Seq
 
 def _own_files(config_path: str) -> list[Path]:
     """Return the file of a configuration, if that is one of the user's."""
-    paths = [
+    return [path for path in _files(config_path)[:1] if not _is_locexps(path)]
+
+
+def _is_locexps(path: Path) -> bool:
+    return path.is_relative_to(config_directory())
+
+
+def _has_own_files() -> bool:
+    folders = [Path(source.path) for source in sources() if isinstance(source, FileConfigSource)]
+    return any(folder != config_directory() for folder in folders)
+
+
+def own_keys(config_name: str, overrides: Sequence[str]) -> set[str]:
+    """Return the keys that the user's files give, of those that are composed."""
+    if not _has_own_files():
+        return set()
+    return {
+        key
+        for config_path, package in file_defaults(config_name, overrides)
+        for path in _own_files(config_path)
+        for key, _, _ in _keys(yaml.compose(_text(path), Loader=yaml.SafeLoader), _key(package))
+    }
+
+
+def _files(config_path: str) -> list[Path]:
+    """Return all files of a configuration's name; Hydra reads the first."""
+    return [
         source.file(config_path)
         for source in sources()
         if isinstance(source, FileConfigSource) and source.is_config(config_path)
     ]
-    return [path for path in paths[:1] if not path.is_relative_to(config_directory())]

@@ -44,7 +44,8 @@ def _made(node: dict[str, Any], key: str, given: dict[str, Any]) -> Any:
     called = getattr(target, "__name__", target)
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("error", ".*(will be|is|are) ignored")
+            module = r"keras\.src\.(optimizers|callbacks)\."
+            warnings.filterwarnings("error", ".*(will be|is|are) ignored", module=module)
             made = target(**given, **arguments)
     except UserError:
         raise

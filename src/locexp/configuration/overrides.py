@@ -56,6 +56,8 @@ def check_groups(overrides: Sequence[str]) -> None:
         key, _, value = override.lstrip("+").partition("=")
         if not key_of(override):
             raise UserError(f"{override!r}: cannot be read as KEY=VALUE, such as loss.bbox_weight=10.")
+        if key == "hydra":
+            raise UserError(f"{override}: expected a key below it, such as hydra.run.dir=FOLDER.")
         folder = config_directory() / key
         if key == "experiment" and value == "null":
             continue

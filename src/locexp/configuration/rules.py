@@ -5,7 +5,6 @@ Ranges are annotations in ``schema``, read by ``locexp.bounds``.
 
 from __future__ import annotations
 
-import inspect
 import os
 import re
 from dataclasses import fields
@@ -27,7 +26,7 @@ from locexp.configuration.schema import (
     sweep_arguments,
     target_arguments,
 )
-from locexp.configuration.targets import check_arguments, check_names, find_loss, import_target
+from locexp.configuration.targets import check_arguments, check_names, find_loss, import_target, parameters_of
 from locexp.errors import UserError, listed, nearest
 from locexp.evaluation.metrics import HEADLINES
 from locexp.losses.weighting.base import Weighting
@@ -62,6 +61,7 @@ def validate(cfg: DictConfig) -> None:
     if missing:
         raise UserError(f"{missing[0]} is required: give it as {missing[0]}=VALUE.")
     check_seed(cfg.seed)
+    _require(cfg.name is None or bool(cfg.name.strip()), "name", cfg.name, "a name, or null")
     for group, schema in GROUPS.items():
         check_values(group, values[group], _hints(schema))
     for rule in (_data, _bbox, _model, _loss, _optimizer, _trainer, check_tracking, _sweep):
@@ -130,7 +130,7 @@ def _loss(cfg: DictConfig) -> None:
             "loss.classification_weight=0.0 and loss.bbox_weight=0.0: expected at least one weight above 0."
         )
     function = find_loss(loss.bbox_loss)
-    boxes = list(inspect.signature(function).parameters)[:2]  # given by position, so their names are free
+    boxes = list(parameters_of(function, "loss.bbox_loss"))[:2]  # given by position, so their names are free
     check_arguments(function, plain(loss.bbox_loss_params), "loss.bbox_loss_params", given_by_caller=(*boxes, "canvas"))
     _weighting(cfg)
 

@@ -154,6 +154,7 @@ class OptimizerParams(TypedDict, total=False):
     clipvalue: Annotated[float, Gt(0)] | None
     global_clipnorm: Annotated[float, Gt(0)] | None
     weight_decay: Weight | None
+    name: Annotated[None, doc("null: a name changes nothing")]
     loss_scale_factor: Annotated[None, doc("null: losses are not scaled here")]
 
 

@@ -91,6 +91,19 @@ def check_names(prefix: str, given: Mapping[str, Any], allowed: Collection[str],
             raise UserError(f"{prefix}{name} is required: give it as {prefix}{name}=VALUE.")
 
 
+def parameters_of(function: Callable[..., Any], key: str) -> Mapping[str, inspect.Parameter]:
+    """Return the parameters of a function or a class by name.
+
+    Raises:
+        UserError: it has no signature, as some builtins; the message names ``key``, which holds its path.
+    """
+    try:
+        return inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        path = f"{function.__module__}.{getattr(function, '__qualname__', function)}"
+        raise UserError(f"{key}={path}: does not say which arguments it takes; give a function of Python.") from None
+
+
 def check_arguments(
     function: Callable[..., Any], arguments: dict[str, Any], key: str, given_by_caller: tuple[str, ...] = ()
 ) -> None:
@@ -108,7 +121,7 @@ def check_arguments(
     Raises:
         UserError: an unknown name, a missing one, or a value that does not fit its annotation or is out of range.
     """
-    parameters = inspect.signature(function).parameters
+    parameters = parameters_of(function, f"{key}._target_")
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     names = [
         name

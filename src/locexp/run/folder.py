@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Iterator, Mapping
+from logging.config import DictConfigurator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from hydra.conf import HydraConf
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import (
@@ -22,11 +25,14 @@ from locexp.configuration.hydra_internals import (
     set_up_logging,
 )
 from locexp.configuration.schema import plain
+from locexp.errors import UserError, first_line
 from locexp.system.files import write_whole
 from locexp.system.logs import LogFile, RunLog
 
 FILE = "file"
 """The handler of ``hydra.job_logging`` that writes a run's log file."""
+LONGEST_NAME = 255
+"""The most bytes of a file's name that Linux and macOS take."""
 PARTS = ("config.yaml", "hydra.yaml", "overrides.yaml")
 """The files of a run's configuration that are Hydra's, too."""
 
@@ -117,6 +123,51 @@ class RunFolder:
         parts = self._cfg, OmegaConf.masked_copy(self._whole, ["hydra"]), OmegaConf.create(self.overrides)
         for name, node in zip(PARTS, parts, strict=True):
             write_whole(folder / name, OmegaConf.to_yaml(node))
+
+
+def check_folder(hydra: DictConfig) -> None:
+    """Check what Hydra's part says of a run's folder and its logging, before anything is written.
+
+    Raises:
+        UserError: a name leads out of the folder, or is not a file's; logging cannot be set up as it says.
+    """
+    job_name, subdir = str(hydra.job.name), hydra.output_subdir
+    if Path(job_name).name != job_name or len(os.fsencode(f"{job_name}.log")) > LONGEST_NAME:
+        raise UserError(f"hydra.job.name={job_name}: expected the name of a file, without its ending.")
+    if subdir is not None and (Path(subdir).is_absolute() or ".." in Path(subdir).parts or not Path(subdir).parts):
+        raise UserError(f"hydra.output_subdir={subdir}: expected the name of a folder in the run's own, or null.")
+    if any(len(os.fsencode(part)) > LONGEST_NAME for part in Path(subdir or "").parts):
+        raise UserError(f"hydra.output_subdir={subdir}: expected at most {LONGEST_NAME} bytes.")
+    for key in ("job_logging", "hydra_logging"):
+        _check_logging(f"hydra.{key}", hydra[key], Path(hydra.runtime.output_dir))
+
+
+def _check_logging(key: str, config: DictConfig, directory: Path) -> None:
+    """Make the handlers and close them: files are not opened, and the logging of this process stays as it is."""
+    try:
+        asked = plain(config)
+        for name, handler in asked.get("handlers", {}).items():
+            if not isinstance(handler, dict):
+                raise UserError(f"{key}.handlers.{name}: expected the keys of a handler, such as class.")
+            if "filename" in handler:
+                parent = Path(handler["filename"]).absolute().parent
+                if not (directory.is_relative_to(parent) or parent.is_dir()):
+                    raise UserError(f"{key}.handlers.{name}.filename: there is no folder {parent}.")
+                handler["filename"] = os.devnull
+        configurator: Any = DictConfigurator(asked)  # whose parts typeshed leaves out
+        formatters = configurator.config.get("formatters", {})
+        for name in formatters:
+            formatters[name] = configurator.configure_formatter(formatters[name])
+        for name in asked.get("handlers", {}):
+            configurator.configure_handler(configurator.config["handlers"][name]).close()
+        for log in (asked.get("root") or {}, *asked.get("loggers", {}).values()):
+            logging.Handler(log.get("level") or 0)  # refuses a level that there is not
+            missing = set(log.get("handlers", ())) - set(asked.get("handlers", {}))
+            if missing:
+                raise UserError(f"{key}: there is no handler {min(missing)}.")
+    except (ValueError, TypeError, KeyError, AttributeError, ImportError, OSError, OmegaConfBaseException) as error:
+        cause = error.__cause__ or error
+        raise UserError(f"{key}: logging cannot be set up so ({first_line(error)}: {first_line(cause)}).") from error
 
 
 def chosen_files(hydra: HydraConf) -> list[str]:

@@ -20,6 +20,7 @@ from locexp.configuration.targets import import_target
 from locexp.errors import UserError, listed, worded
 from locexp.records.provenance import flattened
 from locexp.records.sweep_list import BUDGET, setting_name
+from locexp.run.folder import check_folder
 from locexp.sweep.setting import Setting, Stage, Stages
 
 RunKey = tuple[str, int]
@@ -83,6 +84,7 @@ class StagedJobs:
         jobs: all that are known so far.
         default_hash: the config hash of what the command would run without a sweep, where that is a run at all.
         more: whether another stage may follow from the results of those so far.
+        notes: what is given without an effect.
         past_results: for each stage but the first, the results that it followed from.
 
     Raises:
@@ -97,8 +99,11 @@ class StagedJobs:
         self.is_sweep = multirun or sweep._target_ is not None or sweep.seeds is not None
         if self._swept and not self.is_sweep:
             composer.compose(overrides)  # raises: several values are a sweep
-        check_used(overrides, is_sweep=self.is_sweep)
+        self.notes = check_used(overrides, is_sweep=self.is_sweep)
         self.directory = self.base_job.directory("sweep" if self.is_sweep else "run")
+        absolute = self.directory.absolute()
+        first = self.base_job.hydra(absolute / "0", index=0) if self.is_sweep else self.base_job.hydra(absolute)
+        check_folder(whole(self.base, first).hydra)
         _check_swept(self._swept, cells)
         self.default_hash: str | None = None
         with contextlib.suppress(UserError):  # something may be required that the sweep gives
@@ -123,7 +128,8 @@ class StagedJobs:
     def launcher(self) -> DictConfig:
         """The configuration of Hydra's launcher; what it refers to in the rest is found."""
         launcher = whole(self.base, self.base_job.hydra(self.directory.absolute())).hydra.launcher
-        assert isinstance(launcher, DictConfig)
+        if not isinstance(launcher, DictConfig):
+            raise UserError("hydra.launcher: expected the keys of a launcher; choose one with hydra/launcher=NAME.")
         return launcher
 
     def next_stage(self, results: Mapping[RunKey, dict[str, float] | None]) -> list[SweepJob]:
