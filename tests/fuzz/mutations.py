@@ -83,7 +83,7 @@ def spoilt_json(draw: st.DrawFn, value: Any) -> bytes:
                 other, name = draw(st.sampled_from(places))
                 holder[key] = copy.deepcopy(other.get(name) if isinstance(other, dict) else holder[key])
             case _:
-                holder[key] = draw(st.sampled_from(ODD))
+                holder[key] = copy.deepcopy(draw(st.sampled_from(ODD)))  # which the next change may be made in
     content = json.dumps(value, ensure_ascii=draw(st.booleans())).encode("utf-8", "surrogatepass")
     if draw(st.integers(0, 40)) == 0:
         content = content.replace(b": ", b": " + b"[" * 100_000, 1)  # deeper than Python's own stack
