@@ -290,7 +290,7 @@ def _whole_epochs(directory: Path, checkpoint: Checkpoint) -> tuple[list[dict[st
     try:
         rows = read_history(directory)
         epochs = [int(row["epoch"]) for row in rows]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise UserError(f"{path}: is not the history of a run ({error}).") from None
     kept = checkpoint.epoch
     if epochs != list(range(1, len(rows) + 1)) or len(rows) < kept:
