@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -50,7 +51,10 @@ class FileConfigSource(hydra_internals.FileConfigSource):
                 f"{typed(hidden[0])}: locexp has a {config_path} of its own, which is read instead; rename this file."
             )
         text = _text(path)
-        header = self._get_header_dict(text[:512])
+        try:
+            header = self._get_header_dict(text[:512])
+        except ValueError as error:  # a line that begins with @package and goes on
+            raise UserError(f"{typed(path)}: {first_line(error)}; write `# @package _global_`.") from None
         package = header.get("package")
         group = config_path.rpartition("/")[0]
         return ConfigResult(
@@ -189,7 +193,7 @@ def located(message: str, error: BaseException, config_name: str, overrides: Seq
             f"configuration, not of {key}."
         )
     for override in overrides:
-        of_group = (config_directory() / key_of(override)).is_dir() and not message.startswith(override)
+        of_group = os.path.isdir(config_directory() / key_of(override)) and not message.startswith(override)
         if (key_of(override) == key and not of_group) or (key.startswith(f"{key_of(override)}.") and "={" in override):
             return message
     for package, path in found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
+import os
 import re
 from collections.abc import Sequence
 
@@ -53,7 +54,7 @@ def check_groups(overrides: Sequence[str]) -> None:
         UserError: one is given something else.
     """
     for override in overrides:
-        key, _, value = override.lstrip("+").partition("=")
+        key, _, value = override.lstrip("+~").partition("=")
         if not key_of(override):
             raise UserError(f"{override!r}: cannot be read as KEY=VALUE, such as loss.bbox_weight=10.")
         if key == "hydra":
@@ -62,7 +63,7 @@ def check_groups(overrides: Sequence[str]) -> None:
         if key == "experiment" and value == "null":
             continue
         # What Hydra's grammar reads as something else than text, which a name is.
-        if key and folder.is_dir() and re.fullmatch(r"null|true|false|[-+\d.]+|[\[{].*", value):
+        if key and os.path.isdir(folder) and re.fullmatch(r"null|true|false|[-+\d.]+|[\[{].*", value):
             options = sorted(path.stem for path in folder.glob("*.yaml"))
             raise UserError(f"{override}: expected one of {listed(options)}.")
 
