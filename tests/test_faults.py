@@ -121,7 +121,8 @@ def spread(count: int, most: int) -> list[int]:
     return sorted({round(1 + (count - 1) * i / max(most - 1, 1)) for i in range(most)})
 
 
-@pytest.mark.parametrize("stays", [pytest.param(False, marks=pytest.mark.slow), True], ids=["once", "for good"])
+@pytest.mark.parametrize("stays", [False, True], ids=["once", "for good"])
+@pytest.mark.slow
 def test_a_disk_that_fails_a_run(
     workplace: Path, disk: Disk, stays: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -498,6 +498,7 @@ def test_a_sweep_runs_every_combination(workplace: Path, monkeypatch: pytest.Mon
     assert len({record["tags"]["scenes_digest"] for record in records}) == 1
 
 
+@pytest.mark.slow
 def test_a_diverged_job_of_a_sweep_does_not_hide_the_others(workplace: Path) -> None:
     words = ("--multirun", "optimizer=sgd", "optimizer.learning_rate=1e9,0.01")
     assert train_here(*TINY, *words) == 1

@@ -74,7 +74,7 @@ def slowly(*words: str) -> Any:
         slowly(
             "optimizer=sgd", "optimizer.schedule=one_cycle", "+optimizer.params={momentum: 0.9}", "trainer.keep=last"
         ),
-        ("trainer.precision=mixed_bfloat16", "loss.bbox_weight=20", "loss/weighting=famo"),
+        slowly("trainer.precision=mixed_bfloat16", "loss.bbox_weight=20", "loss/weighting=famo"),
         slowly("loss/weighting=db_mtl", "trainer.diagnostic_batches=2"),
         slowly("loss/weighting=dwa", "model.bbox_head=ordered_corners"),
     ],

@@ -314,6 +314,7 @@ def test_a_record_of_a_newer_locexp_is_the_failure_of_its_job(tmp_path: Path) ->
     assert json.loads((place / "run.json").read_text()) == {"format": 99, "name": "x"}
 
 
+@pytest.mark.slow
 def test_failures_are_data(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Two jobs diverge or raise, one is fine: all are recorded, the sweep goes on, and its end names the failures."""
     (workplace / "mine.py").write_text(
@@ -356,6 +357,7 @@ def test_the_resume_line_can_be_typed_as_it_stands(workplace: Path, capsys: pyte
     assert "2 jobs, 1 done, 1 to run" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_an_exception_leaves_its_traceback(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bug in a user's model shows in the job's own log, also where only some jobs have it."""
     (workplace / "fragile.py").write_text(

@@ -183,6 +183,7 @@ def test_what_an_encoding_lacks_is_replaced() -> None:
     assert shown.seen[0] == "  epoch 1/5  bbox_weight=2 and so on, an"
 
 
+@pytest.mark.slow
 def test_a_run_on_a_terminal_leaves_whole_lines_alone(tmp_path: Path) -> None:
     terminal = Terminal(80, in_terminal(["-m", "locexp.train", *TINY], columns=80, cwd=tmp_path))
     may_come = ("note     ", "waiting for the tracking store")
