@@ -22,6 +22,11 @@ from locexp.system.commands import for_shell
 MOST_JOBS = 100_000
 """More could not be trained; all are composed and listed before the first begins."""
 
+LONGEST_KEY = 240
+"""As MLflow has it, too."""
+NO_NAME = r"null|true|false|[-+]?(inf|nan|[\d._]+(e[-+]?\d+)?)|[\[{].*"
+"""What Hydra's grammar reads as something else than text, which the name of a group's file is."""
+
 
 def key_of(override: str) -> str:
     """Return the key that an override sets, adds or deletes."""
@@ -57,13 +62,14 @@ def check_groups(overrides: Sequence[str]) -> None:
         key, _, value = override.lstrip("+~").partition("=")
         if not key_of(override):
             raise UserError(f"{override!r}: cannot be read as KEY=VALUE, such as loss.bbox_weight=10.")
+        if len(key) > LONGEST_KEY:  # Hydra looks for a folder of this name
+            raise UserError(f"{key[:40]}…: a key of {len(key)} characters; there is none of more than {LONGEST_KEY}.")
         if key == "hydra":
             raise UserError(f"{override}: expected a key below it, such as hydra.run.dir=FOLDER.")
         folder = config_directory() / key
         if key == "experiment" and value == "null":
             continue
-        # What Hydra's grammar reads as something else than text, which a name is.
-        if key and os.path.isdir(folder) and re.fullmatch(r"null|true|false|[-+\d.]+|[\[{].*", value):
+        if key and os.path.isdir(folder) and re.fullmatch(NO_NAME, value, re.IGNORECASE):
             options = sorted(path.stem for path in folder.glob("*.yaml"))
             raise UserError(f"{override}: expected one of {listed(options)}.")
 
