@@ -158,6 +158,18 @@ def door_here(door: str, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess([door, *words], status, out.getvalue(), err.getvalue())
 
 
+STOP_UNLESS_AGAIN = """
+import keras
+from pathlib import Path
+
+class Stop(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1 and not Path("again").exists():
+            raise KeyboardInterrupt
+"""
+"""A module whose callback stops a run after its first epoch, but where a file of this name is."""
+
+
 def only_run(place: Path) -> Path:
     """Return the directory of the one run under ``place``/multirun."""
     (record,) = place.glob("multirun/*/*/run.json")

@@ -15,7 +15,7 @@ from locexp.errors import UserError
 from locexp.records.record import RunRecord
 from locexp.system.commands import command, typed
 from locexp.tracking.location import locate, store_overrides
-from tests.conftest import TINY, door_here, locexp, train_here
+from tests.conftest import STOP_UNLESS_AGAIN, TINY, door_here, locexp, train_here
 
 COMMAND = re.compile(r"python -m locexp\.(?:train|compare|log|ui)\b.*")
 
@@ -61,14 +61,7 @@ def test_compare_refuses_what_train_refuses(given: str) -> None:
 
 @pytest.mark.slow
 def test_of_a_run(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (place / "mine.py").write_text(
-        "import keras\n"
-        "from pathlib import Path\n"
-        "class Stop(keras.callbacks.Callback):\n"
-        "    def on_epoch_begin(self, epoch, logs=None):\n"
-        "        if epoch == 1 and not Path('again').exists():\n"
-        "            raise KeyboardInterrupt\n"
-    )
+    (place / "mine.py").write_text(STOP_UNLESS_AGAIN)
     sys.path.insert(0, str(place))
     words = ["trainer.epochs=2", "trainer.callbacks.x={_target_: mine.Stop}", "tracking.uri='my (own) store'"]
     run = "hydra.run.dir='a run=1 (it\\'s)'"

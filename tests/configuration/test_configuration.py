@@ -12,13 +12,12 @@ import pytest
 import yaml
 from omegaconf import OmegaConf, open_dict
 
-from locexp.configuration.compose import Job, composing
 from locexp.configuration.rules import validate
 from locexp.configuration.schema import config_directory, config_hash, register
 from locexp.errors import UserError
 from locexp.evaluation.metrics import HEADLINES
 from locexp.losses.weighting import methods
-from locexp.sweep.jobs import StagedJobs, SweepJob
+from tests.configuration.composed import compose_one, planned
 
 NAN, INFINITE = float("nan"), float("inf")
 BAD = {
@@ -122,17 +121,6 @@ BAD = {
     "loss.bbox_weight=${nope}": r"^loss.bbox_weight=\$\{nope\}: interpolation key 'nope' not found",
     "hydra.run.di=3": r"allowed in hydra.run: dir. Did you mean 'dir'",
 }
-
-
-def compose_one(*words: str) -> Job:
-    with composing() as composer:
-        return composer.compose(words)
-
-
-def planned(*words: str) -> list[SweepJob]:
-    """Return the jobs of a multirun."""
-    with composing() as composer:
-        return StagedJobs(composer, words, multirun=True).next_stage({})
 
 
 @pytest.mark.parametrize("word", BAD)

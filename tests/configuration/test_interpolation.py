@@ -7,21 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from locexp.configuration.compose import Job, composing
+from locexp.configuration.compose import composing
 from locexp.errors import UserError
 from locexp.records.provenance import run_name
-from locexp.sweep.jobs import StagedJobs, SweepJob
-from tests.conftest import TINY, only_run, train_here
-
-
-def compose_one(*words: str) -> Job:
-    with composing() as composer:
-        return composer.compose(words)
-
-
-def planned(*words: str) -> list[SweepJob]:
-    with composing() as composer:
-        return StagedJobs(composer, words, multirun=True).next_stage({})
+from locexp.sweep.jobs import StagedJobs
+from tests.configuration.composed import compose_one, planned
+from tests.conftest import STOP_UNLESS_AGAIN, TINY, only_run, train_here
 
 
 @pytest.mark.parametrize(
@@ -147,14 +138,7 @@ def test_a_run_that_was_stopped_goes_on_with_what_was_resolved(
 ) -> None:
     """The variable has another value by then, and text that looks like an interpolation is none."""
     monkeypatch.setenv("SOME_NUMBER", "3")
-    (workplace / "mine.py").write_text(
-        "import keras\n"
-        "from pathlib import Path\n"
-        "class Stop(keras.callbacks.Callback):\n"
-        "    def on_epoch_begin(self, epoch, logs=None):\n"
-        "        if epoch == 1 and not Path('again').exists():\n"
-        "            raise KeyboardInterrupt\n"
-    )
+    (workplace / "mine.py").write_text(STOP_UNLESS_AGAIN)
     words = ["trainer.epochs=2", "data.split_seed=${oc.env:SOME_NUMBER}", r"name='\${nosuch}'"]
     assert train_here(*TINY, *words, "trainer.callbacks.x={_target_: mine.Stop}") == 130
     monkeypatch.setenv("SOME_NUMBER", "4")
