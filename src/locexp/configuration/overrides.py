@@ -23,7 +23,7 @@ MOST_JOBS = 100_000
 """More could not be trained; all are composed and listed before the first begins."""
 
 LONGEST_KEY = 240
-"""As MLflow has it, too."""
+"""MLflow takes 250 characters, and what is swept is the tag ``varied.KEY``, too."""
 NO_NAME = r"null|true|false|[-+]?(inf|nan|[\d._]+(e[-+]?\d+)?)|[\[{].*"
 """What Hydra's grammar reads as something else than text, which the name of a group's file is."""
 

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from locexp.bounds import check_value, check_values
 from locexp.configuration.instantiate import instantiate
+from locexp.configuration.overrides import LONGEST_KEY
 from locexp.configuration.renamed import check_configuration
 from locexp.configuration.schema import (
     GROUPS,
@@ -32,11 +33,9 @@ from locexp.evaluation.metrics import HEADLINES
 from locexp.losses.weighting.base import Weighting
 from locexp.system.folders import expanded
 
-LONGEST_NAME = 500
+LONGEST_EXPERIMENT = 500
 """The most characters that MLflow takes as the name of an experiment."""
 PARAMETER_NAME = re.compile(r"[/\w.\- :]+")
-LONGEST_KEY = 240
-"""MLflow takes 250, and what is swept is the tag ``varied.KEY``, too."""
 MONITORS: Any = Literal[tuple(f"val/{name}" for name in HEADLINES)]
 
 
@@ -182,7 +181,9 @@ def check_tracking(cfg: DictConfig) -> None:
     tracking = cfg.tracking
     _require(bool(tracking.experiment.strip()), "tracking.experiment", repr(tracking.experiment), "a name")
     shown = f"{tracking.experiment[:40]}… ({len(tracking.experiment)} characters)"
-    _require(len(tracking.experiment) <= LONGEST_NAME, "tracking.experiment", shown, f"at most {LONGEST_NAME}")
+    _require(
+        len(tracking.experiment) <= LONGEST_EXPERIMENT, "tracking.experiment", shown, f"at most {LONGEST_EXPERIMENT}"
+    )
 
 
 def _sweep(cfg: DictConfig) -> None:
