@@ -82,7 +82,7 @@ def test_what_is_cut_is_what_mlflow_would_cut_or_refuse() -> None:
 
     assert (limits.PARAMETER, limits.TAG) == (validation.MAX_PARAM_VAL_LENGTH, validation.MAX_TAG_VAL_LENGTH)
     assert (SqlRun.name.type.length, validation.MAX_DATASET_NAME_SIZE) == (limits.NAME, limits.DATASET)
-    assert rules.LONGEST_NAME == validation.MAX_EXPERIMENT_NAME_LENGTH
+    assert rules.LONGEST_EXPERIMENT == validation.MAX_EXPERIMENT_NAME_LENGTH
     assert rules.LONGEST_KEY + len("varied.") <= validation.MAX_ENTITY_KEY_LENGTH
     for name in ("a b", "a.b-c_d:e/f", "ü", "a(b", "a@b", "a#b", "a,b", "a\nb", "a+b", ""):
         allowed = name != "" and validation.validate_param_and_metric_name(name) is not None

@@ -31,7 +31,7 @@ from locexp.system.logs import LogFile, RunLog
 
 FILE = "file"
 """The handler of ``hydra.job_logging`` that writes a run's log file."""
-LONGEST_NAME = 255
+LONGEST_FILE_NAME = 255
 """The most bytes of a file's name that Linux and macOS take."""
 PARTS = ("config.yaml", "hydra.yaml", "overrides.yaml")
 """The files of a run's configuration that are Hydra's, too."""
@@ -132,12 +132,12 @@ def check_folder(hydra: DictConfig) -> None:
         UserError: a name leads out of the folder, or is not a file's; logging cannot be set up as it says.
     """
     job_name, subdir = str(hydra.job.name), hydra.output_subdir
-    if Path(job_name).name != job_name or len(os.fsencode(f"{job_name}.log")) > LONGEST_NAME:
+    if Path(job_name).name != job_name or len(os.fsencode(f"{job_name}.log")) > LONGEST_FILE_NAME:
         raise UserError(f"hydra.job.name={job_name}: expected the name of a file, without its ending.")
     if subdir is not None and (Path(subdir).is_absolute() or ".." in Path(subdir).parts or not Path(subdir).parts):
         raise UserError(f"hydra.output_subdir={subdir}: expected the name of a folder in the run's own, or null.")
-    if any(len(os.fsencode(part)) > LONGEST_NAME for part in Path(subdir or "").parts):
-        raise UserError(f"hydra.output_subdir={subdir}: expected at most {LONGEST_NAME} bytes.")
+    if any(len(os.fsencode(part)) > LONGEST_FILE_NAME for part in Path(subdir or "").parts):
+        raise UserError(f"hydra.output_subdir={subdir}: expected at most {LONGEST_FILE_NAME} bytes.")
     for key in ("job_logging", "hydra_logging"):
         _check_logging(f"hydra.{key}", hydra[key], Path(hydra.runtime.output_dir))
 
