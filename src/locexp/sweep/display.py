@@ -11,8 +11,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from locexp.configuration.quoting import as_text
-from locexp.configuration.schema import TrackingConfig
 from locexp.errors import UserError, counted, first_line
 from locexp.records.history import HISTORY
 from locexp.records.provenance import flattened
@@ -23,7 +21,7 @@ from locexp.sweep.parent import Parent
 from locexp.sweep.stored import StoredSweep, finished_runs
 from locexp.system.commands import command
 from locexp.system.screen import Screen, duration
-from locexp.tracking.location import location_of, sweep_links, ui_command
+from locexp.tracking.location import location_of, store_overrides, sweep_links, ui_command
 
 SAME = ("data._target_", "data.limit", "trainer.epochs", "trainer.batch_size", "trainer.precision", "model._target_")
 """The parameters that runs must share for one to predict how long the other takes."""
@@ -204,11 +202,7 @@ def show_end(
         were = "was" if len(waiting) == 1 else "were"
         say(f"waiting  {len(waiting)} {were} not started: {', '.join(waiting[:MOST_NAMED])}{more}")
     if len(finished) < len(ends) or record.status != "FINISHED":
-        overrides = [f"sweep.resume={parent.sweep_id}"]
-        for key in ("uri", "artifact_root", "experiment"):  # where the store is, if not in the usual place
-            if parent.tracking[key] != getattr(TrackingConfig, key):
-                overrides.append(as_text(f"tracking.{key}", str(parent.tracking[key])))
-        say(f"Resume   {command('train', *overrides)}")
+        say(f"Resume   {command('train', f'sweep.resume={parent.sweep_id}', *store_overrides(parent.location))}")
     if not all_logged:
         say(f"The results are not all in {parent.location.uri}. They are in {parent.directory}; log them later with")
         say(f"  {command('log', str(parent.directory))}")

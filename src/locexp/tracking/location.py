@@ -138,8 +138,8 @@ def _check_database(database: Path, location: Location) -> None:
     except sqlite3.DatabaseError as error:
         if "malformed" in str(error):
             raise UserError(
-                f"{key} is damaged ({first_line(error)}). Put a copy back, or move it away: python -m locexp.log logs "
-                "the folders of runs in a new store."
+                f"{key} is damaged ({first_line(error)}). Put a copy back, or move it away: then "
+                "`python -m locexp.log FOLDER` logs the folder of a run or a sweep in a new one."
             ) from None
         raise UserError(f"{key} is not a database ({error}); expected MLflow's, or a folder without one.") from None
     if experiment is None:

@@ -22,7 +22,7 @@ def relog(directory: str, uri: str | None, say: Callable[[str], None], *, ended:
     Args:
         directory: of the run or the sweep.
         uri: of another store; ``None`` for its own.
-        say: is told, in a line, what was done with each run.
+        say: receives a line for each run: what was done with it.
         ended: the caller knows that a run has ended, though its process, which may be the caller's, still runs.
 
     Raises:
