@@ -39,5 +39,5 @@ def test_every_state_of_a_checkout_has_a_tag_of_its_own(tmp_path: Path, monkeypa
     (tmp_path / "src" / "b.py").unlink()
     assert state() == clean
     (tmp_path / ".git" / "index").write_bytes(b"broken")  # git knows the commit, but not what has changed since
-    assert state() == (clean[0], "-unknown")
+    assert state() == (clean[0], "unknown")
     provenance._code_version.cache_clear()

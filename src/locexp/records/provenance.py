@@ -20,6 +20,7 @@ from locexp.configuration.schema import config_hash, leaves
 from locexp.system.process import process_tags
 
 BOOKKEEPING = ("tracking", "hydra", "name")
+UNKNOWN = "unknown"
 VERSIONS = ("locexp_version", "git_commit", "tensorflow_version", "keras_version")
 """The tags that say which code made a run's numbers."""
 ROOT = Path(__file__).resolve().parents[3]
@@ -61,34 +62,34 @@ def provenance(cfg: DictConfig, overrides: Sequence[str]) -> dict[str, str]:
         "mlflow.source.type": "LOCAL",
         "mlflow.user": _user(),
     }
-    commit, changed = _code_version()
+    commit, changes = _code_version()
     if commit:
         tags["mlflow.source.git.commit"] = commit
-        tags["git_commit"] = commit + changed
+        tags["git_commit"] = commit + {"": "", UNKNOWN: f"-{UNKNOWN}"}.get(changes, f"-dirty-{changes}")
     return tags
 
 
 @functools.cache
 def _code_version() -> tuple[str, str]:
-    """Return the commit of the checkout, and what follows it in the tag: a short hash of its changes, nothing where
-    there are none, ``-unknown`` where git does not say; as they are when the process first needs them. A commit made
-    while a sweep runs does not change the code that is in its memory.
+    """Return the commit of the checkout and a short hash of its changes, empty where there are none, or that they are
+    unknown, where git does not say; as they are when the process first needs them. A commit made while a sweep runs
+    does not change the code that is in its memory.
     """
     commit, changes = _git("rev-parse", "HEAD"), _git("diff", "--no-ext-diff", "HEAD")
     names = _git("ls-files", "--others", "--exclude-standard", "--", "src")
     if changes is None or names is None:
-        return commit or "", "-unknown"
+        return commit or "", UNKNOWN
     for name in names.splitlines():
         with contextlib.suppress(OSError):
             changes += f"\n{name}\n{hashlib.sha256((ROOT / name).read_bytes()).hexdigest()}"
-    return commit or "", f"-dirty-{hashlib.sha256(changes.encode()).hexdigest()[:8]}" if changes else ""
+    return commit or "", hashlib.sha256(changes.encode()).hexdigest()[:8] if changes else ""
 
 
 def _version(package: str) -> str:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        return "unknown"
+        return UNKNOWN
 
 
 def _user() -> str:
