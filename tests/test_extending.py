@@ -1,4 +1,4 @@
-"""What the README says about adding a data set, a network, a box loss and a box strategy, done as it says."""
+"""What docs/extending.md says about adding a data set, a network, a box loss and a box strategy, done as it says."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from locexp.configuration.instantiate import instantiate
 from locexp.errors import UserError
 from tests.conftest import TINY, locexp, only_run, train_here
 
-README = Path(__file__).parent.parent / "README.md"
+DOCS = Path(__file__).parent.parent / "docs"
 
 
 def blocks(heading: str) -> list[tuple[str, str, str]]:
-    """Return (language, first line, text) of the code blocks under a heading of the README."""
-    text = README.read_text()
-    section = re.search(rf"^### {re.escape(heading)}\n(.*?)(?=^##|\Z)", text, re.M | re.S)
+    """Return (language, first line, text) of the code blocks under a heading of docs/extending.md."""
+    text = (DOCS / "extending.md").read_text()
+    section = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^##|\Z)", text, re.M | re.S)
     assert section is not None, heading
     found = re.findall(r"```(\w+)\n(.*?)```", section.group(1), re.S)
     return [(language, body.splitlines()[0], body) for language, body in found]
@@ -47,7 +47,7 @@ def test_arguments_with_a_target_of_their_own_are_made_first() -> None:
         ("A box strategy", "bbox._target_"),
     ],
 )
-def test_the_three_steps_of_the_readme(workplace: Path, heading: str, key: str) -> None:
+def test_the_three_steps_of_the_docs(workplace: Path, heading: str, key: str) -> None:
     """The section's files are written where their first lines say, and its command is run."""
     command = None
     for language, first, body in blocks(heading):
@@ -77,7 +77,7 @@ def test_the_three_steps_of_the_readme(workplace: Path, heading: str, key: str) 
 
 def example(document: str, name: str) -> Any:
     """Return the class of this name from the code blocks of a page in docs/."""
-    text = (README.parent / "docs" / document).read_text()
+    text = (DOCS / document).read_text()
     (body,) = (body for body in re.findall(r"```python\n(.*?)```", text, re.S) if f"class {name}" in body)
     content: dict[str, Any] = {}
     exec(body, content)
