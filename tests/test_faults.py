@@ -7,6 +7,7 @@ and a second command goes on: no run stays RUNNING.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import sqlite3
@@ -49,11 +50,11 @@ def records(place: Path) -> dict[Path, RunRecord]:
     return {path.parent: RunRecord.read(path.parent) for path in sorted(place.glob("multirun/**/run.json"))}
 
 
-def statuses(place: Path) -> list[str]:
+def statuses(place: Path, store: str = "mlruns") -> list[str]:
     """The statuses of all runs in the store."""
-    if not (place / "mlruns" / "mlflow.db").is_file():
+    if not (place / store / "mlflow.db").is_file():
         return []
-    with sqlite3.connect(place / "mlruns" / "mlflow.db") as database:
+    with sqlite3.connect(place / store / "mlflow.db") as database:
         try:
             return [status for (status,) in database.execute("SELECT status FROM runs")]
         except sqlite3.OperationalError:  # no table yet
@@ -171,14 +172,14 @@ def _fail_everywhere(
 
 
 @contextlib.contextmanager
-def failing_store(message: str, at: int) -> Iterator[list[str]]:
-    """Let SQLite refuse every change from one on; yields the changes."""
+def failing_store(message: str, at: int, *, until: float = math.inf) -> Iterator[list[str]]:
+    """Let SQLite refuse every change from one on, and until one; yields the changes."""
     changes: list[str] = []
 
     def before(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
         if statement.split(maxsplit=1)[0] in ("INSERT", "UPDATE", "DELETE"):
             changes.append(statement[:60])
-            if at and len(changes) >= at:
+            if at and at <= len(changes) < until:
                 raise sqlite3.OperationalError(message)
 
     event.listen(sqlalchemy.Engine, "before_cursor_execute", before)
@@ -193,6 +194,24 @@ STORE_ERRORS = (
     "database or disk is full",
     "disk I/O error",
 )
+
+
+def test_a_run_that_cannot_be_logged_takes_none_with_it(workplace: Path) -> None:
+    """Of a sweep that is logged to another store, the second run fails in the middle; the third is logged."""
+    assert train_here(*tiny_without("seed"), "--multirun", "seed=1,2,3", "hydra.launcher.max_members=3") == 0
+    (sweep,) = workplace.glob("multirun/*/*/sweep")
+    to_log = ("log", str(sweep.parent), "--uri")
+    with failing_store("", 0) as changes:
+        assert door_here(*to_log, "first").returncode == 0
+    starts = [at for at, change in enumerate(changes, 1) if change.startswith("INSERT INTO runs")]
+    assert len(starts) == 4
+    with failing_store("disk I/O error", starts[2] + 5, until=starts[2] + 6):
+        done = door_here(*to_log, "second")
+    assert done.returncode == 1
+    assert "1 job could not be logged: 1" in done.stderr
+    assert statuses(workplace, "second") == ["FINISHED", "FINISHED", "FAILED", "FINISHED"]
+    assert door_here(*to_log, "second").returncode == 0
+    assert statuses(workplace, "second") == ["FINISHED"] * 4
 
 
 @pytest.mark.slow

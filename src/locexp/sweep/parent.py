@@ -96,7 +96,7 @@ class Parent:
         self._write_list()
         try:
             self._session = Session(self.location)
-            self._session.start(self.record, active=False)
+            self._session.start(self.record)
         except Exception as error:
             if self._is_new:
                 (self.directory / LIST).unlink()  # nothing has begun

@@ -76,6 +76,7 @@ def _relog_one(folder: Path, directory: str, uri: str | None, parent_run_id: str
     try:
         if record.logged and has_run(location, record):
             return f"{directory}: is in {location.uri} already, as run {record.run_id}."
+        record.logged = False  # of another store it was true
         log_directory(location, folder, record, model)
     except UserError:
         raise

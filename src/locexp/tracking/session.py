@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import mlflow
 from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
@@ -58,7 +57,6 @@ class Session:
             self.experiment_id = self._experiment(location)
         self._location = location
         self.run_id = ""
-        self._active = False
         self._system_metrics: SystemMetrics | None = None
 
     def _experiment(self, location: Location) -> str:
@@ -86,13 +84,12 @@ class Session:
                 return str(run.info.run_id)
         return None
 
-    def start(self, record: RunRecord, *, sampling_seconds: int | None = None, active: bool = True) -> None:
+    def start(self, record: RunRecord, *, sampling_seconds: int | None = None) -> None:
         """Create the run of a record, or take it up again if the store has it; log parameters, tags and data set.
 
         Args:
             record: of the run; gets its ``run_id`` and ``experiment_id``. Its ``dataset`` may be empty.
             sampling_seconds: between samples of CPU and memory use; ``None`` takes none.
-            active: make it this thread's active run, as logging a model and sampling need; a parent run is not.
         """
         known = None
         if record.run_id is not None:
@@ -117,13 +114,9 @@ class Session:
             self.client.log_batch(self.run_id, params=params[start : start + PARAMS_PER_CALL], tags=tags)
         if record.dataset:
             self.client.log_inputs(self.run_id, [_dataset(record)])
-        self._active = active
-        if active:
-            mlflow.start_run(run_id=self.run_id, log_system_metrics=False)
-            if sampling_seconds is not None:
-                self._system_metrics = SystemMetrics(self.run_id, sampling_seconds, resume=known.data.metrics != {})
-        else:
-            self.client.update_run(self.run_id, status="RUNNING")
+        self.client.update_run(self.run_id, status="RUNNING")
+        if sampling_seconds is not None:
+            self._system_metrics = SystemMetrics(self.run_id, sampling_seconds, resume=known.data.metrics != {})
         record.run_id, record.experiment_id = self.run_id, str(known.info.experiment_id)
 
     def last_epoch(self) -> int:
@@ -165,17 +158,14 @@ class Session:
             folder = None if path.parent == Path() else str(path.parent)
             self.client.log_artifact(self.run_id, str(directory / path), folder)
         self._stop_sampling()
-        if self._active:
-            mlflow.end_run(record.status)
         self.client.set_terminated(self.run_id, record.status, milliseconds(end))
 
     def abandon(self) -> None:
-        """Stop sampling and forget the run, whose server is gone."""
-        if self._active:
-            with contextlib.suppress(Exception):
-                self._stop_sampling()
-            with contextlib.suppress(Exception):
-                mlflow.end_run("FAILED")
+        """Stop sampling, and close the run if its server still can."""
+        with contextlib.suppress(Exception):
+            self._stop_sampling()
+        with contextlib.suppress(Exception):
+            self.client.set_terminated(self.run_id, "FAILED")
 
     def _stop_sampling(self) -> None:
         """End the samples of CPU and memory use, and log a last one: a short run has no other."""

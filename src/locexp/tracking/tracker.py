@@ -174,8 +174,12 @@ def log_directory(location: Location, directory: Path, record: RunRecord, model:
     session = Session(location)
     if record.run_id is None:
         record.run_id = session.left_behind(record)
-    session.start(record)
-    record.write(directory)
-    for row in history:
-        session.log_epoch(row)
-    session.finish(record, directory, model)
+    try:
+        session.start(record)
+        record.write(directory)
+        for row in history:
+            session.log_epoch(row)
+        session.finish(record, directory, model)
+    except BaseException:
+        session.abandon()
+        raise
