@@ -122,7 +122,7 @@ def log(folder: Path, location: Location) -> None:
         record = RunRecord.read(place)
         if record.status == "RUNNING":
             session = Session(location)
-            session.start(record, active=False)
+            session.start(record)
             if record.is_sweep:
                 session.log_file(place / "sweep" / "sweep.json", "sweep")
         else:

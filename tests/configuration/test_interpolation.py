@@ -112,7 +112,7 @@ REFUSED = {
     'bbox.scene_seed="${oc.decode:${now:%S}}"': "differs from command to command",
     "sweep.seeds=[1,${seed}]": "a sweep cannot depend on the seeds of its runs.",
     "model=${seed}": "Error resolving interpolation '${seed}'",
-    "data.limit=${oc.env:HOME}": "Value '/",
+    "data.limit=${oc.env:HOME}": "data.limit=/",
     "hydra.run.dir=${nosuch}": "interpolation key 'nosuch' not found.",
     "hydra.run.dir=${hydra.job.num}": "missing mandatory value: hydra.job.num.",
     "+hydra.job.env_set.X=${nosuch}": "interpolation key 'nosuch' not found.",

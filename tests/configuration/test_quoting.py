@@ -104,11 +104,20 @@ def test_any_text_survives_a_shell() -> None:
         assert "\n" not in for_shell(text)
 
 
+ABC = "trainer.early_stopping=abc"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["data.limit=100", "data.limit=abc"], "data.limit=abc: expected a whole number >= 1, or null."),
-        (["data.limit=abc", "data.limit=100"], "data.limit=abc: expected a whole number >= 1, or null."),
+        (
+            ["trainer.early_stopping=100", "trainer.early_stopping=abc"],
+            f"{ABC}: expected a whole number >= 1, or null.",
+        ),
+        (
+            ["trainer.early_stopping=abc", "trainer.early_stopping=100"],
+            f"{ABC}: expected a whole number >= 1, or null.",
+        ),
         (["trainer.epochs=3", "trainer.epochs=-1"], "trainer.epochs=-1: expected a whole number >= 1."),
         (["seed=1", "seed=${nosuch}"], "seed=${nosuch}: interpolation key 'nosuch' not found."),
         (["trainer.keep=last", "trainer.keep=first"], "trainer.keep=first: expected one of best, last."),

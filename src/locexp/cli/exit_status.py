@@ -20,13 +20,13 @@ def run_door(command: Callable[[Sequence[str]], int | None]) -> int:
     Args:
         command: imports what it needs when it is called: Ctrl-C and SIGTERM may come while it does.
     """
-    steady_streams()
-    logging.raiseExceptions = False  # a log on a full disk would print a traceback for each of its records
-    end_on_signals()
-    only_warn()
-    force_libraries()
 
     def run() -> int | None:
+        steady_streams()
+        logging.raiseExceptions = False  # a log on a full disk would print a traceback for each of its records
+        end_on_signals()
+        only_warn()
+        force_libraries()
         check_encoding(sys.argv[1:])
         check_home()
         return command(sys.argv[1:])

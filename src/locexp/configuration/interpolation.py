@@ -7,17 +7,19 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from locexp.configuration.hydra_internals import known_configuration
 from locexp.configuration.quoting import literal
-from locexp.configuration.schema import leaves
+from locexp.configuration.schema import hint_of, is_text, leaves
 from locexp.errors import UserError
 
 LATE = re.compile(r"\$\{\s*hydra[:.](job\.(num|id)|run\.dir|sweep\.\w+|runtime\.output_dir)\s*\}")
 """What is known only when a job runs."""
 VOLATILE = re.compile(r"\$\{\s*(now|locexp\.unique)\s*:")
 """What differs from command to command, so that a run that depends on it could not be continued."""
+NUMBER = re.compile(r"[-+]?[\d.]+(e[-+]?\d+)?", re.IGNORECASE)
 FREE = ("name", "tracking")
 """Keys that nothing depends on."""
 
@@ -69,9 +71,17 @@ def _replace(node: Any, names: Iterable[Any]) -> None:
             continue
         value = node[name]
         if OmegaConf.is_interpolation(node, name):
-            node[name] = literal(value) if isinstance(value, str) else value
+            node[name] = _read(node._get_full_key(name), value) if isinstance(value, str) else value
         if OmegaConf.is_config(node[name]):
             _replace(node[name], list(node[name]) if OmegaConf.is_dict(node[name]) else range(len(node[name])))
+
+
+def _read(key: str, text: str) -> Any:
+    """Return what an environment variable holds, as text or, for a key of the schema that takes none, as a number."""
+    if hint_of(key) is None or is_text(key):
+        return literal(text)
+    number = yaml.safe_load(text) if NUMBER.fullmatch(text) else text
+    return literal(text) if isinstance(number, str) else number
 
 
 def _own(cfg: DictConfig) -> dict[str, Any]:

@@ -20,9 +20,11 @@ from locexp.configuration.schema import (
     GROUPS,
     SWEEP_KEYS,
     Config,
+    DataKeys,
     OptimizerParams,
     Seed,
     SweepKeys,
+    loader_arguments,
     plain,
     sweep_arguments,
     target_arguments,
@@ -90,16 +92,16 @@ def _hints(schema: type) -> dict[str, Any]:
 
 
 def _data(cfg: DictConfig) -> None:
-    data = cfg.data
-    loader = import_target(data._target_, "data._target_")
-    check_arguments(loader, {"source": data.source, "path": data.path}, "data")
-    if data.path is not None:
-        _require(
-            bool(data.path.strip()) and os.path.exists(expanded(data.path, "data.path")),
-            "data.path",
-            data.path,
-            "an existing .npz or CSV file, or a folder of IDX files",
-        )
+    values, arguments = plain(cfg.data), loader_arguments(cfg.data)
+    missing = [name for name in get_type_hints(DataKeys) if name not in values]
+    if missing:
+        raise UserError(f"data.{missing[0]} is required.")
+    check_values("data", values, _hints(DataKeys))
+    check_arguments(import_target(str(values["_target_"]), "data._target_"), arguments, "data")
+    path = values["path"]
+    if path is not None:
+        exists = bool(path.strip()) and os.path.exists(expanded(path, "data.path"))
+        _require(exists, "data.path", path, "an existing file or folder")
 
 
 def _bbox(cfg: DictConfig) -> None:

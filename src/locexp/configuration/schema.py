@@ -48,18 +48,6 @@ H5Name = Annotated[str, Predicate(_is_h5_name), doc("a file name that ends in .h
 
 
 @dataclass
-class DataConfig:
-    """Where the images come from and how they are split."""
-
-    _target_: str = MISSING
-    source: Annotated[str, Literal["auto", "cache", "download", "bundled"]] = "auto"
-    path: str | None = None
-    limit: Count | None = None
-    validation: Annotated[Any, Fraction | Literal["test"], doc("a fraction in (0, 1), or test")] = 0.1
-    split_seed: Seed = 0
-
-
-@dataclass
 class LossConfig:
     """The two losses and their weights; ``weighting`` holds a ``_target_`` and its arguments."""
 
@@ -113,9 +101,12 @@ class TrackingConfig:
 
 @dataclass
 class Config:
-    """One run. ``bbox``, ``model`` and ``sweep`` hold a ``_target_`` and its arguments, checked by its signature."""
+    """One run.
 
-    data: DataConfig = field(default_factory=DataConfig)
+    ``data``, ``bbox``, ``model`` and ``sweep`` hold a ``_target_`` and its arguments, checked by its signature.
+    """
+
+    data: dict[str, Any] = field(default_factory=dict)
     bbox: dict[str, Any] = field(default_factory=dict)
     model: dict[str, Any] = field(default_factory=dict)
     loss: LossConfig = field(default_factory=LossConfig)
@@ -125,6 +116,17 @@ class Config:
     sweep: dict[str, Any] = field(default_factory=dict)
     seed: Seed = 0
     name: str | None = None
+
+
+class DataKeys(TypedDict):
+    """The keys that all data have; the others are arguments of its ``_target_``, which gets ``source`` and ``path``."""
+
+    _target_: str
+    source: Literal["auto", "cache", "download", "bundled"]
+    path: str | None
+    limit: Count | None
+    validation: Annotated[Fraction | Literal["test"], doc("a fraction in (0, 1), or test")]
+    split_seed: Seed
 
 
 class SweepKeys(TypedDict):
@@ -159,8 +161,9 @@ class OptimizerParams(TypedDict, total=False):
 
 
 SWEEP_KEYS = tuple(SweepKeys.__annotations__)
+SPLIT_KEYS = ("limit", "validation", "split_seed")
+"""The keys of ``data`` that its ``_target_`` does not get."""
 GROUPS = {
-    "data": DataConfig,
     "loss": LossConfig,
     "optimizer": OptimizerConfig,
     "trainer": TrainerConfig,
@@ -172,7 +175,7 @@ GROUPS = {
 def hint_of(key: str) -> Any:
     """Return what a key of the schema is annotated with; ``None`` for one that is not in it."""
     group, _, name = key.rpartition(".")
-    schema = GROUPS.get(group) if group else Config
+    schema = {"": Config, "data": DataKeys, **GROUPS}.get(group)
     return get_type_hints(schema, include_extras=True).get(name) if schema is not None else None
 
 
@@ -199,6 +202,11 @@ def config_directory() -> Path:
 def sweep_arguments(cfg: DictConfig) -> dict[str, Any]:
     """Return the keys of ``sweep`` that are arguments of its ``_target_``."""
     return {name: value for name, value in target_arguments(cfg.sweep, "sweep").items() if name not in SWEEP_KEYS}
+
+
+def loader_arguments(data: DictConfig) -> dict[str, Any]:
+    """Return the keys of ``data`` that are arguments of its ``_target_``."""
+    return {name: value for name, value in target_arguments(data, "data").items() if name not in SPLIT_KEYS}
 
 
 def target_arguments(node: DictConfig, key: str) -> dict[str, Any]:
