@@ -17,7 +17,7 @@ LINES = 300
 
 ORDER = (
     {"errors"},
-    {"bounds", "keras_internals", "keras_protocols", "system"},
+    {"bounds", "images", "keras_internals", "keras_protocols", "system"},
     {"bbox", "losses", "models"},
     {"evaluation"},
     {"configuration"},

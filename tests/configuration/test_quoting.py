@@ -104,20 +104,14 @@ def test_any_text_survives_a_shell() -> None:
         assert "\n" not in for_shell(text)
 
 
-ABC = "trainer.early_stopping=abc"
+ABC = "trainer.early_stopping=x"
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (
-            ["trainer.early_stopping=100", "trainer.early_stopping=abc"],
-            f"{ABC}: expected a whole number >= 1, or null.",
-        ),
-        (
-            ["trainer.early_stopping=abc", "trainer.early_stopping=100"],
-            f"{ABC}: expected a whole number >= 1, or null.",
-        ),
+        (["trainer.early_stopping=3", ABC], f"{ABC}: expected a whole number >= 1, or null."),
+        ([ABC, "trainer.early_stopping=3"], f"{ABC}: expected a whole number >= 1, or null."),
         (["trainer.epochs=3", "trainer.epochs=-1"], "trainer.epochs=-1: expected a whole number >= 1."),
         (["seed=1", "seed=${nosuch}"], "seed=${nosuch}: interpolation key 'nosuch' not found."),
         (["trainer.keep=last", "trainer.keep=first"], "trainer.keep=first: expected one of best, last."),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from locexp.bbox.scenes import FreshStrategy, Scenes, Strategy
+from locexp.bbox.annotations import Annotations
+from locexp.bbox.scenes import Scenes, Strategy
 from locexp.errors import RunFailedError, UserError
 
 EXPECTED = "an object with compose(images, split=..., scene_seed=...), or with _partial_=true a function of these"
@@ -30,6 +31,31 @@ def strategy_of(made: Any) -> Strategy:
     raise UserError(f"bbox._target_: gives a {type(made).__name__}; expected {EXPECTED}.")
 
 
+def compose(strategy: Strategy, images: np.ndarray, annotations: Annotations | None, **keys: Any) -> Scenes:
+    """Compose the scenes of a split, with its annotations where the strategy takes them, and check them.
+
+    Args:
+        strategy: whose ``compose`` is called.
+        images: uint8, (n, height, width) or (n, height, width, 3).
+        annotations: of these images.
+        keys: ``split``, ``scene_seed`` and, for fresh scenes, ``epoch``.
+
+    Raises:
+        UserError: the scenes are not what they should be.
+    """
+    if takes(strategy, "annotations"):
+        keys["annotations"] = annotations
+    scenes = strategy.compose(images, **keys)
+    check_scenes(scenes, keys["split"], len(images))
+    return scenes
+
+
+def takes(strategy: Strategy, name: str) -> bool:
+    """Whether ``compose`` of a strategy has a keyword."""
+    parameters = inspect.signature(strategy.compose).parameters
+    return name in parameters or any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+
+
 def check_scenes(scenes: Any, split: str, count: int) -> None:
     """Check that scenes are what they should be; raises :class:`UserError`.
 
@@ -41,10 +67,15 @@ def check_scenes(scenes: Any, split: str, count: int) -> None:
     if not isinstance(scenes, Scenes):
         raise UserError(f"bbox._target_: compose gives a {type(scenes).__name__}; expected locexp.bbox.scenes.Scenes.")
     images, boxes = scenes.images, scenes.boxes
-    if images.dtype != np.uint8 or images.ndim != 3 or len(images) != count:
+    if (
+        images.dtype != np.uint8
+        or images.ndim not in (3, 4)
+        or len(images) != count
+        or images.shape[3:] not in ((), (3,))
+    ):
         raise UserError(
             f"bbox._target_: the {split} images are {images.dtype} {images.shape}; expected uint8 ({count}, height, "
-            "width)."
+            f"width), or ({count}, height, width, 3) in colour."
         )
     for name, values in (("boxes", boxes), ("clean boxes", scenes.clean_boxes)):
         if values is not None and (values.shape != (count, 4) or not np.isfinite(values).all()):
@@ -61,15 +92,16 @@ def check_scenes(scenes: Any, split: str, count: int) -> None:
 
 
 def fresh_scenes(
-    strategy: Strategy, images: np.ndarray, scene_seed: int, first: Scenes
+    strategy: Strategy, images: np.ndarray, scene_seed: int, first: Scenes, annotations: Annotations | None = None
 ) -> Callable[[int], Scenes] | None:
     """Return what makes the training scenes of an epoch (from 0); ``None`` where they are the same in each.
 
     Args:
         strategy: whose scenes are new in every epoch if it has a true attribute ``fresh``.
-        images: uint8 (n, height, width), of the training part.
+        images: uint8 (n, height, width[, 3]), of the training part.
         scene_seed: see :class:`locexp.bbox.scenes.Strategy`.
         first: the scenes of epoch 0, whose canvas the others share.
+        annotations: of the images.
 
     Raises:
         UserError: it is to make new scenes, but its ``compose`` takes no epoch.
@@ -77,18 +109,15 @@ def fresh_scenes(
     """
     if not getattr(strategy, "fresh", False):
         return None
-    takes = inspect.signature(strategy.compose).parameters
-    if "epoch" not in takes and not any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values()):
+    if not takes(strategy, "epoch"):
         raise UserError(
             f"bbox.fresh=true: compose of {type(strategy).__name__} takes no epoch, so it cannot make new scenes in "
             "each; expected compose(images, *, split, scene_seed, epoch=0)."
         )
-    fresh = cast(FreshStrategy, strategy)
 
-    def compose(epoch: int) -> Scenes:
+    def of_epoch(epoch: int) -> Scenes:
         try:
-            scenes = fresh.compose(images, split="train", scene_seed=scene_seed, epoch=epoch)
-            check_scenes(scenes, "train", len(images))
+            scenes = compose(strategy, images, annotations, split="train", scene_seed=scene_seed, epoch=epoch)
             if scenes.images.shape != first.images.shape:
                 raise UserError(
                     f"bbox._target_: the train images are {scenes.images.shape}; expected {first.images.shape}, as in "
@@ -98,4 +127,4 @@ def fresh_scenes(
             raise RunFailedError(f"the scenes of epoch={epoch} failed: {error}") from error
         return scenes
 
-    return compose
+    return of_epoch

@@ -13,7 +13,7 @@ class Scenes:
     """Images with their boxes. All but these two may be left out.
 
     Attributes:
-        images: uint8, (n, height, width).
+        images: uint8, (n, height, width), or in colour (n, height, width, 3).
         boxes: float32, (n, 4), half-open xyxy divided by the canvas width and height.
         clean_boxes: where ``boxes`` have label noise, the boxes without it: float32, (n, 4).
         clipped: whether some of the digit's ink lies beyond the canvas: bool, (n,).
@@ -28,10 +28,14 @@ class Scenes:
 
 
 class Strategy(Protocol):
-    """A box strategy: built from the arguments of its YAML file, which it checks itself."""
+    """A box strategy: built from the arguments of its YAML file, which it checks itself.
+
+    Where ``compose`` has a keyword ``annotations``, it also gets what came with the images
+    (:class:`locexp.bbox.annotations.Annotations`), or ``None`` where nothing did.
+    """
 
     def compose(self, images: np.ndarray, *, split: str, scene_seed: int) -> Scenes:
-        """Turn images (uint8, (n, height, width)) of ``split`` (train, validation, test) into scenes."""
+        """Turn images (uint8, (n, height, width[, 3])) of ``split`` (train, validation, test) into scenes."""
         ...
 
 

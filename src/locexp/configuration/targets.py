@@ -132,7 +132,13 @@ def check_arguments(
         hints = typing.get_type_hints(function.__init__ if inspect.isclass(function) else function, include_extras=True)
     except (NameError, TypeError):
         hints = {}
-    required = [name for name in names if parameters[name].default is inspect.Parameter.empty]
+    defaults = {name: parameters[name].default for name in names}
+    required = [name for name in names if defaults[name] is inspect.Parameter.empty]
+    for hint in list(hints.values()):
+        if typing.get_origin(hint) is typing.Unpack:  # **keys: Unpack[some TypedDict]
+            (keys,) = typing.get_args(hint)
+            hints |= typing.get_type_hints(keys, include_extras=True)
+            names, required, takes_any = [*names, *keys.__annotations__], [*required, *keys.__required_keys__], False
     check_names(f"{key}.", arguments, [*names, *arguments] if takes_any else names, required)
     check_values(key, arguments, hints)
-    check_rules(function, {name: parameters[name].default for name in names} | arguments)
+    check_rules(function, defaults | arguments)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+
+from locexp.bbox.annotations import Annotations
+from locexp.data.photos.listing import Problem
 
 PARTS = ("train", "validation", "test")
 NAMES = {part: (f"{part}_images", f"{part}_labels") for part in PARTS}
@@ -19,12 +23,18 @@ class RawData:
     Attributes:
         name: of the data set, e.g. ``"mnist"``.
         source: where it came from: ``cache``, ``download``, ``bundled`` or ``file``.
-        train_images: grey, (n, height, width); best uint8, values 0 to 255.
+        train_images: grey, (n, height, width), or colour, (n, height, width, 3); best uint8, values 0 to 255.
         train_labels: (n,), whole numbers from 0 to 999.
         test_images, test_labels: the official test split, or ``None`` where there is none.
         notes: what a user must know about the source, e.g. that it is a substitute.
         validation_images, validation_labels: the official validation split, or ``None``.
         names: of the arrays of each part where the user knows them, images and labels, for messages.
+        annotations: boxes and what else came with the images, by part; of none of the parts or of all that are there.
+        class_names: of the labels 0, 1, …, where the data name them.
+        problems: images and annotations that were left out or changed, which the run lists.
+        leaks: what to do about images that are in two parts: ``warn``, ``drop`` (from the part to train on) or
+            ``refuse``; ``None`` does not look for them.
+        resize: how images came on the canvas, ``letterbox`` or ``stretch``; ``None`` where they are as they were given.
     """
 
     name: str
@@ -37,6 +47,11 @@ class RawData:
     validation_images: np.ndarray | None = None
     validation_labels: np.ndarray | None = None
     names: Mapping[str, tuple[str, str]] = field(default_factory=lambda: NAMES)
+    annotations: Mapping[str, Annotations] = field(default_factory=dict)
+    class_names: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    leaks: str | None = None
+    resize: str | None = None
 
     @classmethod
     def of_parts(
@@ -54,7 +69,7 @@ class RawData:
             names: of the same arrays.
             notes: what the user must know.
         """
-        arrays = {NAMES[part][index]: pair[index] for part, pair in parts.items() for index in (0, 1)}
+        arrays: dict[str, Any] = {NAMES[part][index]: pair[index] for part, pair in parts.items() for index in (0, 1)}
         return cls(name, "file", notes=tuple(notes), names=names, **arrays)
 
     @property
@@ -69,16 +84,18 @@ class Split:
     """One part of a data set.
 
     Attributes:
-        images: uint8, (n, height, width).
+        images: uint8, (n, height, width), or in colour (n, height, width, 3).
         labels: int64, (n,), classes from 0.
         indices: int64, (n,), where each image is in the source's array.
         name: of that array.
+        annotations: what came with the images; ``None`` where nothing did.
     """
 
     images: np.ndarray
     labels: np.ndarray
     indices: np.ndarray
     name: str
+    annotations: Annotations | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -91,6 +108,8 @@ class Dataset:
     Attributes:
         digest: sha256 over the arrays of all three parts, in hexadecimal.
         validation_is_test: the recipe validates on the test set, so selection and reporting are not separate.
+        class_names: of each class, as the user knows it: a name, or the label as a number.
+        problems, resize: see :class:`RawData`.
     """
 
     name: str
@@ -102,12 +121,9 @@ class Dataset:
     digest: str
     validation_is_test: bool = False
     notes: tuple[str, ...] = field(default=())
-
-    @property
-    def image_shape(self) -> tuple[int, int]:
-        """(height, width) of every image."""
-        height, width = self.train.images.shape[1:]
-        return int(height), int(width)
+    class_names: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    resize: str | None = None
 
 
 def sha256(*arrays: np.ndarray) -> str:

@@ -111,16 +111,25 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
         digest=sha256(*(array for part in parts.values() for array in (part.images, part.labels))),
         validation_is_test=validation == "test",
         notes=(*raw.notes, *notes),
+        class_names=raw.class_names or _numbered(classes),
+        problems=raw.problems,
+        resize=raw.resize,
     )
+
+
+def _numbered(classes: np.ndarray) -> tuple[str, ...]:
+    """Return labels as names; a data set of one class has a second one, without examples."""
+    return tuple(str(label) for label in [*classes.tolist(), *([classes[0] + 1] if len(classes) == 1 else [])])
 
 
 def _whole(raw: RawData, part: str) -> Split:
     images, labels = raw.parts[part]
-    return Split(images, labels, np.arange(len(labels)), raw.names[part][0])
+    return Split(images, labels, np.arange(len(labels)), raw.names[part][0], raw.annotations.get(part))
 
 
 def _taken(whole: Split, chosen: np.ndarray) -> Split:
-    return Split(whole.images[chosen], whole.labels[chosen], chosen, whole.name)
+    annotations = None if whole.annotations is None else whole.annotations.taken(chosen)
+    return Split(whole.images[chosen], whole.labels[chosen], chosen, whole.name, annotations)
 
 
 def _classes(raw: RawData) -> tuple[np.ndarray, RawData, list[str]]:

@@ -43,7 +43,7 @@ def describe(scenes: Mapping[str, Scenes]) -> dict[str, float]:
         :func:`locexp.evaluation.metrics.baselines`) and the ceiling of label noise.
     """
     train, test = scenes["train"], scenes["test"]
-    height, width = train.images.shape[1:]
+    height, width = train.images.shape[1:3]
     boxes = to_pixels(train.boxes, width, height)
     facts = {
         f"{side}_{name}": float(np.quantile(boxes[:, end] - boxes[:, start], share))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from locexp.errors import UserError, first_line
+from locexp.images import with_channels
 from locexp.system.files import replacing
 
 MODEL = "model.keras"
@@ -125,5 +126,5 @@ def _difference(model: Any, loaded: Any, images: np.ndarray) -> float:
 
 
 def _predictions(model: Any, images: np.ndarray) -> dict[str, np.ndarray]:
-    batch = images[:CHECKED_IMAGES, ..., np.newaxis].astype(np.float32) / 255
+    batch = with_channels(images[:CHECKED_IMAGES]).astype(np.float32) / 255
     return {name: np.asarray(values, np.float64) for name, values in model(batch, training=False).items()}

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from locexp.images import with_channels
 from locexp.models.edges import COLUMNS, ROWS, X, Y
 
 BATCH = 200
@@ -50,7 +51,7 @@ def edge_spread(model: Any, images: np.ndarray, canvas: tuple[int, int]) -> np.n
     looking = distributions(model)
     spreads = []
     for start in range(0, len(images), BATCH):
-        batch = images[start : start + BATCH, ..., np.newaxis].astype(np.float32) / 255
+        batch = with_channels(images[start : start + BATCH]).astype(np.float32) / 255
         values = looking(batch, training=False)
         pairs = [
             _ordered(np.asarray(values[name], np.float64), np.asarray(model.get_layer(layer).kernel, np.float64)) * size

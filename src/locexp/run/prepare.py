@@ -83,7 +83,9 @@ def prepare(cfg: DictConfig, *, stacked: bool = False) -> Prepared:
     keras.utils.set_random_seed(cfg.seed)
     member = Member(
         cfg.seed,
-        instantiate(cfg.model, "model", input_shape=(height, width, 1), num_classes=data.dataset.num_classes),
+        instantiate(
+            cfg.model, "model", input_shape=(height, width, data.channels), num_classes=data.dataset.num_classes
+        ),
         build_optimizer(cfg, steps),
         (cfg.loss.classification_weight, cfg.loss.bbox_weight),
         dtype=dtype,
@@ -121,7 +123,16 @@ def graph_key(cfg: DictConfig, data: TrainingData, steps: int) -> str | None:
     if cfg.optimizer.schedule == "constant":
         steps = 0
         del optimizer["learning_rate"]  # a variable of the optimizer
-    baked = [data.canvas, data.dataset.num_classes, steps, cfg.model, optimizer, without_weights(cfg.loss), cfg.trainer]
+    baked = [
+        data.canvas,
+        data.channels,
+        data.dataset.num_classes,
+        steps,
+        cfg.model,
+        optimizer,
+        without_weights(cfg.loss),
+        cfg.trainer,
+    ]
     return OmegaConf.to_yaml(OmegaConf.create(baked), resolve=True)
 
 

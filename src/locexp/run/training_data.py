@@ -10,7 +10,7 @@ import numpy as np
 from cachetools import LRUCache, cached
 from omegaconf import DictConfig, OmegaConf
 
-from locexp.bbox.given import check_scenes, fresh_scenes, strategy_of
+from locexp.bbox.given import compose, fresh_scenes, strategy_of
 from locexp.bbox.scatter import Scatter
 from locexp.bbox.scenes import Scenes, Strategy
 from locexp.bbox.tight import Tight
@@ -22,6 +22,7 @@ from locexp.data.suspicions import ground
 from locexp.errors import ImagesError, UserError, listed
 from locexp.evaluation.metrics import baselines
 from locexp.evaluation.scenes import describe
+from locexp.images import channels_of
 
 MOST_NUMBERS = 9
 """How many images a message names at most."""
@@ -69,8 +70,13 @@ class TrainingData:
     @property
     def canvas(self) -> tuple[int, int]:
         """(width, height) of the scenes in pixels."""
-        height, width = self.scenes["train"].images.shape[1:]
+        height, width = self.scenes["train"].images.shape[1:3]
         return int(width), int(height)
+
+    @property
+    def channels(self) -> int:
+        """1 for grey scenes, 3 for colour."""
+        return channels_of(self.scenes["train"].images)
 
 
 @cached(LRUCache(1), key=lambda cfg: OmegaConf.to_yaml(OmegaConf.masked_copy(cfg, ["data", "bbox"])))
@@ -85,15 +91,14 @@ def load_training_data(cfg: DictConfig) -> TrainingData:
     seed = int(cfg.bbox.get("scene_seed", 0))
     parts = ("train", "test") if dataset.validation_is_test else ("train", "validation", "test")
     with naming(cfg.data.path):
-        given = {part: getattr(dataset, part).images for part in parts}
         scenes = {}
         errors = []
-        for part, images in given.items():
+        for part in parts:
+            given: Split = getattr(dataset, part)
             try:
-                scenes[part] = strategy.compose(images, split=part, scene_seed=seed)
-                check_scenes(scenes[part], part, len(images))
+                scenes[part] = compose(strategy, given.images, given.annotations, split=part, scene_seed=seed)
             except ImagesError as error:
-                errors.append(_located(error, getattr(dataset, part)))
+                errors.append(_located(error, given))
         if errors:
             raise UserError(" ".join(errors))
     scenes.setdefault("validation", scenes["test"])
@@ -106,7 +111,7 @@ def load_training_data(cfg: DictConfig) -> TrainingData:
         baselines=baselines(boxes, scenes["test"].boxes),
         validation_baseline=baselines(boxes, scenes["validation"].boxes)["mean_iou"],
         facts=describe(scenes),
-        fresh=fresh_scenes(strategy, dataset.train.images, seed, scenes["train"]),
+        fresh=fresh_scenes(strategy, dataset.train.images, seed, scenes["train"], dataset.train.annotations),
         notes=(*dataset.notes, *_notes(strategy, dataset.train.images, boxes)),
     )
 

@@ -10,7 +10,7 @@ from locexp.training.member import Member
 from locexp.training.trunk import needs_trunk, pick
 
 Batch = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
-"""Images (uint8, (batch, height, width)), labels (int32, (batch,)) and boxes ((batch, 4), normalised xyxy)."""
+"""Images (uint8, (batch, height, width[, 3])), labels (int32, (batch,)) and boxes ((batch, 4), normalised xyxy)."""
 
 
 def forward(member: Member, batch: Batch, *, training: bool) -> tuple[tf.Tensor, list[tf.Tensor]]:
@@ -23,7 +23,9 @@ def forward(member: Member, batch: Batch, *, training: bool) -> tuple[tf.Tensor,
     from keras.losses import sparse_categorical_crossentropy
 
     images, labels, boxes = batch
-    scaled = tf.cast(images, member.dtype)[..., tf.newaxis] / tf.constant(255, member.dtype)
+    if images.shape.rank == 3:
+        images = images[..., tf.newaxis]
+    scaled = tf.cast(images, member.dtype) / tf.constant(255, member.dtype)
     outputs = member.model(scaled, training=training)
     probabilities, predicted = (tf.cast(outputs[name], member.dtype) for name in ("classification", "bbox"))
     losses = sparse_categorical_crossentropy(labels, probabilities), member.box_loss(boxes, predicted)
