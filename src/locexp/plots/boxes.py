@@ -1,4 +1,4 @@
-"""Pictures of digits with their boxes: truth in green and dashed, prediction in red and solid."""
+"""Pictures of images with their boxes: truth in green and dashed, prediction in red and solid."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def outline(axes: Axes, boxes: np.ndarray, color: str, style: Any, line_width: f
 
 
 def sample(image: np.ndarray, box: np.ndarray, digit: int) -> Figure:
-    """Return the classic picture: one image (uint8, (height, width)) and its predicted pixel box in red."""
+    """Return the classic picture: one image (uint8, (height, width[, 3])) and its predicted pixel box in red."""
     figure = Figure(figsize=(4, 4.3), layout="constrained")
     axes = figure.subplots()
-    height, width = image.shape
+    height, width = image.shape[:2]
     # Pixel i covers [i, i + 1): so half-open boxes are drawn exactly where they are.
     axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest", extent=(0, width, height, 0))
     outline(axes, np.reshape(box, (1, 4)), PREDICTION, "-", line_width=2.5)
@@ -63,7 +63,7 @@ def gallery(
     """Return a page of examples with truth and prediction, captioned ``true → predicted p, IoU``.
 
     Args:
-        images: uint8, (n, height, width).
+        images: uint8, (n, height, width[, 3]).
         predictions: of the same n examples.
         chosen: int (m,), indices to show, at least one.
         title: of the page.
@@ -88,7 +88,7 @@ def worst_cases(
     """Return a page with a row of examples for each way to be right or wrong, captioned as in a gallery.
 
     Args:
-        images: uint8, (n, height, width).
+        images: uint8, (n, height, width[, 3]).
         predictions: of the same n examples.
         chosen: by quadrant, indices to show, at most :data:`WORST_COLUMNS`; see
             :func:`locexp.evaluation.breakdown.worst_cases`.

@@ -20,6 +20,8 @@ TEXT, HEADING, TITLE = 13, 15, 17
 LINE, CAPTION_LINES = TEXT + 3, 2
 """From one line of a caption to the next, and how many lines there is room for above each image."""
 MARGIN = 12
+NARROWEST = 0.9
+"""Least width of a column, as a share of that of a tile: captions need room."""
 DASH, GAP = 9, 6
 SAMPLE, SPACE = 40, 28
 """Of a legend: how long its lines are, and what is between its entries."""
@@ -29,11 +31,15 @@ class Mosaic:
     """A page of images of one size, in rows from left to right.
 
     Args:
-        images: uint8, (n, height, width); n may be 0.
+        images: uint8, (n, height, width[, 3]); n may be 0.
         title: of the page.
         rows: the heading of each row, which may be empty, and how many of the images, in order, are in it.
         legend: of what :meth:`outline` draws: labels, colours and whether the lines are dashed.
-        tile: about how wide an image is drawn: its pixels are enlarged by a whole number.
+        tile: about how wide an image is drawn: its pixels are enlarged by a whole number, and it is made smaller only
+            where a side is more than twice this.
+
+    Attributes:
+        caption_width: pixels of the page that a line of a caption may take.
     """
 
     def __init__(
@@ -45,10 +51,12 @@ class Mosaic:
         legend: Sequence[tuple[str, str, bool]] = (),
         tile: int = TILE,
     ) -> None:
-        height, width = images.shape[1:]
-        self._scale = scale = max(1, round(tile / width))
-        self._size = width * scale, height * scale
-        step = self._size[0] + MARGIN
+        height, width = images.shape[1:3]
+        longest = max(width, height)
+        self._scale = tile / longest if longest > 2 * tile else max(1, round(tile / longest))
+        self._size = max(1, round(width * self._scale)), max(1, round(height * self._scale))
+        self.caption_width = max(self._size[0], round(NARROWEST * tile))
+        step = self.caption_width + MARGIN
         columns = max(count for _, count in rows)
         wide = columns * step + MARGIN
         widths = [SAMPLE + 8 + _font(TEXT).getlength(label) for label, _, _ in legend]
@@ -56,6 +64,7 @@ class Mosaic:
         least += [_font(HEADING).getlength(heading) for heading, _ in rows]
         size_x = max(wide, round(max(least)) + 2 * MARGIN)
         left = MARGIN + (size_x - wide) // 2
+        beside = (self.caption_width - self._size[0]) // 2
         self._corners: list[tuple[int, int]] = []
         """Where the upper left pixels of the images are on the page."""
         headings, y = [], 3 * MARGIN + TITLE
@@ -65,14 +74,12 @@ class Mosaic:
                 y += HEADING + MARGIN
             if count:
                 y += CAPTION_LINES * LINE
-                self._corners += [(left + column * step, y) for column in range(count)]
+                self._corners += [(left + column * step + beside, y) for column in range(count)]
                 y += self._size[1] + MARGIN
         size = size_x, y + (30 if legend else 0)
-        page = np.full((size[1], size[0]), 255, np.uint8)
-        for (x, top), image in zip(self._corners, images, strict=True):
-            enlarged = np.kron(image, np.ones((scale, scale), np.uint8))
-            page[top : top + self._size[1], x : x + self._size[0]] = enlarged
-        self.page = Image.fromarray(page).convert("RGB")
+        self.page = Image.new("RGB", size, "white")
+        for corner, image in zip(self._corners, images, strict=True):
+            self.page.paste(resized(image, self._size), corner)
         self._draw = ImageDraw.Draw(self.page)
         self._draw.text((size[0] / 2, MARGIN), title, "black", _font(TITLE), anchor="ma")
         for top, heading in headings:
@@ -104,6 +111,12 @@ class Mosaic:
         for start, end in itertools.pairwise(corners):
             for piece in _pieces(start, end, dashed):
                 self._draw.line(piece, color, width)
+
+
+def resized(image: np.ndarray, size: tuple[int, int]) -> Image.Image:
+    """Return an image (uint8, (height, width[, 3])) as wide and high as ``size`` says; enlarged, pixels stay sharp."""
+    is_smaller = size[0] < image.shape[1]
+    return Image.fromarray(image).resize(size, Image.Resampling.BOX if is_smaller else Image.Resampling.NEAREST)
 
 
 def _pieces(

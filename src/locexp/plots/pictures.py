@@ -36,7 +36,7 @@ class PictureData:
 
     Attributes:
         directory: where they go; made if it is not there.
-        images: the test images, uint8 (n, height, width).
+        images: the test images, uint8 (n, height, width[, 3]).
         predictions: for the test images.
         history: one row per epoch.
         best_epoch: the epoch with the best monitored validation metric, from 1.
@@ -118,7 +118,7 @@ def failure_pictures(images: np.ndarray, predictions: Predictions) -> tuple[Pict
     """Draw where the network fails, and whether it knows: worst cases, IoU by group, reliability diagrams.
 
     Args:
-        images: uint8 (n, height, width).
+        images: uint8 (n, height, width[, 3]).
         predictions: for these images.
 
     Returns:

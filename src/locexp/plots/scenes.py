@@ -10,6 +10,7 @@ from locexp.bbox.geometry import to_pixels
 from locexp.bbox.scenes import Scenes
 from locexp.plots.boxes import TRUTH, outline
 from locexp.plots.files import DPI
+from locexp.plots.mosaic import resized
 
 CLEAN = "#1f9bff"
 DASHES = (0, (3, 2))
@@ -30,21 +31,24 @@ def page(scenes: Scenes, labels: np.ndarray, chosen: np.ndarray, title: str, col
     """
     columns = min(columns, len(chosen))
     rows = -(-len(chosen) // columns)
-    height, width = scenes.images.shape[1:]
+    height, width = scenes.images.shape[1:3]
+    sizes = to_pixels(scenes.boxes[chosen], width, height)
+    fit = min(1, MOST_INCHES * DPI / max(width, height))
+    width, height = max(1, round(width * fit)), max(1, round(height * fit))  # from here on, as they are shown
     # All scenes are one image in one axes, as in a gallery; units are its pixels, and pixel i covers [i, i + 1).
     inch = width / min(max(LEAST_INCHES, ENLARGED * width / DPI), MOST_INCHES)
     gap, caption = max(1, round(0.1 * inch)), max(1, round(0.22 * inch))
     step_x, step_y = width + gap, height + caption + gap
     extent = (0, columns * step_x + gap, rows * step_y, 0)
-    mosaic = np.full((extent[2], extent[1]), 255, np.uint8)
+    mosaic = np.full((extent[2], extent[1], *scenes.images.shape[3:]), 255, np.uint8)
     corners = [(gap + i % columns * step_x, caption + i // columns * step_y) for i in range(len(chosen))]
     size = (extent[1] / inch, extent[2] / inch + 0.75)
     figure = Figure(figsize=size)
     axes = figure.add_axes((0, 0.35 / size[1], 1, (size[1] - 0.75) / size[1]))
     axes.set_axis_off()
     boxes = to_pixels(scenes.boxes[chosen], width, height)
-    for (left, top), index, box in zip(corners, chosen, boxes, strict=True):
-        mosaic[top : top + height, left : left + width] = scenes.images[index]
+    for (left, top), index, box in zip(corners, chosen, sizes, strict=True):
+        mosaic[top : top + height, left : left + width] = resized(scenes.images[index], (width, height))
         facts = [str(int(labels[index])), f"{box[2] - box[0]:.3g} × {box[3] - box[1]:.3g} px"]
         facts += ["clipped"] if scenes.clipped is not None and scenes.clipped[index] else []
         if scenes.covered is not None and scenes.covered[index] > 0:
