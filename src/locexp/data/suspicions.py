@@ -6,6 +6,8 @@ import numpy as np
 
 DARK = 128
 """If half of the images have no pixel as bright as this, white is probably not 255 in them."""
+MIDDLE_GREY = 128
+"""A ground as bright as this is a light one."""
 MOST_IMAGES = 2000
 
 
