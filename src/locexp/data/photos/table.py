@@ -32,9 +32,8 @@ LARGEST = 2**28
 def _columns_are_known(columns: Names) -> None:
     for key, name in columns.items():
         if key not in KEYS:
-            raise UserError(
-                f"data.columns.{key}={name}: unknown key; allowed: {listed(KEYS)}.{nearest(str(key), KEYS)}"
-            )
+            allowed = f"allowed: {listed(KEYS)}.{nearest(str(key), KEYS)}"
+            raise UserError(f"data.columns.{key}={name}: unknown key; {allowed}")
         if not (name is None or isinstance(name, str)):
             raise UserError(f"data.columns.{key}={name}: expected the name of a column, or null.")
 
@@ -170,10 +169,11 @@ def _rows(gathering: Gathering, file: str, lines: Sequence[tuple[int, list[str]]
             rows.append(_row(match, f"{file}, line {line}", values, table, part))
         except Unmatched as reason:
             if values["file"] not in missing:  # once for all its objects
-                gathering.leave_out(file, f"line {line}: {reason}", image=None)
+                gathering.leave_out(values["file"] or file, f"{file}, line {line}: {reason}", image=None)
             missing.add(values["file"])
         except Spoilt as reason:
-            gathering.leave_out(file, f"line {line}: {reason}", match.path if match else None)
+            assert match is not None
+            gathering.leave_out(match.path, f"{file}, line {line}: {reason}", match.path)
     return rows
 
 
