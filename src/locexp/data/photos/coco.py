@@ -131,18 +131,27 @@ def _images(gathering: Gathering, file: str, content: Json, categories: Mapping[
     folder = posixpath.dirname(file)
     part_of_file = part_of_path(file) or part_of_name(posixpath.splitext(posixpath.basename(file))[0])
     for number, image in enumerate(_entries(content, "images")):
-        match = None
+        where = f"{file}, images[{number}]"
         try:
             name, key = str(_needed(image, "file_name", str)), _needed(image, "id", int, str)
+        except Spoilt as reason:
+            gathering.leave_out(file, f"images[{number}]: {reason}", image=None)
+            continue
+        entries = by_image.pop(key, ())
+        try:
             match = gathering.folder.find(name, folder, part_of_file)
-            objects = [_object(one, categories, offset) for one in by_image.pop(key, ())]
-        except (Spoilt, Unmatched) as reason:
-            gathering.leave_out(file, f"images[{number}]: {reason}", match.path if match else None)
+        except Unmatched as reason:
+            gathering.leave_out(name or file, f"{where}: {reason}", image=None)
+            continue
+        try:
+            objects = [_object(one, categories, offset) for one in entries]
+        except Spoilt as reason:
+            gathering.leave_out(match.path, f"{where}: {reason}", match.path)
             continue
         gathering.add(
             match,
             objects,
-            where=f"{file}, images[{number}]",
+            where=where,
             part=part_of_file or part_of_path(match.path),
             size=_size(image),
         )
@@ -189,5 +198,6 @@ def _object(entry: object, categories: Mapping[object, str], offset: int) -> Mar
 def _size(image: object) -> tuple[int, int] | None:
     assert isinstance(image, dict)
     width, height = image.get("width"), image.get("height")
-    whole = isinstance(width, int) and isinstance(height, int) and min(width, height) > 0
-    return (width, height) if whole else None
+    if isinstance(width, int) and isinstance(height, int) and min(width, height) > 0:
+        return width, height
+    return None

@@ -87,9 +87,8 @@ def _images(gathering: Gathering, description: Description, place: str) -> tuple
     written = place.replace("\\", "/").removeprefix(f"{folder.root.as_posix()}/")
     exact = posixpath.normpath(posixpath.join(beside, description.root.replace("\\", "/"), written))
     words = [word for word in written.split("/") if word not in ("", ".", "..")]
-    ends = [
-        "/".join(words[start:]) for start in range(len(words)) if len(words) - start > 1 or part_of_word(words[start])
-    ]
+    ends = ["/".join(words[start:]) for start in range(len(words) - 1)]
+    ends += [word for word in words[-1:] if part_of_word(word)]
     near = [posixpath.normpath(posixpath.join(beside, end)) for end in (written, *ends)]
     for candidate in (exact, *near, *ends):
         is_elsewhere = candidate != exact
@@ -127,15 +126,20 @@ def _yaml(gathering: Gathering, file: str, *, is_only: bool) -> Description | No
         if not isinstance(content, dict) or not {"names", "train", "val"} & set(content):
             return None
         names = _names(content.get("names") or {}, content.get("nc"))
-    except (UserError, yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = str(error)
-        if isinstance(error, yaml.YAMLError):
-            mark = getattr(error, "problem_mark", None)
-            reason = f"is not YAML ({first_line(getattr(error, 'problem', None) or error)}{f', line {mark.line + 1}' if mark else ''})"
-        elif isinstance(error, RecursionError):
-            reason = "is nested too deeply"
-        gathering.refuse(file, reason, is_only=is_only)
-        return None
+    except (UserError, ValueError, RecursionError) as error:
+        reason = "is nested too deeply" if isinstance(error, RecursionError) else str(error)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        reason = f"is not YAML ({first_line(getattr(error, 'problem', None) or error)}{line})"
+    else:
+        return Description(file, names, *_parts(content), "kpt_shape" in content)
+    gathering.refuse(file, reason, is_only=is_only)
+    return None
+
+
+def _parts(content: Mapping[object, object]) -> tuple[dict[str, list[str]], str]:
+    """Return the folders and lists of each part, and the path that they are relative to."""
     parts: dict[str, list[str]] = {}
     for key, value in content.items():
         part = part_of_word(key) if isinstance(key, str) else None
@@ -143,7 +147,7 @@ def _yaml(gathering: Gathering, file: str, *, is_only: bool) -> Description | No
         if part and (texts := [place for place in places if isinstance(place, str) and place.strip()]):
             parts.setdefault(part, []).extend(texts)
     root = content.get("path")
-    return Description(file, names, parts, root if isinstance(root, str) else "", "kpt_shape" in content)
+    return parts, root if isinstance(root, str) else ""
 
 
 def _names(names: object, count: object) -> dict[int, str]:
