@@ -60,7 +60,7 @@ def read(folder: Path, origin: str | int = "auto") -> Listing:
         UserError: there is no such folder, no annotation, or none that can be used.
     """
     walk = walked(folder)
-    gathering = Gathering(walk)
+    gathering = Gathering(walk, "coco")
     files = walk.ending(".json")
     sets = {file: one for file in files if (one := _parsed(gathering, file, is_only=len(files) == 1)) is not None}
     if instances := [file for file in sets if posixpath.basename(file).startswith("instances_")]:

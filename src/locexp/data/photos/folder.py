@@ -143,10 +143,10 @@ def walked(path: str | Path) -> Folder:
         if not given.exists():
             siblings = [one.name for one in given.parent.iterdir()] if given.parent.is_dir() else []
             raise UserError(f"data.path={path}: there is no such folder.{nearest(given.name, siblings)}")
+        if not (given.is_dir() or given.is_file()):
+            raise UserError(f"data.path={path}: is a device, a pipe or a socket; expected a folder.")
         root = given if given.is_dir() else given.parent
         files, unnamable = _files(root)
-    if given != root and not given.is_file():
-        raise UserError(f"data.path={path}: is a device, a pipe or a socket; expected a folder.")
     return Folder(root, tuple(sorted(files)), None if given == root else given.name, tuple(unnamable))
 
 

@@ -10,6 +10,7 @@ from locexp.data.arrays import PARTS
 from locexp.data.files import named
 from locexp.data.photos.folder import Folder, Match
 from locexp.data.photos.listing import ListedImage, Listing, MarkedObject, Problem
+from locexp.data.photos.recognised import other_format
 from locexp.data.photos.text import LARGEST, decoded, read_bytes
 from locexp.errors import UserError, counted, listed
 
@@ -25,10 +26,11 @@ class Gathering:
 
     Args:
         folder: of the data.
+        asked: the word for the format that is read, ``"coco"``.
     """
 
-    def __init__(self, folder: Folder) -> None:
-        self.folder = folder
+    def __init__(self, folder: Folder, asked: str) -> None:
+        self.folder, self._asked = folder, asked
         self.problems: list[Problem] = []
         self._images: dict[str, list[ListedImage]] = {}
         self._left_out: set[str] = set()
@@ -65,7 +67,7 @@ class Gathering:
         where = f"data.path={self.folder.root / file}: "
         reason = reason.removeprefix(where).rstrip(".")
         if is_only:
-            raise UserError(f"{where}{reason}.")
+            raise UserError(f"{where}{reason}.{other_format(self.folder, self._asked)}")
         self.leave_out(file, reason, image)
 
     def ignore(self, image: str) -> None:

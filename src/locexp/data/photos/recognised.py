@@ -33,7 +33,7 @@ def recognised(folder: str | Path | Folder) -> str | None:
     Some files are looked at, none is read whole.
     """
     try:
-        walk = folder if isinstance(folder, Folder) else walked(folder)
+        walk = folder if isinstance(folder, Folder) else _alone(Path(folder))
     except UserError:
         return None
     return next((word for word, (endings, is_one) in LOOKS.items() if _any(walk, endings, is_one)), None)
@@ -44,23 +44,33 @@ def is_yolo(path: Path) -> bool:
     return _is_label(_head(path))
 
 
+def other_format(folder: str | Path | Folder, asked: str) -> str:
+    """Return a sentence that names the word for a folder's format, where it is another than what was asked for."""
+    found = recognised(folder)
+    return f" It looks like {WHAT[found]}: use data={found}." if found not in (None, asked) else ""
+
+
 def nothing_found(folder: Folder, asked: str) -> UserError:
     """Return the error for a folder without annotations of the format that was asked for."""
     where = f"data.path={folder.root / folder.given if folder.given else folder.root}"
-    expected = f"expected {WHAT[asked]}"
-    is_other = (format_ := recognised(folder)) not in (None, asked)
-    if is_other:
-        return UserError(f"{where}: holds {WHAT[format_ or asked]}; {expected}. Use data={format_}.")
-    if any(file.endswith(".npz") for file in folder.files) and not folder.images:
-        return UserError(f"{where}: holds arrays, not annotated images; {expected}. Use data=file.")
-    folders = {posixpath.dirname(image) for image in folder.images}
+    expected = f"has no {WHAT[asked]}"
+    if other := other_format(folder, asked):
+        return UserError(f"{where}: {expected}.{other}")
     if folder.images:
-        kind = " in a folder for each class" if len(folders) > 1 else ""
-        held = f"{counted(len(folder.images), 'image')}{kind}, but nothing says where in them the object is"
-        remedy = "Images without boxes are given as arrays, data=file: docs/runs.md."
-        return UserError(f"{where}: holds {held}; {expected}. {remedy}")
+        folders = {posixpath.dirname(image) for image in folder.images}
+        held = counted(len(folder.images), "image") + (f" in {len(folders)} folders" if len(folders) > 1 else "")
+        return UserError(
+            f"{where}: {expected}. It holds {held}, and nothing says where in them the objects are. Images without "
+            "boxes are read from arrays, by data=file."
+        )
     below = sorted({f"{file.split('/')[0]}/" if "/" in file else file for file in folder.files})
-    return UserError(f"{where}: holds {named(below)}; {expected}, and images.")
+    arrays = " Arrays are read by data=file." if any(file.endswith((".npz", ".npy")) for file in folder.files) else ""
+    return UserError(f"{where}: {expected} and no images; it holds {named(below)}.{arrays}")
+
+
+def _alone(path: Path) -> Folder:
+    """Return a folder; of a file no others, since it says what it is."""
+    return Folder(path.parent, (path.name,), path.name) if path.is_file() else walked(path)
 
 
 def _any(folder: Folder, endings: tuple[str, ...], is_one: Callable[[Folder, str, str], bool]) -> bool:

@@ -93,7 +93,7 @@ def read(folder: Path, origin: str | int = "auto", columns: Names | None = None)
         UserError: there is no such folder, no table with boxes, a column is not there, or nothing can be used.
     """
     walk = walked(folder)
-    gathering = Gathering(walk)
+    gathering = Gathering(walk, "table")
     files = _tables(walk)
     found: dict[str, list[_Row]] = {}
     understood: list[Columns] = []

@@ -65,7 +65,7 @@ def read(folder: Path, origin: str | int = "auto") -> Listing:
         UserError: there is no such folder, no annotation, or none that can be used.
     """
     walk = walked(folder)
-    gathering = Gathering(walk)
+    gathering = Gathering(walk, "voc")
     files = walk.ending(".xml")
     roots = {file: root for file in files if (root := _parsed(gathering, file, is_only=len(files) == 1)) is not None}
     annotations = {file: root for file, root in roots.items() if root.tag == "annotation"}

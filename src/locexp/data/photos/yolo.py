@@ -19,7 +19,7 @@ from locexp.data.photos.keys import PhotoKeys
 from locexp.data.photos.listing import Listing, MarkedObject
 from locexp.data.photos.parts import part_of_path, part_of_word
 from locexp.data.photos.pipeline import photos
-from locexp.data.photos.recognised import is_yolo, nothing_found
+from locexp.data.photos.recognised import is_yolo, nothing_found, recognised
 from locexp.data.photos.yolo_description import Description, described, is_described_by, parts_of
 from locexp.errors import UserError
 
@@ -66,7 +66,7 @@ def read(folder: Path, origin: str | int = "auto") -> Listing:
     if origin == 1:
         raise UserError("data.origin=1: boxes of YOLO are shares of the image, which have no first pixel; give auto.")
     walk = walked(folder)
-    gathering = Gathering(walk)
+    gathering = Gathering(walk, "yolo")
     description = described(gathering)
     walk = gathering.folder = replace(walk, given=None)
     labels: dict[str, Match] = {}
@@ -83,7 +83,8 @@ def read(folder: Path, origin: str | int = "auto") -> Listing:
             gathering.leave_out(file, "there is no image called so", image=None)
         elif part := part_of_word(posixpath.splitext(posixpath.basename(file))[0]):
             lists.setdefault(part, file)
-    if not any(is_yolo(walk.root / file) for file in labels):
+    is_other = recognised(walk) not in (None, "yolo")
+    if not labels or (is_other and not any(is_yolo(walk.root / file) for file in labels)):
         raise nothing_found(walk, "yolo")
     if not description.parts and lists:
         description = replace(description, parts={part: [f"{walk.root.as_posix()}/{lists[part]}"] for part in lists})
