@@ -33,7 +33,9 @@ def _needs_path(path: str | None) -> None:
 def load(
     source: Annotated[Literal["auto"], doc("auto (data=file reads data.path)")] = "auto", path: str | None = None
 ) -> RawData:
-    """Read an ``.npz``, which may hold boxes, a CSV file, or a folder of IDX, ``.npy`` or CSV files; docs/runs.md lists the layouts.
+    """Read an ``.npz``, a CSV file, or a folder of IDX, ``.npy`` or CSV files; docs/runs.md lists the layouts.
+
+    An ``.npz`` may hold boxes, too.
 
     Raises:
         UserError: another source than ``auto``, no path, or a file that cannot be read.

@@ -77,5 +77,5 @@ def by_role(roles: Iterable[tuple[str, Role]]) -> dict[str, dict[str, str]]:
     if unplaced and "train" not in found:
         found["train"] = unplaced
     elif set(found) == {"train"}:
-        found["train"] |= {kind: name for kind, name in unplaced.items() if kind in BESIDE} | found["train"]
+        found["train"] = {kind: name for kind, name in unplaced.items() if kind in BESIDE} | found["train"]
     return {part: names for part, names in found.items() if part is not None}
