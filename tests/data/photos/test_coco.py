@@ -63,7 +63,7 @@ LAYOUTS = {
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_file_for_each_part(tmp_path: Path, layout: str) -> None:
-    files = {}
+    files: dict[str, bytes] = {}
     for number, part in enumerate(("train", "val", "test")):
         file, photo = (name.format(part, number) for name in LAYOUTS[layout])
         files |= {file: coco([image(1, Path(photo).name)], [mark(1, bbox=[0, 0, number + 1, 5])]), photo: b""}

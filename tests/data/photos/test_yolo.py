@@ -192,7 +192,7 @@ YAMLS = {
     "nested": (b"names: [[a, b], c]", r"names\[0\] is a list; expected a name for each number"),
     "keys": (b"names: {a: b}", r"names\[a\] is a str"),
     "empty": (b"names: ['', b]", r"names\[0\] is a str"),
-    "deep": (b"names: " + b"[" * 20_000, "is nested too deeply|is not YAML"),
+    "deep": (b"names: " + b"[" * 20_000, "is nested too deeply"),
     "tags": (b"names: !!python/object/apply:os.system ['true']", "^$"),
     "control": (b"names: [a\x00]", "is not YAML"),
     "bomb": (

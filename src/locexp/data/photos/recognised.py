@@ -21,9 +21,10 @@ WHAT = {
     "coco": "COCO files (*.json with images, annotations and categories)",
     "voc": "Pascal VOC files (*.xml with <annotation>)",
     "yolo": "YOLO files (a *.txt for each image: class, centre and size from 0 to 1)",
-    "table": "a table (*.csv or *.tsv with columns for the file, the box and the label)",
+    "table": "table (*.csv or *.tsv with columns for the file, the box and the label)",
 }
 """By the word for it, what a format's annotations are."""
+TITLES = {"coco": "COCO", "voc": "Pascal VOC", "yolo": "YOLO", "table": "a table of boxes"}
 _YOLO = re.compile(r"\s*\d+(\.0*)?([ \t]+[-+.\deE]+){4,}\s*$")
 
 
@@ -47,7 +48,7 @@ def is_yolo(path: Path) -> bool:
 def other_format(folder: str | Path | Folder, asked: str) -> str:
     """Return a sentence that names the word for a folder's format, where it is another than what was asked for."""
     found = recognised(folder)
-    return f" It looks like {WHAT[found]}: use data={found}." if found not in (None, asked) else ""
+    return "" if found in (None, asked) else f" It looks like {TITLES[found or asked]}: use data={found}."
 
 
 def nothing_found(folder: Folder, asked: str) -> UserError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 import yaml
 
@@ -13,8 +14,10 @@ from locexp.data.photos.gathering import Gathering
 from locexp.data.photos.parts import part_of_word
 from locexp.errors import UserError, first_line
 
-LARGEST = 2**22
+LARGEST = 2**18
 """Bytes of a YAML file."""
+DEEPEST = 50
+"""Brackets in brackets: the time that YAML takes grows with their square."""
 PREFERRED = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 NAME_FILES = ("classes.txt", ".names", "_darknet.labels")
 
@@ -122,7 +125,10 @@ def _yaml(gathering: Gathering, file: str, *, is_only: bool) -> Description | No
     """Return what a YAML file says; ``None`` where it is about something else, or spoilt and one of several."""
     try:
         # As text, so that `no` and `on` are names, too; nothing is made of tags.
-        content = yaml.load(gathering.text(file, LARGEST), yaml.BaseLoader)
+        text = gathering.text(file, LARGEST)
+        if max(accumulate((one in "[{") - (one in "]}") for one in text), default=0) > DEEPEST:
+            raise RecursionError
+        content = yaml.load(text, yaml.BaseLoader)
         if not isinstance(content, dict) or not {"names", "train", "val"} & set(content):
             return None
         names = _names(content.get("names") or {}, content.get("nc"))
