@@ -13,7 +13,7 @@ from annotated_types import doc
 from locexp.bounds import checked
 from locexp.data.arrays import RawData
 from locexp.data.files import check_size
-from locexp.data.photos.folder import Unmatched, walked
+from locexp.data.photos.folder import Unmatched, root_of, walked
 from locexp.data.photos.gathering import Gathering
 from locexp.data.photos.keys import PhotoKeys
 from locexp.data.photos.listing import Listing, MarkedObject
@@ -42,8 +42,7 @@ def load(
     Raises:
         UserError: there are none, or they cannot be used.
     """
-    listing = read(Path(path), keys["origin"])
-    return photos(listing, walked(path).root, keys)
+    return photos(read(Path(path), keys["origin"]), root_of(path), keys)
 
 
 def read(folder: Path, origin: str | int = "auto") -> Listing:

@@ -131,6 +131,12 @@ def is_image(name: str) -> bool:
     return posixpath.splitext(name)[1].lower() in IMAGE_ENDINGS
 
 
+def root_of(path: str | Path) -> Path:
+    """Return the folder that a user gave, or that of the annotation file that they gave."""
+    given = Path(path).expanduser().resolve()
+    return given.parent if given.is_file() else given
+
+
 def walked(path: str | Path) -> Folder:
     """Walk a data set's folder, or that of an annotation file, once.
 
@@ -145,7 +151,7 @@ def walked(path: str | Path) -> Folder:
             raise UserError(f"data.path={path}: there is no such folder.{nearest(given.name, siblings)}")
         if not (given.is_dir() or given.is_file()):
             raise UserError(f"data.path={path}: is a device, a pipe or a socket; expected a folder.")
-        root = given if given.is_dir() else given.parent
+        root = root_of(given)
         files, unnamable = _files(root)
     return Folder(root, tuple(sorted(files)), None if given == root else given.name, tuple(unnamable))
 

@@ -15,7 +15,7 @@ from annotated_types import doc
 from locexp.bounds import checked
 from locexp.data.arrays import RawData
 from locexp.data.photos.columns import CENTRED, CORNERS, KEYS, SIZED, Columns, columns_of, delimiter_of, number
-from locexp.data.photos.folder import Folder, Match, Unmatched, walked
+from locexp.data.photos.folder import Folder, Match, Unmatched, root_of, walked
 from locexp.data.photos.gathering import Gathering
 from locexp.data.photos.keys import PhotoKeys
 from locexp.data.photos.listing import Listing, MarkedObject
@@ -56,8 +56,7 @@ def load(
     Raises:
         UserError: there are none, or they cannot be used.
     """
-    listing = read(Path(path), keys["origin"], columns)
-    return photos(listing, walked(path).root, keys)
+    return photos(read(Path(path), keys["origin"], columns), root_of(path), keys)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from defusedxml.ElementTree import fromstring
 
 from locexp.bounds import checked
 from locexp.data.arrays import PARTS, RawData
-from locexp.data.photos.folder import Match, Unmatched, walked
+from locexp.data.photos.folder import Match, Unmatched, root_of, walked
 from locexp.data.photos.gathering import LATIN, Gathering
 from locexp.data.photos.keys import PhotoKeys
 from locexp.data.photos.listing import Listing, MarkedObject
@@ -46,8 +46,7 @@ def load(
     Raises:
         UserError: there are none, or they cannot be used.
     """
-    listing = read(Path(path), keys["origin"])
-    return photos(listing, walked(path).root, keys)
+    return photos(read(Path(path), keys["origin"]), root_of(path), keys)
 
 
 def read(folder: Path, origin: str | int = "auto") -> Listing:
