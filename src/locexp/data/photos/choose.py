@@ -7,27 +7,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from locexp.data.photos.listing import ListedImage, Listing, MarkedObject
-from locexp.data.photos.problems import LEFT_OUT, Problems, shown
+from locexp.data.photos.listing import ListedImage, Listing
 from locexp.errors import UserError, counted, nearest
 
 MOST_NAMED = 12
 
 
 def choose(
-    listing: Listing, folder: Path, classes: Sequence[str] | None, objects: str, problems: Problems
+    listing: Listing, folder: Path, classes: Sequence[str] | None, objects: str
 ) -> tuple[list[ListedImage], list[str]]:
     """Return the images to use, with the objects that one is chosen from, and what is to be said.
 
-    Crowds are no objects, an object that is marked twice is one, and an image that is listed twice has the objects of
-    both. With ``objects="only"`` each image that is returned has one object, with ``largest`` one or more.
+    Crowds are no objects. With ``objects="only"`` each image that is returned has one object, with ``largest`` one or
+    more.
 
     Args:
         listing: of all images.
         folder: of the data.
         classes: names of those to use, or ``None`` for all.
         objects: ``only`` or ``largest``.
-        problems: takes in images whose annotations contradict each other.
 
     Raises:
         UserError: a class that is not there, or no image is left.
@@ -35,13 +33,10 @@ def choose(
     if classes is not None:
         _check_classes(classes, listing)
     kept, without, several, crowds = [], 0, 0, 0
-    for image in _merged(listing.images):
+    for image in listing.images:
         crowds += sum(one.is_crowd for one in image.objects)
-        marked = list(dict.fromkeys(one for one in image.objects if not one.is_crowd))
-        wanted = [one for one in marked if classes is None or one.label in classes]
-        if contradiction := _contradiction(wanted):
-            problems.add(shown(image.path, folder), contradiction, LEFT_OUT)
-        elif not wanted:
+        wanted = [one for one in image.objects if not one.is_crowd and (classes is None or one.label in classes)]
+        if not wanted:
             without += 1
         elif len(wanted) > 1 and objects == "only":
             several += 1
@@ -89,23 +84,3 @@ def _check_classes(classes: Sequence[str], listing: Listing) -> None:
                 f"data.classes: {name!r}: {what}; expected some of {', '.join(known[:MOST_NAMED])}{more}."
                 + nearest(name, known)
             )
-
-
-def _merged(images: Sequence[ListedImage]) -> list[ListedImage]:
-    """Return images with the objects of all that are the same file in the same part."""
-    merged: dict[tuple[Path, str | None], ListedImage] = {}
-    for image in images:
-        first = merged.get((image.path, image.part))
-        whole = image if first is None else replace(first, objects=(*first.objects, *image.objects))
-        merged[image.path, image.part] = whole
-    return list(merged.values())
-
-
-def _contradiction(marked: Sequence[MarkedObject]) -> str:
-    """Return in words that one box has two labels; empty where none has."""
-    labels: dict[tuple[float, float, float, float], str] = {}
-    for one in marked:
-        other = labels.setdefault(one.box, one.label)
-        if other != one.label:
-            return f"one box is marked as {other!r} and as {one.label!r}"
-    return ""

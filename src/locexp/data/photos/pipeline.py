@@ -16,9 +16,9 @@ from locexp.data.photos.choose import choose, class_names
 from locexp.data.photos.decode import Header, UnusableError
 from locexp.data.photos.groups import groups
 from locexp.data.photos.keys import PhotoKeys
-from locexp.data.photos.listing import ListedImage, Listing, Problem
-from locexp.data.photos.parts import name_of, parts
-from locexp.data.photos.problems import LEFT_OUT, Problems, shown
+from locexp.data.photos.listing import LEFT_OUT, ListedImage, Listing, Problem
+from locexp.data.photos.own_parts import name_of, parts
+from locexp.data.photos.problems import Problems, shown
 from locexp.data.photos.read import Photos
 from locexp.errors import UserError, counted
 from locexp.images import channels_of
@@ -53,7 +53,7 @@ def photos(listing: Listing, folder: Path, keys: PhotoKeys) -> RawData:
     files = {shown(image.path, folder) for image in listing.images} | {one.file for one in listing.problems}
     problems = Problems(folder, keys["on_bad"], len(files))
     problems.extend(listing.problems)
-    chosen, notes = choose(listing, folder, keys["classes"], keys["objects"], problems)
+    chosen, notes = choose(listing, folder, keys["classes"], keys["objects"])
     images, roles, part_notes = parts(chosen, keys["test_parts"], f"data.path={folder}")
     names = [shown(image.path, folder) for image in images]
     whole, marked = _read(images, names, folder, keys, problems)

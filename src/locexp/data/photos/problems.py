@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from locexp.data.photos.listing import Problem
+from locexp.data.photos.listing import LEFT_OUT, Problem
 from locexp.errors import UserError
 
-LEFT_OUT = "left out"
-"""What a problem's action is where nothing of the file is used."""
 MOST_LEFT_OUT = 1 / 3
 """If more of the files than this are left out, the data are not what they are taken for."""
 MOST_NAMED = 3
 
 
 def shown(path: Path, folder: Path) -> str:
-    """Return the name of a file relative to the data's folder where it is in there, as text whatever its bytes are."""
-    name = path.relative_to(folder) if path.is_relative_to(folder) else path
-    return name.as_posix().encode(errors="surrogateescape").decode(errors="backslashreplace")
+    """Return the name of a file, relative to the data's folder if it is in there."""
+    return (path.relative_to(folder) if path.is_relative_to(folder) else path).as_posix()
 
 
 class Problems:
