@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,16 +19,16 @@ from locexp.data.photos.decode import PAD
 from tests.data.photos.folders import Folder, drawn, is_close, marked
 
 RED = (200, 40, 40)
-WHOLE = {"size": [64, 48], "resize": "stretch"}
+WHOLE: dict[str, Any] = {"size": [64, 48], "resize": "stretch"}
 
 
-def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
     file = io.BytesIO()
-    image.save(file, kind, **options)  # type: ignore[arg-type]
+    image.save(file, kind, **options)
     return file.getvalue()
 
 
-def read_one(folder: Folder, name: str, image: Image.Image | bytes, **changes: object) -> RawData:
+def read_one(folder: Folder, name: str, image: Image.Image | bytes, **changes: Any) -> RawData:
     folder.add(name, marked(), image=image)
     return folder.read(**(WHOLE | changes))
 
@@ -91,7 +92,7 @@ def test_cmyk(folder: Folder) -> None:
 
 @pytest.mark.parametrize(("suffix", "dtype"), [("png", np.uint16), ("tif", np.uint16), ("tif", np.int32)])
 def test_16_bits(folder: Folder, suffix: str, dtype: type) -> None:
-    values = (np.arange(64 * 48).reshape(48, 64) % 256 * 257).astype(dtype)
+    values: np.ndarray = (np.arange(64 * 48).reshape(48, 64) % 256 * 257).astype(dtype)
     raw = read_one(folder, f"a.{suffix}", Image.fromarray(values))
     assert raw.train_images[0].tolist() == (np.arange(64 * 48).reshape(48, 64) % 256).tolist()
     assert "1 photo: 16 bits a pixel; 65535 read as white." in raw.notes

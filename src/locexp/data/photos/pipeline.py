@@ -57,6 +57,8 @@ def photos(listing: Listing, folder: Path, keys: PhotoKeys) -> RawData:
     images, roles, part_notes = parts(chosen, keys["test_parts"], f"data.path={folder}")
     names = [shown(image.path, folder) for image in images]
     whole, marked = _read(images, names, folder, keys, problems)
+    if not any(roles[one.row] == "train" for one in marked):
+        raise UserError(f"data.path={folder}: no photo of the part to train on can be used; data.on_bad=stop says why.")
     rows = np.array([one.row for one in marked])
     names = [names[row] for row in rows]
     labels = [one.label for one in marked]
@@ -76,8 +78,6 @@ def photos(listing: Listing, folder: Path, keys: PhotoKeys) -> RawData:
             given[part] = annotations.taken(of_part)
             name = name_of(part, [names[index] for index in of_part], folder)
             called[part] = name, name
-    if "train" not in arrays:
-        raise UserError(f"data.path={folder}: no photo of the part to train on can be used; see data.on_bad=stop.")
     return replace(
         RawData.of_parts(listing.name, arrays, called, (*listing.notes, *notes)),
         annotations=given,
