@@ -202,6 +202,12 @@ def test_classes_are_those_found_in_the_order_of_the_data(folder: Folder) -> Non
     assert folder.read(names=("objects", "dog", "cat", "bird")).class_names == ("dog", "cat", "ant")
 
 
+def test_classes_that_are_called_by_numbers(folder: Folder) -> None:
+    folder.add("a.png", marked("7"))
+    folder.add("b.png", marked("12"))
+    assert folder.read(classes=[12, 7]).class_names == ("12", "7")
+
+
 @pytest.mark.parametrize(
     ("classes", "message"),
     [

@@ -53,7 +53,8 @@ def photos(listing: Listing, folder: Path, keys: PhotoKeys) -> RawData:
     files = {shown(image.path, folder) for image in listing.images} | {one.file for one in listing.problems}
     problems = Problems(folder, keys["on_bad"], len(files))
     problems.extend(listing.problems)
-    chosen, notes = choose(listing, folder, keys["classes"], keys["objects"])
+    asked = None if keys["classes"] is None else [str(name) for name in keys["classes"]]
+    chosen, notes = choose(listing, folder, asked, keys["objects"])
     images, roles, part_notes = parts(chosen, keys["test_parts"], f"data.path={folder}")
     names = [shown(image.path, folder) for image in images]
     whole, marked = _read(images, names, folder, keys, problems)
@@ -62,7 +63,7 @@ def photos(listing: Listing, folder: Path, keys: PhotoKeys) -> RawData:
     rows = np.array([one.row for one in marked])
     names = [names[row] for row in rows]
     labels = [one.label for one in marked]
-    classes = class_names(labels, listing, keys["classes"])
+    classes = class_names(labels, listing, asked)
     numbers = np.array([classes.index(label) for label in labels], np.int64)
     group, group_notes = groups([images[row] for row in rows], names, keys["group"])
     placement = whole.placement.taken(rows)
