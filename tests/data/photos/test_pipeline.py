@@ -199,6 +199,10 @@ def test_classes_are_those_found_in_the_order_of_the_data(folder: Folder) -> Non
     for name in ("cat", "dog", "ant"):
         folder.add(f"{name}.png", marked(name))
     assert folder.read().class_names == ("ant", "cat", "dog")
+    folder.add("2.png", marked("2"))
+    folder.add("10.png", marked("10"))
+    assert folder.read().class_names == ("2", "10", "ant", "cat", "dog")
+    folder.images = folder.images[:3]
     assert folder.read(names=("objects", "dog", "cat", "bird")).class_names == ("dog", "cat", "ant")
 
 
@@ -275,7 +279,7 @@ def test_groups(folder: Folder) -> None:
     raw = folder.read()
     assert groups(raw) == ["a_jpg", "a_jpg", "b_jpg", "images/c.png"]
     assert raw.notes[-1] == (
-        "4 images are in 2 groups, each kept together in one part (copies of one photo by their names, before .rf.); "
+        "3 images are in 2 groups, each kept together in one part (copies of one photo by their names, before .rf.); "
         "1 image in none."
     )
     assert groups(folder.read(group=None)) is None

@@ -124,7 +124,12 @@ def pixels(path: Path, size: tuple[int, int], channels: int, large: threading.Lo
             upright = upright.resize(stored, Image.Resampling.BILINEAR, box, REDUCING_GAP)
     if orientation in TURNS:
         upright = upright.transpose(TURNS[orientation])
-        remarks.append(("EXIF data say that it is turned", "turned upright"))
+        remarks.append(
+            (
+                "EXIF data say that it is turned",
+                "turned upright; so are boxes where the annotation's size is that of the file as it lies",
+            )
+        )
     values = np.asarray(upright.convert("L" if channels == 1 else "RGB"))
     return Pixels(values, _is_grey(upright), tuple(remarks))
 

@@ -137,15 +137,17 @@ def _marked(
             problems.add(name, str(header), LEFT_OUT)
             continue
         try:
-            placed, done = boxes.on_photo(image, header)
+            placed = boxes.on_photo(image, header)
         except UnusableError as error:
             problems.add(name, str(error), LEFT_OUT)
             continue
-        if done:
-            problems.add(name, done, "the boxes are scaled")
-        several = len(placed) > 1
+        if placed.other_size:
+            problems.add(name, placed.other_size, "the boxes are scaled")
+        if placed.is_turned:  # worth a word, and no problem
+            problems.found.append(Problem(name, "annotated as it lies in its file", "the boxes are turned upright"))
+        several = len(placed.boxes) > 1
         usable: list[Marked] = []
-        for one, box in zip(image.objects, placed, strict=True):
+        for one, box in zip(image.objects, placed.boxes, strict=True):
             try:
                 clipped, outside = boxes.inside(box, one, header.size)
             except UnusableError as error:
