@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from locexp.data.arrays import NAMES, Dataset, RawData, Split, sha256
+from locexp.data.arrays import NAMES, Dataset, RawData, Split, digest_of
 from locexp.data.picks import carve, shared_groups
 from locexp.data.suspicions import darkness
 from locexp.errors import UserError, spans
@@ -41,7 +41,7 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
         what = "the test part"
         chosen, said = carve(available, rest, _part(len(available), TEST_FRACTION, what), what, rng)
         notes += said
-        test = _taken(available, chosen)
+        test = available.taken(chosen)
         rest = np.setdiff1d(rest, chosen, assume_unique=True)
     if validation == "test":
         validation_split = test
@@ -55,7 +55,7 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
             raise UserError(f"{what}: takes {count} of {len(rest)} examples; none are left to train on.")
         chosen, said = carve(available, rest, count, what, rng)
         notes += said
-        validation_split = _taken(available, chosen)
+        validation_split = available.taken(chosen)
         rest = np.setdiff1d(rest, chosen, assume_unique=True)
     if validation == "test" and "validation" in given:
         notes.append(f"{given['validation'].name}: not used, since the test part validates (data.validation=test).")
@@ -64,7 +64,7 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
             raise UserError(f"data.limit={limit}: there are only {len(rest)} training examples.")
         rest, said = carve(available, rest, limit, f"data.limit={limit}", rng, leave_some=False)
         notes += said
-    train = available if len(rest) == len(available) else _taken(available, rest)
+    train = available if len(rest) == len(available) else available.taken(rest)
     _check_classes(train.labels, classes, limit)
     parts = {"train": train, "test": test}
     if validation != "test":
@@ -90,7 +90,7 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
         validation=validation_split,
         test=test,
         num_classes=max(len(classes), 2),
-        digest=sha256(*(array for part in parts.values() for array in (part.images, part.labels))),
+        digest=digest_of(parts.values()),
         validation_is_test=validation == "test",
         notes=(*raw.notes, *notes),
         class_names=raw.class_names or _numbered(classes),
@@ -107,11 +107,6 @@ def _numbered(classes: np.ndarray) -> tuple[str, ...]:
 def _whole(raw: RawData, part: str) -> Split:
     images, labels = raw.parts[part]
     return Split(images, labels, np.arange(len(labels)), raw.names[part][0], raw.annotations.get(part))
-
-
-def _taken(whole: Split, chosen: np.ndarray) -> Split:
-    annotations = None if whole.annotations is None else whole.annotations.taken(chosen)
-    return Split(whole.images[chosen], whole.labels[chosen], chosen, whole.name, annotations)
 
 
 def _classes(raw: RawData) -> tuple[np.ndarray, RawData, list[str]]:
