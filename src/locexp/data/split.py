@@ -9,7 +9,7 @@ import numpy as np
 from locexp.data.arrays import NAMES, Dataset, RawData, Split, digest_of
 from locexp.data.picks import carve, shared_groups
 from locexp.data.suspicions import darkness
-from locexp.errors import UserError, spans
+from locexp.errors import UserError, listed, spans
 
 TEST_FRACTION = 0.1
 """Share set aside for testing where a data set has no official test split."""
@@ -30,6 +30,7 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
         UserError: too few examples for the split, none of a class to train on, or sizes of images that differ.
     """
     rng = np.random.default_rng(split_seed)
+    names = _class_names(raw)
     classes, raw, notes = _classes(raw)
     given = {part: _whole(raw, part) for part in raw.parts}
     notes += [f"{part.name}: {dark}" for part in given.values() if (dark := darkness(part.images))]
@@ -65,7 +66,7 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
         rest, said = carve(available, rest, limit, f"data.limit={limit}", rng, leave_some=False)
         notes += said
     train = available if len(rest) == len(available) else available.taken(rest)
-    _check_classes(train.labels, classes, limit)
+    _check_classes(train.labels, classes, names, limit)
     parts = {"train": train, "test": test}
     if validation != "test":
         parts = {"train": train, "validation": validation_split, "test": test}
@@ -78,10 +79,9 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
             )
         missing = np.setdiff1d(np.arange(len(classes)), held.labels)
         if len(missing):
-            labels = "" if (classes[missing] == missing).all() else f" (labelled {spans(classes[missing])})"
             notes.append(
-                f"The {part} part has no example of class {spans(missing)}{labels}, so its metrics say nothing about "
-                "it. Give it some of each."
+                f"The {part} part has no example of class {_called(missing, classes, names)}, so its metrics say "
+                "nothing about it. Give it some of each."
             )
     return Dataset(
         name=raw.name,
@@ -93,15 +93,33 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
         digest=digest_of(parts.values()),
         validation_is_test=validation == "test",
         notes=(*raw.notes, *notes),
-        class_names=raw.class_names or _numbered(classes),
+        class_names=names,
         problems=raw.problems,
         resize=raw.resize,
     )
 
 
-def _numbered(classes: np.ndarray) -> tuple[str, ...]:
-    """Return labels as names; a data set of one class has a second one, without examples."""
-    return tuple(str(label) for label in [*classes.tolist(), *([classes[0] + 1] if len(classes) == 1 else [])])
+def _class_names(raw: RawData) -> tuple[str, ...]:
+    """Return the names of the labels that occur, in their order, or the labels as names.
+
+    A data set of one class has a second one, without examples: a network tells two apart at least.
+
+    Raises:
+        UserError: the data name their classes, but not all of them, or two alike.
+    """
+    labels = np.unique(np.concatenate([labels for _, labels in raw.parts.values()])).tolist()
+    if not raw.class_names:
+        return tuple(str(label) for label in [*labels, *([labels[0] + 1] if len(labels) == 1 else [])])
+    if labels[-1] >= len(raw.class_names):
+        raise UserError(
+            f"data: there are {len(raw.class_names)} class names, but the labels run to {labels[-1]}; expected a name "
+            "for each label from 0."
+        )
+    names = tuple(raw.class_names[label] for label in labels)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(f"data: two classes are called {twice[0]!r}; expected names that differ.")
+    return names if len(names) > 1 else (*names, f"not {names[0]}")
 
 
 def _whole(raw: RawData, part: str) -> Split:
@@ -114,25 +132,38 @@ def _classes(raw: RawData) -> tuple[np.ndarray, RawData, list[str]]:
     classes = np.unique(np.concatenate([labels for _, labels in raw.parts.values()]))
     notes = []
     if len(classes) == 1:
-        notes.append(f"All labels are {classes[0]}, so there is nothing to classify.")
+        all_are = (
+            f"images are of class {raw.class_names[classes[0]]}" if raw.class_names else f"labels are {classes[0]}"
+        )
+        notes.append(f"All {all_are}, so there is nothing to classify.")
+    unused = [name for label, name in enumerate(raw.class_names) if label not in classes]
+    if unused:
+        notes.append(f"No image is of class {listed(unused)}: the network does not learn it.")
     if classes[-1] == len(classes) - 1:
         return classes, raw, notes
     numbered = {NAMES[part][1]: np.searchsorted(classes, labels) for part, (_, labels) in raw.parts.items()}
-    notes.append(
-        f"The labels are {spans(classes)}: they are the classes 0 to {len(classes) - 1} of this run, in this order, in "
-        "outputs, tables and pictures, too."
-    )
+    if not raw.class_names:
+        notes.append(
+            f"The labels are {spans(classes)}: the network's outputs 0 to {len(classes) - 1} stand for them, in this "
+            "order. Tables and pictures show the labels."
+        )
     return classes, replace(raw, **numbered), notes  # type: ignore[arg-type]
 
 
-def _check_classes(labels: np.ndarray, classes: np.ndarray, limit: int | None) -> None:
+def _called(chosen: np.ndarray, classes: np.ndarray, names: tuple[str, ...]) -> str:
+    """Return some classes, int (m,), for a message: by their labels, or by name where they have one."""
+    return spans(classes[chosen]) if names[0] == str(classes[0]) else listed(names[label] for label in chosen)
+
+
+def _check_classes(labels: np.ndarray, classes: np.ndarray, names: tuple[str, ...], limit: int | None) -> None:
     """Check that every class has an example to train on; raises :class:`UserError`, in terms of the user's labels."""
-    missing = np.delete(classes, np.unique(labels))
+    missing = np.setdiff1d(np.arange(len(classes)), labels)
     if len(missing):
         key = "data" if limit is None else f"data.limit={limit}"
         remedy = "give more of it, or leave it out everywhere" if limit is None else "give a higher limit"
         raise UserError(
-            f"{key}: no training example is of class {spans(missing)}; expected one of each class at least: {remedy}."
+            f"{key}: no training example is of class {_called(missing, classes, names)}; expected one of each class at "
+            f"least: {remedy}."
         )
 
 

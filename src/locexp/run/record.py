@@ -10,6 +10,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from locexp.configuration.hydra_internals import HydraConfig
+from locexp.data.suspicions import MIDDLE_GREY, ground
 from locexp.records.provenance import flattened, provenance, run_name
 from locexp.records.record import RunRecord
 from locexp.records.sweep_list import SweepLink
@@ -45,7 +46,11 @@ def open_record(
         "sha256": dataset.digest,
         "scenes_sha256": data.scenes_digest,
         "classes": dataset.num_classes,
+        "class_names": list(dataset.class_names),
         "canvas": f"{canvas[0]}x{canvas[1]}",
+        "channels": data.channels,
+        "resize": dataset.resize,
+        "ground": "light" if ground(data.scenes["train"].images) >= MIDDLE_GREY else "dark",
         **{part: len(getattr(dataset, part)) for part in ("train", "validation", "test")},
     }
     notes = record.notes

@@ -18,6 +18,7 @@ from locexp.evaluation.final import final_metrics
 from locexp.evaluation.metrics import Predictions
 from locexp.evaluation.scenes import against_clean
 from locexp.evaluation.tables import write_tables
+from locexp.evaluation.terms import printable
 from locexp.models.costs import cost_metrics
 from locexp.models.saving import MODEL, save, save_checked
 from locexp.models.spread import spread_metrics
@@ -174,7 +175,8 @@ class Run:
         best = member.best_epoch
         assert best is not None
         kept = best if prepared.schedule.keep == "best" else len(member.history)
-        record.metrics |= final_metrics(test, data.baselines, member.history, best, kept)
+        terms = data.terms("test")
+        record.metrics |= final_metrics(test, terms, data.baselines, member.history, best, kept)
         record.metrics |= against_clean(test, data.scenes["test"])
         spread = spread_metrics(member.model, images, data.canvas)
         record.metrics |= {f"test/{name}": value for name, value in spread.items()}
@@ -182,13 +184,13 @@ class Run:
         h5 = prepared.cfg.trainer.save_h5
         if h5 is not None:
             save_checked(member.model, directory / h5, images)
-        write_tables(directory / "tables", test)
+        write_tables(directory / "tables", test, terms)
         baseline = data.validation_baseline
-        self._pictures = draw(PictureData(directory / "pictures", images, test, member.history, best, baseline))
+        self._pictures = draw(PictureData(directory / "pictures", images, test, terms, member.history, best, baseline))
         self.screen.line()
         for line in final_table(record):
             self.screen.line(line)
-        self.screen.line(f"\nPredicted digit: {int(test.classes[0])}")
+        self.screen.line(f"\nPredicted {terms.class_word}: {printable(terms.class_names[test.classes[0]])}")
         self._model = model
 
     @property
