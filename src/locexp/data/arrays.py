@@ -115,7 +115,7 @@ class Leak:
         index, other_index: where the image is in the source's array.
         file, other_file: of the images, relative to the data's folder; empty where they have none.
         difference: in the block where it is largest, as a share of the contrast; 0 where the images are equal.
-        images: both of them, of the first few leaks, which are drawn.
+        images: both of them, of some leaks, which are drawn.
     """
 
     part: str

@@ -14,7 +14,7 @@ from locexp.errors import UserError, counted, listed
 
 ACTIONS = ("warn", "drop", "refuse")
 DRAWN = 24
-"""How many leaks keep their images."""
+"""How many leaks, evenly spread over all, keep their images."""
 NAMED = 3
 """How many leaks a message names."""
 Found = Mapping[tuple[str, str], Copies]
@@ -55,19 +55,20 @@ def checked_for_leaks(dataset: Dataset, action: str) -> Dataset:
 
 
 def _leaks(found: Found, parts: Mapping[str, Split]) -> tuple[Leak, ...]:
-    """Return the leaks, those of the test part first, images and all of the first few."""
+    """Return the leaks, those of the test part first."""
     leaks: list[Leak] = []
-    ordered = sorted(found, key=lambda pair: (pair[1] != "test", pair[0] != "train"))
-    for pair in ordered:
-        one, other = (parts[name] for name in pair)
+    for pair in sorted(found, key=lambda pair: (pair[1] != "test", pair[0] != "train")):
+        (name, one), (other_name, other) = ((name, parts[name]) for name in pair)
         copies = found[pair]
-        for i, j, difference in zip(
-            copies.first.tolist(), copies.second.tolist(), copies.difference.tolist(), strict=True
-        ):
-            images = (one.images[i].copy(), other.images[j].copy()) if len(leaks) < DRAWN else None
+        for i, j, difference in zip(copies.first, copies.second, copies.difference.tolist(), strict=True):
             here, there = (int(one.indices[i]), _file(one, i)), (int(other.indices[j]), _file(other, j))
-            leaks.append(Leak(pair[0], *here, pair[1], *there, difference, images))
-    return tuple(leaks)
+            images = one.images[i], other.images[j]
+            leaks.append(Leak(name, *here, other_name, *there, difference, images))
+    drawn = set(np.linspace(0, len(leaks) - 1, min(DRAWN, len(leaks))).round().astype(int).tolist())
+    return tuple(
+        replace(leak, images=tuple(map(np.copy, leak.images)) if number in drawn and leak.images else None)
+        for number, leak in enumerate(leaks)
+    )
 
 
 def _file(part: Split, number: int) -> str:
@@ -80,6 +81,14 @@ def named(leak: Leak) -> tuple[str, str]:
     one = leak.file or f"image {leak.index} of {leak.part}"
     other = leak.other_file or f"image {leak.other_index} of {leak.other_part}"
     return one, other
+
+
+def summary(leaks: Sequence[Leak]) -> str:
+    """Return how many images of which parts are in another one, in short; empty where none are."""
+    images: dict[tuple[str, str], set[int]] = {}
+    for leak in leaks:
+        images.setdefault((leak.other_part, leak.part), set()).add(leak.other_index)
+    return listed(f"{counted(len(some), f'{other} image')} in {part}" for (other, part), some in images.items())
 
 
 def _refusal(leaks: Sequence[Leak]) -> str:

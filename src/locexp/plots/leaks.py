@@ -29,6 +29,6 @@ def page(leaks: Sequence[Leak]) -> Image.Image:
     for number, (leak, _) in enumerate(shown):
         same = "the same" if leak.difference == 0 else f"differ by {leak.difference:.1%}"
         for side, (part, name) in enumerate(zip((leak.part, leak.other_part), named(leak), strict=True)):
-            text = [fitted(printable(name), room, TEXT), part, "" if side else same]
+            text = [fitted(printable(name), room, TEXT), part, same if side else f"pair {number + 1}"]
             mosaic.caption(2 * number + side, "\n".join(reversed(text)))
     return mosaic.page
