@@ -10,6 +10,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from locexp.configuration.hydra_internals import HydraConfig
+from locexp.data.leaks import summary
 from locexp.data.suspicions import MIDDLE_GREY, ground
 from locexp.records.problems import note_on_problems
 from locexp.records.provenance import flattened, provenance, run_name
@@ -41,6 +42,8 @@ def open_record(
         "constant_targets": str(data.constant_targets).lower(),
         "validation_is_test": str(dataset.validation_is_test).lower(),
     }
+    if dataset.leaks:
+        record.tags["leaks"] = summary(dataset.leaks)
     record.dataset = {
         "name": dataset.name,
         "source": dataset.source,

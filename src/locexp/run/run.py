@@ -24,8 +24,8 @@ from locexp.models.saving import MODEL, save, save_checked
 from locexp.models.spread import spread_metrics
 from locexp.plots.pictures import Draw, PictureData
 from locexp.records.history import append_history, write_history
-from locexp.records.problems import write_problems
 from locexp.records.sweep_list import SweepLink
+from locexp.run.data_files import write_data_files
 from locexp.run.display import conclusion, final_table, introduction
 from locexp.run.prepare import Prepared, prepare
 from locexp.run.record import open_record
@@ -111,9 +111,7 @@ class Run:
         self._say(self.record.notes)
         sampling_seconds = SAMPLING_SECONDS * beside if cfg.tracking.system_metrics else None
         self._tracker.start(sampling_seconds=sampling_seconds, earlier=resumed.history if resumed else ())
-        (directory / "pictures").mkdir(exist_ok=True)
-        write_whole(directory / "pictures" / "scenes.png", self.prepared.data.page)
-        write_problems(directory / "tables", self.prepared.data.dataset.problems)
+        write_data_files(directory, self.prepared.data)
 
     def progress(self, epoch: int, done: int, total: int, losses: tuple[float, float]) -> None:
         """Show how far an epoch is; raises if the store of a run by itself could not even be opened."""

@@ -81,6 +81,13 @@ class TrainingData:
 
         return scenes_page(self.scenes["train"], self.dataset.train.labels, self.terms("train"))
 
+    @functools.cached_property
+    def leaks_page(self) -> bytes | None:
+        """A PNG of images that are in two parts; ``None`` where none are."""
+        from locexp.plots.pictures import leaks_page
+
+        return leaks_page(self.dataset.leaks) if self.dataset.leaks else None
+
     @property
     def canvas(self) -> tuple[int, int]:
         """(width, height) of the scenes in pixels."""
