@@ -30,7 +30,7 @@ def slow_but(quick: set[str], names: Sequence[str]) -> list[Any]:
     return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
-def tiny(name: str, shape: tuple[int, int] = (28, 28), **keys: Any) -> Any:
-    """Build the network of ``model=NAME`` for images of (height, width), with few filters, for 10 classes."""
+def tiny(name: str, shape: tuple[int, ...] = (28, 28), **keys: Any) -> Any:
+    """Build ``model=NAME`` for images of (height, width) or (height, width, 3), with few filters, for 10 classes."""
     module = importlib.import_module(f"locexp.models.{name}")
-    return module.build((*shape, 1), 10, **(TINY.get(name, {}) | keys))
+    return module.build(shape if len(shape) == 3 else (*shape, 1), 10, **(TINY.get(name, {}) | keys))
