@@ -95,7 +95,8 @@ def _add_file(collected: Collected, path: str) -> None:
     try:
         images, notes = _read_array(Path(path))
     except UserError as error:
-        collected.failures.append(Failure(path, str(error).removeprefix(f"array={path}: ")))
+        why = str(error).removeprefix(f"array={path}: ").removeprefix(f"{path}, ").removeprefix(f"{path}: ")
+        collected.failures.append(Failure(path, why))
         return
     collected.notes += notes
     stem = name.with_suffix("")
@@ -156,7 +157,7 @@ def _read_array(path: Path) -> tuple[np.ndarray, list[str]]:
                 notes.append(f"{path}: of {named(archive.files)}, the images are those of {name}.")
     else:
         array = read_npy(path, "array")
-    if array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4)):
+    if array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3):
         array = array[np.newaxis]  # one image
     if array.ndim == 4 and array.shape[3] == 3 and array.dtype == np.uint8 and 0 not in array.shape:
         return array, notes

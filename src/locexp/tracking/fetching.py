@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow.artifacts
@@ -64,7 +65,9 @@ def fetch_of_run(store: MlflowStore, run: RunRecord, folder: Path) -> tuple[RunR
 def _record(store: MlflowStore, run_id: str) -> RunRecord | None:
     """Return the record of a run as it was written, of which MLflow keeps a copy; ``None`` where it has none."""
     content = store.content(store.run(run_id), RECORD)
-    return None if content is None else RunRecord.parse(content, f"{RECORD} of run {run_id}")
+    if content is None:
+        return None
+    return replace(RunRecord.parse(content, f"{RECORD} of run {run_id}"), run_id=run_id)  # it was written before
 
 
 def _check(client: MlflowClient, uri: str) -> None:
