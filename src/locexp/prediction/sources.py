@@ -81,8 +81,8 @@ def collect(arguments: Sequence[str], apart: Path | None = None) -> Collected:
             if os.path.isdir(path):
                 if paths == [argument] or not glob.has_magic(argument):
                     _add_folder(collected, path, seen, apart)
-            elif path not in seen:
-                seen.add(path)
+            elif (absolute := os.path.abspath(path)) not in seen:
+                seen.add(absolute)
                 _add_file(collected, path)
     return collected
 
@@ -114,8 +114,8 @@ def _add_folder(collected: Collected, folder: str, seen: set[str], apart: Path |
             others += 1
             continue
         found += 1
-        if path not in seen:
-            seen.add(path)
+        if (absolute := os.path.abspath(path)) not in seen:
+            seen.add(absolute)
             collected.sources.append(Source(path, PurePath(os.path.relpath(path, folder)).with_suffix("")))
     if not found:
         collected.failures.append(Failure(folder, "this folder holds no image"))
