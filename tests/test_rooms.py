@@ -27,7 +27,7 @@ ORDER = (
     {"run"},
     {"sweep", "analysis"},
     {"trained"},
-    {"exporting"},
+    {"exporting", "prediction"},
     {"cli"},
     set(DOORS),
 )

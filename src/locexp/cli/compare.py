@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-
 from locexp.analysis.compare import CompareOptions, compare_sweep, listed_jobs
 from locexp.cli.keys import is_override, read_keys
 from locexp.configuration.rules import check_tracking
@@ -94,9 +93,7 @@ def check_metric(metric: str) -> None:
     """Check ``compare.metric``; raises :class:`UserError`."""
     if metric not in METRICS:
         why = " The total loss depends on the weights, so it ranks nothing." if metric == "loss" else ""
-        raise UserError(
-            f"compare.metric={metric}: expected one of {listed(METRICS)}.{why or nearest(metric, METRICS)}"
-        )
+        raise UserError(f"compare.metric={metric}: expected one of {listed(METRICS)}.{why or nearest(metric, METRICS)}")
 
 
 def listing(store: MlflowStore) -> list[str]:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from locexp.analysis.compare import CompareOptions
 from locexp.cli.compare import check_metric
 from locexp.cli.keys import is_override, read_keys
+from locexp.cli.predict import CompareKeys
 from locexp.configuration.rules import check_tracking
 from locexp.configuration.schema import TrackingConfig
 from locexp.errors import UserError
@@ -22,12 +22,18 @@ from locexp.trained.network import load_network
 
 @dataclass
 class ExportConfig:
-    """What ``python -m locexp.export`` takes."""
+    """What ``python -m locexp.export`` takes.
+
+    Attributes:
+        format: one of :data:`~locexp.exporting.formats.FORMATS`.
+        out: a folder; ``None`` for one in the run's own.
+        overwrite: an earlier export in that folder is replaced.
+    """
 
     format: str | None = None
     out: str | None = None
     overwrite: bool = False
-    compare: CompareOptions = field(default_factory=CompareOptions)
+    compare: CompareKeys = field(default_factory=CompareKeys)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
 
 

@@ -48,7 +48,7 @@ def code(network: TrainedNetwork, form: Format) -> str:
     imported, loaded, asked = form.lines
     width, height = network.canvas
     sides = f"{width}, {height}, {width}, {height}"
-    mode, pad = ("RGB", (PAD, PAD, PAD)) if network.channels == 3 else ("L", PAD)
+    mode, pad = ("RGB", (PAD, PAD, PAD)) if network.channels == 3 else ("L", _pad(network))
     if network.resize == "letterbox":
         size = [
             f"scale = min({width} / photo.width, {height} / photo.height)",
@@ -82,8 +82,13 @@ def code(network: TrainedNetwork, form: Format) -> str:
 def _placing(network: TrainedNetwork) -> str:
     width, height = network.canvas
     if not network.are_photos:
-        ground = ", light on dark" if network.is_light_on_dark else ""
+        ground = ", light on dark: invert what is dark on light first" if network.is_light_on_dark else ""
         return f"The images to train on had this size{ground}."
     if network.resize == "letterbox":
         return f"Photos keep their shape: as large as {width}x{height} allows, in the middle of grey ({PAD})."
     return f"Photos are stretched to {width}x{height}."
+
+
+def _pad(network: TrainedNetwork) -> int:
+    """Return the grey level around an image."""
+    return 0 if network.is_light_on_dark and not network.are_photos else PAD

@@ -48,7 +48,9 @@ def fetch_model(store: MlflowStore, uri: str, folder: Path) -> tuple[RunRecord, 
     file = file_within(downloaded, IN_MODEL)
     record = _record(store, run_id) if run_id else None
     if file is None or record is None:
-        raise UserError(f"{uri}: is not a model that locexp has trained; expected one with {IN_MODEL}, of a run with {RECORD}.")
+        raise UserError(
+            f"{uri}: is not a model that locexp has trained; expected one with {IN_MODEL}, of a run with {RECORD}."
+        )
     return record, file
 
 
@@ -83,7 +85,11 @@ def _check(client: MlflowClient, uri: str) -> None:
         models = {model.name: model for model in client.search_registered_models()}
         if name not in models:
             known = listed(list(models)[:MOST_NAMED]) or "none"
-            raise UserError(f"{uri}: no model is registered by this name; there is: {known}.{nearest(name, models)}") from error
+            raise UserError(
+                f"{uri}: no model is registered by this name; there is: {known}.{nearest(name, models)}"
+            ) from error
         aliases = models[name].aliases
         has = f" Aliases: {listed(aliases)}." if aliases else " It has no alias."
-        raise UserError(f"{uri}: the model {name} has no {f'alias {alias}' if alias else f'version {version}'}.{has}") from error
+        raise UserError(
+            f"{uri}: the model {name} has no {f'alias {alias}' if alias else f'version {version}'}.{has}"
+        ) from error
