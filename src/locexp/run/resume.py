@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from locexp.configuration.overrides import key_of
-from locexp.configuration.renamed import rename_keys
+from locexp.configuration.renamed import ADDED, added_keys, rename_keys
 from locexp.configuration.rules import validate
 from locexp.configuration.schema import RESUME_RUN, Config, config_hash, register
 from locexp.errors import UserError, first_line, listed
@@ -242,14 +242,14 @@ def stored_configuration(directory: Path, record: RunRecord) -> DictConfig:
     register()
     path = directory / CONFIG
     try:
-        cfg = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.load(path))
+        cfg = OmegaConf.merge(OmegaConf.structured(Config), added_keys(), OmegaConf.load(path))
         assert isinstance(cfg, DictConfig)
         now = flattened(cfg)
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from None
     except Exception as error:  # YAML and OmegaConf have many, and no common one
         raise UserError(f"{path}: is not a configuration ({first_line(error)}).") from None
-    then = record.parameters
+    then = ADDED | record.parameters
     differ = [
         f"{key} was {then.get(key, 'not there')}, is {now.get(key, 'not there')}"
         for key in sorted({*now, *then})
