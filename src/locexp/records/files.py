@@ -20,6 +20,7 @@ PICTURES = (
 TABLES = (
     *("predictions", "confusion_matrix", "per_class", "four_way"),
     *("iou_by_size", "iou_by_position", "reliability"),
+    "problems",
 )
 OF_RUN = {
     "": (RECORD, HISTORY, LOG),

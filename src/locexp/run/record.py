@@ -10,6 +10,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from locexp.configuration.hydra_internals import HydraConfig
+from locexp.records.problems import note_on_problems
 from locexp.records.provenance import flattened, provenance, run_name
 from locexp.records.record import RunRecord
 from locexp.records.sweep_list import SweepLink
@@ -49,7 +50,7 @@ def open_record(
         **{part: len(getattr(dataset, part)) for part in ("train", "validation", "test")},
     }
     notes = record.notes
-    notes += data.notes
+    notes += [*data.notes, *note_on_problems(dataset.problems)]
     if dataset.validation_is_test:
         notes.append("The test set is the validation set here, as data.validation=test asks: nothing is held out.")
     watched = monitor(cfg)

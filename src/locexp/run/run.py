@@ -23,6 +23,7 @@ from locexp.models.saving import MODEL, save, save_checked
 from locexp.models.spread import spread_metrics
 from locexp.plots.pictures import Draw, PictureData
 from locexp.records.history import append_history, write_history
+from locexp.records.problems import write_problems
 from locexp.records.sweep_list import SweepLink
 from locexp.run.display import conclusion, final_table, introduction
 from locexp.run.prepare import Prepared, prepare
@@ -111,6 +112,7 @@ class Run:
         self._tracker.start(sampling_seconds=sampling_seconds, earlier=resumed.history if resumed else ())
         (directory / "pictures").mkdir(exist_ok=True)
         write_whole(directory / "pictures" / "scenes.png", self.prepared.data.page)
+        write_problems(directory / "tables", self.prepared.data.dataset.problems)
 
     def progress(self, epoch: int, done: int, total: int, losses: tuple[float, float]) -> None:
         """Show how far an epoch is; raises if the store of a run by itself could not even be opened."""
