@@ -27,7 +27,7 @@ ORDER = (
     {"run"},
     {"sweep", "analysis"},
     {"trained"},
-    {"prediction"},
+    {"exporting", "prediction"},
     {"cli"},
     set(DOORS),
 )
