@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,14 +13,25 @@ from scipy.ndimage import affine_transform
 
 from locexp.bbox.annotated import AnnotatedBoxes
 from locexp.bbox.annotations import Annotations
+from locexp.bbox.clutter import Clutter
 from locexp.bbox.draws import example_key
+from locexp.bbox.fixed import Fixed
+from locexp.bbox.generated import Generated
 from locexp.bbox.geometry import iou, to_pixels
+from locexp.bbox.given import compose, fresh_scenes
 from locexp.bbox.interpolation import UNIT, remapped
+from locexp.bbox.jitter import Jitter
+from locexp.bbox.scatter import Scatter
 from locexp.bbox.scenes import Scenes
+from locexp.bbox.tight import Tight
 from locexp.bbox.windows import Limits, windows
 from locexp.configuration.compose import composing
+from locexp.data.arrays import sha256
 from locexp.errors import ImagesError, UserError
-from locexp.evaluation.scenes import ceiling
+from locexp.evaluation.metrics import baselines
+from locexp.evaluation.scenes import ceiling, describe
+from locexp.run.training_data import load_training_data
+from tests.conftest import TINY, only_run, train_here
 
 WIDTH, HEIGHT = 80, 64
 OFF: dict[str, Any] = dict.fromkeys(("crop", "pad", "stretch", "rotate", "flip", "brightness", "contrast", "grey"), 0.0)
@@ -36,11 +49,11 @@ def drawn(count: int, outline: str = "rectangle", seed: int = 0) -> tuple[np.nda
     boxes = np.concatenate([corners, corners + sides], axis=1)
     images = np.empty((count, HEIGHT, WIDTH, 3), np.uint8)
     images[...] = random.integers(0, 90, (count, HEIGHT, WIDTH, 1)) * np.array([0, 1, 0], np.uint8)
-    y, x = (np.mgrid[: 8 * HEIGHT, : 8 * WIDTH] + 0.5) / 8
+    y, x = (np.mgrid[: 4 * HEIGHT, : 4 * WIDTH] + 0.5) / 4
     for image, (x1, y1, x2, y2) in zip(images, boxes.tolist(), strict=True):
         across, down = (2 * x - x1 - x2) / (x2 - x1), (2 * y - y1 - y2) / (y2 - y1)
         inside = np.maximum(abs(across), abs(down)) < 1 if outline == "rectangle" else across**2 + down**2 < 1
-        share = inside.reshape(HEIGHT, 8, WIDTH, 8).mean(axis=(1, 3))[..., None]
+        share = inside.reshape(HEIGHT, 4, WIDTH, 4).mean(axis=(1, 3))[..., None]
         image[...] = np.rint(image * (1 - share) + COLOUR * share)
     return images, boxes.astype(float)
 
@@ -174,7 +187,7 @@ def test_pixels_are_those_of_bilinear_interpolation(channels: int) -> None:
 
 def test_grey_photos_are_treated_as_coloured_ones() -> None:
     images, boxes = drawn(50)
-    keys = {"crop": 0.4, "rotate": 10.0, "brightness": 0.2, "contrast": 0.3, "noise": "gaussian"}
+    keys: dict[str, Any] = {"crop": 0.4, "rotate": 10.0, "brightness": 0.2, "contrast": 0.3, "noise": "gaussian"}
     grey = images[..., 1]
     one, three = (composed(some, boxes, **keys) for some in (grey, np.repeat(grey[..., None], 3, axis=3)))
     assert one.images.shape == grey.shape
@@ -219,7 +232,7 @@ def test_only_photos_to_train_on_are_augmented() -> None:
 
 def test_epochs_differ_and_a_scene_depends_on_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     images, boxes = drawn(60)
-    keys = {"crop": 0.4, "rotate": 10.0, "brightness": 0.2, "jitter": 2.0}
+    keys: dict[str, Any] = {"crop": 0.4, "rotate": 10.0, "brightness": 0.2, "jitter": 2.0}
     first, later = (composed(images, boxes, epoch=epoch, **keys) for epoch in (0, 1))
     assert (first.images != later.images).any(axis=(1, 2, 3)).all()
     assert (first.boxes != later.boxes).any(axis=1).all()
@@ -234,6 +247,15 @@ def test_epochs_differ_and_a_scene_depends_on_nothing_else(monkeypatch: pytest.M
     np.testing.assert_array_equal(fewer.images, later.images[:7])
 
 
+def test_scenes_of_a_later_epoch_stay_what_they_are(strokes: np.ndarray) -> None:
+    """On any machine: a digest that is fixed."""
+    colour = np.stack([strokes, 255 - strokes, np.roll(strokes, 9, axis=2)], axis=3)
+    strategy = AnnotatedBoxes(fresh=True, augment=1.0, flip=0.5, jitter=1.0, noise="gaussian")
+    annotations = Annotations(np.tile([3.25, 5.5, 20.125, 24], (64, 1)))
+    scenes = strategy.compose(colour, split="train", scene_seed=0, epoch=4, annotations=annotations)
+    assert sha256(scenes.images, scenes.boxes)[:16] == "8747350022f94ec5"
+
+
 def test_half_an_augmentation_is_half_as_much() -> None:
     boxes = np.tile([38.0, 30, 42, 34], (5000, 1))
     images = np.zeros((5000, HEIGHT, WIDTH), np.uint8)
@@ -244,15 +266,16 @@ def test_half_an_augmentation_is_half_as_much() -> None:
 
 def test_jitter_has_clean_boxes_and_a_ceiling() -> None:
     images, boxes = drawn(400)
-    for keys in ({"augment": 0.0}, {"crop": 0.4}):
-        scenes = composed(images, boxes, jitter=4.0, **keys)
+    for augment in (0.0, 1.0):
+        scenes = composed(images, boxes, jitter=4.0, augment=augment, crop=0.4)
         assert scenes.clean_boxes is not None
         off = np.abs(to_pixels(scenes.clean_boxes, WIDTH, HEIGHT) - pixels(scenes))
         assert 3.5 < off.max() <= 4 + 1e-4
         assert ceiling(scenes)["ceiling_mean_iou"] == pytest.approx(iou(scenes.clean_boxes, scenes.boxes).mean())
         assert 0.5 < ceiling(scenes)["ceiling_mean_iou"] < 0.9
     test = composed(images, boxes, split="test", jitter=4.0)
-    np.testing.assert_allclose(to_pixels(test.clean_boxes, WIDTH, HEIGHT), boxes, atol=1e-5)  # type: ignore[arg-type]
+    assert test.clean_boxes is not None
+    np.testing.assert_allclose(to_pixels(test.clean_boxes, WIDTH, HEIGHT), boxes, atol=1e-5)
     with pytest.raises(UserError, match=r"bbox.jitter=60.0: is more than the boxes are wide; expected at most"):
         composed(images, boxes, jitter=60)
 
@@ -260,9 +283,7 @@ def test_jitter_has_clean_boxes_and_a_ceiling() -> None:
 def test_noise_is_the_same_in_all_channels() -> None:
     images, boxes = np.full((10, HEIGHT, WIDTH, 3), 128, np.uint8), np.tile([1.0, 1, 7, 7], (10, 1))
     for noise in ("gaussian", "salt"):
-        made = AnnotatedBoxes(noise=noise).compose(  # type: ignore[arg-type]
-            images, split="test", scene_seed=0, annotations=Annotations(boxes)
-        )
+        made = AnnotatedBoxes(noise=noise).compose(images, split="test", scene_seed=0, annotations=Annotations(boxes))
         assert (made.images == made.images[..., :1]).all()
         assert (made.images != images).any(axis=(1, 2, 3)).all()
 
@@ -304,3 +325,142 @@ def test_refused_once_the_data_are_known() -> None:
             made.compose(images, split="test", scene_seed=0, annotations=Annotations(some))
         assert error.value.indices == [2]
     made.compose(images, split="test", scene_seed=0, annotations=Annotations(boxes + 1e-4))
+
+
+def test_the_constant_box_is_that_of_the_data_not_of_what_augmentation_made_of_it() -> None:
+    images, boxes = drawn(50)
+    for jitter in (0.0, 2.0):
+        scenes = composed(images, boxes, crop=0.5, jitter=jitter)
+        np.testing.assert_allclose(to_pixels(scenes.unaugmented_boxes, WIDTH, HEIGHT), boxes, atol=1e-5)
+        test = composed(images, boxes, split="test")
+        facts = describe({"train": scenes, "test": test})
+        assert facts["scenes/floor_mean_iou"] == baselines(test.boxes, test.boxes)["mean_iou"]
+    assert test.unaugmented_boxes is test.boxes
+
+
+@pytest.mark.parametrize("strategy", [Tight(), Jitter(), Scatter(), Clutter()])
+def test_strategies_that_look_for_ink_refuse_colour(strategy: Generated) -> None:
+    images, _ = drawn(5)
+    name = type(strategy).__name__.lower()
+    with pytest.raises(
+        UserError, match=rf"bbox={name}: finds the ink .* the test images are in colour; expected bbox=a"
+    ):
+        strategy.compose(images, split="test", scene_seed=0)
+
+
+def test_a_fixed_box_serves_colour_too() -> None:
+    images, _ = drawn(5)
+    scenes = Fixed((0, 16, 40, 32), noise="salt").compose(images, split="train", scene_seed=0)
+    assert scenes.images.shape == images.shape
+    np.testing.assert_array_equal(scenes.boxes, np.tile(np.array([0, 0.25, 0.5, 0.5]), (5, 1)))
+
+
+@pytest.mark.usefixtures("float32")
+def test_networks_train_on_the_photos_of_each_epoch() -> None:
+    """In colour: the truth that comes back with the predictions is what is composed for that epoch."""
+    import keras
+
+    from locexp.models.cnn import build
+    from locexp.training.member import Member
+    from locexp.training.stack import Stack
+
+    images, boxes = drawn(64)
+    annotations = Annotations(boxes)
+    strategy = AnnotatedBoxes(fresh=True, augment=1.0)
+    first = compose(strategy, images, annotations, split="train", scene_seed=0)
+    fresh = fresh_scenes(strategy, images, 0, first, annotations)
+    network = build((HEIGHT, WIDTH, 3), 2, filters=[4], dense_units=8)
+    member = Member(0, network, keras.optimizers.Adam(), (1.0, 1.0))
+    stack = Stack([member], first.images, np.zeros(64, np.int64), first.boxes, fresh=fresh)
+    for epoch in (0, 2):
+        scenes = strategy.compose(images, split="train", scene_seed=0, epoch=epoch, annotations=annotations)
+        (made,) = stack.train_steps(np.arange(64, dtype=np.int32).reshape(1, 2, 32), epoch=epoch)
+        np.testing.assert_array_equal(made.truth, scenes.boxes)
+    stack.close()
+
+
+OWN = """
+import numpy as np
+from locexp.bbox.annotations import Annotations
+from locexp.data.arrays import RawData
+
+def load(source="auto", path=None):
+    random = np.random.default_rng(0)
+    images = random.integers(0, 50, (600, 28, 28)).astype(np.uint8)
+    labels = np.arange(600) % 3
+    corners = random.integers(0, 16, (600, 2))
+    for image, label, (x, y) in zip(images, labels, corners):
+        image[y : y + 12, x : x + 12] = 100 + 70 * label
+    boxes = np.concatenate([corners, corners + 12], axis=1)
+    return RawData("squares", "file", images, labels, annotations={"train": Annotations(boxes.astype(float))})
+"""
+YAML = """
+defaults:
+  - override /bbox@_global_.bbox: annotated
+_target_: own.load
+source: auto
+path: null
+limit: null
+validation: 0.1
+split_seed: 0
+"""
+QUICK = (
+    "--config-dir",
+    "conf",
+    "data=squares",
+    "trainer.epochs=2",
+    "model.filters=[4]",
+    "model.dense_units=8",
+    "tracking.system_metrics=false",
+)
+
+
+@pytest.fixture
+def squares(workplace: Path) -> Path:
+    """A workplace with a loader of one's own, whose data bring boxes and choose the strategy."""
+    (workplace / "own.py").write_text(OWN)
+    (workplace / "conf" / "data").mkdir(parents=True)
+    (workplace / "conf" / "data" / "squares.yaml").write_text(YAML)
+    (workplace / "conf" / "data" / "unsaid.yaml").write_text(YAML.split("annotated\n")[1])
+    return workplace
+
+
+def test_data_with_boxes_choose_the_strategy_unless_another_is_asked_for(squares: Path) -> None:
+    with composing("conf") as composer:
+        chosen, explicit = (composer.compose(["data=squares", *more]) for more in ([], ["bbox=annotated"]))
+        assert chosen.cfg.bbox._target_ == "locexp.bbox.annotated.AnnotatedBoxes"
+        assert chosen.config_hash == explicit.config_hash
+        assert composer.compose(["data=squares", "bbox.jitter=2"]).cfg.bbox.jitter == 2
+        for words, expected in {
+            ("data=squares", "bbox=fixed"): "Fixed",
+            ("data=squares", "experiment=scatter"): "Scatter",
+            ("experiment=scatter", "data=squares"): "Scatter",
+            ("data=mnist_5k",): "Tight",
+        }.items():
+            assert composer.compose(words).cfg.bbox._target_.rpartition(".")[2] == expected
+        notes = [
+            load_training_data(composer.compose(["data=squares", *more]).cfg).notes for more in ([], ["bbox=fixed"])
+        ]
+        assert not any("Boxes came" in note for note in notes[0])
+        assert "Boxes came with the data, and are not used; bbox=annotated learns them." in notes[1]
+        unsaid = load_training_data(composer.compose(["data=unsaid", "bbox.threshold=60"]).cfg).notes
+        assert "Boxes came with the data, and are not used; bbox=annotated learns them." in unsaid
+
+
+def test_a_run_on_boxes_that_came_with_the_data(squares: Path, float32: None) -> None:
+    assert train_here(*QUICK, "bbox.fresh=true", "bbox.augment=1", "bbox.flip=.5") == 0
+    record = json.loads((only_run(squares) / "run.json").read_text())
+    assert record["status"] == "FINISHED"
+    assert record["parameters"]["bbox.augment"] == "1"
+    assert record["metrics"]["scenes/width_max"] > 12.5  # enlarged
+    with composing("conf") as composer:
+        plain = load_training_data(composer.compose(["data=squares"]).cfg)
+    assert record["metrics"]["floor/mean_iou"] == pytest.approx(plain.baselines["mean_iou"])
+
+
+def test_boxes_are_asked_of_data_that_have_none(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train_here(*TINY, "bbox=annotated") == 2
+    assert (
+        "bbox=annotated: no boxes came with the train images. Data with boxes are voc, coco" in capsys.readouterr().err
+    )
+    assert not list(workplace.iterdir())

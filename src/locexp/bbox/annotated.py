@@ -120,14 +120,16 @@ class AnnotatedBoxes(Generated):
         """Augment photos to train on, and move the sides; see :meth:`locexp.bbox.generated.Generated.recipe`."""
         images, boxes = (array[indices] for array in source)
         canvas = images.shape[2], images.shape[1]
+        plain = clean = None
         if self.is_warped(split):
+            plain = _normalised(boxes, images)
             seen = windows(key, boxes, canvas, self._limits)
             images, boxes = remapped(images, seen.maps, seen.places), seen.boxes
             images = exposed(key, images, *self._exposure)
-        if not self.jitter:
-            return Scenes(images, _normalised(boxes, images))
-        moved = jittered(key, boxes, self.jitter, canvas)
-        return Scenes(images, _normalised(moved, images), clean_boxes=_normalised(boxes, images))
+        if self.jitter:
+            clean = _normalised(boxes, images)
+            boxes = jittered(key, boxes, self.jitter, canvas)
+        return Scenes(images, _normalised(boxes, images), clean_boxes=clean, plain_boxes=plain)
 
 
 def _normalised(boxes: np.ndarray, images: np.ndarray) -> np.ndarray:
