@@ -10,7 +10,6 @@ import numpy as np
 from cachetools import LRUCache, cached
 from omegaconf import DictConfig, OmegaConf
 
-from locexp.bbox.annotated import AnnotatedBoxes
 from locexp.bbox.given import compose, fresh_scenes, strategy_of, takes
 from locexp.bbox.scatter import Scatter
 from locexp.bbox.scenes import Scenes, Strategy
@@ -114,8 +113,13 @@ def load_training_data(cfg: DictConfig) -> TrainingData:
         validation_baseline=baselines(boxes, scenes["validation"].boxes)["mean_iou"],
         facts=describe(scenes),
         fresh=fresh_scenes(strategy, dataset.train.images, seed, scenes["train"], dataset.train.annotations),
-        notes=(*dataset.notes, *_notes(strategy, dataset.train, boxes)),
+        notes=(*dataset.notes, *_notes(strategy, dataset.train.images, boxes), *_unused(strategy, dataset.train)),
     )
+
+
+def _unused(strategy: Strategy, part: Split) -> list[str]:
+    """Return whether boxes came with the data that the strategy does not take."""
+    return [UNUSED] if part.annotations is not None and not takes(strategy, "annotations") else []
 
 
 def _located(error: ImagesError, split: Split) -> str:
@@ -126,21 +130,13 @@ def _located(error: ImagesError, split: Split) -> str:
     return error.text.format(which=f"counted from 0 in {split.name}: {listed(most)}{more}")
 
 
-def _notes(strategy: Strategy, train: Split, boxes: np.ndarray) -> list[str]:
-    """Return what is wrong with the boxes to train on, and whether those that came with the data are not used."""
-    unused = train.annotations is not None and not takes(strategy, "annotations")
-    return [UNUSED] * unused + _suspicions(strategy, train.images, boxes)
-
-
-def _suspicions(strategy: Strategy, images: np.ndarray, boxes: np.ndarray) -> list[str]:
+def _notes(strategy: Strategy, images: np.ndarray, boxes: np.ndarray) -> list[str]:
     """Return what is wrong with boxes of the ink where the ground is not black, or all boxes are the same."""
     same = bool(np.ptp(boxes, axis=0).max() == 0)
     trivial = (
         "Every image has the same box, so localization is trivial here: a constant answer has mean IoU 1, and no "
         "weights can be compared."
     )
-    if isinstance(strategy, AnnotatedBoxes):
-        return [trivial] if same else []
     if not isinstance(strategy, Tight | Scatter):
         return [f"{trivial} Use bbox=tight for boxes that differ."] if same else []
     drawn = isinstance(strategy, Scatter)  # what is above 0 is cut out there; the threshold is for what is drawn

@@ -26,7 +26,7 @@ class Program:
 
     Args:
         template: whose graph it is. It is not kept where the graph is shared, for it may be large.
-        image_shape: (height, width) of the images, or in colour (height, width, 3).
+        size: (height, width) of the images.
         shared: whether the member's variables are arguments, so that the graphs serve any member with its graph key;
             else they are part of the graphs.
 
@@ -43,11 +43,11 @@ class Program:
         ValueError: the graph holds state of the template that is none of its variables, so that it cannot be shared.
     """
 
-    def __init__(self, template: Member, image_shape: tuple[int, ...], *, shared: bool) -> None:
+    def __init__(self, template: Member, size: tuple[int, ...], *, shared: bool) -> None:
         self.shared = shared
         self.records = not template.weighting.constant
         labels, boxes = tf.TensorSpec([None], tf.int32), tf.TensorSpec([None, 4], template.dtype)
-        self.data = tf.TensorSpec([None, *image_shape], tf.uint8), labels, boxes
+        self.data = tf.TensorSpec([None, *size], tf.uint8), labels, boxes
         self._drawn = tf.TensorSpec([None], tf.int32), *self.data
         self.step = self._traced(template, lambda *drawn: train_step(template, _batch(*drawn)), self._drawn)
         self.evaluate = self._traced(template, lambda *batch: forward(template, batch, training=False)[0], self.data)
@@ -96,13 +96,13 @@ def _for_any_member(traced: Graph, specs: Sequence[tf.TensorSpec], own: Sequence
     return tf.function(call, autograph=False).get_concrete_function(*specs, *own)
 
 
-@cached(LRUCache(KEPT), key=lambda member, image_shape: (member.graph_key, member.dtype, image_shape))
-def shared_program(member: Member, image_shape: tuple[int, ...]) -> Program | None:
+@cached(LRUCache(KEPT), key=lambda member, size: (member.graph_key, member.dtype, size))
+def shared_program(member: Member, size: tuple[int, ...]) -> Program | None:
     """Return the program for all members with a graph key, kept for later stacks; ``None`` where each needs its own."""
     if member.graph_key is None:
         return None
     try:
-        return Program(member, image_shape, shared=True)
+        return Program(member, size, shared=True)
     except Exception as error:
         reason = first_line(error)
         logger.warning("the graph cannot be shared with members like this (%s): each has its own", reason)

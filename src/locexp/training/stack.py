@@ -30,7 +30,7 @@ class Stack:
 
     Args:
         members: at least one; of one dtype.
-        images: uint8, (n, height, width), or in colour (n, height, width, 3).
+        images: uint8, (n, height, width[, 3]).
         labels: int64, (n,).
         boxes: float, (n, 4), normalised xyxy.
         fresh: makes the scenes of later epochs, while others train; those given are of epoch 0.
@@ -47,7 +47,7 @@ class Stack:
     ) -> None:
         self.members, self.dtype = list(members), members[0].dtype
         self.images, self.labels, self.boxes = images, labels, boxes
-        self.image_shape = tuple(int(side) for side in images.shape[1:])
+        self.size = tuple(map(int, images.shape[1:]))
         self._examples = Examples(images, labels, boxes, self.dtype, fresh)
         self._programs: list[Program] = []
         self._own_loop = _kept_by_programs()  # not for later stacks, for it holds the members
@@ -56,7 +56,7 @@ class Stack:
     @property
     def canvas(self) -> tuple[int, int]:
         """(width, height) of the images in pixels."""
-        return self.image_shape[1], self.image_shape[0]
+        return self.size[1], self.size[0]
 
     @property
     def examples(self) -> int:
@@ -66,8 +66,7 @@ class Stack:
     def traced(self) -> list[Program]:
         """Return the graphs of each member, which are traced when they are first asked for."""
         self._programs = self._programs or [
-            shared_program(member, self.image_shape) or Program(member, self.image_shape, shared=False)
-            for member in self.members
+            shared_program(member, self.size) or Program(member, self.size, shared=False) for member in self.members
         ]
         return self._programs
 
@@ -116,7 +115,7 @@ class Stack:
     def evaluations(
         self, chosen: Sequence[int], images: np.ndarray, labels: np.ndarray, boxes: np.ndarray, batch_size: int
     ) -> dict[int, Future[tuple[Predictions, float]]]:
-        """Begin to evaluate members on images (uint8, (n, height, width[, 3])), as many at a time as cores allow.
+        """Begin to evaluate members on images (uint8, (n, height, width)), as many at a time as cores allow.
 
         Returns:
             By index the predictions, and the seconds that they took.
