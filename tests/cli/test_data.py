@@ -35,7 +35,7 @@ def test_a_neighbours_layout_is_trained_on_and_what_was_understood_is_kept(
     record = json.loads((run / "run.json").read_text())
     for said in (
         "letters.npz: its arrays are read as images and labels: train_images, train_labels to train on, val_images",
-        "letters.npz: not used: boxes. Boxes are not read from a file",
+        "letters.npz: not used: boxes. Boxes are read where they are called boxes_train",
         "train_images, validation_images, test_images: floats from 0 (black)".replace("validation", "val"),
         "The labels are 1 to 10: the network's outputs 0 to 9 stand for them",
         "val_images validates, not a share of the images to train on",

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locexp.data.arrays import Dataset, RawData, sha256
-from locexp.data.split import split, stratified_counts
+from locexp.data.picks import stratified_counts
+from locexp.data.split import split
 from locexp.errors import UserError
 
 

@@ -207,6 +207,7 @@ def notes_on(settings: Sequence[SettingRuns], allow_mixed: bool) -> list[str]:
             "compare.allow_mixed=true compares them anyway."
         )
     notes = [f"Mixed, as compare.allow_mixed asks: {reason}" for reason in reasons]
+    notes += _leaks(runs)
     empty = [setting.label for setting in settings if not setting.runs]
     if empty:
         notes.append(f"No run has finished of: {'; '.join(empty)}.")
@@ -218,3 +219,14 @@ def notes_on(settings: Sequence[SettingRuns], allow_mixed: bool) -> list[str]:
     if len(counts) > 1:
         notes.append(f"The settings have from {min(counts)} to {max(counts)} seeds; tests pair those that both have.")
     return notes
+
+
+def _leaks(runs: Sequence[RunRecord]) -> list[str]:
+    """Say which images of the data are in two parts."""
+    found = dict.fromkeys((run.tags["leaks"], run.parameters.get("data.leaks")) for run in runs if "leaks" in run.tags)
+    dropped = "they were left out of the part that is trained on, or chosen with (data.leaks=drop)"
+    kept = "results on them are better than on new images (data.leaks)"
+    return [
+        f"Images are in two parts of the data, the same or nearly so: {leaks}; {dropped if how == 'drop' else kept}."
+        for leaks, how in found
+    ]

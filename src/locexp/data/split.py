@@ -6,36 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from locexp.data.arrays import NAMES, Dataset, RawData, Split, sha256
+from locexp.data.arrays import NAMES, Dataset, RawData, Split, digest_of
 from locexp.data.class_names import called, class_names
+from locexp.data.picks import carve, shared_groups
 from locexp.data.suspicions import darkness
 from locexp.errors import UserError, listed, spans
 
 TEST_FRACTION = 0.1
 """Share set aside for testing where a data set has no official test split."""
-
-
-def stratified_counts(class_sizes: np.ndarray, total: int) -> np.ndarray:
-    """Share ``total`` picks among classes in proportion to their sizes (largest remainders).
-
-    Returns:
-        int64 (classes,), each at most its class size, with sum ``total``.
-    """
-    exact = class_sizes * (total / class_sizes.sum())
-    counts = np.floor(exact).astype(np.int64)
-    order = np.argsort(-(exact - counts), kind="stable")
-    counts[order[: total - counts.sum()]] += 1
-    return counts
-
-
-def pick(labels: np.ndarray, total: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the sorted indices of a stratified random part of ``total`` examples."""
-    classes, sizes = np.unique(labels, return_counts=True)
-    counts = stratified_counts(sizes, total)
-    chosen = [
-        rng.permutation(np.flatnonzero(labels == label))[:count] for label, count in zip(classes, counts, strict=True)
-    ]
-    return np.sort(np.concatenate(chosen))
 
 
 def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int | None = None) -> Dataset:
@@ -62,8 +40,10 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
     if "test" in given:
         test = given["test"]
     else:
-        chosen = pick(available.labels, _part(len(available), TEST_FRACTION, "the test part"), rng)
-        test = _taken(available, chosen)
+        what = "the test part"
+        chosen, said = carve(available, rest, _part(len(available), TEST_FRACTION, what), what, rng)
+        notes += said
+        test = available.taken(chosen)
         rest = np.setdiff1d(rest, chosen, assume_unique=True)
     if validation == "test":
         validation_split = test
@@ -71,25 +51,27 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
         validation_split = given["validation"]
         notes.append(f"{validation_split.name} validates, not a share of the images to train on (data.validation).")
     else:
-        count = _part(len(available), float(validation), f"data.validation={validation}")
+        what = f"data.validation={validation}"
+        count = _part(len(available), float(validation), what)
         if count >= len(rest):
-            raise UserError(
-                f"data.validation={validation}: takes {count} of {len(rest)} examples; none are left to train on."
-            )
-        chosen = rest[pick(available.labels[rest], count, rng)]
-        validation_split = _taken(available, chosen)
+            raise UserError(f"{what}: takes {count} of {len(rest)} examples; none are left to train on.")
+        chosen, said = carve(available, rest, count, what, rng)
+        notes += said
+        validation_split = available.taken(chosen)
         rest = np.setdiff1d(rest, chosen, assume_unique=True)
     if validation == "test" and "validation" in given:
         notes.append(f"{given['validation'].name}: not used, since the test part validates (data.validation=test).")
     if limit is not None:
         if limit > len(rest):
             raise UserError(f"data.limit={limit}: there are only {len(rest)} training examples.")
-        rest = rest[pick(available.labels[rest], limit, rng)]
-    train = available if len(rest) == len(available) else _taken(available, rest)
+        rest, said = carve(available, rest, limit, f"data.limit={limit}", rng, leave_some=False)
+        notes += said
+    train = available if len(rest) == len(available) else available.taken(rest)
     _check_classes(train.labels, classes, names, limit)
     parts = {"train": train, "test": test}
     if validation != "test":
         parts = {"train": train, "validation": validation_split, "test": test}
+    notes += shared_groups(parts)
     for part, held in parts.items():
         if held.images.shape[1:] != train.images.shape[1:]:
             raise UserError(
@@ -109,7 +91,7 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
         validation=validation_split,
         test=test,
         num_classes=max(len(classes), 2),
-        digest=sha256(*(array for part in parts.values() for array in (part.images, part.labels))),
+        digest=digest_of(parts.values()),
         validation_is_test=validation == "test",
         notes=(*raw.notes, *notes),
         class_names=names,
@@ -121,11 +103,6 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
 def _whole(raw: RawData, part: str) -> Split:
     images, labels = raw.parts[part]
     return Split(images, labels, np.arange(len(labels)), raw.names[part][0], raw.annotations.get(part))
-
-
-def _taken(whole: Split, chosen: np.ndarray) -> Split:
-    annotations = None if whole.annotations is None else whole.annotations.taken(chosen)
-    return Split(whole.images[chosen], whole.labels[chosen], chosen, whole.name, annotations)
 
 
 def _classes(raw: RawData) -> tuple[np.ndarray, RawData, list[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ import numpy as np
 
 from locexp.bbox.geometry import to_pixels
 from locexp.bbox.scenes import Scenes
+from locexp.data.arrays import Leak
 from locexp.evaluation import breakdown, calibration
 from locexp.evaluation.metrics import Predictions, confusion_matrix
 from locexp.evaluation.terms import UserTerms
@@ -164,6 +165,16 @@ def scenes_page(scenes: Scenes, labels: np.ndarray, terms: UserTerms) -> bytes:
     terms = dataclasses.replace(terms, class_names=drawable(terms.class_names)[0])
     png = io.BytesIO()
     save(page(scenes, labels, terms, chosen, f"{len(chosen)} random training scenes"), png)
+    return png.getvalue()
+
+
+def leaks_page(leaks: Sequence[Leak]) -> bytes:
+    """Return a PNG of images that are in two parts."""
+    from locexp.plots.files import save
+    from locexp.plots.leaks import page
+
+    png = io.BytesIO()
+    save(page(leaks), png)
     return png.getvalue()
 
 

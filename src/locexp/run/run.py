@@ -25,6 +25,7 @@ from locexp.models.spread import spread_metrics
 from locexp.plots.pictures import Draw, PictureData
 from locexp.records.history import append_history, write_history
 from locexp.records.sweep_list import SweepLink
+from locexp.run.data_files import write_data_files
 from locexp.run.display import conclusion, final_table, introduction
 from locexp.run.prepare import Prepared, prepare
 from locexp.run.record import open_record
@@ -110,8 +111,7 @@ class Run:
         self._say(self.record.notes)
         sampling_seconds = SAMPLING_SECONDS * beside if cfg.tracking.system_metrics else None
         self._tracker.start(sampling_seconds=sampling_seconds, earlier=resumed.history if resumed else ())
-        (directory / "pictures").mkdir(exist_ok=True)
-        write_whole(directory / "pictures" / "scenes.png", self.prepared.data.page)
+        write_data_files(directory, self.prepared.data)
 
     def progress(self, epoch: int, done: int, total: int, losses: tuple[float, float]) -> None:
         """Show how far an epoch is; raises if the store of a run by itself could not even be opened."""
@@ -180,10 +180,10 @@ class Run:
         record.metrics |= against_clean(test, data.scenes["test"])
         spread = spread_metrics(member.model, images, data.canvas)
         record.metrics |= {f"test/{name}": value for name, value in spread.items()}
-        model = save_checked(member.model, directory / MODEL, images)
-        h5 = prepared.cfg.trainer.save_h5
-        if h5 is not None:
-            save_checked(member.model, directory / h5, images)
+        trainer = prepared.cfg.trainer
+        model = save_checked(member.model, directory / MODEL, images, trainer.saved_input)
+        if trainer.save_h5 is not None:
+            save_checked(member.model, directory / trainer.save_h5, images, trainer.saved_input)
         write_tables(directory / "tables", test, terms)
         baseline = data.validation_baseline
         self._pictures = draw(PictureData(directory / "pictures", images, test, terms, member.history, best, baseline))
@@ -286,7 +286,7 @@ class Run:
         member.model.set_weights(member.best_weights)
         self.record.metrics |= {"best/epoch": float(member.best_epoch or 0), "epochs": float(len(member.history))}
         try:
-            model = save(member.model, path)
+            model = save(member.model, path, self.prepared.cfg.trainer.saved_input)
             kept = f"{MODEL} holds the weights kept after {counted(len(member.history), 'whole epoch')}"
         except Exception as error:  # what ended the run is what counts
             model, kept = None, f"the weights kept could not be saved ({worded(error)})"
