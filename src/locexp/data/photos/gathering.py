@@ -107,6 +107,10 @@ class Gathering:
                 f"data.path={self.folder.root}: no image of {len(self.folder.images)} in it has an annotation that can "
                 f"be used{first}. Expected the images in this folder or below it."
             )
+        parts = {image.part for image in images.values()}
+        if len(parts) == 1 and not parts & {None, "train"}:  # a part alone, such as COCO's val2017
+            self.note(f"all images are in the part {parts.pop()}, so they are split anew")
+            images = {path: replace(image, part=None) for path, image in images.items()}
         places = {posixpath.dirname(path) for path in images}
         for image in sorted(self.folder.images - set(self._images) - self._left_out - self._ignored):
             if posixpath.dirname(image) in places:
