@@ -37,6 +37,8 @@ def converted(raw: RawData) -> RawData:
     """
     if not isinstance(raw, RawData):
         raise UserError(f"data._target_: gives a {type(raw).__name__}; expected locexp.data.arrays.RawData.")
+    if raw.resize is not None:  # photos: they are on their canvas as they are to be
+        return raw
     arrays: dict[str, np.ndarray] = {}
     notes: dict[str, list[str]] = {}
     for part, (images, labels) in raw.parts.items():

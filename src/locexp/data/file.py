@@ -31,7 +31,9 @@ def _needs_path(path: str | None) -> None:
 
 @checked("data", _needs_path)
 def load(
-    source: Annotated[Literal["auto"], doc("auto (data=file reads data.path)")] = "auto", path: str | None = None
+    source: Annotated[Literal["auto"], doc("auto (data=file reads data.path)")] = "auto",
+    path: str | None = None,
+    leaks: Literal["warn", "drop", "refuse"] = "warn",
 ) -> RawData:
     """Read an ``.npz``, a CSV file, or a folder of IDX, ``.npy`` or CSV files; docs/runs.md lists the layouts.
 
@@ -52,7 +54,7 @@ def load(
     if any("emnist" in name.lower() for pair in raw.names.values() for name in pair):
         raw = replace(raw, notes=(*raw.notes, EMNIST))
     with naming(str(resolved)):
-        return in_pixels(converted(raw))
+        return replace(in_pixels(converted(raw)), leaks=leaks)
 
 
 def _read_table(path: Path) -> RawData:
