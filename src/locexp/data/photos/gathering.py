@@ -9,14 +9,14 @@ from dataclasses import replace
 from locexp.data.arrays import PARTS
 from locexp.data.files import named
 from locexp.data.photos.folder import Folder, Match
-from locexp.data.photos.listing import ListedImage, Listing, MarkedObject, Problem
+from locexp.data.photos.listing import LEFT_OUT, ListedImage, Listing, MarkedObject, Problem
 from locexp.data.photos.recognised import other_format
 from locexp.data.photos.text import LARGEST, decoded, read_bytes
 from locexp.errors import UserError, counted, listed
 
 LATIN = "not in UTF-8, read as Latin-1"
-LEFT_OUT, NOT_USED = "left out", "not used"
-"""Actions: for what is wrong, and for images that nothing is said about."""
+NOT_USED = "not used"
+"""The action for images that nothing is said about."""
 MOST_EXAMPLES = 3
 """Of what a note counts, how many it names."""
 
