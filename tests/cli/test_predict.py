@@ -161,7 +161,15 @@ def test_the_real_command_from_another_folder(place: Path) -> None:
     elsewhere.mkdir()
     name = b"../photos/\xff.png"
     os.rename("photos/wide.jpg", b"photos/\xff.png")
-    command = [sys.executable, "-m", "locexp.predict", "../a run", name, "pictures=out", "format=json"]
+    command: list[str | bytes] = [
+        sys.executable,
+        "-m",
+        "locexp.predict",
+        "../a run",
+        name,
+        "pictures=out",
+        "format=json",
+    ]
     done = subprocess.run(command, cwd=elsewhere, capture_output=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     (found,) = json.loads(done.stdout)
