@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from locexp.data.arrays import Split
-from locexp.data.registration import Overlay, overlay, reduced, thumbnails
+from locexp.data.registration import Overlay, luminance, overlay, reduced, thumbnails
 
 NEAR_FROM = 64
 """Pixels a side from which images are looked at more closely; smaller ones are copies if they are equal."""
@@ -82,7 +82,7 @@ class Images:
     @cached_property
     def coarse(self) -> np.ndarray:
         """Grey thumbnails: float32 (n, 1, COARSE, COARSE)."""
-        parts = [self.thumbnails(part, COARSE).mean(axis=1, keepdims=True) for part in _blocks(len(self), IMAGES)]
+        parts = [luminance(self.thumbnails(part, COARSE)) for part in _blocks(len(self), IMAGES)]
         return np.concatenate(parts)
 
     @cached_property
