@@ -51,7 +51,7 @@ class SweepComparison:
 
     Attributes:
         settings: in the order of the sweep's list.
-        candidates: those that can be chosen: see :func:`_candidates`.
+        candidates: those that can be chosen: see :func:`candidates_of`.
         seeds: all that occur.
         metric: the settings were chosen by it.
         front: of the candidates.
@@ -101,10 +101,10 @@ def compare_settings(
         read: for the bootstrap over examples.
     """
     seeds = sorted({seed for setting in settings for seed in setting.runs})
-    candidates = _candidates(settings)
+    candidates = candidates_of(settings)
 
     def values(part: str, name: str) -> np.ndarray:
-        return sign_of(name) * np.array([setting.values(f"{part}/{name}", seeds) for setting in settings])
+        return signed(settings, seeds, f"{part}/{name}")
 
     validation, test, second = values("kept", metric), values("test", metric), values("kept", tie_break_of(metric))
     default = next((index for index in candidates if settings[index].config_hash == default_hash), None)
@@ -137,7 +137,17 @@ def tie_break_of(metric: str) -> str:
     return "accuracy" if metric == "mean_iou" else "mean_iou"
 
 
-def _candidates(settings: Sequence[SettingRuns]) -> list[int]:
+def signed(settings: Sequence[SettingRuns], seeds: Sequence[int], name: str) -> np.ndarray:
+    """Return a metric by its whole name, such as ``kept/mean_iou``, with a sign by which higher is better.
+
+    Returns:
+        Float (settings, seeds), NaN where a run is missing.
+    """
+    sign = sign_of(name.partition("/")[2])
+    return sign * np.array([setting.values(name, seeds) for setting in settings])
+
+
+def candidates_of(settings: Sequence[SettingRuns]) -> list[int]:
     """Return what can be chosen: both tasks trained, no control, no second name of the same method; final runs alone
     where there are any. A setting without a finished run cannot be."""
     having = {index: setting for index, setting in enumerate(settings) if setting.runs}

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from locexp.data.arrays import NAMES, Dataset, RawData, Split, digest_of
+from locexp.data.class_names import called, class_names
 from locexp.data.picks import carve, shared_groups
 from locexp.data.suspicions import darkness
 from locexp.errors import UserError, listed, spans
@@ -30,7 +31,7 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
         UserError: too few examples for the split, none of a class to train on, or sizes of images that differ.
     """
     rng = np.random.default_rng(split_seed)
-    names = _class_names(raw)
+    names = class_names(raw)
     classes, raw, notes = _classes(raw)
     given = {part: _whole(raw, part) for part in raw.parts}
     notes += [f"{part.name}: {dark}" for part in given.values() if (dark := darkness(part.images))]
@@ -80,7 +81,7 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
         missing = np.setdiff1d(np.arange(len(classes)), held.labels)
         if len(missing):
             notes.append(
-                f"The {part} part has no example of class {_called(missing, classes, names)}, so its metrics say "
+                f"The {part} part has no example of class {called(missing, classes, names)}, so its metrics say "
                 "nothing about it. Give it some of each."
             )
     return Dataset(
@@ -97,29 +98,6 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
         problems=raw.problems,
         resize=raw.resize,
     )
-
-
-def _class_names(raw: RawData) -> tuple[str, ...]:
-    """Return the names of the labels that occur, in their order, or the labels as names.
-
-    A data set of one class has a second one, without examples: a network tells two apart at least.
-
-    Raises:
-        UserError: the data name their classes, but not all of them, or two alike.
-    """
-    labels = np.unique(np.concatenate([labels for _, labels in raw.parts.values()])).tolist()
-    if not raw.class_names:
-        return tuple(str(label) for label in [*labels, *([labels[0] + 1] if len(labels) == 1 else [])])
-    if labels[-1] >= len(raw.class_names):
-        raise UserError(
-            f"data: there are {len(raw.class_names)} class names, but the labels run to {labels[-1]}; expected a name "
-            "for each label from 0."
-        )
-    names = tuple(raw.class_names[label] for label in labels)
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise UserError(f"data: two classes are called {twice[0]!r}; expected names that differ.")
-    return names if len(names) > 1 else (*names, f"not {names[0]}")
 
 
 def _whole(raw: RawData, part: str) -> Split:
@@ -150,11 +128,6 @@ def _classes(raw: RawData) -> tuple[np.ndarray, RawData, list[str]]:
     return classes, replace(raw, **numbered), notes  # type: ignore[arg-type]
 
 
-def _called(chosen: np.ndarray, classes: np.ndarray, names: tuple[str, ...]) -> str:
-    """Return some classes, int (m,), for a message: by their labels, or by name where they have one."""
-    return spans(classes[chosen]) if names[0] == str(classes[0]) else listed(names[label] for label in chosen)
-
-
 def _check_classes(labels: np.ndarray, classes: np.ndarray, names: tuple[str, ...], limit: int | None) -> None:
     """Check that every class has an example to train on; raises :class:`UserError`, in terms of the user's labels."""
     missing = np.setdiff1d(np.arange(len(classes)), labels)
@@ -162,7 +135,7 @@ def _check_classes(labels: np.ndarray, classes: np.ndarray, names: tuple[str, ..
         key = "data" if limit is None else f"data.limit={limit}"
         remedy = "give more of it, or leave it out everywhere" if limit is None else "give a higher limit"
         raise UserError(
-            f"{key}: no training example is of class {_called(missing, classes, names)}; expected one of each class at "
+            f"{key}: no training example is of class {called(missing, classes, names)}; expected one of each class at "
             f"least: {remedy}."
         )
 

@@ -31,6 +31,8 @@ OF_RUN = {
 """The files of a run that are logged as they are, by their folder. Another is ``trainer.save_h5``."""
 NOT_LOGGED = (MODEL, "checkpoint.npz")
 """The model is logged as a model of MLflow; a checkpoint is gone when the run has finished."""
+EXPORT = "export"
+"""The folder in a run's, or elsewhere, that ``python -m locexp.export`` makes; it can be made again."""
 COMPARISON = "comparison"
 OF_SWEEP = {
     "": (RECORD,),

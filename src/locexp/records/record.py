@@ -93,9 +93,14 @@ class RunRecord:
             raise
         except OSError as error:
             raise MalformedError(f"{path}: cannot be read ({error.strerror or error}).") from None
-        record = build(cls, parse_object(content, path) | {"directory": None}, path)
+        record = cls.parse(content, path)
         record.directory = directory
         return record
+
+    @classmethod
+    def parse(cls, content: bytes, source: object) -> RunRecord:
+        """Return the record in the content of its file; for arguments and errors see :func:`parse_object`."""
+        return build(cls, parse_object(content, source) | {"directory": None}, source)
 
 
 def _end_in_place(path: Path, status: str) -> None:

@@ -180,10 +180,10 @@ class Run:
         record.metrics |= against_clean(test, data.scenes["test"])
         spread = spread_metrics(member.model, images, data.canvas)
         record.metrics |= {f"test/{name}": value for name, value in spread.items()}
-        model = save_checked(member.model, directory / MODEL, images)
-        h5 = prepared.cfg.trainer.save_h5
-        if h5 is not None:
-            save_checked(member.model, directory / h5, images)
+        trainer = prepared.cfg.trainer
+        model = save_checked(member.model, directory / MODEL, images, trainer.saved_input)
+        if trainer.save_h5 is not None:
+            save_checked(member.model, directory / trainer.save_h5, images, trainer.saved_input)
         write_tables(directory / "tables", test, terms)
         baseline = data.validation_baseline
         self._pictures = draw(PictureData(directory / "pictures", images, test, terms, member.history, best, baseline))
@@ -286,7 +286,7 @@ class Run:
         member.model.set_weights(member.best_weights)
         self.record.metrics |= {"best/epoch": float(member.best_epoch or 0), "epochs": float(len(member.history))}
         try:
-            model = save(member.model, path)
+            model = save(member.model, path, self.prepared.cfg.trainer.saved_input)
             kept = f"{MODEL} holds the weights kept after {counted(len(member.history), 'whole epoch')}"
         except Exception as error:  # what ended the run is what counts
             model, kept = None, f"the weights kept could not be saved ({worded(error)})"

@@ -10,7 +10,7 @@ import numpy as np
 from cachetools import LRUCache, cached
 from omegaconf import DictConfig, OmegaConf
 
-from locexp.bbox.given import compose, fresh_scenes, strategy_of
+from locexp.bbox.given import compose, fresh_scenes, strategy_of, takes
 from locexp.bbox.scatter import Scatter
 from locexp.bbox.scenes import Scenes, Strategy
 from locexp.bbox.tight import Tight
@@ -29,6 +29,7 @@ MOST_NUMBERS = 9
 """How many images a message names at most."""
 MOST_WHOLE = 0.9
 """If this share of training boxes is the whole image, the ink is not what is above the threshold."""
+UNUSED = "Boxes came with the data, and are not used; bbox=annotated learns them."
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def load_training_data(cfg: DictConfig) -> TrainingData:
         if errors:
             raise UserError(" ".join(errors))
     scenes.setdefault("validation", scenes["test"])
-    boxes = scenes["train"].boxes
+    boxes = scenes["train"].unaugmented_boxes
     return TrainingData(
         dataset=dataset,
         scenes=scenes,
@@ -133,8 +134,13 @@ def load_training_data(cfg: DictConfig) -> TrainingData:
         validation_baseline=baselines(boxes, scenes["validation"].boxes)["mean_iou"],
         facts=describe(scenes),
         fresh=fresh_scenes(strategy, dataset.train.images, seed, scenes["train"], dataset.train.annotations),
-        notes=(*dataset.notes, *_notes(strategy, dataset.train, boxes)),
+        notes=(*dataset.notes, *_notes(strategy, dataset.train, boxes), *_unused(strategy, dataset.train)),
     )
+
+
+def _unused(strategy: Strategy, part: Split) -> list[str]:
+    """Return whether boxes came with the data that the strategy does not take."""
+    return [UNUSED] if part.annotations is not None and not takes(strategy, "annotations") else []
 
 
 def _located(error: ImagesError, split: Split) -> str:

@@ -82,6 +82,8 @@ def test_boxes_of_the_file_before_its_turn_are_turned_with_it(folder: Folder, or
     inside = np.zeros((48, 64), bool)
     inside[y1:y2, x1:x2] = True
     assert ((raw.train_images[0] > 128) == inside).mean() > 0.99
+    assert [one.action.split(";")[0] for one in raw.problems] == ["the boxes are turned upright", "turned upright"]
+    assert len(folder.read(on_bad="stop").problems) == 2  # which are none to stop at
 
 
 def test_cmyk(folder: Folder) -> None:

@@ -199,7 +199,17 @@ def test_classes_are_those_found_in_the_order_of_the_data(folder: Folder) -> Non
     for name in ("cat", "dog", "ant"):
         folder.add(f"{name}.png", marked(name))
     assert folder.read().class_names == ("ant", "cat", "dog")
+    folder.add("2.png", marked("2"))
+    folder.add("10.png", marked("10"))
+    assert folder.read().class_names == ("2", "10", "ant", "cat", "dog")
+    folder.images = folder.images[:3]
     assert folder.read(names=("objects", "dog", "cat", "bird")).class_names == ("dog", "cat", "ant")
+
+
+def test_classes_that_are_called_by_numbers(folder: Folder) -> None:
+    folder.add("a.png", marked("7"))
+    folder.add("b.png", marked("12"))
+    assert folder.read(classes=[12, 7]).class_names == ("12", "7")
 
 
 @pytest.mark.parametrize(
@@ -269,7 +279,7 @@ def test_groups(folder: Folder) -> None:
     raw = folder.read()
     assert groups(raw) == ["a_jpg", "a_jpg", "b_jpg", "images/c.png"]
     assert raw.notes[-1] == (
-        "4 images are in 2 groups, each kept together in one part (copies of one photo by their names, before .rf.); "
+        "3 images are in 2 groups, each kept together in one part (copies of one photo by their names, before .rf.); "
         "1 image in none."
     )
     assert groups(folder.read(group=None)) is None
