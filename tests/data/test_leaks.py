@@ -156,6 +156,15 @@ def test_images_of_one_colour_say_nothing(size: int) -> None:
     assert found(images, images) == []
 
 
+@pytest.mark.parametrize("size", [12, 96])
+def test_what_most_images_are_is_no_copy(size: int) -> None:
+    """As where all that was drawn is one rectangle; the others are compared as ever."""
+    images = arrays(PHOTOS, size)
+    one, other = np.repeat(images[:1], 40, axis=0), images[1:20]
+    assert found(one, one[:9]) == []
+    assert found(np.concatenate([one, other]), np.concatenate([one[:5], images[5:8]])) == [(44, 5), (45, 6), (46, 7)]
+
+
 def dataset(train: np.ndarray, validation: np.ndarray, test: np.ndarray, *, named: bool = True) -> Dataset:
     parts = {"train": train, "validation": validation, "test": test}
     one, two, three = (part(images, name, named=named) for name, images in parts.items())
