@@ -90,7 +90,9 @@ def test_a_real_sweep_is_registered_and_served(workplace: Path, capsys: pytest.C
     assert train_here("--multirun", *words, "loss.bbox_weight=0.5,8", "seed=0,1") == 0
     line = compare("compare.register=the digits")[-1]
     directory = next(
-        path.parent for path in workplace.rglob("run.json") if json.loads(path.read_text())["run_id"] in line
+        path.parent
+        for path in (workplace / "multirun").rglob("run.json")
+        if json.loads(path.read_text())["run_id"] in line
     )
     model = keras.models.load_model(directory / "model.keras")
     port = free_port(None, PORTS)
