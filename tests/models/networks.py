@@ -11,6 +11,7 @@ import pytest
 from locexp.configuration.schema import config_directory
 
 TINY: dict[str, dict[str, Any]] = {
+    "attention": {"filters": (4, 6), "attended": 8, "squeeze": 3, "dense_units": 8},
     "backbone": {"architecture": "MobileNetV2", "squeeze": 4, "dense_units": 8},
     "cnn": {"filters": (4, 6), "dense_units": 8},
     "cnn_small": {"filters": (4, 6), "squeeze": 3, "dense_units": 8},
