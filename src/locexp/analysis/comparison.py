@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -217,15 +219,16 @@ def _over_examples(chosen: SettingRuns, default: SettingRuns, read: ReadFile) ->
 def _examples(content: bytes | None) -> dict[str, np.ndarray] | None:
     """Return accuracy, IoU and loc_acc_75 of each test example from a run's predictions.csv, if that can be read."""
     try:
-        header, *rows = (content or b"").decode().splitlines()
-        columns = [header.split(",").index(name) for name in ("label", "predicted", "iou")]
-        label, predicted, iou = np.loadtxt(rows, delimiter=",", usecols=columns, ndmin=2).T
-    except (ValueError, IndexError):
+        header, first, *rest = csv.reader(io.StringIO((content or b"").decode(), newline=""))
+        label, predicted, iou = (header.index(name) for name in ("label", "predicted", "iou"))
+        rows = [first, *rest]
+        right = np.array([row[label] == row[predicted] for row in rows])
+        overlap = np.array([float(row[iou]) for row in rows])
+    except (ValueError, IndexError, csv.Error):
         return None
-    right = label == predicted
     return {
         "accuracy": right.astype(float),
-        "mean_iou": iou,
-        "loc_acc_50": (right & (iou >= 0.5)).astype(float),
-        "loc_acc_75": (right & (iou >= 0.75)).astype(float),
+        "mean_iou": overlap,
+        "loc_acc_50": (right & (overlap >= 0.5)).astype(float),
+        "loc_acc_75": (right & (overlap >= 0.75)).astype(float),
     }

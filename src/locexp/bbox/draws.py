@@ -11,7 +11,7 @@ import zlib
 
 import numpy as np
 
-PLACE, DISTRACTORS, JITTER, NOISE, WARP = range(5)
+PLACE, DISTRACTORS, JITTER, NOISE, WARP, WINDOW, EXPOSURE = range(7)
 """Streams of draws that do not share any: a strategy that takes more of one changes nothing about the others."""
 
 _GOLDEN = np.uint32(0x9E3779B9)
@@ -53,6 +53,11 @@ def draws(key: RandomKey, stream: int, count: int) -> np.ndarray:
     """Return ``count`` draws per example from a stream: uint32 (n, count), uniform; count < 2**24."""
     numbers = (np.arange(count, dtype=np.uint32) | np.uint32(stream << 24)) * _GOLDEN
     return mix(mix(key[0][:, None] + numbers) ^ key[1][:, None])
+
+
+def uniform(drawn: np.ndarray) -> np.ndarray:
+    """Return draws (uint32) as float64 in [0, 1), exactly."""
+    return drawn * 2.0**-32
 
 
 def below(drawn: np.ndarray, bound: np.ndarray | np.int64 | int) -> np.ndarray:

@@ -29,6 +29,8 @@ class Fixed(Generated):
         UserError: not four numbers, inverted or empty.
     """
 
+    takes_colour = True
+
     @checked("bbox")
     def __init__(
         self,
@@ -47,7 +49,7 @@ class Fixed(Generated):
 
     def prepare(self, images: np.ndarray, split: str) -> Scenes:
         """Give every image the box; raises :class:`UserError` if it leaves the canvas."""
-        height, width = images.shape[1:]
+        height, width = images.shape[1:3]
         if self.box[2] > width or self.box[3] > height:
             raise UserError(
                 f"bbox.box={list(self.box)}: leaves the canvas of {width}x{height} pixels; "

@@ -17,6 +17,7 @@ from locexp.bbox.scenes import Scenes
 from locexp.bbox.warping import Augment
 from locexp.bounds import checked
 from locexp.errors import UserError
+from locexp.images import channels_of
 
 BLOCK_PIXELS = 2**20
 """Pixels that are composed at a time, so that memory does not grow with n."""
@@ -31,16 +32,18 @@ class Generated(ABC):
         noise: ``gaussian``, ``salt`` or ``None``.
         noise_level: see :func:`locexp.bbox.noise.add_noise`.
         fresh: whether training scenes are new in every epoch.
-        augment: how much training digits are warped, 0 to 1, see :mod:`locexp.bbox.warping`; only with ``fresh``.
+        augment: how much training images are changed, 0 to 1, see :mod:`locexp.bbox.warping`; only with ``fresh``.
 
     Attributes:
         canvas: (width, height) of the scenes in pixels; ``None`` where it is that of the images.
+        takes_colour: whether images may be in colour: where boxes are those of the ink, they may not.
 
     Raises:
         UserError: out of range.
     """
 
     canvas: tuple[int, int] | None = None
+    takes_colour = False
 
     @checked("bbox")
     def __init__(
@@ -48,13 +51,13 @@ class Generated(ABC):
     ) -> None:
         if augment and not fresh:
             raise UserError(
-                f"bbox.augment={augment}: warps training digits anew in every epoch, which bbox.fresh={fresh} forbids; "
-                "expected bbox.fresh=true beside it."
+                f"bbox.augment={augment}: changes training images anew in every epoch, which bbox.fresh={fresh} "
+                "forbids; expected bbox.fresh=true beside it."
             )
         self.noise, self.noise_level, self.fresh, self.augment = noise, noise_level, fresh, float(augment)
 
     def is_warped(self, split: str) -> bool:
-        """Return whether digits of a split are warped."""
+        """Return whether images of a split are augmented."""
         return self.augment > 0 and split == "train"
 
     @abstractmethod
@@ -66,8 +69,24 @@ class Generated(ABC):
         return Scenes(source.images[indices], source.boxes[indices])
 
     def compose(self, images: np.ndarray, *, split: str, scene_seed: int, epoch: int = 0) -> Scenes:
-        """Make the scenes of a split (uint8 (n, height, width)) in an epoch; raises :class:`UserError`."""
-        source = self.prepare(images, split)
+        """Make the scenes of a split in an epoch.
+
+        Args:
+            images: uint8 (n, height, width), or (n, height, width, 3) if the strategy takes colour.
+            split, scene_seed, epoch: what the draws depend on, with the position in the split.
+
+        Raises:
+            UserError: the images are not what the strategy needs.
+        """
+        if channels_of(images) != 1 and not self.takes_colour:
+            raise UserError(
+                f"bbox={type(self).__name__.lower()}: finds the ink of grey images, and the {split} images are in "
+                "colour; expected bbox=annotated for boxes that came with the data, or grey images (data.channels=1)."
+            )
+        return self.made(self.prepare(images, split), images, split=split, scene_seed=scene_seed, epoch=epoch)
+
+    def made(self, source: Any, images: np.ndarray, *, split: str, scene_seed: int, epoch: int) -> Scenes:
+        """Make the scenes of a split in an epoch from what :meth:`prepare` returned for its images."""
         if isinstance(source, Scenes) and self.noise is None and not self.is_warped(split):
             return source  # unchanged images are passed on, not copied
         size = max(1, BLOCK_PIXELS // math.prod(self.canvas or images.shape[1:]))

@@ -77,7 +77,7 @@ def check_scenes(scenes: Any, split: str, count: int) -> None:
             f"bbox._target_: the {split} images are {images.dtype} {images.shape}; expected uint8 ({count}, height, "
             f"width), or ({count}, height, width, 3) in colour."
         )
-    for name, values in (("boxes", boxes), ("clean boxes", scenes.clean_boxes)):
+    for name, values in (("boxes", boxes), ("clean boxes", scenes.clean_boxes), ("plain boxes", scenes.plain_boxes)):
         if values is not None and (values.shape != (count, 4) or not np.isfinite(values).all()):
             raise UserError(
                 f"bbox._target_: the {split} {name} have shape {values.shape}"

@@ -32,23 +32,24 @@ def gaussian_table(level: float) -> np.ndarray:
 
 
 def add_noise(key: RandomKey, images: np.ndarray, kind: str | None, level: float) -> np.ndarray:
-    """Return images (uint8 (n, height, width)) with noise.
+    """Return images with noise; that of a pixel is the same in all its channels, so that grey stays grey.
 
     Args:
         key: of the examples.
-        images: uint8 (n, height, width).
+        images: uint8 (n, height, width) or (n, height, width, 3).
         kind: ``gaussian``: normal, cut to 0 … 255; ``salt``: white pixels; ``None``: no noise.
         level: the standard deviation as a share of white, or the share of white pixels.
     """
     if kind is None or level == 0:
         return images
-    height, width = images.shape[1:]
+    height, width = images.shape[1:3]
     pixels = height * width
+    one = (1,) * (images.ndim - 3)  # an axis for the channels, where there is one
     noisy = np.empty_like(images)
     size = max(1, PIXELS_AT_ONCE // pixels)
     for part in (slice(first, first + size) for first in range(0, len(images), size)):
         drawn = draws((key[0][part], key[1][part]), NOISE, (pixels + 1) // 2)
-        values = drawn.astype("<u4", copy=False).view("<u2")[:, :pixels].reshape(-1, height, width)
+        values = drawn.astype("<u4", copy=False).view("<u2")[:, :pixels].reshape(-1, height, width, *one)
         if kind == "salt":
             noisy[part] = np.where(values < np.int32(round(level * _VALUES)), np.uint8(255), images[part])
         else:

@@ -18,6 +18,7 @@ class Scenes:
         clean_boxes: where ``boxes`` have label noise, the boxes without it: float32, (n, 4).
         clipped: whether some of the digit's ink lies beyond the canvas: bool, (n,).
         covered: the share of the digit's drawn ink under distractors: float32 in [0, 1], (n,).
+        plain_boxes: where images were augmented, the boxes before that: float32, (n, 4).
     """
 
     images: np.ndarray
@@ -25,6 +26,12 @@ class Scenes:
     clean_boxes: np.ndarray | None = None
     clipped: np.ndarray | None = None
     covered: np.ndarray | None = None
+    plain_boxes: np.ndarray | None = None
+
+    @property
+    def unaugmented_boxes(self) -> np.ndarray:
+        """The boxes of the data, whatever was done to them to train on: what a constant answer is the mean of."""
+        return self.boxes if self.plain_boxes is None else self.plain_boxes
 
 
 class Strategy(Protocol):

@@ -114,7 +114,8 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[str, list[str], Any]:
     """Return which network is meant, the images, and the configuration; raises :class:`UserError`."""
     # A file whose name looks like KEY=VALUE is a file, unless it is a key.
     keys = read_keys(PredictConfig, [])
-    plain, overrides = [], []
+    plain: list[str] = []
+    overrides: list[str] = []
     for argument in arguments:
         is_key = is_override(argument) and (
             OmegaConf.select(keys, argument.partition("=")[0], default=_NO_KEY) is not _NO_KEY
@@ -176,7 +177,7 @@ def _output(out: Path | None) -> Iterator[Callable[[str], object]]:
 
 def _draw(outcomes: Sequence[Prediction | Failure], paths: Sequence[Path]) -> list[Failure]:
     """Draw the pictures of a block, if any are asked for."""
-    pairs = [pair for pair in zip(outcomes, paths, strict=False) if isinstance(pair[0], Prediction)]
+    pairs = [(one, path) for one, path in zip(outcomes, paths, strict=False) if isinstance(one, Prediction)]
     if not pairs:
         return []
     from locexp.prediction.pictures import draw

@@ -30,9 +30,12 @@ OF_BOTH = (
 CHECKED = ("hydra.mode", "hydra.job.chdir", "hydra.sweep.subdir")
 """Those of which :func:`check_hydra` takes the value that locexp has."""
 FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")
+AUGMENTATIONS = ("crop", "pad", "stretch", "rotate", "outline", "flip", "brightness", "contrast", "grey")
+"""The keys of ``bbox=annotated`` that say what an augmentation does."""
 SWEEP_ALONE = ("sweep.on_error", "sweep.presume_dead", "sweep.allow_mixed")
 NEEDS = {
     "bbox.noise_level": "bbox.noise",
+    **{f"bbox.{name}": "bbox.augment" for name in AUGMENTATIONS},
     "optimizer.params.ema_momentum": "optimizer.params.use_ema",
     "optimizer.params.ema_overwrite_frequency": "optimizer.params.use_ema",
     "optimizer.params.nesterov": "optimizer.params.momentum",

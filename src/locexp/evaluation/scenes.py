@@ -55,7 +55,9 @@ def describe(scenes: Mapping[str, Scenes]) -> dict[str, float]:
     if train.covered is not None:
         facts["covered"] = float(np.mean(train.covered > 0))
         facts["covered_ink"] = float(np.mean(train.covered, dtype=np.float64))
-    facts |= {f"floor_{name}": value for name, value in baselines(train.boxes, test.boxes).items()} | ceiling(test)
+    facts |= {
+        f"floor_{name}": value for name, value in baselines(train.unaugmented_boxes, test.boxes).items()
+    } | ceiling(test)
     return {f"scenes/{name}": value for name, value in facts.items()}
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
-from locexp.plots.mosaic import _font as font
-
+FONT = Path(mpl.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
 COLOR, INK = "#d62728", "white"
 SMALLEST = 320
 """Images whose longer side is less are enlarged by a whole number, so that text has room."""
@@ -36,7 +37,7 @@ def marked(image: np.ndarray, box: Sequence[float], text: str) -> Image.Image:
     left, right = (round(x) for x in xs.tolist())
     top, bottom = (round(y) for y in ys.tolist())
     draw.rectangle((left, top, max(right - 1, left), max(bottom - 1, top)), outline=COLOR, width=line)
-    letters = font(max(LEAST_TEXT, round(longer * TEXT_SHARE)))
+    letters = ImageFont.truetype(str(FONT), max(LEAST_TEXT, round(longer * TEXT_SHARE)))
     margin = line + 1
     while len(text) > 1 and letters.getlength(text) + 2 * margin > page.width:
         text = text[:-2] + "…"

@@ -66,11 +66,8 @@ class Writer:
         self._rows += 1
         if self._kind == "table":
             width, height = prediction.size
-            numbers = (
-                f"{prediction.probability:.4f}",
-                *(f"{edge:.1f}" for edge in prediction.box),
-                f"{width}x{height}",
-            )
+            edges = (f"{edge:.1f}" for edge in prediction.box)
+            numbers = (f"{prediction.probability:.4f}", *edges, f"{width}x{height}")
             mark = "inverted" if prediction.inverted else ""
             self._write(self._line(source_name(prediction.source), shown(prediction.name), numbers, mark))
             return
@@ -79,9 +76,9 @@ class Writer:
             # ASCII alone: it is the same in every locale, and keeps the bytes of a name that is not UTF-8.
             self._write(("" if self._rows == 1 else ",") + "\n " + json.dumps(dict(zip(COLUMNS, values, strict=True))))
         else:
-            file, index, name, *numbers, inverted = values
-            first = (shown(str(file)) if _has_bytes(str(file)) else file, "" if index is None else index, name)
-            self._write(_csv_line((*first, *numbers, str(inverted).lower())))
+            file, index, *others, inverted = values
+            first = (shown(str(file)) if _has_bytes(str(file)) else file, "" if index is None else index)
+            self._write(_csv_line((*first, *others, str(inverted).lower())))
 
     def end(self) -> None:
         """Write what stands after the last row."""

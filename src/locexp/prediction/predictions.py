@@ -46,7 +46,7 @@ class Prediction:
 
 
 def predict(network: TrainedNetwork, sources: Sequence[Source]) -> Iterator[list[Prediction | Failure]]:
-    """Yield what a network says of images, in their order, a block at a time: memory does not grow with their number."""
+    """Yield what a network says of images, in their order, block by block: memory does not grow with their number."""
     width, height = network.canvas
     size = min(MOST_IN_BLOCK, max(1, BLOCK_VALUES // (width * height * network.channels)))
     for start in range(0, len(sources), size):

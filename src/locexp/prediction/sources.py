@@ -81,8 +81,8 @@ def collect(arguments: Sequence[str], apart: Path | None = None) -> Collected:
             if os.path.isdir(path):
                 if paths == [argument] or not glob.has_magic(argument):
                     _add_folder(collected, path, seen, apart)
-            elif path not in seen:
-                seen.add(path)
+            elif (absolute := os.path.abspath(path)) not in seen:
+                seen.add(absolute)
                 _add_file(collected, path)
     return collected
 
@@ -95,7 +95,8 @@ def _add_file(collected: Collected, path: str) -> None:
     try:
         images, notes = _read_array(Path(path))
     except UserError as error:
-        collected.failures.append(Failure(path, str(error).removeprefix(f"array={path}: ")))
+        why = str(error).removeprefix(f"array={path}: ").removeprefix(f"{path}, ").removeprefix(f"{path}: ")
+        collected.failures.append(Failure(path, why))
         return
     collected.notes += notes
     stem = name.with_suffix("")
@@ -113,8 +114,8 @@ def _add_folder(collected: Collected, folder: str, seen: set[str], apart: Path |
             others += 1
             continue
         found += 1
-        if path not in seen:
-            seen.add(path)
+        if (absolute := os.path.abspath(path)) not in seen:
+            seen.add(absolute)
             collected.sources.append(Source(path, PurePath(os.path.relpath(path, folder)).with_suffix("")))
     if not found:
         collected.failures.append(Failure(folder, "this folder holds no image"))
@@ -156,7 +157,7 @@ def _read_array(path: Path) -> tuple[np.ndarray, list[str]]:
                 notes.append(f"{path}: of {named(archive.files)}, the images are those of {name}.")
     else:
         array = read_npy(path, "array")
-    if array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4)):
+    if array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3):
         array = array[np.newaxis]  # one image
     if array.ndim == 4 and array.shape[3] == 3 and array.dtype == np.uint8 and 0 not in array.shape:
         return array, notes

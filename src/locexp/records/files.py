@@ -14,13 +14,13 @@ from locexp.records.sweep_list import LIST
 
 LOG = "train.log"
 PICTURES = (
-    *("scenes", "sample", "gallery_random", "worst_cases", "iou_groups", "reliability"),
+    *("scenes", "leaks", "sample", "gallery_random", "worst_cases", "iou_groups", "reliability"),
     *("learning_curves", "confusion_matrix", "weighting"),
 )
 TABLES = (
     *("predictions", "confusion_matrix", "per_class", "four_way"),
     *("iou_by_size", "iou_by_position", "reliability"),
-    "problems",
+    *("problems", "leaks"),
 )
 OF_RUN = {
     "": (RECORD, HISTORY, LOG),

@@ -26,7 +26,8 @@ class RunRecord:
         parameters: the flattened configuration, as text.
         tags: sweep, setting, seed, provenance; ``directory`` is where the run wrote its files.
         metrics: the final ones, with prefixes ``test/``, ``val/``, ``best/``, ``floor/``, ``skill/``, ``time/``.
-        dataset: name, source, sizes and digests; empty where the record comes from a tracking store.
+        dataset: name, source, sizes, digests, class names and what images are like; empty where the record comes from a
+            tracking store.
         notes: what the user was warned of.
         start_time, end_time: in seconds since 1970.
         tracking_uri, artifact_root, experiment: where it is tracked.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow.artifacts
@@ -48,9 +49,7 @@ def fetch_model(store: MlflowStore, uri: str, folder: Path) -> tuple[RunRecord, 
     file = file_within(downloaded, IN_MODEL)
     record = _record(store, run_id) if run_id else None
     if file is None or record is None:
-        raise UserError(
-            f"{uri}: is not a model that locexp has trained; expected one with {IN_MODEL}, of a run with {RECORD}."
-        )
+        raise UserError(f"{uri}: is not a model that locexp has trained, which has {IN_MODEL} and a run with {RECORD}.")
     return record, file
 
 
@@ -66,7 +65,9 @@ def fetch_of_run(store: MlflowStore, run: RunRecord, folder: Path) -> tuple[RunR
 def _record(store: MlflowStore, run_id: str) -> RunRecord | None:
     """Return the record of a run as it was written, of which MLflow keeps a copy; ``None`` where it has none."""
     content = store.content(store.run(run_id), RECORD)
-    return None if content is None else RunRecord.parse(content, f"{RECORD} of run {run_id}")
+    if content is None:
+        return None
+    return replace(RunRecord.parse(content, f"{RECORD} of run {run_id}"), run_id=run_id)  # it was written before
 
 
 def _check(client: MlflowClient, uri: str) -> None:
@@ -85,11 +86,9 @@ def _check(client: MlflowClient, uri: str) -> None:
         models = {model.name: model for model in client.search_registered_models()}
         if name not in models:
             known = listed(list(models)[:MOST_NAMED]) or "none"
-            raise UserError(
-                f"{uri}: no model is registered by this name; there is: {known}.{nearest(name, models)}"
-            ) from error
-        aliases = models[name].aliases
-        has = f" Aliases: {listed(aliases)}." if aliases else " It has no alias."
-        raise UserError(
-            f"{uri}: the model {name} has no {f'alias {alias}' if alias else f'version {version}'}.{has}"
-        ) from error
+            text = f"no model is registered by this name; there is: {known}.{nearest(name, models)}"
+        else:
+            aliases = listed(models[name].aliases)
+            has = f"aliases: {aliases}" if aliases else "it has no alias"
+            text = f"the model {name} has no {f'alias {alias}' if alias else f'version {version}'}; {has}."
+        raise UserError(f"{uri}: {text}") from error

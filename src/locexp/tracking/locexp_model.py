@@ -1,7 +1,7 @@
 """How a logged model takes images; a copy goes with each model, so that nothing of locexp is needed to serve it.
 
-A process imports one module of a name, whichever model it came with: it gets a new name when it takes other values. That
-of version 0.1, for models that take 0 to 1, was ``locexp_pixels``.
+A process imports one module of a name, whichever model it came with, so this has another name than that of version 0.1,
+``locexp_pixels``, for models that take 0 to 1.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-MARGIN = 0.05
+MARGIN = 0.1
 """Fractions of the range by which floats may pass its ends, as interpolation makes them."""
 
 

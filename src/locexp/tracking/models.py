@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def log_model(client: MlflowClient, run_id: str, record: RunRecord, model: Any, 
     entity = client.create_logged_model(run.info.experiment_id, MODEL, run_id, params=cut(record.parameters, PARAMETER))
     try:
         with tempfile.TemporaryDirectory() as folder:
-            _save(pixel_model(model), folder, int(record.dataset["classes"]), entity, run_id)
+            _save(pixel_model(model), folder, record.dataset, entity, run_id)
             client.log_model_artifacts(entity.model_id, folder)
     except BaseException:
         client.finalize_logged_model(entity.model_id, "FAILED")
@@ -54,7 +55,7 @@ def log_model(client: MlflowClient, run_id: str, record: RunRecord, model: Any, 
     return str(entity.model_id)
 
 
-def _save(model: Any, folder: str, classes: int, entity: Any, run_id: str) -> None:
+def _save(model: Any, folder: str, dataset: Mapping[str, Any], entity: Any, run_id: str) -> None:
     """Save a model for MLflow, to be loaded by a copy of :mod:`locexp.tracking.locexp_model`.
 
     Its signature declares outputs alone: a tensor that it declares as an input must have exactly one type, and JSON has
@@ -62,13 +63,17 @@ def _save(model: Any, folder: str, classes: int, entity: Any, run_id: str) -> No
     """
     (image,) = model.inputs
     saved = Model(
-        artifact_path=entity.artifact_location, run_id=run_id, model_uuid=entity.model_id, model_id=entity.model_id
+        artifact_path=entity.artifact_location,
+        run_id=run_id,
+        model_uuid=entity.model_id,
+        model_id=entity.model_id,
+        metadata={"class_names": dataset["class_names"]} if "class_names" in dataset else None,  # not in locexp 0.1
     )
     signature = ModelSignature(
         inputs=Schema([TensorSpec(np.dtype(np.float32), (-1, *image.shape[1:]))]),
         outputs=Schema(
             [
-                TensorSpec(np.dtype(np.float32), (-1, classes), "classification"),
+                TensorSpec(np.dtype(np.float32), (-1, int(dataset["classes"])), "classification"),
                 TensorSpec(np.dtype(np.float32), (-1, 4), "bbox"),
             ]
         ),

@@ -88,12 +88,10 @@ def _in_folder(given: str, metric: str) -> FoundModel:
     try:
         record = RunRecord.read(folder)
     except (FileNotFoundError, NotADirectoryError):
-        lacks = (
-            f"holds no {RECORD}" if folder.is_dir() else "is a file" if folder.exists() else "there is no such folder"
-        )
-        raise UserError(
-            f"{given}: {lacks}; {EXPECTED}.{_near([folder, *folder.parents[:1], Path('multirun')])}"
-        ) from None
+        exists = "is a file" if folder.exists() else "there is no such folder"
+        lacks = f"holds no {RECORD}" if folder.is_dir() else exists
+        near = _near([folder, folder.parent, Path("multirun")])
+        raise UserError(f"{given}: {lacks}; {EXPECTED}.{near}") from None
     if not record.is_sweep:
         return _of_run(record, given)
     return _of_sweep(FolderStore(given), record, metric)
@@ -184,24 +182,14 @@ def _own_folder(run: RunRecord) -> RunRecord | None:
 
 
 def _near(folders: Iterable[Path]) -> str:
-    """Return, in words, the latest runs and sweeps in the first of some folders that holds any."""
+    """Return, in words, the latest sweeps and runs by themselves in the first of some folders that holds any."""
     for folder in folders:
-        found = [record for path in (*folder.glob(f"*/{RECORD}"), *folder.glob(f"*/*/{RECORD}"))
-                 if (record := _readable(path.parent)) and record.directory]  # fmt: skip
-        tops = [
-            one
-            for one in found
-            if not any(
-                other.is_sweep and other is not one and other.directory in one.directory.parents for other in found
-            )
-        ]
-        tops.sort(key=lambda record: -record.start_time)
+        found: dict[Path, RunRecord] = {}
+        for path in (*folder.glob(f"*/{RECORD}"), *folder.glob(f"*/*/{RECORD}")):
+            with contextlib.suppress(OSError, MalformedError):
+                found[path.parent] = RunRecord.read(path.parent)
+        tops = [place for place in found if place.parent not in found]
         if tops:
-            return f" There is: {listed(for_shell(typed(one.directory.absolute())) for one in tops[:MOST_NAMED])}."
+            tops.sort(key=lambda place: -found[place].start_time)
+            return f" There is: {listed(for_shell(typed(place.absolute())) for place in tops[:MOST_NAMED])}."
     return ""
-
-
-def _readable(folder: Path) -> RunRecord | None:
-    with contextlib.suppress(OSError, MalformedError):
-        return RunRecord.read(folder)
-    return None

@@ -70,7 +70,7 @@ def load_network(found: FoundModel) -> TrainedNetwork:
     model = load_model(found.file.parent)
     if model is None:
         raise UserError(f"{found.file}: is gone.")
-    shape = model.inputs[0].shape if len(model.inputs) == 1 else ()
+    shape: tuple[int | None, ...] = model.inputs[0].shape if len(model.inputs) == 1 else ()
     named = isinstance(model.output, dict) and set(OUTPUTS) <= set(model.output)
     if len(shape) != 4 or shape[3] not in (1, 3) or not named:
         raise UserError(
@@ -91,7 +91,7 @@ def load_network(found: FoundModel) -> TrainedNetwork:
     return TrainedNetwork(
         model=model,
         canvas=canvas,
-        channels=int(shape[3]),
+        channels=shape[3] or 1,
         resize=resize or "letterbox",
         are_photos=resize is not None,
         class_names=tuple(names),

@@ -19,7 +19,7 @@ class Examples:
     """Training examples, held in memory once for all members.
 
     Args:
-        images: uint8, (n, height, width).
+        images: uint8, (n, height, width), or in colour (n, height, width, 3).
         labels: int64, (n,).
         boxes: float, (n, 4), normalised xyxy.
         dtype: of the boxes as tensors.

@@ -31,7 +31,7 @@ class Member:
     Args:
         seed: drives batch order and what the method draws. For initial weights and dropout that depend on nothing else,
             ``keras.utils.set_random_seed`` is called with it right before the network is built.
-        model: takes images (n, height, width, 1) in [0, 1].
+        model: takes images (n, height, width, channels) in [0, 1].
         optimizer: of the model, and of what the weighting method trains.
         loss_weights: the static weights of classification and box, >= 0.
         dtype: of targets, losses and their weights, ``float32`` or ``float64``.

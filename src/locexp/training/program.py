@@ -33,7 +33,7 @@ class Program:
     Attributes:
         shared: see the arguments.
         records: whether a step returns what the losses were weighted with.
-        data: the specifications of images (n, height, width), labels (n,) and boxes (n, 4), for any n.
+        data: the specifications of images (n, height, width[, 3]), labels (n,) and boxes (n, 4), for any n.
         step: trains on the examples with some indices, int32 (batch,), of images, labels and boxes; returns what
             :func:`~locexp.training.step.train_step` does.
         evaluate: from images, labels and boxes to rows of predictions (n, classes + 10), see
@@ -43,7 +43,7 @@ class Program:
         ValueError: the graph holds state of the template that is none of its variables, so that it cannot be shared.
     """
 
-    def __init__(self, template: Member, size: tuple[int, int], *, shared: bool) -> None:
+    def __init__(self, template: Member, size: tuple[int, ...], *, shared: bool) -> None:
         self.shared = shared
         self.records = not template.weighting.constant
         labels, boxes = tf.TensorSpec([None], tf.int32), tf.TensorSpec([None, 4], template.dtype)
@@ -97,7 +97,7 @@ def _for_any_member(traced: Graph, specs: Sequence[tf.TensorSpec], own: Sequence
 
 
 @cached(LRUCache(KEPT), key=lambda member, size: (member.graph_key, member.dtype, size))
-def shared_program(member: Member, size: tuple[int, int]) -> Program | None:
+def shared_program(member: Member, size: tuple[int, ...]) -> Program | None:
     """Return the program for all members with a graph key, kept for later stacks; ``None`` where each needs its own."""
     if member.graph_key is None:
         return None

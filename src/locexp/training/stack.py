@@ -30,7 +30,7 @@ class Stack:
 
     Args:
         members: at least one; of one dtype.
-        images: uint8, (n, height, width).
+        images: uint8, (n, height, width[, 3]).
         labels: int64, (n,).
         boxes: float, (n, 4), normalised xyxy.
         fresh: makes the scenes of later epochs, while others train; those given are of epoch 0.
@@ -47,7 +47,7 @@ class Stack:
     ) -> None:
         self.members, self.dtype = list(members), members[0].dtype
         self.images, self.labels, self.boxes = images, labels, boxes
-        self.size = int(images.shape[1]), int(images.shape[2])
+        self.size = tuple(map(int, images.shape[1:]))
         self._examples = Examples(images, labels, boxes, self.dtype, fresh)
         self._programs: list[Program] = []
         self._own_loop = _kept_by_programs()  # not for later stacks, for it holds the members

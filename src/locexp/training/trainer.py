@@ -80,7 +80,7 @@ def train(
     Args:
         stack: what to train.
         schedule: how.
-        validation: images (uint8, (n, height, width)), labels (n,), boxes (n, 4).
+        validation: images (uint8, (n, height, width[, 3])), labels (n,), boxes (n, 4).
         observers: shown the progress.
     """
     steps = steps_per_epoch(stack.examples, schedule.batch_size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,8 +16,23 @@ ROUNDING = 1.0
 SIDES = ("x1", "y1", "x2", "y2")
 
 
-def on_photo(image: ListedImage, header: Header) -> tuple[np.ndarray, str]:
-    """Return the boxes of an image's objects (n, 4) in pixels of the upright photo, and what was done to them, if so.
+@dataclass(frozen=True)
+class Placed:
+    """Boxes on a photo.
+
+    Attributes:
+        boxes: float64 (n, 4), xyxy in pixels of the upright photo; they may be outside, empty or inverted.
+        is_turned: they were written for the file as it lies, before EXIF's turn.
+        other_size: in words, of which other size the photo is in the annotation; empty where it is of its own.
+    """
+
+    boxes: np.ndarray
+    is_turned: bool
+    other_size: str
+
+
+def on_photo(image: ListedImage, header: Header) -> Placed:
+    """Return the boxes of an image's objects in pixels of the upright photo.
 
     Annotations that give a size are taken at their word: where it is that of the file before EXIF turned it, so are the
     boxes; where it is that of the same photo in another size, they are scaled.
@@ -27,22 +43,19 @@ def on_photo(image: ListedImage, header: Header) -> tuple[np.ndarray, str]:
     width, height = header.size
     written = np.array([one.box for one in image.objects], np.float64).reshape(-1, 4)
     said = image.size if image.size is not None and min(image.size) > 0 else header.size
-    done = ""
     is_turned = header.orientation >= 5 and not _near(said, header.size) and _near(said, (height, width))
     own = (height, width) if is_turned else header.size
-    factor = np.ones(2)
+    factor, other = np.ones(2), ""
     if not _near(said, own):
+        other = f"the annotation is for a photo of {said[0]}x{said[1]} pixels, but this is one of {width}x{height}"
         if not _same_shape(said, own):
-            raise UnusableError(
-                f"the annotation is for a photo of {said[0]}x{said[1]} pixels, but this is one of {width}x{height}"
-            )
+            raise UnusableError(other)
         factor = np.array(own) / np.array(said)
     relative = np.array([one.is_relative for one in image.objects], bool)
-    if (factor != 1).any() and not relative.all():
-        done = f"the annotation is for a photo of {said[0]}x{said[1]} pixels, but this is one of {width}x{height}"
-    scale = np.where(relative[:, np.newaxis], np.tile(np.array(own), 2), np.tile(factor, 2))
-    boxes = written * scale
-    return (_turned(boxes, own, header.orientation) if is_turned else boxes), done
+    boxes = written * np.where(relative[:, np.newaxis], np.tile(np.array(own), 2), np.tile(factor, 2))
+    if is_turned:
+        boxes = _turned(boxes, own, header.orientation)
+    return Placed(boxes, is_turned, "" if relative.all() else other)
 
 
 def inside(box: np.ndarray, marked: MarkedObject, size: tuple[int, int]) -> tuple[np.ndarray, str]:

@@ -48,6 +48,8 @@ def load(name: str) -> Photos | None:
         with np.load(path, allow_pickle=False) as entry:
             kept = {array: entry[array] for array in ("images", "sizes", "scale", "offset", "orientation")}
             errors, remarks, grey = json.loads(str(entry["words"]))
+        if {len(array) for array in (*kept.values(), remarks)} != {len(errors)}:
+            raise ValueError("its arrays are not of equal length")
         os.utime(path)  # it was used just now
     except FileNotFoundError:
         return None

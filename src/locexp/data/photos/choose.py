@@ -65,7 +65,11 @@ def class_names(labels: Sequence[str], listing: Listing, classes: Sequence[str] 
     """Return the classes that are found, in the order that was asked for, else that of the data's list, else sorted."""
     found = set(labels)
     ordered = [name for name in (classes or listing.class_names) if name in found]
-    return (*dict.fromkeys(ordered), *sorted(found.difference(ordered)))
+    return (*dict.fromkeys(ordered), *sorted(found.difference(ordered), key=_numbers_first))
+
+
+def _numbers_first(name: str) -> tuple[bool, int, str]:
+    return (False, int(name), name) if name.isdecimal() else (True, 0, name)
 
 
 def _check_classes(classes: Sequence[str], listing: Listing) -> None:

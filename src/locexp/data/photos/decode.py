@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageChops
 
 from locexp.errors import first_line
 
@@ -25,8 +25,12 @@ PAD = 114
 """The grey level of a canvas around its photo, and behind what is transparent in it; that of YOLO's letterbox."""
 GREY_TOLERANCE = 8
 """How far the channels of a grey photo may be apart, of 255, after JPEG has stored it as colour."""
-REDUCING_GAP = 2.0
-"""A photo is first reduced by a whole factor to at least this many times its size on the canvas, then resampled."""
+REDUCING_GAP = 1.5
+"""A photo is first reduced by a whole factor to at least this many times its size on the canvas, then resampled.
+
+On photos of 400 pixels and a canvas of 96, values differ by .6 of 255 (rms) from those of the filter alone, which takes
+twice as long; two usual filters, Pillow's BILINEAR and BOX, differ by 2.2.
+"""
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -120,10 +124,22 @@ def pixels(path: Path, size: tuple[int, int], channels: int, large: threading.Lo
             upright = upright.resize(stored, Image.Resampling.BILINEAR, box, REDUCING_GAP)
     if orientation in TURNS:
         upright = upright.transpose(TURNS[orientation])
-        remarks.append(("EXIF data say that it is turned", "turned upright"))
-    colour = np.asarray(upright.convert("RGB"))
-    is_grey = bool(np.ptp(colour, axis=2).max() <= GREY_TOLERANCE)
-    return Pixels(np.asarray(upright.convert("L")) if channels == 1 else colour, is_grey, tuple(remarks))
+        remarks.append(
+            (
+                "EXIF data say that it is turned",
+                "turned upright; so are boxes where the annotation's size is that of the file as it lies",
+            )
+        )
+    values = np.asarray(upright.convert("L" if channels == 1 else "RGB"))
+    return Pixels(values, _is_grey(upright), tuple(remarks))
+
+
+def _is_grey(image: Image.Image) -> bool:
+    if image.mode == "L":
+        return True
+    red, green, blue = image.split()
+    apart = (ImageChops.difference(red, green), ImageChops.difference(green, blue))
+    return all(int(np.asarray(one).max()) <= GREY_TOLERANCE for one in apart)
 
 
 @contextlib.contextmanager
@@ -209,7 +225,8 @@ def _eight_bits(image: Image.Image) -> tuple[Image.Image, list[Remark]]:
         raise UnusableError(f"has pixels of Pillow's mode {mode}; expected 8 or 16 bits a channel, grey or in colour")
     if mode == "CMYK":
         remarks.append(("CMYK", "turned into RGB without its colour profile"))
-    return image.convert("L" if mode in ("1", "L") else "RGB"), remarks
+    wanted = "L" if mode in ("1", "L") else "RGB"
+    return image if mode == wanted else image.convert(wanted), remarks
 
 
 def _from_16_bits(image: Image.Image) -> Image.Image:

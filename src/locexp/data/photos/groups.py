@@ -45,8 +45,8 @@ def groups(
         return None, []
     alone = sum(key is None for key in found)
     rest = f"; {counted(alone, 'image')} in none" if alone else ""
-    note = f"{len(keys):,} images are in {count - alone:,} groups, each kept together in one part ({how}){rest}."
-    return np.array(keys), [note]
+    together = f"{counted(len(keys) - alone, 'image')} are in {counted(count - alone, 'group')}"
+    return np.array(keys), [f"{together}, each kept together in one part ({how}){rest}."]
 
 
 def _compiled(group: str) -> re.Pattern[str]:

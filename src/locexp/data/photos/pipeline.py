@@ -53,14 +53,17 @@ def photos(listing: Listing, folder: Path, keys: PhotoKeys) -> RawData:
     files = {shown(image.path, folder) for image in listing.images} | {one.file for one in listing.problems}
     problems = Problems(folder, keys["on_bad"], len(files))
     problems.extend(listing.problems)
-    chosen, notes = choose(listing, folder, keys["classes"], keys["objects"])
+    asked = None if keys["classes"] is None else [str(name) for name in keys["classes"]]
+    chosen, notes = choose(listing, folder, asked, keys["objects"])
     images, roles, part_notes = parts(chosen, keys["test_parts"], f"data.path={folder}")
     names = [shown(image.path, folder) for image in images]
     whole, marked = _read(images, names, folder, keys, problems)
+    if not any(roles[one.row] == "train" for one in marked):
+        raise UserError(f"data.path={folder}: no photo of the part to train on can be used; data.on_bad=stop says why.")
     rows = np.array([one.row for one in marked])
     names = [names[row] for row in rows]
     labels = [one.label for one in marked]
-    classes = class_names(labels, listing, keys["classes"])
+    classes = class_names(labels, listing, asked)
     numbers = np.array([classes.index(label) for label in labels], np.int64)
     group, group_notes = groups([images[row] for row in rows], names, keys["group"])
     placement = whole.placement.taken(rows)
@@ -76,8 +79,6 @@ def photos(listing: Listing, folder: Path, keys: PhotoKeys) -> RawData:
             given[part] = annotations.taken(of_part)
             name = name_of(part, [names[index] for index in of_part], folder)
             called[part] = name, name
-    if "train" not in arrays:
-        raise UserError(f"data.path={folder}: no photo of the part to train on can be used; see data.on_bad=stop.")
     return replace(
         RawData.of_parts(listing.name, arrays, called, (*listing.notes, *notes)),
         annotations=given,
@@ -136,15 +137,17 @@ def _marked(
             problems.add(name, str(header), LEFT_OUT)
             continue
         try:
-            placed, done = boxes.on_photo(image, header)
+            placed = boxes.on_photo(image, header)
         except UnusableError as error:
             problems.add(name, str(error), LEFT_OUT)
             continue
-        if done:
-            problems.add(name, done, "the boxes are scaled")
-        several = len(placed) > 1
+        if placed.other_size:
+            problems.add(name, placed.other_size, "the boxes are scaled")
+        if placed.is_turned:  # worth a word, and no problem
+            problems.found.append(Problem(name, "annotated as it lies in its file", "the boxes are turned upright"))
+        several = len(placed.boxes) > 1
         usable: list[Marked] = []
-        for one, box in zip(image.objects, placed, strict=True):
+        for one, box in zip(image.objects, placed.boxes, strict=True):
             try:
                 clipped, outside = boxes.inside(box, one, header.size)
             except UnusableError as error:

@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from locexp.data.photos import canvas, decode
 from locexp.data.photos.decode import Header, Remark, UnusableError
 from locexp.errors import UserError
 
-PROGRESS_SECONDS = 2.0
+PROGRESS_SECONDS = 5.0
 """Between two lines that say how far reading is; a short one says nothing."""
 MOST_THREADS = 16
 Item = TypeVar("Item")
@@ -149,7 +150,8 @@ def _each(function: Callable[[Item], Result], items: Sequence[Item], done: str) 
     """Return what a function gives for each item, from several threads; says how far it is if that takes long."""
     results: list[Result] = []
     said = time.monotonic()
-    with ThreadPoolExecutor(threads()) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(threads()) as pool:
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # of spoilt EXIF data, of many pixels: what counts is said
         try:
             for result in pool.map(function, items):
                 results.append(result)
