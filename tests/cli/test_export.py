@@ -33,7 +33,7 @@ def run(workplace: Path, saved: bytes) -> Path:
     """The folder of a finished run, ``run``, as far as an export reads it."""
     folder = workplace / "run"
     folder.mkdir()
-    (run / "model.keras").write_bytes(saved)
+    (folder / "model.keras").write_bytes(saved)
     RunRecord(name="one", status="FINISHED", dataset=DATASET, tags={"kind": "run"}).write(folder)
     return folder
 
@@ -114,7 +114,6 @@ def test_own_code_that_made_the_data_is_not_run(workplace: Path, run: Path) -> N
 
 def test_a_network_with_layers_of_ones_own(run: Path) -> None:
     import keras
-
 
     class Twice(keras.layers.Layer):
         def call(self, inputs: Any) -> Any:
