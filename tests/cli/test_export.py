@@ -74,6 +74,7 @@ def test_a_run_is_exported_into_its_own_folder_and_checked_on_its_own_images(wor
         (["run", "format=kears"], "format=kears: expected one of onnx, .* Did you mean 'keras'"),
         (["run", "fromat=keras"], "fromat=keras: unknown key; allowed: format, .*Did you mean 'format'"),
         (["run", "format=keras", "overwrite=please"], "overwrite=please: "),
+        (["run", "format=keras", "tracking.uri=there"], "tracking.uri=there: cannot be combined with a folder"),
         (["nowhere/run", "format=keras"], "nowhere/run: there is no such folder"),
         (["run", "format=keras", "out=run"], r"out=run: holds .*not an export's folder"),
         (["run", "format=keras", "out=http://x"], "out=http://x: is an address"),
