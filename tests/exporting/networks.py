@@ -33,12 +33,15 @@ def network(
         resize: of its photos; ``None`` where it has not seen any.
         pixels: it takes 0 to 255; else 0 to 1, as those of version 0.1.
     """
+    import keras
+
+    keras.utils.set_random_seed(0)
     module = importlib.import_module(f"locexp.models.{name}")
     model = module.build((*canvas[::-1], channels), len(CLASSES), **TINY[name])
-    rng = np.random.default_rng(0)
-    for weight in model.weights:  # larger than initial ones; and normalization has seen something
-        values = weight.numpy()
-        weight.assign(np.abs(values) + rng.random(values.shape) if "moving" in weight.path else values * 2)
+    for layer in model._flatten_layers():  # as in training: deep networks answer each image in the same way else
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.01  # with 0, rounding grows from layer to layer
+    model(pictures(16, channels, canvas) / 255, training=True)
     return TrainedNetwork(
         model=pixel_model(model) if pixels else model,
         canvas=canvas,
@@ -53,3 +56,9 @@ def network(
 def outputs(model: Any, images: np.ndarray) -> dict[str, np.ndarray]:
     """Return what a Keras model answers."""
     return {name: np.asarray(values, np.float64) for name, values in model(images, training=False).items()}
+
+
+def pictures(count: int, channels: int, canvas: tuple[int, int] = (28, 28)) -> np.ndarray:
+    """Return images from dark to light: float32 (count, height, width, channels), pixel values."""
+    noise = np.random.default_rng(1).integers(0, 256, (count, *canvas[::-1], channels))
+    return (noise * np.linspace(0.1, 1, count)[:, None, None, None]).round().astype(np.float32)

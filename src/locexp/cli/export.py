@@ -16,7 +16,7 @@ from locexp.exporting.folder import check_folder
 from locexp.exporting.formats import find_format
 from locexp.records.files import EXPORT
 from locexp.system.folders import expanded
-from locexp.trained.finding import EXPECTED, FoundModel, found_model
+from locexp.trained.finding import EXPECTED, FoundModel, found_model, is_folder
 from locexp.trained.network import load_network
 
 
@@ -49,9 +49,14 @@ def export_command(arguments: Sequence[str], say: Callable[[str], None]) -> None
         RunFailedError: the network cannot be exported, or the store cannot be read; nothing is left.
     """
     plain = [argument for argument in arguments if not is_override(argument)]
-    cfg = read_keys(ExportConfig, [argument for argument in arguments if argument not in plain])
     if len(plain) != 1:
         raise UserError(f"{' '.join(plain) or 'RUN'}: which network? Give one: {EXPECTED}.")
+
+    def check(override: str, key: str) -> None:
+        if key.startswith("tracking.") and is_folder(plain[0]):
+            raise UserError(f"{override}: cannot be combined with a folder; leave it out, or give the id of the run.")
+
+    cfg = read_keys(ExportConfig, [argument for argument in arguments if argument not in plain], check)
     form = find_format(cfg.format)
     check_tracking(cfg)
     check_metric(cfg.compare.metric)

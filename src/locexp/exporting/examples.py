@@ -5,19 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
+from locexp.configuration.renamed import rename_keys
+from locexp.configuration.schema import Config, plain
 from locexp.data.bundled import bundled_digits
-from locexp.errors import UserError, first_line
+from locexp.errors import UserError, first_line, worded
 from locexp.images import with_channels
 from locexp.records.record import RunRecord
-from locexp.run.resume import stored_configuration
+from locexp.run.resume import CONFIG
 from locexp.run.training_data import load_training_data
 
 MOST = 128
-OWN = "locexp."
-"""How the targets start that are loaded: what a user's own code would do, or a stranger's, is not known."""
+KNOWN = {"data": "locexp.data.", "bbox": "locexp.bbox."}
+"""How the targets start that images are made with. What others would do, which may be a stranger's, is not known: not
+even their modules are imported."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,9 @@ def examples_for(record: RunRecord, canvas: tuple[int, int], channels: int) -> E
         images, changed = _of_test_part(record)
         if with_channels(images).shape[1:] != shape:
             raise UserError(f"they are {images.shape[1:]}, the network's {shape}")
-    except (UserError, OSError) as error:
-        note = f"The run's own test images are not to be had ({first_line(error)}): bundled digits were used."
+    except Exception as error:  # of data that have gone, or of a configuration that was tampered with
+        why = first_line(error) if isinstance(error, UserError) else worded(error)
+        note = f"The run's own test images are not to be had ({why}): bundled digits are used to check."
         return Examples(_digits(shape), "bundled digits", note)
     chosen = np.linspace(0, len(images) - 1, min(MOST, len(images))).round().astype(int)
     found = with_channels(images[chosen]).astype(np.float32)
@@ -57,20 +61,23 @@ def examples_for(record: RunRecord, canvas: tuple[int, int], channels: int) -> E
 
 
 def _of_test_part(record: RunRecord) -> tuple[np.ndarray, str]:
-    """Return the images, and what has changed about them; raises UserError and OSError."""
+    """Return the images, and what has changed about them; raises whatever their configuration brings about."""
     if record.directory is None:
-        raise UserError("the run has no folder")
-    cfg = stored_configuration(record.directory, record)
-    for target in _targets([OmegaConf.to_container(cfg[key]) for key in ("data", "bbox")]):
-        if not str(target).startswith(OWN):
-            raise UserError(f"{target} is your own code, which export does not run")
+        raise UserError("the run's folder is not here")
+    cfg = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.load(record.directory / CONFIG))
+    assert isinstance(cfg, DictConfig)
+    rename_keys(cfg)
+    for part, known in KNOWN.items():
+        for target in _targets(plain(cfg[part])):
+            if not str(target).startswith(known):
+                raise UserError(f"{target} is your own code, which export does not run")
     data = load_training_data(cfg)
     then, now = record.dataset.get("scenes_sha256"), data.scenes_digest
     return data.scenes["test"].images, "" if then == now else "The test images have changed since the run."
 
 
 def _targets(node: object) -> list[object]:
-    """Return what a configuration would call."""
+    """Return what a part of a configuration would call."""
     if isinstance(node, list):
         return [target for one in node for target in _targets(one)]
     if not isinstance(node, dict):

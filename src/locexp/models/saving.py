@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import tempfile
 from pathlib import Path
 from typing import Any, Literal
@@ -91,7 +92,14 @@ def load_model(directory: Path) -> Any | None:
     try:
         return keras.models.load_model(path, safe_mode=True, compile=False)
     except Exception as error:  # of Keras, which has no common one
-        raise UserError(f"{path}: cannot be loaded ({first_line(error, 200)}).") from error
+        own = re.search(r"Could not locate (?:class|function) '([^']*)'", str(error))
+        if own is None:
+            raise UserError(f"{path}: cannot be loaded ({first_line(error, 200)}).") from error
+        raise UserError(
+            f"{path}: cannot be loaded without your own {own[1]}, which registers itself when its module is imported: "
+            "python -c 'import MODULE; from locexp.export import main; main()' and the arguments; likewise for others "
+            "than export."
+        ) from error
 
 
 def save_checked(model: Any, path: Path, images: np.ndarray, saved_input: SavedInput) -> Any:

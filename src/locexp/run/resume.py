@@ -82,7 +82,7 @@ def resume(given: str, wanted: DictConfig, overrides: Sequence[str]) -> tuple[Pr
     """
     directory = _find(given, wanted)
     record = _stopped(directory)
-    cfg = stored_configuration(directory, record)
+    cfg = _configuration(directory, record)
     _set_tracking(cfg, record, wanted, overrides)
 
     from locexp.training.checkpoint import CHECKPOINT, read_checkpoint, restore
@@ -233,7 +233,7 @@ def _stopped(directory: Path) -> RunRecord:
     return record
 
 
-def stored_configuration(directory: Path, record: RunRecord) -> DictConfig:
+def _configuration(directory: Path, record: RunRecord) -> DictConfig:
     """Read the configuration that the run resolved, which YAML files that have changed since do not change.
 
     Raises:
