@@ -11,7 +11,10 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from locexp.configuration.schema import config_hash
+from locexp.models.pixels import takes_pixels
+from locexp.models.saving import load_model
 from tests.conftest import locexp, train_here
+from tests.models.networks import tiny
 from tests.old_version import expected, unpack
 
 WHOLE, CUT = "2026-11-28-09-48-41-0d2c20", "2026-11-28-09-52-29-2008c6"
@@ -87,6 +90,7 @@ def test_its_stopped_run_goes_on_as_if_it_had_not_been_stopped(left: Path) -> No
     record = record_of(directory)
     assert timeless(record["metrics"]) == pytest.approx(wanted["metrics"], rel=0.01, abs=0.01)
     assert (record["status"], record["run_id"], record["logged"]) == ("FINISHED", run_id, True)
+    assert not takes_pixels(load_model(directory))  # as it would have been
     stored = MlflowClient(f"sqlite:///{left}/mlruns/mlflow.db").get_run(run_id)
     assert (stored.info.status, stored.data.metrics["test/mean_iou"]) == (
         "FINISHED",
@@ -120,8 +124,11 @@ def test_its_sweep_goes_on_with_the_jobs_that_are_missing(left: Path, capsys: py
 
 
 def test_its_run_that_never_reached_a_store_is_logged(left: Path) -> None:
+    import mlflow
     from mlflow import MlflowClient
 
+    model = tiny("cnn")
+    model.save(left / "multirun/unlogged/model.keras")
     done = locexp("log", "multirun/unlogged", "--uri", "mlruns", cwd=left)
     assert done.returncode == 0, done.stderr
     record = record_of(left / "multirun/unlogged")
@@ -131,3 +138,8 @@ def test_its_run_that_never_reached_a_store_is_logged(left: Path) -> None:
     assert stored.info.status == "FINISHED"
     assert {name: stored.data.metrics[name] for name in record["metrics"]} == record["metrics"]
     assert len(client.get_metric_history(record["run_id"], "val/mean_iou")) == 4
+    mlflow.set_tracking_uri(f"sqlite:///{left}/mlruns/mlflow.db")
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), np.uint8)
+    predicted = mlflow.pyfunc.load_model(f"runs:/{record['run_id']}/model").predict(pixels)
+    for name, values in model.predict(pixels / 255.0, verbose=0).items():  # it was trained on 0 to 1
+        np.testing.assert_allclose(predicted[name], values, atol=1e-6)

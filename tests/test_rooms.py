@@ -26,6 +26,8 @@ ORDER = (
     {"tracking"},
     {"run"},
     {"sweep", "analysis"},
+    {"trained"},
+    {"exporting", "prediction"},
     {"cli"},
     set(DOORS),
 )

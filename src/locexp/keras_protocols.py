@@ -56,7 +56,7 @@ class Model(Protocol):
 
     optimizer: Optimizer | None
     input_shape: tuple[int | None, ...]
-    """(None, height, width, 1)."""
+    """(None, height, width, channels)."""
     compute_dtype: str
     """The type that layers compute in."""
     losses: Sequence[tf.Tensor]
@@ -69,7 +69,7 @@ class Model(Protocol):
     """What gradients train."""
 
     def __call__(self, inputs: tf.Tensor, *, training: bool) -> Mapping[str, tf.Tensor]:
-        """Return both outputs for images (n, height, width, 1) scaled to [0, 1]."""
+        """Return both outputs for images (n, height, width, channels) scaled to [0, 1]."""
 
     def get_weights(self) -> list[np.ndarray]:
         """Return the values of :attr:`weights`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from dataclasses import replace
 
 from locexp.analysis.answer import answers
@@ -106,6 +108,27 @@ def test_test_examples_are_paired_only_where_the_runs_share_them() -> None:
     assert intervals(runs)["loc_acc_75"] == (1.0, 1.0)
     other = [replace(one, tags=one.tags | {"scenes_digest": one.tags["config_hash"]}) for one in runs]
     assert intervals(other) == {}
+
+
+def test_test_examples_are_read_by_class_name() -> None:
+    """Names with commas, quotes and line ends; of the second setting every other class is right."""
+    runs = [run(name, seed, place, 0.6, weight=name) for seed in range(2) for place, name in enumerate("12")]
+    runs = [replace(one, metrics=one.metrics | {"kept/loc_acc_75": float(one.name)}) for one in runs]
+
+    def read(one: RunRecord, _: str) -> bytes:
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        writer.writerow(["index", "file", "label", "predicted", "iou"])
+        for index in range(20):
+            is_right = one.name == "2" and index % 2
+            writer.writerow([index, "a,b.jpg", 'red, "bright"', 'red, "bright"' if is_right else "two\nlines", 0.8])
+        return text.getvalue().encode()
+
+    found = compare_settings(sort_runs(runs), default_hash="1", metric="loc_acc_75", read=read)
+    assert found.over_examples is not None
+    low, high = found.over_examples["accuracy"]
+    assert 0.2 < low < 0.5 < high < 0.8
+    assert found.over_examples["mean_iou"] == (0.0, 0.0)
 
 
 def test_equal_runs_and_networks_that_learned_nothing_are_called_so() -> None:

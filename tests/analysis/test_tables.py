@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
 import pytest
 
 from locexp.analysis.comparison import SweepComparison, compare_settings
+from locexp.analysis.exports import as_csv, as_json
 from locexp.analysis.results import sort_runs
 from locexp.analysis.tables import Cell, as_markdown, as_text, table
 from tests.analysis.test_methods import run
@@ -49,6 +53,29 @@ def test_columns_without_a_value_are_left_out_and_a_brief_table_has_fewer() -> N
     baseline = [row.cells[whole.titles.index("baseline")] for row in whole.rows]
     assert baseline == [Cell("0.300")] * 4
     assert whole.rows[1].cells[3].half_width  # accuracy, over two seeds
+
+
+def test_what_is_beside_a_metric_is_shown_where_every_run_of_a_setting_has_it() -> None:
+    """Runs have a macro accuracy where classes are unequal; of locexp 0.1 none has."""
+
+    def titles(metric: str, *seeds_without: int) -> list[str]:
+        runs = [run(name, seed, job, 0.5 + job / 10, weight=name) for seed in range(2) for job, name in enumerate("12")]
+        for one in runs:
+            if int(one.tags["seed"]) not in seeds_without:
+                one.metrics |= {"test/macro_accuracy": 0.25, "test/center_error_share": 0.125}
+        found = compare_settings(sort_runs(runs), default_hash="1", metric=metric, read=lambda *_: None)
+        (record, _) = as_json(found)["settings"]
+        assert ("macro_accuracy" in record["test"]) is not bool(seeds_without)
+        (row, _) = csv.DictReader(io.StringIO(as_csv(found)))
+        assert row["test/macro_accuracy/mean"] == ("" if seeds_without else "0.25")
+        return table(found).titles
+
+    assert titles("loc_acc_75")[3:6] == ["accuracy", "macro accuracy", "mean IoU"]
+    assert "centre error, share" not in titles("loc_acc_75")
+    whole = titles("center_error_px")
+    assert whole[whole.index("centre error, px") + 1] == "centre error, share"
+    assert "macro accuracy" not in titles("loc_acc_75", 1)
+    assert "macro accuracy" not in titles("loc_acc_75", 0, 1)
 
 
 def test_a_table_as_text_and_in_markdown() -> None:

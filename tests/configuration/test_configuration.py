@@ -182,6 +182,7 @@ LIMITS: dict[str, tuple[list[Any], list[Any]]] = {
     "trainer.keep": (["best", "last"], ["first"]),
     "trainer.early_stopping": ([None, *COUNT[0]], COUNT[1]),
     "trainer.save_h5": ([None, "m.h5"], ["m.keras", "a/m.h5", ""]),
+    "trainer.saved_input": (["pixels", "fractions"], ["float", None]),
     "trainer.resume": ([None], ["runs/1"]),
     "tracking.experiment": (["a"], ["", "  "]),
     "sweep.seeds": ([None, 1, 1000, [0], [3, 0]], [0, 1001, 1.5, True, "many", [], [1, 1], [-1], [0.5], [True]]),
@@ -260,6 +261,7 @@ def test_the_seed_experiment_is_the_classic_script() -> None:
     assert (cfg.optimizer._target_, cfg.optimizer.learning_rate) == ("keras.optimizers.Adam", 0.001)
     assert (cfg.trainer.batch_size, cfg.trainer.epochs, cfg.trainer.keep) == (32, 5, "last")
     assert (cfg.data.validation, cfg.trainer.save_h5) == ("test", "multi_output_mnist_model.h5")
+    assert cfg.trainer.saved_input == "fractions"
 
 
 FILES = sorted(path for path in config_directory().rglob("*.yaml") if "hydra" not in path.parts)

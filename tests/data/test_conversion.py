@@ -15,6 +15,7 @@ from tests.data.layouts import IMAGES, LABELS
 
 FLAT = IMAGES.reshape(len(IMAGES), -1)
 BINARY = np.where(IMAGES > 99, 255, 0)
+COLOUR = np.stack([IMAGES, IMAGES, 255 - IMAGES], axis=-1)
 
 
 def read(images: Any, labels: Any = LABELS) -> RawData:
@@ -44,6 +45,9 @@ def read(images: Any, labels: Any = LABELS) -> RawData:
         ((BINARY == 255).astype(np.uint8), BINARY, "only 0 and 1"),
         ((BINARY == 255).astype(np.int64), BINARY, "only 0 and 1"),
         (BINARY / 255, BINARY, "floats from 0"),
+        (COLOUR, COLOUR, ""),
+        (COLOUR / 255, COLOUR, "floats from 0"),
+        (COLOUR.transpose(0, 3, 1, 2), COLOUR, "colour is moved from the first axis"),
         (IMAGES + np.where(IMAGES < 255, 0.25, 0), IMAGES, "rounded to whole numbers"),
     ],
 )
@@ -79,9 +83,8 @@ def test_images(images: np.ndarray, expected: np.ndarray, said: str) -> None:
         (np.moveaxis(IMAGES, 0, -1), r"shape \(6, 6, 60\) for 60 labels, .* save np.moveaxis"),
         (FLAT.T, r"shape \(36, 60\) for 60 labels"),
         (FLAT[:, :35], r"shape \(60, 35\); expected"),
-        (np.stack([IMAGES, IMAGES, 255 - IMAGES], axis=-1), "Colour is not read"),
-        (np.stack([IMAGES] * 4, axis=-1), "Colour is not read"),
-        (np.stack([IMAGES, IMAGES, 255 - IMAGES], axis=1), r"Colour is not read: save images\[:, :3\].mean\(axis=1\)"),
+        (np.stack([IMAGES] * 4, axis=-1), r"Save images\[\.\.\., :3\], without"),
+        (np.stack([IMAGES] * 4, axis=1), r"Save np.moveaxis\(images\[:, :3\], 1, -1\)"),
         (IMAGES[:0], r"shape \(0, 6, 6\)"),
         (IMAGES[0], "images have shape"),
         (np.uint8(3), r"shape \(\)"),

@@ -86,10 +86,13 @@ def test_medmnist_has_its_own_validation_part(tmp_path: Path) -> None:
 
 def test_what_is_not_used_is_said_and_never_loaded(tmp_path: Path) -> None:
     boxes, objects = np.zeros((4, 4)), np.array([{}], dtype=object)
-    np.savez(tmp_path / "a.npz", x_train=IMAGES, y_train=LABELS, bboxes_train=boxes, meta=objects)
+    np.savez(tmp_path / "a.npz", x_train=IMAGES, y_train=LABELS, anchor_box=boxes, meta=objects)
     raw = load(path=str(tmp_path / "a.npz"))
     check(raw, tests=False)
-    assert raw.notes == ("a.npz: not used: bboxes_train, meta. Boxes are not read from a file: bbox=... makes them.",)
+    assert raw.notes == (
+        "a.npz: not used: anchor_box, meta. Boxes are read where they are called boxes_train, boxes_validation, "
+        "boxes_test.",
+    )
     # scikit-learn's digits hold the same images twice
     np.savez(tmp_path / "b.npz", data=IMAGES.reshape(len(IMAGES), -1), target=LABELS, images=IMAGES)
     raw = load(path=str(tmp_path / "b.npz"))

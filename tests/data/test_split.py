@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locexp.data.arrays import Dataset, RawData, sha256
-from locexp.data.split import split, stratified_counts
+from locexp.data.picks import stratified_counts
+from locexp.data.split import split
 from locexp.errors import UserError
 
 
@@ -122,11 +123,11 @@ def of_labels(train: list[int], test: list[int] | None = None, **keys: Any) -> D
 @pytest.mark.parametrize(
     ("labels", "said"),
     [
-        (range(1, 27), "1 to 26: they are the classes 0 to 25 of this run"),
-        ((0, 2, 5), "0, 2, 5: they are the classes 0 to 2"),
-        ((3, 4, 5, 9), "3 to 5, 9: they are the classes 0 to 3"),
-        ((0, 999), "0, 999: they are the classes 0 to 1"),
-        ((0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11), "0 to 8, 10 to 11: they are the classes 0 to 10"),
+        (range(1, 27), "1 to 26: the network's outputs 0 to 25 stand for them"),
+        ((0, 2, 5), "0, 2, 5: the network's outputs 0 to 2 stand for them"),
+        ((3, 4, 5, 9), "3 to 5, 9: the network's outputs 0 to 3 stand for them"),
+        ((0, 999), "0, 999: the network's outputs 0 to 1 stand for them"),
+        ((0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11), "0 to 8, 10 to 11: the network's outputs 0 to 10 stand for them"),
     ],
 )
 def test_classes_are_the_labels_that_occur(labels: Sequence[int], said: str) -> None:
@@ -147,7 +148,7 @@ def test_labels_that_are_classes_stay_as_they_are() -> None:
     [
         ([0, 1, 2] * 10, [0, 1, 1], ["The test part has no example of class 2, so its metrics say nothing about it."]),
         ([0, 1, 2] * 10, [1, 1], ["The test part has no example of class 0, 2, so"]),
-        ([1, 3, 5] * 10, [1, 3], ["The labels are", "The test part has no example of class 2 (labelled 5), so"]),
+        ([1, 3, 5] * 10, [1, 3], ["The labels are", "The test part has no example of class 5, so"]),
         ([0] * 40 + [1, 1], [0, 1], ["The validation part has no example of class 1, so"]),
         ([0] * 40 + [1, 1], None, ["The validation part has no", "The test part has no"]),
         ([4] * 40, None, ["All labels are 4, so there is nothing to classify", "The labels are 4"]),
@@ -158,6 +159,45 @@ def test_a_part_without_a_class_is_said(train: list[int], test: list[int] | None
     assert len(notes) == len(said)
     for note, start in zip(notes, said, strict=True):
         assert note.startswith(start)
+
+
+def of_names(labels: list[int], names: Sequence[str], test: list[int] | None = None) -> Dataset:
+    images = np.zeros((len(labels), 2, 2), np.uint8)
+    raw = RawData("named", "file", images, np.array(labels), class_names=tuple(names))
+    if test is not None:
+        raw = dataclasses.replace(raw, test_images=images[: len(test)], test_labels=np.array(test))
+    return split(raw, validation=0.1, split_seed=0)
+
+
+def test_names_follow_their_labels() -> None:
+    data = of_names([0, 2, 3] * 20, ["cat", "dog", "ox, old", "<pig>"])
+    assert data.class_names == ("cat", "ox, old", "<pig>")
+    assert set(data.train.labels) == {0, 1, 2}
+    assert [note for note in data.notes if "class" in note] == [
+        "No image is of class dog: the network does not learn it."
+    ]
+    assert of_labels([3, 7] * 20).class_names == ("3", "7")
+    one = of_names([0] * 40, ["cat"])
+    assert (one.num_classes, one.class_names) == (2, ("cat", "not cat"))
+    assert any("All images are of class cat, so there is nothing to classify." in note for note in one.notes)
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "test", "said"),
+    [
+        ([0, 1, 2] * 10, ["cat", "dog"], None, "there are 2 class names, but the labels run to 2"),
+        ([0, 1, 2] * 10, ["cat", "dog", "cat"], None, "two classes are called 'cat'; expected names that differ"),
+        ([0, 1] * 10, ["cat", "dog", "ox"], [0, 1, 2], "no training example is of class ox"),
+    ],
+)
+def test_names_that_cannot_be_used(labels: list[int], names: list[str], test: list[int] | None, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        of_names(labels, names, test)
+
+
+def test_a_part_without_a_class_is_said_by_name() -> None:
+    (note,) = [note for note in of_names([0, 1, 2] * 20, ["cat", "dog", "ox"], [1, 1]).notes if "example" in note]
+    assert note.startswith("The test part has no example of class cat, ox, so")
 
 
 def test_a_class_that_is_only_tested_is_refused_by_its_label() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from locexp.evaluation.metrics import Predictions
+from locexp.evaluation.terms import UserTerms
 
 CANVAS = (40, 20)
 
@@ -26,6 +27,11 @@ def random_predictions(seed: int, count: int = 60, classes: int = 4) -> Predicti
         bbox_loss=rng.exponential(size=count),
         canvas=CANVAS,
     )
+
+
+def numbered(classes: int) -> UserTerms:
+    """Terms for classes that are known by their numbers, from 0."""
+    return UserTerms(tuple(map(str, range(classes))))
 
 
 def rows_of(table: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import statistics
 
@@ -107,3 +108,24 @@ def test_confusion_and_per_class_tables() -> None:
     assert rows[2]["iou_standard_error"] == pytest.approx(statistics.stdev(ious) / math.sqrt(len(ious)))
     (single,) = rows_of(metrics.per_class(random_predictions(7, count=1)))
     assert math.isnan(single["iou_standard_error"])
+
+
+def test_macro_accuracy_is_the_mean_over_classes_that_occur() -> None:
+    """As scikit-learn's balanced_accuracy_score has it: the diagonal of the confusion over its rows."""
+    predictions = random_predictions(5, count=60, classes=9)
+    rare = np.where(predictions.labels < 4, predictions.labels, 7)  # of 9 classes five occur
+    predictions = dataclasses.replace(predictions, labels=rare)
+    confusion = np.zeros((9, 9))
+    np.add.at(confusion, (rare, predictions.probabilities.argmax(axis=1)), 1)
+    with np.errstate(invalid="ignore"):
+        recalls = np.diag(confusion) / confusion.sum(axis=1)
+    assert np.isnan(recalls).sum() == 4
+    assert metrics.macro_accuracy(predictions) == pytest.approx(np.nanmean(recalls))
+    assert metrics.macro_accuracy(predictions) != pytest.approx(predictions.correct.mean(), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("counts", "unequal"), [((10, 10), False), ((15, 10), False), ((16, 10), True), ((9, 0, 9), False), ((5,), False)]
+)
+def test_classes_are_unequal_from_half_as_many_again(counts: tuple[int, ...], unequal: bool) -> None:
+    assert metrics.are_unequal(np.repeat(np.arange(len(counts)), counts)) is unequal

@@ -17,6 +17,7 @@ from locexp.evaluation.metrics import Predictions
 from locexp.evaluation.scenes import against_clean, describe
 from locexp.plots.scenes import page
 from tests.conftest import TINY, only_run, train_here
+from tests.evaluation.cases import numbered
 
 
 def scenes(boxes: list[list[float]], **more: np.ndarray) -> Scenes:
@@ -61,7 +62,7 @@ def test_predictions_are_measured_against_clean_boxes() -> None:
 def test_the_page_shows_every_pixel_and_the_box(digits: tuple[np.ndarray, np.ndarray]) -> None:
     images, labels = (part[:64] for part in digits)
     made = Clutter().compose(images, split="train", scene_seed=0)
-    figure = page(made, labels, np.arange(5), "five")
+    figure = page(made, labels, numbered(10), np.arange(5), "five")
     figure.set_dpi(120)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()

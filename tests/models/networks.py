@@ -11,6 +11,7 @@ import pytest
 from locexp.configuration.schema import config_directory
 
 TINY: dict[str, dict[str, Any]] = {
+    "attention": {"filters": (4, 6), "attended": 8, "squeeze": 3, "dense_units": 8},
     "backbone": {"architecture": "MobileNetV2", "squeeze": 4, "dense_units": 8},
     "cnn": {"filters": (4, 6), "dense_units": 8},
     "cnn_small": {"filters": (4, 6), "squeeze": 3, "dense_units": 8},
@@ -29,7 +30,7 @@ def slow_but(quick: set[str], names: Sequence[str]) -> list[Any]:
     return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
-def tiny(name: str, shape: tuple[int, int] = (28, 28), **keys: Any) -> Any:
-    """Build the network of ``model=NAME`` for images of (height, width), with few filters, for 10 classes."""
+def tiny(name: str, shape: tuple[int, ...] = (28, 28), **keys: Any) -> Any:
+    """Build ``model=NAME`` for images of (height, width) or (height, width, 3), with few filters, for 10 classes."""
     module = importlib.import_module(f"locexp.models.{name}")
-    return module.build((*shape, 1), 10, **(TINY.get(name, {}) | keys))
+    return module.build(shape if len(shape) == 3 else (*shape, 1), 10, **(TINY.get(name, {}) | keys))

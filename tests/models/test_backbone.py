@@ -22,9 +22,19 @@ def test_one_channel_is_enough_without_trained_weights() -> None:
     assert backbone.input_shape == (None, 56, 56, 1)
 
 
+def test_colour_is_used_as_it_is() -> None:
+    model = tiny("backbone", (32, 40, 3), enlarge=1)
+    backbone = next(layer for layer in model.layers if layer.name.startswith("mobilenetv2"))
+    assert backbone.input_shape == (None, 32, 40, 3)
+    assert "three_channels" not in {layer.name for layer in model.layers}
+
+
 @pytest.mark.parametrize("architecture", ["MobileNetV2", "ResNet50", "EfficientNetB0", "DenseNet121"])
-def test_images_are_scaled_as_the_architecture_wants_them(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In [-1, 1], about the means of ImageNet, or from 0 to 255: as its own ``preprocess_input`` has them."""
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_are_scaled_as_the_architecture_wants_them(
+    architecture: str, channels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In [-1, 1], about the means of ImageNet, blue first, or from 0 to 255: as its own ``preprocess_input`` does."""
     import keras
 
     own = getattr(keras.applications, architecture)
@@ -36,11 +46,12 @@ def test_images_are_scaled_as_the_architecture_wants_them(architecture: str, mon
 
     pretended.__module__ = own.__module__
     monkeypatch.setattr(keras.applications, architecture, pretended)
-    model = build((28, 28, 1), 10, architecture=architecture, weights="imagenet", enlarge=2)
-    grey = np.random.default_rng(0).random((2, 28, 28, 1), np.float32)
-    seen = keras.Model(model.input, model.get_layer("scaled").output)(grey)
-    colour = np.repeat(np.repeat(np.repeat(grey, 2, axis=1), 2, axis=2), 3, axis=3) * 255
+    model = build((28, 40, channels), 10, architecture=architecture, weights="imagenet", enlarge=2)
+    images = np.random.default_rng(0).random((2, 28, 40, channels), np.float32)
+    seen = keras.Model(model.input, model.get_layer("scaled").output)(images)
+    colour = np.repeat(np.repeat(np.broadcast_to(images, (2, 28, 40, 3)), 2, axis=1), 2, axis=2) * 255
     np.testing.assert_allclose(seen, module.preprocess_input(colour.copy()), rtol=1e-4, atol=1e-3)
+    assert not model.get_layer("scaled").trainable_variables
 
 
 def test_every_architecture_of_this_keras_is_known() -> None:
@@ -60,7 +71,10 @@ def test_too_small_an_image_is_refused_with_what_makes_it_fit() -> None:
         tiny("backbone", (28, 40), architecture="InceptionV3")
 
 
-def test_weights_that_cannot_be_downloaded_are_refused(offline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("shape", [(28, 28), (96, 96, 3)])
+def test_weights_that_cannot_be_downloaded_are_refused(
+    shape: tuple[int, ...], offline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(offline.parent))
     with pytest.raises(UserError, match="model.weights=imagenet: the weights of MobileNetV2 are not available .*null"):
-        tiny("backbone", weights="imagenet")
+        tiny("backbone", shape, weights="imagenet")

@@ -168,13 +168,16 @@ def test_plain_keras_loads_every_network_without_locexp(tmp_path: Path) -> None:
     assert len(done.stdout.split()) == 2 * len(made)
 
 
+WITHOUT_DENSE = ("attention", "fcn_distribution", "fcn_softargmax")
+
+
 @pytest.mark.parametrize("name", QUICK)
 def test_shared_says_how_much_of_the_trunk_serves_both_heads(name: str) -> None:
     """Counted as the trainer does, by which output depends on which variable."""
     from locexp.losses.weighting.fixed import Fixed
     from locexp.training.trunk import find_trunk
 
-    stages = len(TINY[name]["filters"]) + (not name.startswith("fcn"))  # the dense layer of the others is one
+    stages = len(TINY[name]["filters"]) + (name not in WITHOUT_DENSE)  # the dense layer of the others is one
     counts = []
     for shared in range(stages + 1):
         model = tiny(name, shared=shared)

@@ -6,7 +6,7 @@ import numpy as np
 
 from locexp.plots.boxes import COLUMNS, gallery
 from locexp.plots.mosaic import Mosaic
-from tests.evaluation.cases import random_predictions
+from tests.evaluation.cases import numbered, random_predictions
 
 
 def test_boxes_are_drawn_on_the_edges_of_their_pixels() -> None:
@@ -44,7 +44,7 @@ def test_rows_hold_all_images_in_order() -> None:
     greys = 100 + np.arange(COLUMNS + 1)
     images = np.tile(greys[:, None, None], (1, 20, 40)).astype(np.uint8)
     for count, rows in ((COLUMNS + 1, 2), (COLUMNS, 1), (2, 1)):
-        page = np.asarray(gallery(images, predictions, np.arange(count), "").convert("L"))
+        page = np.asarray(gallery(images, predictions, numbered(4), np.arange(count), "").convert("L"))
         y, x = np.array([np.median(np.argwhere(page == grey), axis=0) for grey in greys[:count]]).T
         starts = np.flatnonzero(np.diff(x) < 0) + 1
         assert starts.tolist() == ([COLUMNS] if rows == 2 else [])

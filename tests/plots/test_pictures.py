@@ -16,7 +16,7 @@ import pytest
 from locexp.evaluation.metrics import Predictions
 from locexp.plots.files import save
 from locexp.plots.pictures import Drawer, PictureData, draw_here, failure_pictures
-from tests.evaluation.cases import CASES, random_predictions
+from tests.evaluation.cases import CASES, numbered, random_predictions
 
 HISTORY = [
     {
@@ -35,7 +35,9 @@ HISTORY = [
 
 def data(directory: Path, count: int = 30) -> PictureData:
     predictions = random_predictions(0, count, classes=10)
-    return PictureData(directory, images_of(predictions), predictions, HISTORY, best_epoch=2, baseline=0.5)
+    return PictureData(
+        directory, images_of(predictions), predictions, numbered(10), HISTORY, best_epoch=2, baseline=0.5
+    )
 
 
 def images_of(predictions: Predictions) -> np.ndarray:
@@ -112,7 +114,9 @@ def drawn(predictions: Predictions) -> tuple[set[str], list[str]]:
     """Draw where a network fails, with every warning an error; returns the pictures' names and the notes."""
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("error")
-        pictures, notes = failure_pictures(images_of(predictions), predictions)
+        pictures, notes = failure_pictures(
+            images_of(predictions), predictions, numbered(predictions.probabilities.shape[1])
+        )
         for name, picture in pictures.items():
             save(picture, Path(folder, f"{name}.png"))
     return set(pictures), notes

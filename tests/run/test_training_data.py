@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from locexp.configuration.compose import composing
+from locexp.data.suspicions import darkness, ground
 from locexp.errors import UserError
 from locexp.run.training_data import TrainingData, load_training_data
 
@@ -50,6 +51,15 @@ def test_a_ground_that_is_not_black(tmp_path: Path, some: tuple[np.ndarray, np.n
     assert made(tmp_path, grey, some[1], f"bbox.threshold={level}").notes == ()
     (note,) = made(tmp_path, grey, some[1], "bbox=scatter").notes
     assert f"Save np.where(images > {level}, images, 0)." in note
+
+
+@pytest.mark.parametrize(("level", "side"), [(0, 0), (127, 127), (200, 200)])
+def test_the_ground_of_images_in_colour(level: int, side: int) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (5, 12, 16, 3), dtype=np.uint8)
+    images[:, [0, -1]] = images[:, :, [0, -1]] = level
+    assert ground(images) == ground(images[..., 0]) == side
+    assert darkness(images) is None
+    assert "brighter than 90 of 255" in str(darkness(np.minimum(images, 90)))
 
 
 def test_boxes_that_are_all_the_same_on_a_black_ground(tmp_path: Path) -> None:

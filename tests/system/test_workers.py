@@ -185,7 +185,7 @@ def test_a_script_is_not_run_again_nor_what_it_imports(tmp_path: Path) -> None:
         print(sys.modules["__main__"].__file__)
         """,
     )
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=180)
     assert output.split() == ["begins", "False", "False", str(tmp_path / "script.py")]
 
 
@@ -208,7 +208,7 @@ def test_ctrl_c_is_not_for_the_workers(tmp_path: Path) -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == "started\n"
     os.killpg(process.pid, signal.SIGINT)  # while the worker's interpreter still starts
-    assert process.communicate(timeout=60)[0] == "True\n"
+    assert process.communicate(timeout=180)[0] == "True\n"
     assert process.returncode == 0
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -49,7 +51,7 @@ class SweepComparison:
 
     Attributes:
         settings: in the order of the sweep's list.
-        candidates: those that can be chosen: see :func:`_candidates`.
+        candidates: those that can be chosen: see :func:`candidates_of`.
         seeds: all that occur.
         metric: the settings were chosen by it.
         front: of the candidates.
@@ -99,10 +101,10 @@ def compare_settings(
         read: for the bootstrap over examples.
     """
     seeds = sorted({seed for setting in settings for seed in setting.runs})
-    candidates = _candidates(settings)
+    candidates = candidates_of(settings)
 
     def values(part: str, name: str) -> np.ndarray:
-        return sign_of(name) * np.array([setting.values(f"{part}/{name}", seeds) for setting in settings])
+        return signed(settings, seeds, f"{part}/{name}")
 
     validation, test, second = values("kept", metric), values("test", metric), values("kept", tie_break_of(metric))
     default = next((index for index in candidates if settings[index].config_hash == default_hash), None)
@@ -135,7 +137,17 @@ def tie_break_of(metric: str) -> str:
     return "accuracy" if metric == "mean_iou" else "mean_iou"
 
 
-def _candidates(settings: Sequence[SettingRuns]) -> list[int]:
+def signed(settings: Sequence[SettingRuns], seeds: Sequence[int], name: str) -> np.ndarray:
+    """Return a metric by its whole name, such as ``kept/mean_iou``, with a sign by which higher is better.
+
+    Returns:
+        Float (settings, seeds), NaN where a run is missing.
+    """
+    sign = sign_of(name.partition("/")[2])
+    return sign * np.array([setting.values(name, seeds) for setting in settings])
+
+
+def candidates_of(settings: Sequence[SettingRuns]) -> list[int]:
     """Return what can be chosen: both tasks trained, no control, no second name of the same method; final runs alone
     where there are any. A setting without a finished run cannot be."""
     having = {index: setting for index, setting in enumerate(settings) if setting.runs}
@@ -207,15 +219,16 @@ def _over_examples(chosen: SettingRuns, default: SettingRuns, read: ReadFile) ->
 def _examples(content: bytes | None) -> dict[str, np.ndarray] | None:
     """Return accuracy, IoU and loc_acc_75 of each test example from a run's predictions.csv, if that can be read."""
     try:
-        header, *rows = (content or b"").decode().splitlines()
-        columns = [header.split(",").index(name) for name in ("label", "predicted", "iou")]
-        label, predicted, iou = np.loadtxt(rows, delimiter=",", usecols=columns, ndmin=2).T
-    except (ValueError, IndexError):
+        header, first, *rest = csv.reader(io.StringIO((content or b"").decode(), newline=""))
+        label, predicted, iou = (header.index(name) for name in ("label", "predicted", "iou"))
+        rows = [first, *rest]
+        right = np.array([row[label] == row[predicted] for row in rows])
+        overlap = np.array([float(row[iou]) for row in rows])
+    except (ValueError, IndexError, csv.Error):
         return None
-    right = label == predicted
     return {
         "accuracy": right.astype(float),
-        "mean_iou": iou,
-        "loc_acc_50": (right & (iou >= 0.5)).astype(float),
-        "loc_acc_75": (right & (iou >= 0.75)).astype(float),
+        "mean_iou": overlap,
+        "loc_acc_50": (right & (overlap >= 0.5)).astype(float),
+        "loc_acc_75": (right & (overlap >= 0.75)).astype(float),
     }

@@ -14,7 +14,7 @@ from locexp.analysis.decision import PairedTest
 from locexp.analysis.results import TASKS
 from locexp.analysis.statistics import Interval
 from locexp.analysis.tables import verdict
-from locexp.evaluation.metrics import METRICS
+from locexp.evaluation.metrics import BESIDE, METRICS
 
 TEST_COLUMNS = ("difference", "half_width", "p", "corrected", "verdict")
 INTERVAL_COLUMNS = ("mean", "half_width", "n")
@@ -32,9 +32,8 @@ def as_csv(comparison: SweepComparison) -> str:
     titles = ["setting", "config_hash", "failed", "floor/mean_iou", "skill", "delta_m"]
     titles += [*(f"delta_m/{name}" for name in TASKS), "verdict"]
     titles += [f"{family}/{name}" for family in families for name in TEST_COLUMNS]
-    titles += [
-        f"{part}/{name}/{number}" for part in ("test", "kept") for name in METRICS for number in INTERVAL_COLUMNS
-    ]
+    measured = {"test": (*METRICS, *BESIDE.values()), "kept": METRICS}
+    titles += [f"{part}/{name}/{number}" for part in measured for name in measured[part] for number in INTERVAL_COLUMNS]
     stream = io.StringIO()
     writer = csv.writer(stream)
     writer.writerow(titles)
@@ -44,8 +43,8 @@ def as_csv(comparison: SweepComparison) -> str:
         row += [setting.skill, delta_m, *(terms.get(name) for name in TASKS), verdict(comparison, index)]
         for cells in tests:
             row += cells.get(index, [None] * len(TEST_COLUMNS))
-        for part in (setting.test, setting.validation):
-            row += [number for name in METRICS for number in _interval(part[name]).values()]
+        for intervals in (setting.test | setting.test_beside, setting.validation):
+            row += [number for interval in intervals.values() for number in _interval(interval).values()]
         writer.writerow(row)
     return stream.getvalue()
 
@@ -113,13 +112,14 @@ def _test(test: PairedTest, labels: Sequence[str]) -> dict[str, Any]:
 
 def _setting(comparison: SweepComparison, index: int) -> dict[str, Any]:
     setting, delta_m = comparison.settings[index], comparison.delta_m.get(index)
+    measured_beside = {name: interval for name, interval in setting.test_beside.items() if interval.n}
     return {
         "label": setting.label,
         "config_hash": setting.config_hash,
         "varied": setting.varied,
         "runs": {str(seed): run.run_id for seed, run in setting.runs.items()},
         "failed": setting.failures,
-        "test": {name: _interval(interval) for name, interval in setting.test.items()},
+        "test": {name: _interval(interval) for name, interval in (setting.test | measured_beside).items()},
         "validation": {name: _interval(interval) for name, interval in setting.validation.items()},
         "floor_mean_iou": finite(setting.baseline),
         "skill_mean_iou": setting.skill,

@@ -62,6 +62,7 @@ def write_report(
     for name, figure in figures.items():
         save(figure, directory / f"{name}.png")
         pictures.append((CAPTIONS[name], (directory / f"{name}.png").read_bytes()))
+    pictures += _leaks(comparison, read)
     galleries, not_shown = read_galleries(comparison, read)
     missing += not_shown
     page = PAGES.get_template("report.html").render(
@@ -76,6 +77,14 @@ def write_report(
     )
     write_whole(directory / "report.html", page)
     return missing
+
+
+def _leaks(comparison: SweepComparison, read: ReadFile) -> list[tuple[str, bytes]]:
+    """Return the picture of images that are in two parts of the data, with its caption, if a run has it."""
+    runs = (run for setting in comparison.settings for run in setting.runs.values() if "leaks" in run.tags)
+    run = next(runs, None)
+    content = None if run is None else read(run, "pictures/leaks.png")
+    return [] if content is None else [("Images in two parts of the data", content)]
 
 
 def read_galleries(comparison: SweepComparison, read: ReadFile) -> tuple[list[tuple[str, bytes]], list[str]]:

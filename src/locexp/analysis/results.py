@@ -13,7 +13,7 @@ import numpy as np
 from locexp.analysis.statistics import Interval, mean_interval
 from locexp.configuration.schema import BBOX, CLASSIFICATION, METHOD
 from locexp.errors import NotComparableError, UserError, counted, listed
-from locexp.evaluation.metrics import METRICS, skill
+from locexp.evaluation.metrics import BESIDE, METRICS, skill
 from locexp.records.record import RunRecord
 from locexp.records.sweep_list import BUDGET, FINAL, REPLAY, setting_name
 from locexp.system.commands import command
@@ -28,6 +28,8 @@ TITLES = {
     "loc_acc_50": "loc_acc_50",
     "loc_acc_75": "loc_acc_75",
     "center_error_px": "centre error, px",
+    "macro_accuracy": "macro accuracy",
+    "center_error_share": "centre error, share",
 }
 """What the metrics are called in text for people."""
 ReadFile = Callable[[RunRecord, str], bytes | None]
@@ -110,6 +112,13 @@ class SettingRuns:
     def test(self) -> dict[str, Interval]:
         """Each metric on test, over the seeds."""
         return {name: self.interval(f"test/{name}") for name in METRICS}
+
+    @cached_property
+    def test_beside(self) -> dict[str, Interval]:
+        """Likewise what is shown beside these metrics; over no seed where a run lacks it."""
+        names = {name: f"test/{name}" for name in BESIDE.values()}
+        lacking = [name for name in names if any(names[name] not in run.metrics for run in self.runs.values())]
+        return {name: mean_interval([]) if name in lacking else self.interval(key) for name, key in names.items()}
 
     @cached_property
     def validation(self) -> dict[str, Interval]:
@@ -198,6 +207,7 @@ def notes_on(settings: Sequence[SettingRuns], allow_mixed: bool) -> list[str]:
             "compare.allow_mixed=true compares them anyway."
         )
     notes = [f"Mixed, as compare.allow_mixed asks: {reason}" for reason in reasons]
+    notes += _leaks(runs)
     empty = [setting.label for setting in settings if not setting.runs]
     if empty:
         notes.append(f"No run has finished of: {'; '.join(empty)}.")
@@ -209,3 +219,14 @@ def notes_on(settings: Sequence[SettingRuns], allow_mixed: bool) -> list[str]:
     if len(counts) > 1:
         notes.append(f"The settings have from {min(counts)} to {max(counts)} seeds; tests pair those that both have.")
     return notes
+
+
+def _leaks(runs: Sequence[RunRecord]) -> list[str]:
+    """Say which images of the data are in two parts."""
+    found = dict.fromkeys((run.tags["leaks"], run.parameters.get("data.leaks")) for run in runs if "leaks" in run.tags)
+    dropped = "they were left out of the part that is trained on, or chosen with (data.leaks=drop)"
+    kept = "results on them are better than on new images (data.leaks)"
+    return [
+        f"Images are in two parts of the data, the same or nearly so: {leaks}; {dropped if how == 'drop' else kept}."
+        for leaks, how in found
+    ]

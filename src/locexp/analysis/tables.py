@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from locexp.analysis.comparison import SweepComparison
 from locexp.analysis.results import TASKS, TITLES, SettingRuns
 from locexp.analysis.statistics import Interval
-from locexp.evaluation.metrics import METRICS
+from locexp.evaluation.metrics import BESIDE, METRICS
 
 SHORT_VERDICTS = {"too few seeds to tell": "too few seeds"}
 DELTAS = {name: f"Δ {TITLES[name]} %" for name in TASKS}
@@ -90,12 +90,14 @@ def _cells(comparison: SweepComparison, index: int, marks: Sequence[str]) -> dic
     """Return what a setting has in each column, by the column's title."""
     setting = comparison.settings[index]
     delta_m, terms = comparison.delta_m.get(index, (None, {}))
-    metrics = [name for name in METRICS if name != "center_error_px" or name == comparison.metric]
+    means = setting.test | setting.test_beside
+    shown = [name for name in METRICS if name != "center_error_px" or name == comparison.metric]
+    metrics = [name for metric in shown for name in (metric, BESIDE.get(metric)) if name is not None]
     return {
         "setting": Cell(f"{setting.label} ({', '.join(marks)})" if marks else setting.label),
         "n": Cell(str(len(setting.runs))),
         "failed": Cell(str(setting.failures)),
-        **{TITLES[name]: _mean(setting.test[name]) for name in metrics},
+        **{TITLES[name]: _mean(means[name]) for name in metrics},
         "baseline": Cell(f"{setting.baseline:.3f}" if math.isfinite(setting.baseline) else ""),
         "skill": Cell("" if setting.skill is None else f"{setting.skill:+.3f}"),
         **{title: _percent(terms.get(name)) for name, title in DELTAS.items()},

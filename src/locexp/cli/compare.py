@@ -10,17 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
 from locexp.analysis.compare import CompareOptions, compare_sweep, listed_jobs
-from locexp.configuration.explain import explain
-from locexp.configuration.overrides import check_text
+from locexp.cli.keys import is_override, read_keys
 from locexp.configuration.rules import check_tracking
 from locexp.configuration.schema import TrackingConfig
-from locexp.errors import RunFailedError, UserError, first_line, listed, nearest
+from locexp.errors import RunFailedError, UserError, listed, nearest
 from locexp.evaluation.metrics import METRICS
 from locexp.records.folder_store import FolderStore
 from locexp.system.process import is_alive
@@ -77,41 +71,29 @@ def _is_folder(which: str) -> bool:
 
 def parse_arguments(arguments: Sequence[str]) -> tuple[str, Any]:
     """Return which sweep is meant and the configuration; raises :class:`UserError`."""
-    # A path may contain an equals sign; the keys contain no slash.
-    plain = [argument for argument in arguments if "=" not in argument or os.sep in argument.partition("=")[0]]
+    plain = [argument for argument in arguments if not is_override(argument)]
     if len(plain) > 1:
         raise UserError(f"{' '.join(plain)}: expected one sweep id, or last, or one folder, and key=value overrides.")
     which = plain[0] if plain else "last"
-    cfg = OmegaConf.structured(CompareConfig)
-    for override in (argument for argument in arguments if argument not in plain):
-        key = override.partition("=")[0]
-        names = [f"{group}.{name}" for group in cfg for name in cfg[group]]
-        if key not in names:
-            raise UserError(f"{override}: unknown key; allowed: {listed(names)}.{nearest(key, names)}")
+
+    def check_store(override: str, key: str) -> None:
         if key.startswith("tracking.") and _is_folder(which):
             raise UserError(
                 f"{override}: cannot be combined with a folder, whose files alone are compared; leave it out, or "
                 "give the sweep by its id."
             )
-        check_text([override])
-        try:
-            read = OverridesParser.create().parse_overrides([override])[0]
-            if read.is_sweep_override() or read.value() == "":
-                raise UserError(f"{override}: expected a value.")
-            OmegaConf.update(cfg, key, read.value())
-            OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
-        except HydraException as error:
-            raise UserError(explain(error, [override])) from error
-        except OmegaConfBaseException as error:
-            raise UserError(f"{override}: {first_line(error)}.") from error
+
+    cfg = read_keys(CompareConfig, [argument for argument in arguments if argument not in plain], check_store)
     check_tracking(cfg)
-    if cfg.compare.metric not in METRICS:
-        why = " The total loss depends on the weights, so it ranks nothing." if cfg.compare.metric == "loss" else ""
-        raise UserError(
-            f"compare.metric={cfg.compare.metric}: expected one of {listed(METRICS)}."
-            f"{why or nearest(cfg.compare.metric, METRICS)}"
-        )
+    check_metric(cfg.compare.metric)
     return which, cfg
+
+
+def check_metric(metric: str) -> None:
+    """Check ``compare.metric``; raises :class:`UserError`."""
+    if metric not in METRICS:
+        why = " The total loss depends on the weights, so it ranks nothing." if metric == "loss" else ""
+        raise UserError(f"compare.metric={metric}: expected one of {listed(METRICS)}.{why or nearest(metric, METRICS)}")
 
 
 def listing(store: MlflowStore) -> list[str]:

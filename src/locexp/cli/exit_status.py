@@ -14,11 +14,12 @@ from locexp.system.surroundings import check_encoding, force_libraries, only_war
 from locexp.tracking.address import without_passwords
 
 
-def run_door(command: Callable[[Sequence[str]], int | None]) -> int:
+def run_door(command: Callable[[Sequence[str]], int | None], *, takes_any_name: bool = False) -> int:
     """Run a command with the arguments of this process, and return its exit status, see :func:`exit_status`.
 
     Args:
         command: imports what it needs when it is called: Ctrl-C and SIGTERM may come while it does.
+        takes_any_name: arguments may be names of files that are no text; the command checks the others.
     """
 
     def run() -> int | None:
@@ -27,7 +28,7 @@ def run_door(command: Callable[[Sequence[str]], int | None]) -> int:
         end_on_signals()
         only_warn()
         force_libraries()
-        check_encoding(sys.argv[1:])
+        check_encoding([] if takes_any_name else sys.argv[1:])
         check_home()
         return command(sys.argv[1:])
 

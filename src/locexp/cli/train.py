@@ -143,7 +143,7 @@ def _train(given: SweepList, stored: StoredSweep | None = None) -> None:
         else:
             from locexp.run.prepare import prepare
 
-            with _downloads_shown():
+            with _reading_shown():
                 prepared = prepare(staged.base)
             from locexp.run.execute import run_alone  # imports TensorFlow, which `prepare` has started quietly
 
@@ -203,7 +203,7 @@ def _check_prepared(jobs: Sequence[SweepJob], *, stacked: bool) -> None:
     for job in jobs:  # seeds make no difference to what is checked
         first.setdefault(job.config_hash, job)
     settings = [job.cfg for job in first.values()]
-    with _downloads_shown():
+    with _reading_shown():
         for cfg in settings:
             load_training_data(cfg)
     shapes: dict[str, DictConfig] = {}
@@ -215,9 +215,9 @@ def _check_prepared(jobs: Sequence[SweepJob], *, stacked: bool) -> None:
 
 
 @contextlib.contextmanager
-def _downloads_shown() -> Iterator[None]:
-    """Show on the screen what :mod:`locexp.data.sources` logs: that a download has begun, which may take minutes."""
-    log = logging.getLogger("locexp.data.sources")
+def _reading_shown() -> Iterator[None]:
+    """Show on the screen what :mod:`locexp.data` logs: a download, or many photos, may take minutes."""
+    log = logging.getLogger("locexp.data")
     handler, level = logging.StreamHandler(sys.stdout), log.level
     log.addHandler(handler)
     log.setLevel(logging.INFO)

@@ -1,4 +1,4 @@
-"""Keys that have a new name: the old one is answered with it, and what older versions stored is read."""
+"""Keys that are new or have a new name: old names are answered with it, and what older versions stored is read."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from locexp.errors import UserError
 
 RENAMED = {"sweep.replay_seeds": "sweep.final_seeds"}
 """Old and new name; an old one is answered with its new name for one version, and read while runs that have it are."""
+
+ADDED = {"trainer.saved_input": "fractions"}
+"""Keys that stored configurations may lack, with what older versions did."""
 
 
 def check_overrides(overrides: Iterable[str]) -> None:
@@ -39,6 +42,11 @@ def rename_keys(cfg: DictConfig) -> None:
             group, _, name = old.rpartition(".")
             del OmegaConf.select(cfg, group)[name]
             OmegaConf.update(cfg, RENAMED[old], value)
+
+
+def added_keys() -> DictConfig:
+    """Return :data:`ADDED` as a configuration, over which a stored one is merged."""
+    return OmegaConf.from_dotlist([f"{key}={value}" for key, value in ADDED.items()])
 
 
 def _found(cfg: DictConfig) -> list[tuple[str, object]]:

@@ -100,6 +100,33 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def taken(self, chosen: np.ndarray) -> Split:
+        """Return some of the images, by their numbers in this part."""
+        annotations = None if self.annotations is None else self.annotations.taken(chosen)
+        return Split(self.images[chosen], self.labels[chosen], self.indices[chosen], self.name, annotations)
+
+
+@dataclass(frozen=True)
+class Leak:
+    """An image of one part that is, or nearly is, an image of another one.
+
+    Attributes:
+        part, other_part: ``train``, ``validation`` or ``test``; ``part`` is the one that is trained on, or chosen with.
+        index, other_index: where the image is in the source's array.
+        file, other_file: of the images, relative to the data's folder; empty where they have none.
+        difference: in the block where it is largest, as a share of the contrast; 0 where the images are equal.
+        images: both of them, of some leaks, which are drawn.
+    """
+
+    part: str
+    index: int
+    file: str
+    other_part: str
+    other_index: int
+    other_file: str
+    difference: float
+    images: tuple[np.ndarray, np.ndarray] | None = None
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -110,6 +137,7 @@ class Dataset:
         validation_is_test: the recipe validates on the test set, so selection and reporting are not separate.
         class_names: of each class, as the user knows it: a name, or the label as a number.
         problems, resize: see :class:`RawData`.
+        leaks: images that are in two parts, as the data came; ``None`` where nobody looked.
     """
 
     name: str
@@ -124,6 +152,18 @@ class Dataset:
     class_names: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     resize: str | None = None
+    leaks: tuple[Leak, ...] | None = None
+
+    @property
+    def parts(self) -> dict[str, Split]:
+        """The parts by their names; without ``validation`` where that is the test part."""
+        names = [part for part in PARTS if part != "validation" or not self.validation_is_test]
+        return {part: getattr(self, part) for part in names}
+
+
+def digest_of(parts: Iterable[Split]) -> str:
+    """Return the sha256 over the images and labels of parts, in hexadecimal."""
+    return sha256(*(array for part in parts for array in (part.images, part.labels)))
 
 
 def sha256(*arrays: np.ndarray) -> str:

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from locexp.data.arrays import NAMES, RawData
+from locexp.data.boxes import fitting
 from locexp.errors import UserError, listed
 
 RANGES = ((0.0, 1.0), (-1.0, 1.0), (-0.5, 0.5))
@@ -19,18 +20,25 @@ FAINTEST = 1.5 / 255
 """Floats up to this are not from 0 to 1: they were divided by 255 twice."""
 BLOCK_PIXELS = 2**22
 """Pixels that are converted at a time, so that memory does not grow with n."""
-EXPECTED = "(n, height, width) grey images, n >= 1, also with an axis of one channel or as rows of a square of pixels"
+EXPECTED = (
+    "(n, height, width) grey images, or (n, height, width, 3) in colour, n >= 1, also with an axis of one channel or "
+    "as rows of a square of pixels"
+)
 Say = Callable[[str], None]
 
 
 def converted(raw: RawData) -> RawData:
-    """Return images as uint8 (n, height, width) and labels as int64 (n,); how others were understood is in the notes.
+    """Return images as uint8 (n, height, width), or (n, height, width, 3) in colour, and labels as int64 (n,).
+
+    How others were understood is in the notes.
 
     Raises:
         UserError: shapes, types or values whose meaning is not certain.
     """
     if not isinstance(raw, RawData):
         raise UserError(f"data._target_: gives a {type(raw).__name__}; expected locexp.data.arrays.RawData.")
+    if raw.resize is not None:  # photos: they are on their canvas as they are to be
+        return raw
     arrays: dict[str, np.ndarray] = {}
     notes: dict[str, list[str]] = {}
     for part, (images, labels) in raw.parts.items():
@@ -49,8 +57,9 @@ def converted(raw: RawData) -> RawData:
         images = _shaped(images, labels, where, lambda text: note(0, text))
         arrays[NAMES[part][0]] = _grey_levels(images, where, lambda text: note(0, text))
         arrays[NAMES[part][1]] = _whole_numbers(labels, len(images), where, lambda text: note(1, text))
+    annotations = fitting(raw)
     understood = tuple(f"{listed(names)}: {text}" for text, names in notes.items())
-    return replace(raw, notes=raw.notes + understood, **arrays)  # type: ignore[arg-type]
+    return replace(raw, notes=raw.notes + understood, annotations=annotations, **arrays)  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager
@@ -75,6 +84,11 @@ def _shaped(images: np.ndarray, labels: np.ndarray, where: str, say: Say) -> np.
         if images.ndim == 4 and shape[axis] == 3 and (images == images.take([0], axis)).all():
             say("the three channels are equal, so one is read.")
             images = images.take(0, axis)
+    if images.ndim == 4 and shape[-1] == 3 and 0 not in shape:
+        return np.ascontiguousarray(images)
+    if images.ndim == 4 and shape[1] == 3 and 0 not in shape and shape[-1] > 4:
+        say("colour is moved from the first axis of each image to its last.")
+        return np.ascontiguousarray(np.moveaxis(images, 1, -1))
     sides = [side for side in images.shape[1:] if side != 1]  # an axis of one channel says nothing
     root = math.isqrt(sides[0]) if len(sides) == 1 else 0
     if root and root**2 == sides[0]:
@@ -84,10 +98,10 @@ def _shaped(images: np.ndarray, labels: np.ndarray, where: str, say: Say) -> np.
         sides = list(images.shape[1:])
     if len(sides) != 2 or 0 in shape:
         remedy = ""
-        if images.ndim == 4 and shape[-1] in (3, 4):
-            remedy = " Colour is not read: save images[..., :3].mean(axis=-1)."
-        elif images.ndim == 4 and shape[1] in (3, 4):
-            remedy = " Colour is not read: save images[:, :3].mean(axis=1)."
+        if images.ndim == 4 and shape[-1] == 4:
+            remedy = " Save images[..., :3], without what is transparent."
+        elif images.ndim == 4 and shape[1] == 4:
+            remedy = " Save np.moveaxis(images[:, :3], 1, -1), without what is transparent."
         raise UserError(f"{where}: images have shape {shape}; expected {EXPECTED}.{remedy}")
     return np.ascontiguousarray(images.reshape(shape[0], *sides))
 
@@ -130,7 +144,7 @@ def _from_floats(images: np.ndarray, low: float, high: float, where: str, say: S
 def _scaled(images: np.ndarray, black: float, white: float) -> tuple[np.ndarray, bool]:
     """Return images with black at 0 and white at 255, and whether nothing was rounded."""
     made, exact = np.empty(images.shape, np.uint8), True
-    size = max(1, BLOCK_PIXELS // (images.shape[1] * images.shape[2]))
+    size = max(1, BLOCK_PIXELS // math.prod(images.shape[1:]))
     for part in (slice(start, start + size) for start in range(0, len(images), size)):
         levels = (images[part].astype(np.float64) - black) * (255 / (white - black))
         made[part] = np.clip(np.rint(levels), 0, 255)

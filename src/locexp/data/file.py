@@ -10,10 +10,12 @@ from annotated_types import doc
 
 from locexp.bounds import checked
 from locexp.data.arrays import RawData
+from locexp.data.boxes import in_pixels
 from locexp.data.conversion import converted, naming
 from locexp.data.csv_table import is_csv, read_csv
 from locexp.data.folder import read_folder
 from locexp.data.npz import read_npz
+from locexp.data.photos.recognised import other_format
 from locexp.errors import UserError
 
 EMNIST = (
@@ -29,9 +31,13 @@ def _needs_path(path: str | None) -> None:
 
 @checked("data", _needs_path)
 def load(
-    source: Annotated[Literal["auto"], doc("auto (data=file reads data.path)")] = "auto", path: str | None = None
+    source: Annotated[Literal["auto"], doc("auto (data=file reads data.path)")] = "auto",
+    path: str | None = None,
+    leaks: Literal["warn", "drop", "refuse"] = "warn",
 ) -> RawData:
     """Read an ``.npz``, a CSV file, or a folder of IDX, ``.npy`` or CSV files; docs/runs.md lists the layouts.
+
+    An ``.npz`` may hold boxes, too.
 
     Raises:
         UserError: another source than ``auto``, no path, or a file that cannot be read.
@@ -39,11 +45,16 @@ def load(
     assert path is not None
     resolved = Path(path).expanduser().resolve()
     read = read_folder if resolved.is_dir() else _read_table if is_csv(resolved) else read_npz
-    raw = read(resolved)
+    try:
+        raw = read(resolved)
+    except UserError as error:
+        if other := other_format(resolved, "file"):
+            raise UserError(f"{error}{other}") from error
+        raise
     if any("emnist" in name.lower() for pair in raw.names.values() for name in pair):
         raw = replace(raw, notes=(*raw.notes, EMNIST))
     with naming(str(resolved)):
-        return converted(raw)
+        return replace(in_pixels(converted(raw)), leaks=leaks)
 
 
 def _read_table(path: Path) -> RawData:

@@ -13,7 +13,7 @@ from locexp.data.arrays import RawData
 from locexp.data.csv_table import read_csv
 from locexp.data.files import named, read_npy, reading
 from locexp.data.idx import read_idx
-from locexp.data.roles import Role, by_role, role_of
+from locexp.data.roles import BESIDE, Role, by_role, role_of
 from locexp.errors import UserError, listed
 
 FORMAT_WORDS = {"idx", "idx1", "idx2", "idx3", "ubyte", "int", "npy", "npz", "csv"}
@@ -67,7 +67,9 @@ def _one_set(folder: Path, files: Sequence[str], where: str) -> tuple[str, dict[
     sets: dict[str, list[tuple[str, Role]]] = {}
     for base, name in unpacked.items():
         role = role_of(base)
-        if role is not None and FORMATS.search(base) and bool(role.kind) != base.endswith(".csv"):
+        if role is None or role.kind in BESIDE or not FORMATS.search(base):
+            continue
+        if bool(role.kind) != base.endswith(".csv"):
             prefix = " ".join(word for word in role.others if word not in FORMAT_WORDS)
             sets.setdefault(prefix, []).append((name, role))
     complete = {prefix: found for prefix, roles in sets.items() if "train" in (found := by_role(roles))}

@@ -6,35 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from locexp.data.arrays import NAMES, Dataset, RawData, Split, sha256
+from locexp.data.arrays import NAMES, Dataset, RawData, Split, digest_of
+from locexp.data.class_names import called, class_names
+from locexp.data.picks import carve, shared_groups
 from locexp.data.suspicions import darkness
-from locexp.errors import UserError, spans
+from locexp.errors import UserError, listed, spans
 
 TEST_FRACTION = 0.1
 """Share set aside for testing where a data set has no official test split."""
-
-
-def stratified_counts(class_sizes: np.ndarray, total: int) -> np.ndarray:
-    """Share ``total`` picks among classes in proportion to their sizes (largest remainders).
-
-    Returns:
-        int64 (classes,), each at most its class size, with sum ``total``.
-    """
-    exact = class_sizes * (total / class_sizes.sum())
-    counts = np.floor(exact).astype(np.int64)
-    order = np.argsort(-(exact - counts), kind="stable")
-    counts[order[: total - counts.sum()]] += 1
-    return counts
-
-
-def pick(labels: np.ndarray, total: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the sorted indices of a stratified random part of ``total`` examples."""
-    classes, sizes = np.unique(labels, return_counts=True)
-    counts = stratified_counts(sizes, total)
-    chosen = [
-        rng.permutation(np.flatnonzero(labels == label))[:count] for label, count in zip(classes, counts, strict=True)
-    ]
-    return np.sort(np.concatenate(chosen))
 
 
 def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int | None = None) -> Dataset:
@@ -52,6 +31,7 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
         UserError: too few examples for the split, none of a class to train on, or sizes of images that differ.
     """
     rng = np.random.default_rng(split_seed)
+    names = class_names(raw)
     classes, raw, notes = _classes(raw)
     given = {part: _whole(raw, part) for part in raw.parts}
     notes += [f"{part.name}: {dark}" for part in given.values() if (dark := darkness(part.images))]
@@ -60,8 +40,10 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
     if "test" in given:
         test = given["test"]
     else:
-        chosen = pick(available.labels, _part(len(available), TEST_FRACTION, "the test part"), rng)
-        test = _taken(available, chosen)
+        what = "the test part"
+        chosen, said = carve(available, rest, _part(len(available), TEST_FRACTION, what), what, rng)
+        notes += said
+        test = available.taken(chosen)
         rest = np.setdiff1d(rest, chosen, assume_unique=True)
     if validation == "test":
         validation_split = test
@@ -69,25 +51,27 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
         validation_split = given["validation"]
         notes.append(f"{validation_split.name} validates, not a share of the images to train on (data.validation).")
     else:
-        count = _part(len(available), float(validation), f"data.validation={validation}")
+        what = f"data.validation={validation}"
+        count = _part(len(available), float(validation), what)
         if count >= len(rest):
-            raise UserError(
-                f"data.validation={validation}: takes {count} of {len(rest)} examples; none are left to train on."
-            )
-        chosen = rest[pick(available.labels[rest], count, rng)]
-        validation_split = _taken(available, chosen)
+            raise UserError(f"{what}: takes {count} of {len(rest)} examples; none are left to train on.")
+        chosen, said = carve(available, rest, count, what, rng)
+        notes += said
+        validation_split = available.taken(chosen)
         rest = np.setdiff1d(rest, chosen, assume_unique=True)
     if validation == "test" and "validation" in given:
         notes.append(f"{given['validation'].name}: not used, since the test part validates (data.validation=test).")
     if limit is not None:
         if limit > len(rest):
             raise UserError(f"data.limit={limit}: there are only {len(rest)} training examples.")
-        rest = rest[pick(available.labels[rest], limit, rng)]
-    train = available if len(rest) == len(available) else _taken(available, rest)
-    _check_classes(train.labels, classes, limit)
+        rest, said = carve(available, rest, limit, f"data.limit={limit}", rng, leave_some=False)
+        notes += said
+    train = available if len(rest) == len(available) else available.taken(rest)
+    _check_classes(train.labels, classes, names, limit)
     parts = {"train": train, "test": test}
     if validation != "test":
         parts = {"train": train, "validation": validation_split, "test": test}
+    notes += shared_groups(parts)
     for part, held in parts.items():
         if held.images.shape[1:] != train.images.shape[1:]:
             raise UserError(
@@ -96,10 +80,9 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
             )
         missing = np.setdiff1d(np.arange(len(classes)), held.labels)
         if len(missing):
-            labels = "" if (classes[missing] == missing).all() else f" (labelled {spans(classes[missing])})"
             notes.append(
-                f"The {part} part has no example of class {spans(missing)}{labels}, so its metrics say nothing about "
-                "it. Give it some of each."
+                f"The {part} part has no example of class {called(missing, classes, names)}, so its metrics say "
+                "nothing about it. Give it some of each."
             )
     return Dataset(
         name=raw.name,
@@ -108,18 +91,13 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
         validation=validation_split,
         test=test,
         num_classes=max(len(classes), 2),
-        digest=sha256(*(array for part in parts.values() for array in (part.images, part.labels))),
+        digest=digest_of(parts.values()),
         validation_is_test=validation == "test",
         notes=(*raw.notes, *notes),
-        class_names=raw.class_names or _numbered(classes),
+        class_names=names,
         problems=raw.problems,
         resize=raw.resize,
     )
-
-
-def _numbered(classes: np.ndarray) -> tuple[str, ...]:
-    """Return labels as names; a data set of one class has a second one, without examples."""
-    return tuple(str(label) for label in [*classes.tolist(), *([classes[0] + 1] if len(classes) == 1 else [])])
 
 
 def _whole(raw: RawData, part: str) -> Split:
@@ -127,35 +105,38 @@ def _whole(raw: RawData, part: str) -> Split:
     return Split(images, labels, np.arange(len(labels)), raw.names[part][0], raw.annotations.get(part))
 
 
-def _taken(whole: Split, chosen: np.ndarray) -> Split:
-    annotations = None if whole.annotations is None else whole.annotations.taken(chosen)
-    return Split(whole.images[chosen], whole.labels[chosen], chosen, whole.name, annotations)
-
-
 def _classes(raw: RawData) -> tuple[np.ndarray, RawData, list[str]]:
     """Return the labels that occur, sorted; the data with positions in this list as labels; and what to say."""
     classes = np.unique(np.concatenate([labels for _, labels in raw.parts.values()]))
     notes = []
     if len(classes) == 1:
-        notes.append(f"All labels are {classes[0]}, so there is nothing to classify.")
+        all_are = (
+            f"images are of class {raw.class_names[classes[0]]}" if raw.class_names else f"labels are {classes[0]}"
+        )
+        notes.append(f"All {all_are}, so there is nothing to classify.")
+    unused = [name for label, name in enumerate(raw.class_names) if label not in classes]
+    if unused:
+        notes.append(f"No image is of class {listed(unused)}: the network does not learn it.")
     if classes[-1] == len(classes) - 1:
         return classes, raw, notes
     numbered = {NAMES[part][1]: np.searchsorted(classes, labels) for part, (_, labels) in raw.parts.items()}
-    notes.append(
-        f"The labels are {spans(classes)}: they are the classes 0 to {len(classes) - 1} of this run, in this order, in "
-        "outputs, tables and pictures, too."
-    )
+    if not raw.class_names:
+        notes.append(
+            f"The labels are {spans(classes)}: the network's outputs 0 to {len(classes) - 1} stand for them, in this "
+            "order. Tables and pictures show the labels."
+        )
     return classes, replace(raw, **numbered), notes  # type: ignore[arg-type]
 
 
-def _check_classes(labels: np.ndarray, classes: np.ndarray, limit: int | None) -> None:
+def _check_classes(labels: np.ndarray, classes: np.ndarray, names: tuple[str, ...], limit: int | None) -> None:
     """Check that every class has an example to train on; raises :class:`UserError`, in terms of the user's labels."""
-    missing = np.delete(classes, np.unique(labels))
+    missing = np.setdiff1d(np.arange(len(classes)), labels)
     if len(missing):
         key = "data" if limit is None else f"data.limit={limit}"
         remedy = "give more of it, or leave it out everywhere" if limit is None else "give a higher limit"
         raise UserError(
-            f"{key}: no training example is of class {spans(missing)}; expected one of each class at least: {remedy}."
+            f"{key}: no training example is of class {called(missing, classes, names)}; expected one of each class at "
+            f"least: {remedy}."
         )
 
 

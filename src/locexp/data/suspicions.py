@@ -6,12 +6,14 @@ import numpy as np
 
 DARK = 128
 """If half of the images have no pixel as bright as this, white is probably not 255 in them."""
+MIDDLE_GREY = 128
+"""A ground as bright as this is a light one."""
 MOST_IMAGES = 2000
 
 
 def darkness(images: np.ndarray) -> str | None:
-    """Return what to say about images (uint8 (n, height, width)) that are too dark for values of 0 to 255."""
-    peaks = images.max(axis=(1, 2))
+    """Return what to say about images (uint8 (n, height, width[, 3])) that are too dark for values of 0 to 255."""
+    peaks = images.reshape(len(images), -1).max(axis=1)
     typical = int(np.median(peaks))
     if typical >= DARK:
         return None
@@ -21,7 +23,10 @@ def darkness(images: np.ndarray) -> str | None:
 
 
 def ground(images: np.ndarray) -> int:
-    """Return the middle grey level at the borders of images (uint8 (n, height, width)), of some if they are many."""
+    """Return the middle level at the borders of images (uint8 (n, height, width[, 3])), of some if they are many.
+
+    The median over images of each image's median; in colour, over its three channels alike.
+    """
     images = images[:: -(-len(images) // MOST_IMAGES)]
     borders = np.concatenate([images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]], axis=1)
-    return int(np.median(np.median(borders, axis=1)))
+    return int(np.median(np.median(borders.reshape(len(borders), -1), axis=1)))

@@ -17,6 +17,10 @@ METRICS = ("accuracy", "mean_iou", "loc_acc_50", "loc_acc_75", "center_error_px"
 """What settings are compared by; none depends on the weights."""
 HEADLINES = (*METRICS, "classification_loss", "bbox_loss")
 """What a run is summed up by, and what can pick its best epoch."""
+BESIDE = {"accuracy": "macro_accuracy", "center_error_px": "center_error_share"}
+"""What is shown of the test part beside a metric, where classes or photos are unequal."""
+UNEQUAL = 1.5
+"""With classes further apart than this, accuracy is mostly that of the large ones. (Of MNIST's the ratio is 1.27.)"""
 LOWER_IS_BETTER = ("center_error_px", "classification_loss", "bbox_loss")
 
 
@@ -153,6 +157,20 @@ def confusion_matrix(predictions: Predictions) -> np.ndarray:
     classes = predictions.probabilities.shape[1]
     flat = predictions.labels * classes + predictions.classes
     return np.bincount(flat, minlength=classes * classes).reshape(classes, classes)
+
+
+def macro_accuracy(predictions: Predictions) -> float:
+    """Return the mean over classes that occur of the share of their examples whose class is right.
+
+    Source: the balanced accuracy of Brodersen et al. 2010 (doi:10.1109/ICPR.2010.764), as scikit-learn has it.
+    """
+    return float(np.mean(per_class(predictions)["accuracy"]))
+
+
+def are_unequal(labels: np.ndarray) -> bool:
+    """Return whether the most frequent class has over :data:`UNEQUAL` times the examples of the rarest that occurs."""
+    counts = np.unique(labels, return_counts=True)[1]
+    return bool(counts.max() > UNEQUAL * counts.min())
 
 
 def per_class(predictions: Predictions) -> dict[str, np.ndarray]:

@@ -11,6 +11,7 @@ import numpy as np
 from locexp.bounds import checked
 from locexp.errors import UserError, first_line, nearest
 from locexp.models.blocks import flat_dense
+from locexp.models.fixed import fixed
 from locexp.models.heads import BoxHead, heads
 from locexp.models.keys import Dropout, Units
 from locexp.models.trunk import Layers, branches, check_shared
@@ -47,8 +48,8 @@ def build(
             This and the others: see :mod:`locexp.models.keys`.
 
     Returns:
-        A ``keras.Model`` as :mod:`locexp.models` says. Images, of one channel, are scaled as the architecture wants
-        them; with trained weights the grey channel is given three times.
+        A ``keras.Model`` as :mod:`locexp.models` says. Images, of one channel or three (red, green, blue), are scaled
+        and their channels ordered as the architecture wants them; with trained weights grey is given three times.
 
     Raises:
         UserError: out of range, an unknown architecture, an image that it does not take, or unavailable weights.
@@ -56,18 +57,16 @@ def build(
     import keras
 
     make, preprocess = _find(architecture)
-    if input_shape[2] != 1:
-        raise UserError(f"model=backbone: expected images with one channel, got {input_shape[2]}.")
-    size = (input_shape[0] * enlarge, input_shape[1] * enlarge)
+    if input_shape[2] not in (1, 3):
+        raise UserError(f"model=backbone: expected images with one channel or three, got {input_shape[2]}.")
     image = keras.Input(input_shape, name="image")
     features = keras.layers.UpSampling2D(enlarge, name="enlarged")(image) if enlarge > 1 else image
-    channels = 1 if weights is None else 3
-    if channels == 3:
+    if weights is not None and input_shape[2] == 1:
         features = keras.layers.Concatenate(name="three_channels")([features] * 3)
-    features = _scaled(features, preprocess, channels)
+    features = _scaled(features, preprocess, is_grey=input_shape[2] == 1)
 
     def backbone(maps: Any, prefix: str) -> Any:
-        network = _made(make, architecture, weights, (*size, channels), enlarge)
+        network = _made(make, architecture, weights, maps.shape[1:], enlarge)
         network.name = f"{prefix}{network.name}"
         return network(maps)
 
@@ -106,18 +105,23 @@ def _find(architecture: str) -> tuple[Any, Any]:
     return make, module.preprocess_input
 
 
-def _scaled(images: Any, preprocess: Any, channels: int) -> Any:
-    """Scale images in [0, 1] as ``preprocess`` does: a scale and an offset per channel, read off black and white.
+def _scaled(images: Any, preprocess: Any, *, is_grey: bool) -> Any:
+    """Scale images in [0, 1] as ``preprocess`` does, which is read off black, red, green and blue.
 
-    Where it swaps channels the result is the same, since all of them are the grey one.
+    Some (of VGG and ResNet) swap red and blue: a 1x1 convolution that is not trained does so, too. Where all channels
+    are the grey one that changes nothing, and there may be just one.
     """
     import keras
 
-    black, white = (
-        np.asarray(preprocess(np.full((1, 1, 1, 3), value, np.float32)), np.float64).ravel()[:channels]
-        for value in (0, 255)
-    )
-    return keras.layers.Rescaling((white - black).tolist(), offset=black.tolist(), name="scaled")(images)
+    colours = np.concatenate([np.zeros((1, 3)), 255 * np.eye(3)]).astype(np.float32)
+    black, *pure = np.asarray(preprocess(colours.reshape(4, 1, 1, 3)), np.float64).reshape(4, 3)
+    by_colour = np.array(pure) - black  # (given, made)
+    scale = by_colour.sum(axis=0) if is_grey else by_colour.diagonal()
+    if is_grey or (by_colour == np.diag(scale)).all():
+        count = images.shape[-1]
+        return keras.layers.Rescaling(scale[:count].tolist(), offset=black[:count].tolist(), name="scaled")(images)
+    mix = keras.layers.Conv2D(3, 1, kernel_initializer="zeros", trainable=False, name="scaled")
+    return fixed(mix, images, kernel=by_colour.reshape(1, 1, 3, 3), bias=black)
 
 
 def _made(make: Any, architecture: str, weights: str | None, shape: tuple[int, int, int], enlarge: int) -> Any:

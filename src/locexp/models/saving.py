@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from locexp.errors import UserError, first_line
 from locexp.images import with_channels
+from locexp.models.pixels import pixel_model, takes_pixels
 from locexp.system.files import replacing
 
 MODEL = "model.keras"
+SavedInput = Literal["pixels", "fractions"]
+"""What values a saved network takes: 0 to 255, or 0 to 1 as in training."""
 CHECKED_IMAGES = 16
 TOLERANCE = 1e-5
 """Largest difference between the outputs of a network and of its reloaded copy."""
@@ -21,14 +24,15 @@ SUM_TOLERANCE = 0.02
 """How far probabilities may be from a sum of 1: those of a head in bfloat16 are rounded to 2 digits."""
 
 
-def check_round_trip(model: Any, images: np.ndarray, h5: str | None, num_classes: int) -> None:
+def check_round_trip(model: Any, images: np.ndarray, h5: str | None, num_classes: int, saved_input: SavedInput) -> None:
     """Check, before training, what a network returns, and that plain Keras can save it and load it again.
 
     Args:
         model: the network.
-        images: uint8, (n, height, width); some of them are shown to it.
+        images: uint8, (n, height, width[, 3]); some of them are shown to it.
         h5: check the legacy format as well, where it is asked for.
         num_classes: of the data.
+        saved_input: what values the saved one takes.
 
     Raises:
         UserError: its outputs are not probabilities and boxes, it cannot be saved, or the copy returns something else.
@@ -37,7 +41,7 @@ def check_round_trip(model: Any, images: np.ndarray, h5: str | None, num_classes
     with tempfile.TemporaryDirectory() as folder:
         for name in (MODEL, *([h5] if h5 else [])):
             try:
-                difference = _difference(model, save(model, Path(folder) / name), images)
+                difference = _difference(model, save(model, Path(folder) / name, saved_input), images)
             except OSError as error:
                 raise UserError(f"TMPDIR={tempfile.gettempdir()}: a network cannot be saved ({error}).") from error
             except Exception as error:
@@ -53,16 +57,18 @@ def check_round_trip(model: Any, images: np.ndarray, h5: str | None, num_classes
                 )
 
 
-def save(model: Any, path: Path) -> Any:
+def save(model: Any, path: Path, saved_input: SavedInput) -> Any:
     """Save a network and return it as loaded again from that file (safe mode: no code in the file is run)."""
     import keras
+
+    saved = pixel_model(model) if saved_input == "pixels" else model
 
     log = logging.getLogger("absl")
     level = log.level
     log.setLevel(logging.ERROR)  # "this format is legacy": it was asked for by name
     try:
         with replacing(path) as partial:
-            model.save(partial)
+            saved.save(partial)
     finally:
         log.setLevel(level)
     return keras.models.load_model(path, safe_mode=True, compile=False)
@@ -88,13 +94,13 @@ def load_model(directory: Path) -> Any | None:
         raise UserError(f"{path}: cannot be loaded ({first_line(error, 200)}).") from error
 
 
-def save_checked(model: Any, path: Path, images: np.ndarray) -> Any:
+def save_checked(model: Any, path: Path, images: np.ndarray, saved_input: SavedInput) -> Any:
     """Save a trained network, load it again and compare the two on some images; returns the loaded one.
 
     Raises:
         RuntimeError: the copy returns something else.
     """
-    loaded = save(model, path)
+    loaded = save(model, path, saved_input)
     difference = _difference(model, loaded, images)
     if not difference <= TOLERANCE:
         raise RuntimeError(f"{path} was saved, but loaded again its outputs differ by {difference:.2g}")
@@ -126,5 +132,9 @@ def _difference(model: Any, loaded: Any, images: np.ndarray) -> float:
 
 
 def _predictions(model: Any, images: np.ndarray) -> dict[str, np.ndarray]:
-    batch = with_channels(images[:CHECKED_IMAGES]).astype(np.float32) / 255
+    batch = with_channels(images[:CHECKED_IMAGES]).astype(str(model.inputs[0].dtype))
+    if not takes_pixels(model):
+        # As the first layer of a saved one does. Division may round the last bit in another way, and what a network
+        # makes of that depends on the network.
+        batch = batch * batch.dtype.type(1 / 255)
     return {name: np.asarray(values, np.float64) for name, values in model(batch, training=False).items()}

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from locexp.images import with_channels
 from locexp.models.edges import COLUMNS, ROWS, X, Y
+from locexp.models.pixels import batch_of
 
 BATCH = 200
 
@@ -41,8 +41,8 @@ def edge_spread(model: Any, images: np.ndarray, canvas: tuple[int, int]) -> np.n
     """Return the standard deviation of each edge under its distribution, in pixels: float64 (n, 4), x1 y1 x2 y2.
 
     Args:
-        model: a trained network with distributions.
-        images: uint8, (n, height, width), as the trainer has them.
+        model: a trained network with distributions, or one that was saved.
+        images: uint8, (n, height, width[, 3]).
         canvas: (width, height) in pixels.
 
     Raises:
@@ -51,8 +51,7 @@ def edge_spread(model: Any, images: np.ndarray, canvas: tuple[int, int]) -> np.n
     looking = distributions(model)
     spreads = []
     for start in range(0, len(images), BATCH):
-        batch = with_channels(images[start : start + BATCH]).astype(np.float32) / 255
-        values = looking(batch, training=False)
+        values = looking(batch_of(images[start : start + BATCH], model), training=False)
         pairs = [
             _ordered(np.asarray(values[name], np.float64), np.asarray(model.get_layer(layer).kernel, np.float64)) * size
             for name, layer, size in (("columns", X, canvas[0]), ("rows", Y, canvas[1]))

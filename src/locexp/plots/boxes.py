@@ -1,8 +1,9 @@
-"""Pictures of digits with their boxes: truth in green and dashed, prediction in red and solid."""
+"""Pictures of images with their boxes: truth in green and dashed, prediction in red and solid."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,10 @@ from PIL import Image
 
 from locexp.bbox.geometry import to_pixels
 from locexp.evaluation.metrics import Predictions, quadrants
-from locexp.plots.mosaic import TILE, Mosaic
+from locexp.evaluation.terms import UserTerms, printable
+from locexp.plots.files import without_math
+from locexp.plots.mosaic import TEXT, TILE, Mosaic, sizes
+from locexp.plots.names import abbreviated, fitted, font
 
 TRUTH, PREDICTION = "#2ca02c", "#d62728"
 LEGEND = (("truth", TRUTH, True), ("prediction", PREDICTION, False))
@@ -26,6 +30,8 @@ SECTIONS = {
     "both_right": ("both right", "lowest IoU first"),
 }
 """The quadrants of the four-way split in the order of the page: what they are, and how their examples are sorted."""
+LONGEST_TITLE = 44
+"""How many letters fit above the sample."""
 WORST_TILE = 150
 """About how wide an example of the worst cases is drawn."""
 
@@ -39,57 +45,73 @@ def outline(axes: Axes, boxes: np.ndarray, color: str, style: Any, line_width: f
     )
 
 
-def sample(image: np.ndarray, box: np.ndarray, digit: int) -> Figure:
-    """Return the classic picture: one image (uint8, (height, width)) and its predicted pixel box in red."""
+def sample(image: np.ndarray, box: np.ndarray, title: str) -> Figure:
+    """Return the classic picture: one image (uint8, (height, width[, 3])) and its predicted pixel box in red."""
     figure = Figure(figsize=(4, 4.3), layout="constrained")
     axes = figure.subplots()
-    height, width = image.shape
+    height, width = image.shape[:2]
     # Pixel i covers [i, i + 1): so half-open boxes are drawn exactly where they are.
     axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest", extent=(0, width, height, 0))
     outline(axes, np.reshape(box, (1, 4)), PREDICTION, "-", line_width=2.5)
     axes.set_axis_off()
-    axes.set_title(f"Predicted digit: {digit}")
+    axes.set_title(without_math(abbreviated(title, LONGEST_TITLE)))
     return figure
 
 
 def gallery(
     images: np.ndarray,
     predictions: Predictions,
+    terms: UserTerms,
     chosen: np.ndarray,
     title: str,
     rows: Sequence[tuple[str, int]] | None = None,
     tile: int = TILE,
 ) -> Image.Image:
-    """Return a page of examples with truth and prediction, captioned ``true → predicted p, IoU``.
+    """Return a page of examples with truth and prediction: above each ``true → predicted``, p and IoU, and its file.
 
     Args:
-        images: uint8, (n, height, width).
+        images: uint8, (n, height, width[, 3]).
         predictions: of the same n examples.
+        terms: of these, with class names that can be drawn.
         chosen: int (m,), indices to show, at least one.
         title: of the page.
         rows, tile: see :class:`locexp.plots.mosaic.Mosaic`; by default there are :data:`COLUMNS` in a row.
     """
     rows = rows or [("", min(COLUMNS, len(chosen) - first)) for first in range(0, len(chosen), COLUMNS)]
-    mosaic = Mosaic(images[chosen], title, rows=rows, legend=LEGEND, tile=tile)
+    height, width = images.shape[1:3]
+    captions = [_caption(predictions, terms, index, sizes(width, height, tile)[1]) for index in chosen]
+    lines = 1 + max(caption.count("\n") for caption in captions)
+    mosaic = Mosaic(images[chosen], title, rows=rows, legend=LEGEND, tile=tile, caption_lines=lines)
     truth = to_pixels(predictions.truth[chosen], *predictions.canvas)
     boxes = to_pixels(predictions.boxes[chosen], *predictions.canvas)
     for position, index in enumerate(chosen):
-        label, predicted = predictions.labels[index], predictions.classes[index]
-        text = f"{label} → {predicted}  p {predictions.confidence[index]:.2f}\nIoU {predictions.iou[index]:.2f}"
-        mosaic.caption(position, text, "black" if predicted == label else PREDICTION)
+        mosaic.caption(position, captions[position], "black" if predictions.correct[index] else PREDICTION)
         mosaic.outline(position, truth[position], TRUTH, dashed=True)
         mosaic.outline(position, boxes[position], PREDICTION)
     return mosaic.page
 
 
+def _caption(predictions: Predictions, terms: UserTerms, index: int, width: float) -> str:
+    """Return the lines above an example: its class and what is predicted, how sure and how well, and its file."""
+    label, predicted = (terms.class_names[classes[index]] for classes in (predictions.labels, predictions.classes))
+    lines = [f"{label} → {predicted}"]
+    if font(TEXT).getlength(lines[0]) > width:
+        both = [label] if label == predicted else [label, f"→ {predicted}"]
+        lines = [fitted(name, width, TEXT) for name in both]
+    lines.append(f"p {predictions.confidence[index]:.2f}  IoU {predictions.iou[index]:.2f}")
+    if terms.files is not None:
+        lines.append(fitted(printable(PurePath(terms.files[index]).name), width, TEXT))
+    return "\n".join(lines)
+
+
 def worst_cases(
-    images: np.ndarray, predictions: Predictions, chosen: Mapping[str, np.ndarray], title: str
+    images: np.ndarray, predictions: Predictions, terms: UserTerms, chosen: Mapping[str, np.ndarray], title: str
 ) -> Image.Image:
     """Return a page with a row of examples for each way to be right or wrong, captioned as in a gallery.
 
     Args:
-        images: uint8, (n, height, width).
-        predictions: of the same n examples.
+        images: uint8, (n, height, width[, 3]).
+        predictions, terms: of the same n examples, see :func:`gallery`.
         chosen: by quadrant, indices to show, at most :data:`WORST_COLUMNS`; see
             :func:`locexp.evaluation.breakdown.worst_cases`.
         title: of the page.
@@ -98,4 +120,5 @@ def worst_cases(
     for name, (what, order) in SECTIONS.items():
         heading = f"{what}: {members[name].sum():,} of {len(images):,}"
         rows.append((f"{heading}, {order}" if members[name].any() else heading, len(chosen[name])))
-    return gallery(images, predictions, np.concatenate([chosen[name] for name in SECTIONS]), title, rows, WORST_TILE)
+    ordered = np.concatenate([chosen[name] for name in SECTIONS])
+    return gallery(images, predictions, terms, ordered, title, rows, WORST_TILE)

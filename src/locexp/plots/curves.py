@@ -1,4 +1,4 @@
-"""Learning curves and the confusion matrix."""
+"""Learning curves, weights and gradients over epochs."""
 
 from __future__ import annotations
 
@@ -93,27 +93,4 @@ def weighting(history: list[dict[str, float]]) -> Figure | None:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.set_ylim(*{"share of batches in conflict": (-0.03, 1.03), "step, ms": (0, None)}.get(title, (None, None)))
-    return figure
-
-
-def confusion(matrix: np.ndarray, title: str) -> Figure:
-    """Return the confusion matrix (int, (classes, classes); rows the truth) with its counts."""
-    classes = len(matrix)
-    side = min(12.0, 1.8 + 0.45 * classes)
-    figure = Figure(figsize=(side, side))
-    figure.subplots_adjust(left=0.7 / side, right=1 - 0.15 / side, bottom=0.6 / side, top=1 - 0.4 / side)
-    axes = figure.subplots()
-    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    if classes <= 20:
-        for row in range(classes):
-            for column in range(classes):
-                if matrix[row, column]:
-                    color = "white" if share[row, column] > 0.5 else "black"
-                    axes.text(column, row, str(matrix[row, column]), ha="center", va="center", fontsize=8, color=color)
-        axes.set_xticks(range(classes))
-        axes.set_yticks(range(classes))
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("true")
-    axes.set_title(title, y=TITLE, fontsize=10)
     return figure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +13,10 @@ import numpy as np
 
 from locexp.bbox.geometry import to_pixels
 from locexp.bbox.scenes import Scenes
+from locexp.data.arrays import Leak
 from locexp.evaluation import breakdown, calibration
 from locexp.evaluation.metrics import Predictions, confusion_matrix
+from locexp.evaluation.terms import UserTerms
 from locexp.system.matplotlib import start_matplotlib
 from locexp.system.workers import Task, Workers
 
@@ -36,8 +38,9 @@ class PictureData:
 
     Attributes:
         directory: where they go; made if it is not there.
-        images: the test images, uint8 (n, height, width).
+        images: the test images, uint8 (n, height, width[, 3]).
         predictions: for the test images.
+        terms: of these.
         history: one row per epoch.
         best_epoch: the epoch with the best monitored validation metric, from 1.
         baseline: mean IoU of the constant box on the validation part.
@@ -46,6 +49,7 @@ class PictureData:
     directory: Path
     images: np.ndarray
     predictions: Predictions
+    terms: UserTerms
     history: list[dict[str, float]]
     best_epoch: int
     baseline: float
@@ -93,33 +97,39 @@ def draw_here(data: PictureData) -> Task[list[str]]:
 def _draw(data: PictureData) -> list[str]:
     start_matplotlib()  # in a process that does nothing else, it has not been started yet
     from locexp.plots import boxes, curves
+    from locexp.plots.confusion import confusion
     from locexp.plots.files import save
+    from locexp.plots.names import drawable
 
     images, predictions, history = data.images, data.predictions, data.history
     data.directory.mkdir(exist_ok=True)
     first = to_pixels(predictions.boxes[:1], *predictions.canvas)[0]
-    pictures: Pictures = {"sample": boxes.sample(images[0], first, int(predictions.classes[0]))}
+    class_names, notes = drawable(data.terms.class_names)
+    terms = dataclasses.replace(data.terms, class_names=class_names)
+    predicted = f"Predicted {data.terms.class_word}: {class_names[predictions.classes[0]]}"
+    pictures: Pictures = {"sample": boxes.sample(images[0], first, predicted)}
     chosen = _chosen(len(images), GALLERY_SIZE)
-    pictures["gallery_random"] = boxes.gallery(images, predictions, chosen, f"{len(chosen)} random test images")
-    of_failures, notes = failure_pictures(images, predictions)
+    pictures["gallery_random"] = boxes.gallery(images, predictions, terms, chosen, f"{len(chosen)} random test images")
+    of_failures, notes_on_failures = failure_pictures(images, predictions, terms)
     pictures |= of_failures
     pictures["learning_curves"] = curves.learning_curves(history, data.best_epoch, data.baseline)
     title = f"Confusion on {len(images):,} test images"
-    pictures["confusion_matrix"] = curves.confusion(confusion_matrix(predictions), title)
+    pictures["confusion_matrix"] = confusion(confusion_matrix(predictions), class_names, title)
     weighting = curves.weighting(history)
     if weighting is not None:
         pictures["weighting"] = weighting
     for name, picture in pictures.items():
         save(picture, data.directory / f"{name}.png")
-    return notes
+    return notes + notes_on_failures
 
 
-def failure_pictures(images: np.ndarray, predictions: Predictions) -> tuple[Pictures, list[str]]:
+def failure_pictures(images: np.ndarray, predictions: Predictions, terms: UserTerms) -> tuple[Pictures, list[str]]:
     """Draw where the network fails, and whether it knows: worst cases, IoU by group, reliability diagrams.
 
     Args:
-        images: uint8 (n, height, width).
+        images: uint8 (n, height, width[, 3]).
         predictions: for these images.
+        terms: of these, with class names that can be drawn.
 
     Returns:
         Pictures by file name, and one note for each that could not be drawn.
@@ -129,12 +139,14 @@ def failure_pictures(images: np.ndarray, predictions: Predictions) -> tuple[Pict
     notes = []
     number = f"{len(images):,} test images"
     cases = breakdown.worst_cases(predictions, boxes.WORST_COLUMNS)
-    pictures: Pictures = {"worst_cases": boxes.worst_cases(images, predictions, cases, f"The worst of {number}")}
+    pictures: Pictures = {"worst_cases": boxes.worst_cases(images, predictions, terms, cases, f"The worst of {number}")}
     if breakdown.all_the_same(predictions):
         notes.append("IoU by class, size and position is not drawn: all true boxes of the test images are the same.")
     else:
         by = breakdown.by_class(predictions), breakdown.by_size(predictions), breakdown.by_position(predictions)
-        pictures["iou_groups"] = groups.panels(*by, float(predictions.iou.mean()), f"IoU on {number}")
+        unit = "px" if terms.placement is None else "canvas px"
+        mean = float(predictions.iou.mean())
+        pictures["iou_groups"] = groups.panels(*by, terms.class_names, mean, f"IoU on {number}", unit)
     if calibration.are_probabilities(predictions.confidence):
         cells, errors = calibration.reliability(predictions), calibration.calibration_errors(predictions)
         pictures["reliability"] = reliability.diagrams(cells, errors, f"Reliability of the confidence on {number}")
@@ -143,14 +155,26 @@ def failure_pictures(images: np.ndarray, predictions: Predictions) -> tuple[Pict
     return pictures, notes
 
 
-def scenes_page(scenes: Scenes, labels: np.ndarray) -> bytes:
-    """Return a PNG of some training scenes with their boxes; labels are int (n,)."""
+def scenes_page(scenes: Scenes, labels: np.ndarray, terms: UserTerms) -> bytes:
+    """Return a PNG of some training scenes with their boxes; labels are int (n,), terms those of the scenes."""
     from locexp.plots.files import save
+    from locexp.plots.names import drawable
     from locexp.plots.scenes import page
 
     chosen = _chosen(len(labels), SCENES_SHOWN)
+    terms = dataclasses.replace(terms, class_names=drawable(terms.class_names)[0])
     png = io.BytesIO()
-    save(page(scenes, labels, chosen, f"{len(chosen)} random training scenes"), png)
+    save(page(scenes, labels, terms, chosen, f"{len(chosen)} random training scenes"), png)
+    return png.getvalue()
+
+
+def leaks_page(leaks: Sequence[Leak]) -> bytes:
+    """Return a PNG of images that are in two parts."""
+    from locexp.plots.files import save
+    from locexp.plots.leaks import page
+
+    png = io.BytesIO()
+    save(page(leaks), png)
     return png.getvalue()
 
 

@@ -14,12 +14,13 @@ from locexp.records.sweep_list import LIST
 
 LOG = "train.log"
 PICTURES = (
-    *("scenes", "sample", "gallery_random", "worst_cases", "iou_groups", "reliability"),
+    *("scenes", "leaks", "sample", "gallery_random", "worst_cases", "iou_groups", "reliability"),
     *("learning_curves", "confusion_matrix", "weighting"),
 )
 TABLES = (
     *("predictions", "confusion_matrix", "per_class", "four_way"),
     *("iou_by_size", "iou_by_position", "reliability"),
+    *("problems", "leaks"),
 )
 OF_RUN = {
     "": (RECORD, HISTORY, LOG),
@@ -30,6 +31,8 @@ OF_RUN = {
 """The files of a run that are logged as they are, by their folder. Another is ``trainer.save_h5``."""
 NOT_LOGGED = (MODEL, "checkpoint.npz")
 """The model is logged as a model of MLflow; a checkpoint is gone when the run has finished."""
+EXPORT = "export"
+"""The folder in a run's, or elsewhere, that ``python -m locexp.export`` makes; it can be made again."""
 COMPARISON = "comparison"
 OF_SWEEP = {
     "": (RECORD,),

@@ -26,7 +26,8 @@ class RunRecord:
         parameters: the flattened configuration, as text.
         tags: sweep, setting, seed, provenance; ``directory`` is where the run wrote its files.
         metrics: the final ones, with prefixes ``test/``, ``val/``, ``best/``, ``floor/``, ``skill/``, ``time/``.
-        dataset: name, source, sizes and digests; empty where the record comes from a tracking store.
+        dataset: name, source, sizes, digests, class names and what images are like; empty where the record comes from a
+            tracking store.
         notes: what the user was warned of.
         start_time, end_time: in seconds since 1970.
         tracking_uri, artifact_root, experiment: where it is tracked.
@@ -92,9 +93,14 @@ class RunRecord:
             raise
         except OSError as error:
             raise MalformedError(f"{path}: cannot be read ({error.strerror or error}).") from None
-        record = build(cls, parse_object(content, path) | {"directory": None}, path)
+        record = cls.parse(content, path)
         record.directory = directory
         return record
+
+    @classmethod
+    def parse(cls, content: bytes, source: object) -> RunRecord:
+        """Return the record in the content of its file; for arguments and errors see :func:`parse_object`."""
+        return build(cls, parse_object(content, source) | {"directory": None}, source)
 
 
 def _end_in_place(path: Path, status: str) -> None:

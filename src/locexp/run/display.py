@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from locexp.evaluation.metrics import HEADLINES
+from locexp.evaluation.metrics import BESIDE, HEADLINES
 from locexp.models.saving import MODEL
 from locexp.records.record import RunRecord
 from locexp.tracking.location import Location, run_link, ui_command
@@ -27,11 +27,22 @@ def final_table(record: RunRecord) -> list[str]:
     """Return the lines that sum a finished run up: test metrics, with the baseline of those that have one."""
     metrics = record.metrics
     lines = [f"{'':22}{'test':>8}{'baseline':>9}{'skill':>9}"]
-    for name in HEADLINES:
+    for name in _shown(record):
         baseline, skill = metrics.get(f"floor/{name}"), metrics.get(f"skill/{name}")
         cells = "".join("" if value is None else f"{value:9.3f}" for value in (baseline, skill))
         lines.append(f"{name:22}{metrics[f'test/{name}']:8.4f}{cells}")
     return [*lines, EXPLANATION]
+
+
+def _shown(record: RunRecord) -> list[str]:
+    """Return the headline metrics, with those :data:`BESIDE` them where classes or photos are unequal."""
+    shown = []
+    for name in HEADLINES:
+        shown.append(name)
+        beside = BESIDE.get(name)
+        if f"test/{beside}" in record.metrics and (beside != "center_error_share" or record.dataset.get("resize")):
+            shown.append(str(beside))
+    return shown
 
 
 def conclusion(record: RunRecord, directory: Path, location: Location) -> list[str]:

@@ -98,7 +98,9 @@ def prepare(cfg: DictConfig, *, stacked: bool = False) -> Prepared:
     )
     check_smallest_batch(member.model, len(data.dataset.train), trainer.batch_size)
     if member.graph_key not in _round_trips:
-        check_round_trip(member.model, data.arrays("test")[0], trainer.save_h5, data.dataset.num_classes)
+        check_round_trip(
+            member.model, data.arrays("test")[0], trainer.save_h5, data.dataset.num_classes, trainer.saved_input
+        )
     if member.graph_key is not None:
         _round_trips.add(member.graph_key)
     schedule = Schedule(**{field.name: trainer[field.name] for field in dataclasses.fields(Schedule)})

@@ -10,6 +10,9 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from locexp.configuration.hydra_internals import HydraConfig
+from locexp.data.leaks import summary
+from locexp.data.suspicions import MIDDLE_GREY, ground
+from locexp.records.problems import note_on_problems
 from locexp.records.provenance import flattened, provenance, run_name
 from locexp.records.record import RunRecord
 from locexp.records.sweep_list import SweepLink
@@ -39,17 +42,23 @@ def open_record(
         "constant_targets": str(data.constant_targets).lower(),
         "validation_is_test": str(dataset.validation_is_test).lower(),
     }
+    if dataset.leaks:
+        record.tags["leaks"] = summary(dataset.leaks)
     record.dataset = {
         "name": dataset.name,
         "source": dataset.source,
         "sha256": dataset.digest,
         "scenes_sha256": data.scenes_digest,
         "classes": dataset.num_classes,
+        "class_names": list(dataset.class_names),
         "canvas": f"{canvas[0]}x{canvas[1]}",
+        "channels": data.channels,
+        "resize": dataset.resize,
+        "ground": "light" if ground(data.scenes["train"].images) >= MIDDLE_GREY else "dark",
         **{part: len(getattr(dataset, part)) for part in ("train", "validation", "test")},
     }
     notes = record.notes
-    notes += data.notes
+    notes += [*data.notes, *note_on_problems(dataset.problems)]
     if dataset.validation_is_test:
         notes.append("The test set is the validation set here, as data.validation=test asks: nothing is held out.")
     watched = monitor(cfg)

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from locexp.configuration.overrides import key_of
-from locexp.configuration.renamed import rename_keys
+from locexp.configuration.renamed import ADDED, added_keys, rename_keys
 from locexp.configuration.rules import validate
 from locexp.configuration.schema import RESUME_RUN, Config, config_hash, register
 from locexp.errors import UserError, first_line, listed
@@ -82,7 +82,7 @@ def resume(given: str, wanted: DictConfig, overrides: Sequence[str]) -> tuple[Pr
     """
     directory = _find(given, wanted)
     record = _stopped(directory)
-    cfg = _configuration(directory, record)
+    cfg = stored_configuration(directory, record)
     _set_tracking(cfg, record, wanted, overrides)
 
     from locexp.training.checkpoint import CHECKPOINT, read_checkpoint, restore
@@ -233,7 +233,7 @@ def _stopped(directory: Path) -> RunRecord:
     return record
 
 
-def _configuration(directory: Path, record: RunRecord) -> DictConfig:
+def stored_configuration(directory: Path, record: RunRecord) -> DictConfig:
     """Read the configuration that the run resolved, which YAML files that have changed since do not change.
 
     Raises:
@@ -242,14 +242,14 @@ def _configuration(directory: Path, record: RunRecord) -> DictConfig:
     register()
     path = directory / CONFIG
     try:
-        cfg = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.load(path))
+        cfg = OmegaConf.merge(OmegaConf.structured(Config), added_keys(), OmegaConf.load(path))
         assert isinstance(cfg, DictConfig)
         now = flattened(cfg)
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from None
     except Exception as error:  # YAML and OmegaConf have many, and no common one
         raise UserError(f"{path}: is not a configuration ({first_line(error)}).") from None
-    then = record.parameters
+    then = ADDED | record.parameters
     differ = [
         f"{key} was {then.get(key, 'not there')}, is {now.get(key, 'not there')}"
         for key in sorted({*now, *then})

@@ -18,12 +18,14 @@ from locexp.evaluation.final import final_metrics
 from locexp.evaluation.metrics import Predictions
 from locexp.evaluation.scenes import against_clean
 from locexp.evaluation.tables import write_tables
+from locexp.evaluation.terms import printable
 from locexp.models.costs import cost_metrics
 from locexp.models.saving import MODEL, save, save_checked
 from locexp.models.spread import spread_metrics
 from locexp.plots.pictures import Draw, PictureData
 from locexp.records.history import append_history, write_history
 from locexp.records.sweep_list import SweepLink
+from locexp.run.data_files import write_data_files
 from locexp.run.display import conclusion, final_table, introduction
 from locexp.run.prepare import Prepared, prepare
 from locexp.run.record import open_record
@@ -109,8 +111,7 @@ class Run:
         self._say(self.record.notes)
         sampling_seconds = SAMPLING_SECONDS * beside if cfg.tracking.system_metrics else None
         self._tracker.start(sampling_seconds=sampling_seconds, earlier=resumed.history if resumed else ())
-        (directory / "pictures").mkdir(exist_ok=True)
-        write_whole(directory / "pictures" / "scenes.png", self.prepared.data.page)
+        write_data_files(directory, self.prepared.data)
 
     def progress(self, epoch: int, done: int, total: int, losses: tuple[float, float]) -> None:
         """Show how far an epoch is; raises if the store of a run by itself could not even be opened."""
@@ -174,21 +175,22 @@ class Run:
         best = member.best_epoch
         assert best is not None
         kept = best if prepared.schedule.keep == "best" else len(member.history)
-        record.metrics |= final_metrics(test, data.baselines, member.history, best, kept)
+        terms = data.terms("test")
+        record.metrics |= final_metrics(test, terms, data.baselines, member.history, best, kept)
         record.metrics |= against_clean(test, data.scenes["test"])
         spread = spread_metrics(member.model, images, data.canvas)
         record.metrics |= {f"test/{name}": value for name, value in spread.items()}
-        model = save_checked(member.model, directory / MODEL, images)
-        h5 = prepared.cfg.trainer.save_h5
-        if h5 is not None:
-            save_checked(member.model, directory / h5, images)
-        write_tables(directory / "tables", test)
+        trainer = prepared.cfg.trainer
+        model = save_checked(member.model, directory / MODEL, images, trainer.saved_input)
+        if trainer.save_h5 is not None:
+            save_checked(member.model, directory / trainer.save_h5, images, trainer.saved_input)
+        write_tables(directory / "tables", test, terms)
         baseline = data.validation_baseline
-        self._pictures = draw(PictureData(directory / "pictures", images, test, member.history, best, baseline))
+        self._pictures = draw(PictureData(directory / "pictures", images, test, terms, member.history, best, baseline))
         self.screen.line()
         for line in final_table(record):
             self.screen.line(line)
-        self.screen.line(f"\nPredicted digit: {int(test.classes[0])}")
+        self.screen.line(f"\nPredicted {terms.class_word}: {printable(terms.class_names[test.classes[0]])}")
         self._model = model
 
     @property
@@ -284,7 +286,7 @@ class Run:
         member.model.set_weights(member.best_weights)
         self.record.metrics |= {"best/epoch": float(member.best_epoch or 0), "epochs": float(len(member.history))}
         try:
-            model = save(member.model, path)
+            model = save(member.model, path, self.prepared.cfg.trainer.saved_input)
             kept = f"{MODEL} holds the weights kept after {counted(len(member.history), 'whole epoch')}"
         except Exception as error:  # what ended the run is what counts
             model, kept = None, f"the weights kept could not be saved ({worded(error)})"

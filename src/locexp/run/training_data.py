@@ -22,6 +22,7 @@ from locexp.data.suspicions import ground
 from locexp.errors import ImagesError, UserError, listed
 from locexp.evaluation.metrics import baselines
 from locexp.evaluation.scenes import describe
+from locexp.evaluation.terms import UserTerms
 from locexp.images import channels_of
 
 MOST_NUMBERS = 9
@@ -61,12 +62,32 @@ class TrainingData:
         split: Split = getattr(self.dataset, part)
         return self.scenes[part].images, split.labels, self.scenes[part].boxes
 
+    def terms(self, part: str) -> UserTerms:
+        """Return what a user knows the classes and images of ``train``, ``validation`` or ``test`` by.
+
+        The originals have a place on the canvas where the scenes are the images of the data set as they are.
+        """
+        split: Split = getattr(self.dataset, part)
+        if split.annotations is None:
+            return UserTerms(self.dataset.class_names)
+        placement, scenes = split.annotations.placement, self.scenes[part]
+        if placement is not None and not np.array_equal(scenes.images, split.images):
+            placement = None
+        return UserTerms(self.dataset.class_names, split.annotations.files, placement)
+
     @functools.cached_property
     def page(self) -> bytes:
         """A PNG of some training scenes, drawn once for all runs on them."""
         from locexp.plots.pictures import scenes_page
 
-        return scenes_page(self.scenes["train"], self.dataset.train.labels)
+        return scenes_page(self.scenes["train"], self.dataset.train.labels, self.terms("train"))
+
+    @functools.cached_property
+    def leaks_page(self) -> bytes | None:
+        """A PNG of images that are in two parts; ``None`` where none are."""
+        from locexp.plots.pictures import leaks_page
+
+        return leaks_page(self.dataset.leaks) if self.dataset.leaks else None
 
     @property
     def canvas(self) -> tuple[int, int]:
@@ -113,7 +134,7 @@ def load_training_data(cfg: DictConfig) -> TrainingData:
         validation_baseline=baselines(boxes, scenes["validation"].boxes)["mean_iou"],
         facts=describe(scenes),
         fresh=fresh_scenes(strategy, dataset.train.images, seed, scenes["train"], dataset.train.annotations),
-        notes=(*dataset.notes, *_notes(strategy, dataset.train.images, boxes), *_unused(strategy, dataset.train)),
+        notes=(*dataset.notes, *_notes(strategy, dataset.train, boxes), *_unused(strategy, dataset.train)),
     )
 
 
@@ -123,24 +144,29 @@ def _unused(strategy: Strategy, part: Split) -> list[str]:
 
 
 def _located(error: ImagesError, split: Split) -> str:
-    """Return an error about images of a part in terms of the user's array."""
-    numbers = split.indices[error.indices].tolist()
-    most = numbers[:MOST_NUMBERS]
-    more = f" and {len(numbers) - len(most)} more" if len(numbers) > len(most) else ""
-    return error.text.format(which=f"counted from 0 in {split.name}: {listed(most)}{more}")
+    """Return an error about images of a part in terms of the user's files, or of the array."""
+    files = None if split.annotations is None else split.annotations.files
+    names = (split.indices if files is None else files)[error.indices].tolist()
+    most = names[:MOST_NUMBERS]
+    more = f" and {len(names) - len(most)} more" if len(names) > len(most) else ""
+    where = f"counted from 0 in {split.name}: " if files is None else ""
+    return error.text.format(which=f"{where}{listed(most)}{more}")
 
 
-def _notes(strategy: Strategy, images: np.ndarray, boxes: np.ndarray) -> list[str]:
-    """Return what is wrong with boxes of the ink where the ground is not black, or all boxes are the same."""
+def _notes(strategy: Strategy, part: Split, boxes: np.ndarray) -> list[str]:
+    """Return what is wrong with the boxes to train on: of ink where the ground is not black, or all the same."""
     same = bool(np.ptp(boxes, axis=0).max() == 0)
     trivial = (
         "Every image has the same box, so localization is trivial here: a constant answer has mean IoU 1, and no "
         "weights can be compared."
     )
     if not isinstance(strategy, Tight | Scatter):
-        return [f"{trivial} Use bbox=tight for boxes that differ."] if same else []
+        remedy = (
+            "Use bbox=tight for boxes that differ." if part.annotations is None else "Give data whose boxes differ."
+        )
+        return [f"{trivial} {remedy}"] if same else []
     drawn = isinstance(strategy, Scatter)  # what is above 0 is cut out there; the threshold is for what is drawn
-    level, threshold = ground(images), 0 if drawn else strategy.threshold
+    level, threshold = ground(part.images), 0 if drawn else strategy.threshold
     whole = float(np.mean((boxes == np.array([0, 0, 1, 1])).all(axis=1)))
     if level > threshold or whole >= MOST_WHOLE:
         found = f"The middle grey level at the images' borders is {level} of 255, but all above {threshold} is ink."

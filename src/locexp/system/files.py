@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,3 +52,31 @@ def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file all at once, a text in UTF-8; see :func:`replacing`."""
     with replacing(path) as partial:
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def move_folder(source: Path, target: Path) -> None:
+    """Copy a folder to a place, on whatever file system, where it is whole or not at all; a folder there goes.
+
+    Raises:
+        OSError: it cannot be written; nothing of it is left, and what was there before is still there.
+    """
+    target = target.resolve()
+    new, old = (target.with_name(f".{target.name}.{word}-{os.getpid()}") for word in ("new", "old"))
+    missing = [parent for parent in target.parents if not parent.exists()]
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(source, new)
+        if target.exists():
+            target.rename(old)
+        new.rename(target)
+    except BaseException as error:
+        shutil.rmtree(new, ignore_errors=True)
+        if old.exists():
+            old.rename(target)
+        for parent in missing:
+            with contextlib.suppress(OSError):
+                parent.rmdir()
+        if isinstance(error, shutil.Error):  # copytree's own list of what went wrong
+            raise OSError(error.args[0][0][2]) from error
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -23,7 +23,7 @@ SETTINGS = {"image_data_format": "channels_last", "epsilon": 1e-7, "floatx": "fl
 
 
 @contextlib.contextmanager
-def _quiet_stderr() -> Iterator[None]:
+def quiet_stderr() -> Iterator[None]:
     """Hold back what native code writes to file descriptor 2; replay it if the block fails."""
     if sys.stderr is not None:
         sys.stderr.flush()
@@ -67,7 +67,7 @@ def start_tensorflow(
     if "keras" not in sys.modules:
         force_libraries()
         _note_settings()
-    with _quiet_stderr(), importing("tensorflow"):
+    with quiet_stderr(), importing("tensorflow"):
         keras = _import_keras()
         import tensorflow as tf
 

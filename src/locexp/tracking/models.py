@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from mlflow.entities import LoggedModelOutput
 from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
 
+from locexp.models.pixels import pixel_model
 from locexp.records.record import RunRecord
-from locexp.tracking import locexp_pixels
+from locexp.tracking import locexp_model
 from locexp.tracking.limits import PARAMETER, cut
 
 MODEL = "model"
@@ -33,7 +35,7 @@ def log_model(client: MlflowClient, run_id: str, record: RunRecord, model: Any, 
         client: of the store.
         run_id: of the run in the store.
         record: of the run.
-        model: the Keras model.
+        model: the Keras model; one that takes 0 to 1 is logged with its scaling, so that all take 0 to 255.
         step: the epoch that the model is listed under.
     """
     run = client.get_run(run_id)
@@ -41,7 +43,7 @@ def log_model(client: MlflowClient, run_id: str, record: RunRecord, model: Any, 
     entity = client.create_logged_model(run.info.experiment_id, MODEL, run_id, params=cut(record.parameters, PARAMETER))
     try:
         with tempfile.TemporaryDirectory() as folder:
-            _save(model, folder, int(record.dataset["classes"]), entity, run_id)
+            _save(pixel_model(model), folder, record.dataset, entity, run_id)
             client.log_model_artifacts(entity.model_id, folder)
     except BaseException:
         client.finalize_logged_model(entity.model_id, "FAILED")
@@ -53,21 +55,25 @@ def log_model(client: MlflowClient, run_id: str, record: RunRecord, model: Any, 
     return str(entity.model_id)
 
 
-def _save(model: Any, folder: str, classes: int, entity: Any, run_id: str) -> None:
-    """Save a model for MLflow, to be loaded by a copy of :mod:`locexp.tracking.locexp_pixels`.
+def _save(model: Any, folder: str, dataset: Mapping[str, Any], entity: Any, run_id: str) -> None:
+    """Save a model for MLflow, to be loaded by a copy of :mod:`locexp.tracking.locexp_model`.
 
     Its signature declares outputs alone: a tensor that it declares as an input must have exactly one type, and JSON has
     neither of those that images have.
     """
     (image,) = model.inputs
     saved = Model(
-        artifact_path=entity.artifact_location, run_id=run_id, model_uuid=entity.model_id, model_id=entity.model_id
+        artifact_path=entity.artifact_location,
+        run_id=run_id,
+        model_uuid=entity.model_id,
+        model_id=entity.model_id,
+        metadata={"class_names": dataset["class_names"]} if "class_names" in dataset else None,  # not in locexp 0.1
     )
     signature = ModelSignature(
         inputs=Schema([TensorSpec(np.dtype(np.float32), (-1, *image.shape[1:]))]),
         outputs=Schema(
             [
-                TensorSpec(np.dtype(np.float32), (-1, classes), "classification"),
+                TensorSpec(np.dtype(np.float32), (-1, int(dataset["classes"])), "classification"),
                 TensorSpec(np.dtype(np.float32), (-1, 4), "bbox"),
             ]
         ),
@@ -80,10 +86,10 @@ def _save(model: Any, folder: str, classes: int, entity: Any, run_id: str) -> No
         input_example=np.zeros((1, *image.shape[1:]), np.float32),
         # With the requirements given, MLflow need not import the model in a new process to find them (7 s).
         pip_requirements=requirements(),
-        code_paths=[locexp_pixels.__file__],
+        code_paths=[locexp_model.__file__],
     )
     saved.signature = ModelSignature(outputs=signature.outputs)
-    saved.flavors["python_function"]["loader_module"] = Path(locexp_pixels.__file__).stem
+    saved.flavors["python_function"]["loader_module"] = Path(locexp_model.__file__).stem
     saved.save(str(Path(folder) / "MLmodel"))
 
 

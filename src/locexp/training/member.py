@@ -12,6 +12,7 @@ from locexp.keras_protocols import Model, Optimizer, Variable
 from locexp.losses.mse import mse
 from locexp.losses.weighting.base import GradientWeighting, Weighting
 from locexp.losses.weighting.fixed import Fixed
+from locexp.models.pixels import takes_pixels
 from locexp.training.callbacks import check_callback
 from locexp.training.fused import fuse
 from locexp.training.trunk import find_trunk, needs_trunk, pick
@@ -30,7 +31,7 @@ class Member:
     Args:
         seed: drives batch order and what the method draws. For initial weights and dropout that depend on nothing else,
             ``keras.utils.set_random_seed`` is called with it right before the network is built.
-        model: takes images (n, height, width, 1) in [0, 1].
+        model: takes images (n, height, width, channels) in [0, 1].
         optimizer: of the model, and of what the weighting method trains.
         loss_weights: the static weights of classification and box, >= 0.
         dtype: of targets, losses and their weights, ``float32`` or ``float64``.
@@ -126,6 +127,11 @@ def check_model(model: object) -> None:
 
     if not isinstance(model, keras.Model):
         raise UserError(f"model: got a {type(model).__name__}; expected a keras.Model.")
+    if takes_pixels(model):
+        raise UserError(
+            "model: the network takes pixels from 0 to 255, as saved ones do, but networks are trained on 0 to 1; "
+            "return locexp.models.pixels.fraction_model(model) from its builder."
+        )
     shapes = model.compute_output_shape((1, *model.input_shape[1:]))
     if not isinstance(shapes, Mapping) or set(shapes) != {"classification", "bbox"}:
         raise UserError(

@@ -42,7 +42,7 @@ class PhotoKeys(TypedDict):
     resize: Literal["letterbox", "stretch"]
     channels: Literal["auto", 1, 3]
     origin: Literal["auto", 0, 1]
-    classes: Sequence[str] | None
+    classes: Sequence[str | int] | None
     objects: Literal["only", "largest"]
     group: str | None
     test_parts: Sequence[Part]

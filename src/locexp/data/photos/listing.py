@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+LEFT_OUT = "left out"
+"""The action of a problem because of which an image is not used."""
+
 
 @dataclass(frozen=True)
 class MarkedObject:
@@ -51,7 +54,7 @@ class Problem:
     Attributes:
         file: relative to the data's folder.
         problem: what was found, e.g. ``"box 1: x2=10 is left of x1=30"``.
-        action: what was done: ``"left out"``, or e.g. ``"clipped to the image"``.
+        action: what was done: :data:`LEFT_OUT`, or e.g. ``"clipped to the image"``.
     """
 
     file: str

@@ -1,0 +1,59 @@
+"""The run of a sweep to go on with: of the setting that a comparison chooses, the best one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from locexp.analysis.comparison import candidates_of, signed, tie_break_of
+from locexp.analysis.results import SettingRuns, sort_runs
+from locexp.errors import UserError
+from locexp.evaluation.choice import choose
+from locexp.evaluation.metrics import METRICS, sign_of
+from locexp.records.record import RunRecord
+from locexp.records.store import Store
+
+
+@dataclass(frozen=True)
+class ChosenRun:
+    """A run of the chosen setting.
+
+    Attributes:
+        run: the one with the best metric on validation.
+        setting: its setting.
+        metric: by which both were chosen.
+    """
+
+    run: RunRecord
+    setting: SettingRuns
+    metric: str
+
+
+def chosen_run(store: Store, parent: RunRecord, metric: str) -> ChosenRun:
+    """Return the run to use of a sweep: of the setting that ``python -m locexp.compare`` chooses, the best one.
+
+    Args:
+        store: which has the sweep.
+        parent: of the sweep.
+        metric: to choose by, on validation; one of :data:`~locexp.evaluation.metrics.METRICS`.
+
+    Raises:
+        UserError: no run has finished, or one lacks a metric.
+    """
+    assert metric in METRICS
+    sweep_id = parent.tags["sweep_id"]
+    try:
+        settings = sort_runs(store.children(sweep_id))
+    except UserError as error:
+        raise type(error)(f"sweep {sweep_id}: {error}") from None
+    seeds = sorted({seed for setting in settings for seed in setting.runs})
+    metrics = (metric, tie_break_of(metric))
+    values, second = (signed(settings, seeds, f"kept/{name}") for name in metrics)
+    setting = settings[choose(values, second, candidates_of(settings)).index]
+
+    def rank(seed: int) -> list[float]:
+        found = [sign_of(name) * setting.runs[seed].metrics[f"kept/{name}"] for name in metrics]
+        return [-math.inf if math.isnan(value) else value for value in found]
+
+    seed = max(sorted(setting.runs), key=rank)
+    return ChosenRun(setting.runs[seed], setting, metric)

@@ -1,0 +1,74 @@
+"""The command ``python -m locexp.export``: which network, in which format, and where to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from locexp.cli.compare import check_metric
+from locexp.cli.keys import is_override, read_keys
+from locexp.cli.predict import CompareKeys
+from locexp.configuration.rules import check_tracking
+from locexp.configuration.schema import TrackingConfig
+from locexp.errors import UserError
+from locexp.exporting.folder import check_folder
+from locexp.exporting.formats import find_format
+from locexp.records.files import EXPORT
+from locexp.system.folders import expanded
+from locexp.trained.finding import EXPECTED, FoundModel, found_model
+from locexp.trained.network import load_network
+
+
+@dataclass
+class ExportConfig:
+    """What ``python -m locexp.export`` takes.
+
+    Attributes:
+        format: one of :data:`~locexp.exporting.formats.FORMATS`.
+        out: a folder; ``None`` for one in the run's own.
+        overwrite: an earlier export in that folder is replaced.
+    """
+
+    format: str | None = None
+    out: str | None = None
+    overwrite: bool = False
+    compare: CompareKeys = field(default_factory=CompareKeys)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+
+
+def export_command(arguments: Sequence[str], say: Callable[[str], None]) -> None:
+    """Export the network that the arguments name.
+
+    Args:
+        arguments: which run, see :func:`locexp.trained.finding.found_model`; overrides.
+        say: shows a line.
+
+    Raises:
+        UserError: there is no such network or format, or it would overwrite something.
+        RunFailedError: the network cannot be exported, or the store cannot be read; nothing is left.
+    """
+    plain = [argument for argument in arguments if not is_override(argument)]
+    cfg = read_keys(ExportConfig, [argument for argument in arguments if argument not in plain])
+    if len(plain) != 1:
+        raise UserError(f"{' '.join(plain) or 'RUN'}: which network? Give one: {EXPECTED}.")
+    form = find_format(cfg.format)
+    check_tracking(cfg)
+    check_metric(cfg.compare.metric)
+    with found_model(plain[0], cfg.tracking, cfg.compare.metric) as found:
+        folder = _folder(found, cfg.format, cfg.out)
+        check_folder(folder, overwrite=cfg.overwrite)
+        say(f"model    {found.what}")
+        network = load_network(found)
+        from locexp.exporting.export import export
+
+        export(network, found.record, form, folder, say)
+
+
+def _folder(found: FoundModel, form: str, given: str | None) -> Path:
+    """Return where to export to: ``out``, or in the run's own folder."""
+    if given is not None:
+        return expanded(given, "out")
+    if found.record.directory is None:
+        raise UserError("out: expected a folder to export to, as the run's own is not here: out=FOLDER.")
+    return found.record.directory / EXPORT / form

@@ -1,0 +1,188 @@
+"""The command ``python -m locexp.predict``, from its arguments to its exit status."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from locexp.data.bundled import bundled_digits
+from tests.conftest import TINY, door_here, locexp, train_here
+from tests.trained.runs import leave_run
+
+
+@pytest.fixture
+def place(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current directory, with an awkward name: a run that always says "b", and three photos, one of them broken."""
+    made = workplace / "it's my (1) #project"
+    (made / "photos").mkdir(parents=True)
+    monkeypatch.chdir(made)
+    leave_run(made / "a run", canvas=(16, 16), channels=3, resize="stretch", class_names=["a", "b"])
+    Image.new("RGB", (400, 200)).save("photos/wide.jpg")
+    Image.new("RGB", (100, 300)).save("photos/hoch é.png")
+    (made / "photos" / "broken.jpg").write_bytes(b"\xff\xd8 broken")
+    return made
+
+
+def predict(*words: str) -> subprocess.CompletedProcess[str]:
+    return door_here("predict", *words)
+
+
+ROWS = {
+    "photos/hoch é.png": ["b", 0.75, 25.0, 75.0, 75.0, 150.0, 100, 300],
+    "photos/wide.jpg": ["b", 0.75, 100.0, 50.0, 300.0, 100.0, 400, 200],
+}
+
+
+def test_a_table_for_people(place: Path) -> None:
+    done = predict("a run", "photos")
+    assert done.returncode == 1
+    _, *rows = done.stdout.splitlines()
+    assert [" ".join(row.split()) for row in rows] == [
+        "photos/hoch é.png b 0.7500 25.0 75.0 75.0 150.0 100x300",
+        "photos/wide.jpg b 0.7500 100.0 50.0 300.0 100.0 400x200",
+    ]
+    assert done.stderr.splitlines()[0] == "network  a run"
+    assert "error    photos/broken.jpg: is not an image that is read" in done.stderr
+    assert done.stderr.splitlines()[-1] == "failed   1 image could not be used"
+
+
+@pytest.mark.parametrize("kind", ["json", "csv"])
+def test_answers_for_programs(place: Path, kind: str) -> None:
+    done = predict("a run", "photos/*.png", "photos/wide.jpg", f"format={kind}")
+    assert (done.returncode, done.stderr) == (0, "network  a run\n")
+    if kind == "json":
+        found = [list(one.values()) for one in json.loads(done.stdout)]
+        assert found == [[file, None, *values, False] for file, values in ROWS.items()]
+    else:
+        _, *lines = csv.reader(io.StringIO(done.stdout))
+        assert lines == [[file, "", *map(str, values), "false"] for file, values in ROWS.items()]
+    assert predict("a run", "photos", f"out=answers.{kind}").returncode == 1
+    assert Path(f"answers.{kind}").read_text(encoding="utf-8") == done.stdout
+
+
+def test_pictures(place: Path) -> None:
+    Image.new("RGB", (20, 20)).save("wide.jpg")
+    done = predict("a run", "photos", "photos/../photos/wide.jpg", "wide.jpg", "pictures='photos/an (1) out'")
+    assert "pictures photos/an (1) out" in done.stderr
+    folder = Path("photos/an (1) out")
+    assert sorted(path.name for path in folder.iterdir()) == ["hoch é.png", "wide-2.jpg", "wide.jpg"]
+    page = np.asarray(Image.open(folder / "wide.jpg").convert("RGB"), int)
+    assert page.shape == (200, 400, 3)
+    assert page[95:100, 100:300, 0].max(axis=0).min() > 150  # the lower edge of the box
+    assert page[105:, :, 0].max() < 60
+    before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
+    refused = predict("a run", "photos", "wide.jpg", "pictures='photos/an (1) out'")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "hoch é.png is there already; give another, or overwrite=true" in refused.stderr
+    assert predict("a run", "photos", "pictures='photos/an (1) out'", "overwrite=true").returncode == 1
+    assert {path for path in place.rglob("*") if path.is_file()} == set(before)
+
+
+def test_a_file_that_is_there_is_not_written_over(place: Path) -> None:
+    refused = predict("a run", "photos", "out=photos/wide.jpg")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "out: photos/wide.jpg is there already" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "expected a network and images"),
+        (["a run"], "a run: expected images after the network"),
+        (["photos/wide.jpg"], "Did you mean python -m locexp.predict last photos/wide.jpg?"),
+        (["photos/wide.jpg", "photos/wide.jpg"], "photos/wide.jpg: is a file; expected the folder of a run"),
+        (["a run", "none.jpg", "x*"], "none.jpg: there is no such file; x*: no file matches."),
+        (["a run", "photos/broken.jp"], "there is no such file"),
+        (["a rn", "photos"], "there is no store in"),
+        (["./a rn", "photos"], "there is no such folder; expected the folder of a run or of a sweep, the id of one"),
+        (["./a rn", "photos"], "There is: 'a run'."),
+        (["a run", "photos", "formt=json"], "formt=json: unknown key; allowed: format, out, pictures, overwrite"),
+        (["a run", "photos", "formt=json"], "Did you mean 'format'?"),
+        (["a run", "photos", "format=jsn"], "format=jsn: expected one of table, csv, json. Did you mean 'json'?"),
+        (["a run", "photos", "overwrite=maybe"], "overwrite=maybe"),
+        (["a run", "photos", "out="], "out=: expected a value"),
+        (["a run", "photos", "out=photos"], "out=photos: is a folder; expected a file"),
+        (["a run", "photos", "pictures=photos/wide.jpg"], "Not a directory"),
+        (["a run", "photos", "tracking.uri=x"], "tracking.uri=x: cannot be combined with a folder"),
+        (["last", "photos", "compare.metric=loss"], "compare.metric=loss: expected one of accuracy"),
+        (["photos", "photos"], "photos: holds no run.json"),
+    ],
+)
+def test_bad_arguments(place: Path, words: list[str], message: str) -> None:
+    before = sorted(place.rglob("*"))
+    done = predict(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert sorted(place.rglob("*")) == before
+
+
+def test_names_that_look_like_keys_and_options(place: Path) -> None:
+    Image.new("RGB", (20, 20)).save("a=b.png")
+    done = predict("a run", "a=b.png", "./photos/wide.jpg", "format=csv")
+    assert [line.split(",")[0] for line in done.stdout.splitlines()] == ["file", "a=b.png", "./photos/wide.jpg"]
+
+
+def test_an_array_of_drawings_dark_on_light(place: Path) -> None:
+    leave_run(place / "drawings", ground="dark")
+    images, _ = bundled_digits()
+    np.save("x.npy", np.concatenate([images[:2], 255 - images[:2]]))
+    done = predict("./drawings", "x.npy", "format=json")
+    found = json.loads(done.stdout)
+    assert [(one["file"], one["index"], one["inverted"]) for one in found] == [
+        ("x.npy", 0, False), ("x.npy", 1, False), ("x.npy", 2, True), ("x.npy", 3, True),
+    ]  # fmt: skip
+    assert "note     2 images are dark on light, and the training images were light on dark" in done.stderr
+
+
+def test_many_wrong_files_are_counted(place: Path) -> None:
+    for index in range(30):
+        (place / "photos" / f"{index}.png").touch()
+    done = predict("a run", "photos")
+    assert done.returncode == 1
+    assert len(done.stdout.splitlines()) == 3
+    assert done.stderr.count("error ") == 21
+    assert "error    and 11 more" in done.stderr
+    assert "failed   31 images could not be used" in done.stderr
+
+
+def test_the_real_command_from_another_folder(place: Path) -> None:
+    """Names that are not UTF-8, and none of MLflow's files."""
+    elsewhere = place / "elsewhere"
+    elsewhere.mkdir()
+    name = b"../photos/\xff.png"
+    os.rename("photos/wide.jpg", b"photos/\xff.png")
+    command = [sys.executable, "-m", "locexp.predict", "../a run", name, "pictures=out", "format=json"]
+    done = subprocess.run(command, cwd=elsewhere, capture_output=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    (found,) = json.loads(done.stdout)
+    assert os.fsencode(found["file"]) == name
+    assert [os.fsencode(path.name) for path in (elsewhere / "out").iterdir()] == [b"\xff.png"]
+    assert [path.name for path in elsewhere.iterdir()] == ["out"]
+
+
+@pytest.mark.slow
+def test_from_training_to_a_photo(workplace: Path) -> None:
+    """A network that was trained for some epochs reads digits that it has not seen, drawn the other way round, too."""
+    assert train_here(*(word for word in TINY if "=3" not in word and "filters" not in word), "trainer.epochs=3") == 0
+    images, labels = bundled_digits()
+    chosen = np.random.default_rng(0).permutation(len(images))[:60]
+    for index in chosen:
+        image = images[index] if index % 2 else 255 - images[index]
+        Image.fromarray(image).resize((140, 140)).save(workplace / f"{index}.png")
+    done = locexp("predict", "last", "*.png", "out=answers.json", "pictures=out", cwd=workplace)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((workplace / "answers.json").read_text())
+    right = [one["class"] == str(labels[int(Path(one["file"]).stem)]) for one in found]
+    assert (len(found), np.mean(right) > 0.8) == (60, True)
+    assert all(one["inverted"] == (int(Path(one["file"]).stem) % 2 == 0) for one in found)
+    assert len(list((workplace / "out").iterdir())) == 60
