@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from locexp.analysis.champion import compare_and_register
 from locexp.analysis.compare import CompareOptions, compare_sweep, listed_jobs
 from locexp.cli.keys import is_override, read_keys
 from locexp.configuration.rules import check_tracking
@@ -66,6 +65,8 @@ def compare_command(arguments: Sequence[str], say: Callable[[str], None]) -> Non
             if which == "list":
                 lines = listing(store)
             elif cfg.compare.register is not None:
+                from locexp.analysis.champion import compare_and_register
+
                 lines = compare_and_register(store, which, cfg.compare)
             else:
                 lines = compare_sweep(store, which, cfg.compare)
