@@ -233,7 +233,7 @@ STATE = {
     "locexp.analysis.statistics._sign_flips": "a pure function that many tests of one sweep ask for again",
     "locexp.bbox.noise.gaussian_table": "a pure function that every image asks for again",
     "locexp.bbox.warping._tables": "a pure function that every image asks for again",
-    "locexp.plots.mosaic._font": "a font file, read once in each size",
+    "locexp.plots.names.font": "a font file, read once in each size",
     "locexp.records.provenance._code_version": "the code in memory, whatever is committed while it runs",
     "locexp.run.prepare._round_trips": "models that have been saved and loaded once",
     "locexp.run.training_data.load_training_data": "the last data, for the next job of a sweep",

@@ -35,6 +35,8 @@ SETTINGS = {
 }
 FLOOR = 0.60
 
+BAD_NAMES = ("..", "models:/x", "x@champion", " x", "50% off", "a" * 251)
+
 
 class Bench:
     """A store with a sweep made by hand."""
@@ -369,6 +371,11 @@ def test_missing_metrics_are_named(bench: Bench) -> None:
         (["compare.metric="], "compare.metric=: expected a value"),
         (["tracking.experiment=${nowhere}"], "tracking.experiment=.*nowhere"),
         ([], "no run of this sweep has finished"),
+        (["compare.register=signs"], "no run of this sweep has finished"),
+        (["list", "compare.register=signs"], "compare.register=signs: cannot be combined with a list"),
+        (["compare.register="], "compare.register=: expected a value"),
+        (["compare.register=a/b"], "compare.register=a/b: expected a name .* Did you mean 'a-b'"),
+        *(([f"compare.register='{name}'"], "expected a name for MLflow's registry") for name in BAD_NAMES),
     ],
 )
 def test_what_cannot_be_compared_is_refused(empty: Bench, words: list[str], message: str) -> None:

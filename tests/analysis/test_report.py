@@ -9,7 +9,7 @@ import pytest
 
 from locexp.analysis.comparison import compare_settings
 from locexp.analysis.report import read_galleries, write_report
-from locexp.analysis.results import sort_runs
+from locexp.analysis.results import notes_on, sort_runs
 from tests.analysis.test_methods import run
 
 SCRIPT = "<script>alert('chosen')</script>"
@@ -78,3 +78,26 @@ def test_galleries_begin_with_the_best_setting_whichever_way_the_metric_counts(m
     galleries, missing = read_galleries(comparison, lambda run, path: b"a picture")
     assert next(label for label, _ in galleries).split(", ")[0].endswith(first)
     assert (len(galleries), missing) == (2, [])
+
+
+@pytest.mark.parametrize(("action", "said"), [("warn", "better than on new images"), ("drop", "were left out of the")])
+def test_images_in_two_parts_are_said_and_shown(tmp_path: Path, action: str, said: str) -> None:
+    runs = [run(rate, 0, job, 0.6 + job / 10, rate=rate) for job, rate in enumerate(("0.1", "0.3"))]
+    for one in runs:
+        one.tags["leaks"] = "3 test images in train"
+        one.parameters["data.leaks"] = action
+    settings = sort_runs(runs)
+    (note,) = (note for note in notes_on(settings, allow_mixed=True) if "two parts" in note)
+    assert note.startswith("Images are in two parts of the data, the same or nearly so: 3 test images in train; ")
+    assert said in note
+    comparison = compare_settings(settings, default_hash="0.1", metric="loc_acc_75", read=lambda *_: None)
+    write_report(
+        tmp_path,
+        comparison,
+        title="sweep",
+        notes=[note],
+        read=lambda _, name: b"leaks" if name == "pictures/leaks.png" else None,
+    )
+    page = (tmp_path / "report.html").read_text()
+    assert "<h2>Images in two parts of the data</h2>" in page
+    assert "bGVha3M=" in page  # the picture, in base64

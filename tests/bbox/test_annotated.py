@@ -431,6 +431,8 @@ def test_data_with_boxes_choose_the_strategy_unless_another_is_asked_for(squares
         assert chosen.cfg.bbox._target_ == "locexp.bbox.annotated.AnnotatedBoxes"
         assert chosen.config_hash == explicit.config_hash
         assert composer.compose(["data=squares", "bbox.jitter=2"]).cfg.bbox.jitter == 2
+        for name in ("voc", "coco", "yolo", "table"):
+            assert composer.compose([f"data={name}", "data.path=."]).cfg.bbox == explicit.cfg.bbox
         for words, expected in {
             ("data=squares", "bbox=fixed"): "Fixed",
             ("data=squares", "experiment=scatter"): "Scatter",

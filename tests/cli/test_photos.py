@@ -29,7 +29,7 @@ def load(source: str, path: str, **keys: Unpack[PhotoKeys]):
 DATA = """
 _target_: mine.load
 source: auto
-path: pets
+path: ???
 limit: null
 validation: 0.2
 split_seed: 0
@@ -65,7 +65,7 @@ def pets(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_problems_are_a_table_on_the_run(workplace: Path, pets: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (pets / "cat" / "30.jpg").write_bytes(b"GIF89a")
     Image.new("RGBA", (64, 48)).save(pets / "dog" / "30.png")
-    assert train_here(*QUICK) == 0
+    assert train_here(*QUICK, f"data.path={pets}") == 0
     run = only_run(workplace)
     with (run / "tables" / "problems.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -83,9 +83,9 @@ def test_too_many_problems_end_the_command_before_anything_is_written(
 ) -> None:
     for path in (pets / "cat").iterdir():
         path.write_bytes(b"")
-    assert train_here(*QUICK) == 2
+    assert train_here(*QUICK, f"data.path={pets}") == 2
     assert "30 of 60 files cannot be used" in capsys.readouterr().err
-    assert train_here(*QUICK, "data.on_bad=stop") == 2
+    assert train_here(*QUICK, f"data.path={pets}", "data.on_bad=stop") == 2
     assert "cat/0.png: is empty. Correct it, or give data.on_bad=drop" in capsys.readouterr().err
     assert not (workplace / "multirun").exists()
     assert not (workplace / "mlruns").exists()

@@ -161,7 +161,15 @@ def test_the_real_command_from_another_folder(place: Path) -> None:
     elsewhere.mkdir()
     name = b"../photos/\xff.png"
     os.rename("photos/wide.jpg", b"photos/\xff.png")
-    command = [sys.executable, "-m", "locexp.predict", "../a run", name, "pictures=out", "format=json"]
+    command: list[str | bytes] = [
+        sys.executable,
+        "-m",
+        "locexp.predict",
+        "../a run",
+        name,
+        "pictures=out",
+        "format=json",
+    ]
     done = subprocess.run(command, cwd=elsewhere, capture_output=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     (found,) = json.loads(done.stdout)
@@ -186,3 +194,37 @@ def test_from_training_to_a_photo(workplace: Path) -> None:
     assert (len(found), np.mean(right) > 0.8) == (60, True)
     assert all(one["inverted"] == (int(Path(one["file"]).stem) % 2 == 0) for one in found)
     assert len(list((workplace / "out").iterdir())) == 60
+
+
+@pytest.mark.slow
+def test_a_photo_gets_the_answer_that_stands_in_the_table_of_the_run(workplace: Path) -> None:
+    """Photos of unequal sizes in colour, with names of classes, from a folder to training and back."""
+    rng = np.random.default_rng(0)
+    folder = workplace / "fruit"
+    folder.mkdir()
+    for index in range(40):
+        width, height = (int(side) for side in rng.integers(40, 120, 2))
+        x1, y1 = int(width * rng.uniform(0, 0.4)), int(height * rng.uniform(0, 0.4))
+        x2, y2 = int(width * rng.uniform(0.6, 1)), int(height * rng.uniform(0.6, 1))
+        photo = rng.integers(0, 90, (height, width, 3)).astype(np.uint8)
+        photo[y1:y2, x1:x2, index % 2] = 230
+        Image.fromarray(photo).save(folder / f"{index}.jpg")
+        box = "".join(
+            f"<{n}>{v}</{n}>" for n, v in zip(("xmin", "ymin", "xmax", "ymax"), (x1, y1, x2, y2), strict=True)
+        )
+        (folder / f"{index}.xml").write_text(
+            f"<annotation><filename>{index}.jpg</filename><size><width>{width}</width><height>{height}</height></size>"
+            f"<object><name>{['apple', 'pear'][index % 2]}</name><bndbox>{box}</bndbox></object></annotation>"
+        )
+    words = [word for word in TINY if not word.startswith("data")]
+    assert train_here("data=voc", "data.path=fruit", "bbox=annotated", "data.size=[48,32]", *words) == 0
+    (table,) = workplace.glob("multirun/*/*/tables/predictions.csv")
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    assert len(rows) > 2
+    done = predict("last", *(f"fruit/{row['file']}" for row in rows), "format=json")
+    assert (done.returncode, "inverted" in done.stderr) == (0, False)
+    for row, one in zip(rows, json.loads(done.stdout), strict=True):
+        assert (one["file"], one["class"]) == (f"fruit/{row['file']}", row["predicted"])
+        found = [float(row[f"predicted_{name}"]) for name in ("x1", "y1", "x2", "y2")]
+        assert [one[name] for name in ("x1", "y1", "x2", "y2")] == pytest.approx(found, abs=0.01)
+        assert one["probability"] == pytest.approx(float(row["confidence"]), abs=1e-5)

@@ -179,7 +179,7 @@ def test_the_command_itself_refuses_with_one_line(workplace: Path) -> None:
 def test_help_names_groups_keys_and_examples(workplace: Path) -> None:
     text = locexp("train", "--help", cwd=workplace).stdout
     for words in (
-        "data: fashion_mnist, file, mnist, mnist_5k",
+        "data: coco, fashion_mnist, file, mnist, mnist_5k, table, voc, yolo",
         "bbox_weight: 0.5",
         "python -m locexp.ui",
         "143 SIGTERM",

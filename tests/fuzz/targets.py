@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from locexp.errors import RunFailedError, UserError
 from tests.fuzz.mutations import spoilt, spoilt_json, spoilt_text
+from tests.fuzz.photos import read_photos, spoilt_photos
 
 ROOT = Path(__file__).parents[2]
 EXPECTED = (UserError, RunFailedError)
@@ -408,6 +409,7 @@ def _targets() -> list[Target]:
         Target("sweep list", spoilt_json(_list()), _read_list, 2),
         Target("YAML", yaml, _compose, 0.8),
         Target("overrides", _overrides(), _jobs, 1),
+        Target("photos", spoilt_photos(), read_photos, 5),
         Target("sweep folder", _sweep_changes(), _compare_folder, 0.05),
     ]
 

@@ -93,9 +93,9 @@ def test_pictures_never_share_a_name(place: Path) -> None:
     [
         (np.zeros((3, 5, 7), np.uint8), 3, (5, 7)),
         (np.zeros((3, 5, 7, 1), np.uint8), 3, (5, 7)),
-        (np.zeros((2, 5, 7, 3), np.uint8), 2, (5, 7, 3)),
+        (np.arange(210, dtype=np.uint8).reshape(2, 5, 7, 3), 2, (5, 7, 3)),
         (np.zeros((5, 7), np.uint8), 1, (5, 7)),
-        (np.zeros((5, 7, 3), np.uint8), 1, (5, 7, 3)),
+        (np.arange(105, dtype=np.uint8).reshape(5, 7, 3), 1, (5, 7, 3)),
         (np.linspace(0, 1, 105).reshape(3, 5, 7), 3, (5, 7)),
     ],
 )

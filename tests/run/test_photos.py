@@ -136,6 +136,8 @@ def test_everything_is_told_in_the_terms_of_the_photos(finished: Finished) -> No
     per_class = finished.table("per_class")
     assert [row["class"] for row in per_class] == list(NAMES)
     assert [float(row["accuracy"]) for row in per_class] == pytest.approx(shares, abs=1e-5)
+    distances = [share[originals["labels"] == label].mean() for label in range(5)]
+    assert [float(row["center_error_share"]) for row in per_class] == pytest.approx(distances, rel=1e-3)
 
     matrix = finished.table("confusion_matrix")
     assert list(matrix[0]) == ["true / predicted", *NAMES]

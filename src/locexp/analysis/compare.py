@@ -31,11 +31,13 @@ class CompareOptions:
         allow_mixed: compare runs of different data, budgets or code anyway; the report says so.
         metric: what settings are chosen by and tested on.
         presume_dead: treat runs on other machines, whose processes cannot be checked, as dead.
+        register: the name in MLflow's registry for the chosen setting's model.
     """
 
     allow_mixed: bool = False
     metric: str = SELECTION_METRIC
     presume_dead: bool = False
+    register: str | None = None
 
 
 def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ended: bool = False) -> list[str]:

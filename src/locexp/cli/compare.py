@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from locexp.analysis.champion import compare_and_register
 from locexp.analysis.compare import CompareOptions, compare_sweep, listed_jobs
 from locexp.cli.keys import is_override, read_keys
 from locexp.configuration.rules import check_tracking
@@ -19,10 +20,13 @@ from locexp.evaluation.metrics import METRICS
 from locexp.records.folder_store import FolderStore
 from locexp.system.process import is_alive
 from locexp.tracking.environment import unread_variables
+from locexp.tracking.limits import check_registered_name
 from locexp.tracking.location import check, location_of
 
 if TYPE_CHECKING:
     from locexp.tracking.store import MlflowStore
+
+REGISTER = "compare.register"
 
 
 @dataclass
@@ -59,7 +63,12 @@ def compare_command(arguments: Sequence[str], say: Callable[[str], None]) -> Non
             say(f"note     {note}")
         with store_errors(location):
             store = MlflowStore(location)
-            lines = listing(store) if which == "list" else compare_sweep(store, which, cfg.compare)
+            if which == "list":
+                lines = listing(store)
+            elif cfg.compare.register is not None:
+                lines = compare_and_register(store, which, cfg.compare)
+            else:
+                lines = compare_sweep(store, which, cfg.compare)
     for line in lines:
         say(line)
 
@@ -82,10 +91,15 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[str, Any]:
                 f"{override}: cannot be combined with a folder, whose files alone are compared; leave it out, or "
                 "give the sweep by its id."
             )
+        if key == REGISTER and (which == "list" or _is_folder(which)):
+            what = "a list" if which == "list" else "a folder, for it takes the model from MLflow"
+            raise UserError(f"{override}: cannot be combined with {what}; give the sweep by its id, or last.")
 
     cfg = read_keys(CompareConfig, [argument for argument in arguments if argument not in plain], check_store)
     check_tracking(cfg)
     check_metric(cfg.compare.metric)
+    if cfg.compare.register is not None:
+        check_registered_name(cfg.compare.register, REGISTER)
     return which, cfg
 
 

@@ -26,6 +26,7 @@ from locexp.records.record import RECORD
 from locexp.system.commands import command
 from locexp.system.files import replacing
 from locexp.system.folders import check_writable, expanded
+from locexp.system.matplotlib import start_matplotlib
 from locexp.system.screen import Screen
 from locexp.system.surroundings import check_encoding
 from locexp.trained.finding import EXPECTED, found_model, is_folder
@@ -78,14 +79,15 @@ def predict_command(arguments: Sequence[str]) -> int:
     collected = collect(images, folder)
     if not collected.sources:
         raise UserError("; ".join(f"{shown(one.file)}: {one.why}" for one in collected.failures) + ".")
-    pictures = [] if folder is None else list(picture_paths(folder, collected.sources))
-    _check_targets(out, folder, pictures, overwrite=cfg.overwrite)
+    paths = [] if folder is None else list(picture_paths(folder, collected.sources))
+    _check_targets(out, folder, paths, overwrite=cfg.overwrite)
     with Screen(sys.stderr) as screen:
         screen.progress("reading the network")
         with found_model(which, cfg.tracking, cfg.compare.metric) as found:
             network = load_network(found)
         screen.line(f"network  {shown(found.what)}")
-        for note in collected.notes:
+        pictures = _Pictures(paths, network.class_names)
+        for note in (*collected.notes, *pictures.notes):
             screen.note(shown(note))
         report = _Report(screen, len(collected.sources))
         for failure in collected.failures:
@@ -94,7 +96,7 @@ def predict_command(arguments: Sequence[str]) -> int:
             writer = Writer(cfg.format, write, collected.sources, network.class_names)
             writer.begin()
             for outcomes in predict(network, collected.sources):
-                failures = _draw(outcomes, pictures[report.done : report.done + len(outcomes)])
+                failures = pictures.draw(outcomes, report.done)
                 screen.close()  # standard output may be the same terminal
                 for outcome in outcomes:
                     if isinstance(outcome, Prediction):
@@ -175,14 +177,28 @@ def _output(out: Path | None) -> Iterator[Callable[[str], object]]:
         yield file.write
 
 
-def _draw(outcomes: Sequence[Prediction | Failure], paths: Sequence[Path]) -> list[Failure]:
-    """Draw the pictures of a block, if any are asked for."""
-    pairs = [(one, path) for one, path in zip(outcomes, paths, strict=False) if isinstance(one, Prediction)]
-    if not pairs:
-        return []
-    from locexp.prediction.pictures import draw
+class _Pictures:
+    """Draws predictions, where that is asked for."""
 
-    return draw(pairs)
+    def __init__(self, paths: Sequence[Path], class_names: Sequence[str]) -> None:
+        self._paths = paths
+        self.notes: list[str] = []
+        if paths:
+            start_matplotlib()
+            from locexp.plots.names import drawable
+
+            names, self.notes = drawable(class_names)
+            self._names = dict(zip(class_names, names, strict=True))
+
+    def draw(self, outcomes: Sequence[Prediction | Failure], done: int) -> list[Failure]:
+        """Draw those of a block, before which others are done; return those of which there is no picture."""
+        if not self._paths:
+            return []
+        from locexp.prediction.pictures import draw
+
+        paths = self._paths[done : done + len(outcomes)]
+        pairs = [(one, path) for one, path in zip(outcomes, paths, strict=True) if isinstance(one, Prediction)]
+        return draw(pairs, self._names)
 
 
 class _Report:

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from locexp.data.arrays import Split
-from locexp.data.registration import Overlay, overlay, reduced, thumbnails
+from locexp.data.registration import Overlay, luminance, overlay, reduced, thumbnails
 
 NEAR_FROM = 64
 """Pixels a side from which images are looked at more closely; smaller ones are copies if they are equal."""
@@ -18,8 +18,10 @@ DESCRIPTOR, COARSE, FINE = 12, 24, 64
 """Pixels a side of thumbnails: what candidates are found by, what most are ruled out by, and what confirms the rest.
 
 The thresholds below were found on photos of hands and of circuit boards (benchmarks/leaks.py)."""
-CANDIDATES = 12
-"""How many of the likest images of the other part are looked at."""
+CANDIDATES, MOST_CANDIDATES = 12, 192
+"""How many of the likest images of the other part are looked at: at first, and while all of them are copies."""
+COMMON = 0.5
+"""An image that is more than this share of a part is no leak: the data are drawn so, or show nothing."""
 LIKENESS = 0.7
 """The least correlation of descriptors; that of copies was .81 and more."""
 COARSE_DIFFERENCE, DIFFERENCE = 0.35, 0.16
@@ -72,17 +74,23 @@ class Images:
 
     @cached_property
     def digests(self) -> dict[bytes, list[int]]:
-        """The indices of equal images, by their digest; images of one colour are not among them."""
+        """The indices of equal images, by their digest; without images of one colour, and :data:`COMMON` ones."""
         found: dict[bytes, list[int]] = {}
         for index, image in enumerate(self.images):
             if (image != image[0, 0]).any():
                 found.setdefault(hashlib.sha256(np.ascontiguousarray(image).data).digest(), []).append(index)
-        return found
+        most = max(2, COMMON * len(self))
+        return {digest: indices for digest, indices in found.items() if len(indices) <= most}
+
+    @cached_property
+    def comparable(self) -> np.ndarray:
+        """The indices of images with a digest, sorted: int (m,)."""
+        return np.sort(np.array([index for indices in self.digests.values() for index in indices], np.int64))
 
     @cached_property
     def coarse(self) -> np.ndarray:
         """Grey thumbnails: float32 (n, 1, COARSE, COARSE)."""
-        parts = [self.thumbnails(part, COARSE).mean(axis=1, keepdims=True) for part in _blocks(len(self), IMAGES)]
+        parts = [luminance(self.thumbnails(part, COARSE)) for part in _blocks(len(self), IMAGES)]
         return np.concatenate(parts)
 
     @cached_property
@@ -123,21 +131,22 @@ def _equal(first: Images, second: Images) -> Iterator[tuple[int, int]]:
 def _near(queries: Images, others: Images) -> dict[tuple[int, int], float]:
     """Return the pairs that differ by little, and by how much."""
     found: dict[tuple[int, int], float] = {}
-    for block in _blocks(len(queries), QUERIES):
-        waiting, depth = np.arange(block.start, block.stop), CANDIDATES
-        while len(waiting):
-            depth = min(depth, len(others))
-            likeness = queries.descriptors[waiting] @ others.descriptors.T
+    there = others.descriptors[others.comparable]
+    for block in _blocks(len(queries.comparable), QUERIES):
+        waiting, depth = queries.comparable[block], CANDIDATES
+        while len(waiting) and len(there):
+            depth = min(depth, len(there))
+            likeness = queries.descriptors[waiting] @ there.T
             likest = np.argpartition(-likeness, depth - 1, axis=1)[:, :depth]
             row, rank = np.nonzero(np.take_along_axis(likeness, likest, axis=1) >= LIKENESS)
-            query, other = waiting[row], likest[row, rank]
+            query, other = waiting[row], others.comparable[likest[row, rank]]
             difference = _differences(queries, others, query, other)
             hits = difference <= DIFFERENCE
             pairs = zip(query[hits].tolist(), other[hits].tolist(), strict=True)
             found |= dict(zip(pairs, difference[hits].tolist(), strict=True))
             # Where every candidate was a copy, there may be more of them.
             full = np.bincount(row[hits], minlength=len(waiting)) == depth
-            waiting = waiting[full & (depth < len(others))]
+            waiting = waiting[full & (depth < min(len(there), MOST_CANDIDATES))]
             depth *= 4
     return found
 

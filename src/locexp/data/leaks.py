@@ -56,19 +56,17 @@ def checked_for_leaks(dataset: Dataset, action: str) -> Dataset:
 
 def _leaks(found: Found, parts: Mapping[str, Split]) -> tuple[Leak, ...]:
     """Return the leaks, those of the test part first."""
+    count = sum(len(copies.first) for copies in found.values())
+    drawn = set(np.linspace(0, count - 1, min(DRAWN, count)).round().astype(int).tolist())
     leaks: list[Leak] = []
     for pair in sorted(found, key=lambda pair: (pair[1] != "test", pair[0] != "train")):
-        (name, one), (other_name, other) = ((name, parts[name]) for name in pair)
+        one, other = (parts[name] for name in pair)
         copies = found[pair]
         for i, j, difference in zip(copies.first, copies.second, copies.difference.tolist(), strict=True):
+            images = (one.images[i].copy(), other.images[j].copy()) if len(leaks) in drawn else None
             here, there = (int(one.indices[i]), _file(one, i)), (int(other.indices[j]), _file(other, j))
-            images = one.images[i], other.images[j]
-            leaks.append(Leak(name, *here, other_name, *there, difference, images))
-    drawn = set(np.linspace(0, len(leaks) - 1, min(DRAWN, len(leaks))).round().astype(int).tolist())
-    return tuple(
-        replace(leak, images=tuple(map(np.copy, leak.images)) if number in drawn and leak.images else None)
-        for number, leak in enumerate(leaks)
-    )
+            leaks.append(Leak(pair[0], *here, pair[1], *there, difference, images))
+    return tuple(leaks)
 
 
 def _file(part: Split, number: int) -> str:

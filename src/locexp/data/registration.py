@@ -20,6 +20,8 @@ DARK, BRIGHT = 10, 220
 MIN_UNCLIPPED = 0.05
 BLOCKS = 6
 """In each of as many by as many blocks of two images the difference is measured: an object may be small."""
+LUMA = (0.299, 0.587, 0.114)
+"""Shares of red, green and blue in grey (ITU-R BT.601), as in files and in Pillow."""
 GREY = 4.0
 """If colours spread less than this, in levels, an image is grey."""
 
@@ -75,7 +77,7 @@ class Overlay:
             middle, in sides, is ``scale * x + shift`` of the second.
         gain, offset: (p,): the first image is ``gain * second + offset``.
         difference: (p,), root mean square in the block where it is largest, as a share of the contrast.
-        contrast: (p,), standard deviation of the flatter of the two, in levels of the first.
+        contrast: (p,), standard deviation of the flatter of the two over pixels, in levels of the first.
     """
 
     warp: np.ndarray
@@ -98,7 +100,7 @@ def overlay(first: np.ndarray, second: np.ndarray, warp: np.ndarray | None, step
     edge = round(MARGIN * size)
     places = ((np.arange(size, dtype=np.float32) + 0.5) / size - 0.5)[edge : size - edge]
     inner = first[..., edge : size - edge, edge : size - edge].copy()
-    target, grey = inner.mean(axis=1), second.mean(axis=1)
+    target, grey = luminance(inner)[:, 0], luminance(second)[:, 0]
     down, across = (np.gradient(grey, axis=axis) * size for axis in (1, 2))
     for _ in range(steps):
         rows, columns = _sampling(warp, places, size)
@@ -113,12 +115,25 @@ def overlay(first: np.ndarray, second: np.ndarray, warp: np.ndarray | None, step
     if first.shape[1] > 1:  # in colour, unless one of the two is grey: a channel may be clipped where others are not
         are_grey = np.minimum(_colour(inner), _colour(seen)) < GREY
         for images in (inner, seen):
-            images[are_grey] = images[are_grey].mean(axis=1, keepdims=True)
+            images[are_grey] = luminance(images[are_grey])
     _, gain, offset = _fitted(inner, seen, [])
-    contrast = np.minimum(inner.mean(axis=1).std(axis=(1, 2)), np.abs(gain) * seen.mean(axis=1).std(axis=(1, 2)))
+    contrast = np.minimum(_contrast(inner), np.abs(gain) * _contrast(seen))
     squares = _squares(inner, seen, *(one[:, np.newaxis, np.newaxis, np.newaxis] for one in (gain, offset)))
     largest = np.sqrt(reduced(squares.mean(axis=1), BLOCKS).max(axis=(1, 2)))
     return Overlay(warp, gain, offset, largest / np.maximum(contrast, 1e-3), contrast)
+
+
+def luminance(images: np.ndarray) -> np.ndarray:
+    """Return images (n, channels, height, width) in grey: (n, 1, height, width)."""
+    if images.shape[1] == 1:
+        return images
+    return np.tensordot(images, np.array(LUMA, np.float32), (1, 0))[:, np.newaxis]
+
+
+def _contrast(images: np.ndarray) -> np.ndarray:
+    """Return the standard deviation of images (p, channels, m, m) over pixels, quadratic mean over channels: (p,)."""
+    deviation: np.ndarray = np.sqrt(images.var(axis=(2, 3)).mean(axis=1))
+    return deviation
 
 
 def _colour(images: np.ndarray) -> np.ndarray:

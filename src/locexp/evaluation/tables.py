@@ -29,9 +29,13 @@ def tables(predictions: Predictions, terms: UserTerms) -> dict[str, Table]:
     """Return what sums predictions up, by file name: ``per_class``, ``four_way``, ``iou_by_size``, ``iou_by_position``,
     and where confidences are probabilities, ``reliability``.
     """
-    by_class = metrics.per_class(predictions)
+    by_class, share = metrics.per_class(predictions), terms.center_errors(predictions)[1]
+    named = {
+        "class": np.array(terms.class_names, object)[by_class["class"]],
+        "center_error_share": np.array([share[predictions.labels == label].mean() for label in by_class["class"]]),
+    }
     made: dict[str, Table] = {
-        "per_class": by_class | {"class": np.array(terms.class_names, object)[by_class["class"]]},
+        "per_class": by_class | named,
         "four_way": {name: np.array([share]) for name, share in metrics.four_way(predictions).items()},
         "iou_by_size": breakdown.columns(breakdown.by_size(predictions), ("side_px",)),
         "iou_by_position": breakdown.columns(breakdown.by_position(predictions), ("x_px", "y_px")),

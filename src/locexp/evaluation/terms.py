@@ -10,7 +10,7 @@ from locexp.bbox.annotations import Placement
 from locexp.bbox.geometry import centers, to_pixels
 from locexp.evaluation.metrics import Predictions
 
-DIGITS = frozenset("0123456789")
+DIGITS = "0123456789"
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class UserTerms:
     @property
     def class_word(self) -> str:
         """What a class is called: ``digit`` where each is one, else ``class``."""
-        return "digit" if DIGITS.issuperset(self.class_names) else "class"
+        return "digit" if set(self.class_names) <= set(DIGITS) else "class"
 
     def pixels(self, boxes: np.ndarray, canvas: tuple[int, int]) -> np.ndarray:
         """Turn normalised boxes (n, 4) into pixels of the originals, else of the canvas: float64 (n, 4)."""

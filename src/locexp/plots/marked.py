@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-FONT = Path(mpl.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+from locexp.plots.names import fitted, font
+
 COLOR, INK = "#d62728", "white"
 SMALLEST = 320
 """Images whose longer side is less are enlarged by a whole number, so that text has room."""
@@ -24,7 +23,7 @@ def marked(image: np.ndarray, box: Sequence[float], text: str) -> Image.Image:
         image: uint8, (height, width, 3).
         box: x1, y1, x2, y2 in pixels of the image (pixel i covers [i, i + 1)); what is outside the image is drawn at
             its border.
-        text: one line; its end is cut off where the image is too narrow.
+        text: one line, shortened where the image is too narrow.
     """
     height, width = image.shape[:2]
     scale = max(1, -(-SMALLEST // max(height, width)))
@@ -37,11 +36,10 @@ def marked(image: np.ndarray, box: Sequence[float], text: str) -> Image.Image:
     left, right = (round(x) for x in xs.tolist())
     top, bottom = (round(y) for y in ys.tolist())
     draw.rectangle((left, top, max(right - 1, left), max(bottom - 1, top)), outline=COLOR, width=line)
-    letters = ImageFont.truetype(str(FONT), max(LEAST_TEXT, round(longer * TEXT_SHARE)))
-    margin = line + 1
-    while len(text) > 1 and letters.getlength(text) + 2 * margin > page.width:
-        text = text[:-2] + "…"
-    room = letters.size + 2 * margin
+    size, margin = max(LEAST_TEXT, round(longer * TEXT_SHARE)), line + 1
+    text = fitted(text, page.width - 2 * margin, size)
+    letters = font(size)
+    room = size + 2 * margin
     below = bottom if bottom + room <= page.height else top
     y = top - room if top >= room else below
     x = max(0, min(left, page.width - round(letters.getlength(text)) - 2 * margin))

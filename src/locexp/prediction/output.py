@@ -17,7 +17,7 @@ from locexp.prediction.sources import Source
 COLUMNS = (*("file", "index", "class", "probability"), *("x1", "y1", "x2", "y2"), *("width", "height", "inverted"))
 """The names in CSV and JSON. ``index`` is of an image in an array, else null, or empty."""
 FORMATS = ("table", "csv", "json")
-LONGEST_NAME = 60
+LONGEST_NAME = 120
 """Longer names are written whole, but move their line's other columns."""
 Write = Callable[[str], object]
 

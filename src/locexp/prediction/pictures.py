@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,7 +12,6 @@ import numpy as np
 from locexp.data.photos import decode, read
 from locexp.data.photos.decode import UnusableError
 from locexp.plots.marked import marked
-from locexp.prediction.output import shown
 from locexp.prediction.predictions import Prediction
 from locexp.prediction.sources import Failure
 from locexp.system.files import replacing
@@ -22,11 +21,12 @@ MOST_PIXELS = 2**24
 QUALITY = 90
 
 
-def draw(pairs: Sequence[tuple[Prediction, Path]]) -> list[Failure]:
+def draw(pairs: Sequence[tuple[Prediction, Path]], names: Mapping[str, str]) -> list[Failure]:
     """Write pictures of predictions, whose files are decoded again, in their own size.
 
     Args:
         pairs: predictions and where the picture of each goes, a ``.jpg`` or a ``.png``.
+        names: of classes, as pictures show them, see :func:`locexp.plots.names.drawable`.
 
     Returns:
         Which images could not be read again, and why.
@@ -43,7 +43,7 @@ def draw(pairs: Sequence[tuple[Prediction, Path]]) -> list[Failure]:
         except UnusableError as error:
             return Failure(prediction.source.file, f"no picture of it: {error}")
         box = [edge * scale for edge in prediction.box]
-        page = marked(image, box, f"{shown(prediction.name)} {prediction.probability:.2f}")
+        page = marked(image, box, f"{names[prediction.name]} {prediction.probability:.2f}")
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as partial:
             page.save(partial, quality=QUALITY)

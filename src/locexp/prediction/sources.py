@@ -159,8 +159,6 @@ def _read_array(path: Path) -> tuple[np.ndarray, list[str]]:
         array = read_npy(path, "array")
     if array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3):
         array = array[np.newaxis]  # one image
-    if array.ndim == 4 and array.shape[3] == 3 and array.dtype == np.uint8 and 0 not in array.shape:
-        return array, notes
     pair = (array, np.zeros(len(array), np.int64))
     raw = converted(RawData.of_parts(path.name, {"train": pair}, {"train": (str(path), str(path))}, ()))
     return raw.train_images, notes + list(raw.notes)

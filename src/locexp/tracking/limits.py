@@ -7,16 +7,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from locexp.errors import counted, listed
+from locexp.errors import UserError, counted, listed
 from locexp.records.record import RECORD, RunRecord
 
 PARAMETER, TAG, NAME, DATASET = 6000, 8000, 250, 500
 """The most characters of a parameter, of a tag, and of the names of a run and of a data set."""
+REGISTERED, DESCRIPTION = 250, 5000
+"""The most characters of the name of a registered model, and of what a version is described with."""
+NOT_IN_NAMES = "/:@?#%"
+"""MLflow refuses the first two in the name of a registered model; with the others ``models:/NAME@ALIAS`` fails."""
 
 
 def cut(values: Mapping[str, str], most: int) -> dict[str, str]:
     """Return texts with at most this many characters each."""
     return {name: value[:most] for name, value in values.items()}
+
+
+def check_registered_name(name: str, key: str) -> None:
+    """Check the name of a registered model; raises :class:`UserError`.
+
+    Args:
+        name: to check.
+        key: by which it was given.
+    """
+    if name == name.strip() and name.strip(".") and len(name) <= REGISTERED and not set(name) & set(NOT_IN_NAMES):
+        return
+    parts = name.translate(dict.fromkeys(map(ord, NOT_IN_NAMES), "-")).strip()[:REGISTERED]
+    hint = f" Did you mean {parts!r}?" if parts.strip(".-") and parts != name else ""
+    raise UserError(
+        f"{key}={name}: expected a name for MLflow's registry: 1 to {REGISTERED} characters, not dots alone, without "
+        f"{' '.join(NOT_IN_NAMES)} and without space at its ends.{hint}"
+    )
 
 
 def notes_on_limits(record: RunRecord) -> list[str]:

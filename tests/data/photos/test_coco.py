@@ -197,7 +197,15 @@ def test_the_same_image_twice(tmp_path: Path) -> None:
     assert listing.problems == (
         Problem("a.jpg", "is annotated differently in all.json, images[0], all.json, images[1]", "left out"),
     )
-    parts = {"train.json": coco([GOOD], [mark(9)]), "test.json": coco([GOOD], [mark(9)]), "good.jpg": b""}
+    other = coco([GOOD, image(1, "a.jpg")], [mark(9), mark(1)])
+    parts = {"train.json": other, "test.json": coco([GOOD], [mark(9)]), "good.jpg": b"", "a.jpg": b""}
     listing = read(write(tmp_path / "parts", parts))
-    assert [one.part for one in listing.images] == ["test"]
+    assert [one.part for one in listing.images] == ["train", "test"]
     assert listing.problems == (Problem("good.jpg", "is in the parts train, test", "used in test alone"),)
+
+
+def test_a_part_alone_is_split_anew(tmp_path: Path) -> None:
+    files = {"annotations/instances_val2017.json": coco([GOOD], [mark(9)]), "val2017/good.jpg": b""}
+    listing = read(write(tmp_path / "pets", files))
+    assert listing.images[0].part is None
+    assert "pets: all images are in the part validation, so they are split anew." in listing.notes

@@ -203,8 +203,8 @@ def test_missing_files_folders_and_pipes_are_never_opened(folder: Folder) -> Non
     (folder.path / "folder.png").mkdir()
     os.mkfifo(folder.path / "pipe.png")
     assert [(one.file, one.problem.split(";")[0]) for one in folder.read().problems] == [
-        ("missing.png", "there is no such file"),
         ("folder.png", "is a folder"),
+        ("missing.png", "there is no such file"),
         ("pipe.png", "is a device, a pipe or a socket"),
     ]
 

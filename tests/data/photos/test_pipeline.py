@@ -119,12 +119,15 @@ def test_more_than_a_third_left_out_ends_the_command(folder: Folder) -> None:
         folder.read()
 
 
-def test_problems_of_the_reader_count_and_come_first(folder: Folder) -> None:
+def test_problems_of_the_reader_count(folder: Folder) -> None:
     fill(folder, 4)
     folder.add("bad.png", marked(box=(40, 8, 8, 32)))
     found = (Problem("spoilt.xml", "line 3: not well-formed", "left out"),)
     raw = photos(Listing("pets", tuple(folder.images), problems=found), folder.path, keys())
-    assert [one.file for one in raw.problems] == ["spoilt.xml", "bad.png"]
+    assert [one.file for one in raw.problems] == ["bad.png", "spoilt.xml"]
+    folder.add("bad2.png", marked(box=(40, 8, 8, 32)))
+    with pytest.raises(UserError, match="3 of 7 files cannot be used"):
+        photos(Listing("pets", tuple(folder.images), problems=found), folder.path, keys())
     with pytest.raises(UserError, match="data.on_bad=stop: .*: spoilt.xml: line 3"):
         photos(Listing("pets", tuple(folder.images), problems=found), folder.path, keys(on_bad="stop"))
 

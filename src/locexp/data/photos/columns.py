@@ -26,7 +26,7 @@ GUESSES: dict[str, tuple[str, ...]] = {
     "width": ("w", "width"),
     "height": ("h", "height"),
     "label": (
-        *("label", "class", "classname", "labelname", "categoryname", "category", "annotationtag", "species", "object"),
+        *("labelname", "classname", "categoryname", "label", "class", "category", "annotationtag", "species", "object"),
         *("target", "classid", "labelid", "categoryid", "name"),
     ),
     "part": ("split", "part", "set", "subset", "partition", "datasplit", "usage"),
@@ -69,12 +69,13 @@ class Columns:
         return f"whose columns are read as {listed(f'{key}: {name}' for key, name in shown.items())}"
 
 
-def columns_of(header: Sequence[str], given: Mapping[str, str | None]) -> Columns | None:
+def columns_of(header: Sequence[str], given: Mapping[str, str | None], row: Sequence[str] = ()) -> Columns | None:
     """Return where a table holds what, by its header or, without one, its first row; ``None`` for another table.
 
     Args:
         header: the cells of the first line.
         given: names of columns by :data:`KEYS`, which count before guesses.
+        row: the cells of the second line: of several columns that may hold the file, one in which an image is named.
 
     Raises:
         UserError: a name that was given is none of this table's columns.
@@ -86,6 +87,8 @@ def columns_of(header: Sequence[str], given: Mapping[str, str | None]) -> Column
     places: dict[str, int] = {}
     for key, name in wanted.items():
         places[key] = _position(header, key, name)
+    names_image = [place < len(row) and is_image(row[place].strip()) for place in range(len(header))]
+    _guess([cell if names_image[place] else "" for place, cell in enumerate(header)], "file", GUESSES["file"], places)
     for key in KEYS:
         _guess(header, key, GUESSES[key], places)
     form = next((form for form in FORMS if set(form) <= set(places)), None)

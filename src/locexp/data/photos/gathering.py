@@ -9,14 +9,14 @@ from dataclasses import replace
 from locexp.data.arrays import PARTS
 from locexp.data.files import named
 from locexp.data.photos.folder import Folder, Match
-from locexp.data.photos.listing import ListedImage, Listing, MarkedObject, Problem
+from locexp.data.photos.listing import LEFT_OUT, ListedImage, Listing, MarkedObject, Problem
 from locexp.data.photos.recognised import other_format
 from locexp.data.photos.text import LARGEST, decoded, read_bytes
 from locexp.errors import UserError, counted, listed
 
 LATIN = "not in UTF-8, read as Latin-1"
-LEFT_OUT, NOT_USED = "left out", "not used"
-"""Actions: for what is wrong, and for images that nothing is said about."""
+NOT_USED = "not used"
+"""The action for images that nothing is said about."""
 MOST_EXAMPLES = 3
 """Of what a note counts, how many it names."""
 
@@ -107,6 +107,10 @@ class Gathering:
                 f"data.path={self.folder.root}: no image of {len(self.folder.images)} in it has an annotation that can "
                 f"be used{first}. Expected the images in this folder or below it."
             )
+        parts = {image.part for image in images.values()}
+        if len(parts) == 1 and not parts & {None, "train"}:  # a part alone, such as COCO's val2017
+            self.note(f"all images are in the part {parts.pop()}, so they are split anew")
+            images = {path: replace(image, part=None) for path, image in images.items()}
         places = {posixpath.dirname(path) for path in images}
         for image in sorted(self.folder.images - set(self._images) - self._left_out - self._ignored):
             if posixpath.dirname(image) in places:

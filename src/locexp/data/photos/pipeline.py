@@ -50,8 +50,7 @@ def photos(listing: Listing, folder: Path, keys: PhotoKeys) -> RawData:
     Raises:
         UserError: a key does not fit the data, too many files cannot be used, or the photos do not fit into memory.
     """
-    files = {shown(image.path, folder) for image in listing.images} | {one.file for one in listing.problems}
-    problems = Problems(folder, keys["on_bad"], len(files))
+    problems = Problems(folder, keys["on_bad"])
     problems.extend(listing.problems)
     asked = None if keys["classes"] is None else [str(name) for name in keys["classes"]]
     chosen, notes = choose(listing, folder, asked, keys["objects"])
@@ -83,7 +82,7 @@ def photos(listing: Listing, folder: Path, keys: PhotoKeys) -> RawData:
         RawData.of_parts(listing.name, arrays, called, (*listing.notes, *notes)),
         annotations=given,
         class_names=classes,
-        problems=tuple(problems.found),
+        problems=tuple(sorted(problems.found, key=lambda problem: problem.file)),
         leaks=keys["leaks"],
         resize=keys["resize"],
     )
@@ -99,7 +98,7 @@ def _read(
     whole = cache.load(entry)
     known = read.headers(paths) if whole is None else whole.headers
     marked = _marked(images, names, known, problems)
-    problems.check()
+    problems.check(names)
     if whole is None:
         given = keys["size"]
         size = (
@@ -113,7 +112,7 @@ def _read(
         broken = [row for row in _usable(known) if isinstance(whole.headers[row], UnusableError)]
         for row in broken:
             problems.add(names[row], str(whole.headers[row]), LEFT_OUT)
-        problems.check()
+        problems.check(names)
         marked = [one for one in marked if one.row not in broken]
     for row in (one.row for one in marked):
         problems.found += [Problem(names[row], *remark) for remark in whole.remarks[row]]

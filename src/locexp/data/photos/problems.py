@@ -24,11 +24,10 @@ class Problems:
     Args:
         folder: of the data.
         on_bad: ``drop`` keeps problems, ``stop`` ends with the first one.
-        files: how many the data have.
     """
 
-    def __init__(self, folder: Path, on_bad: str, files: int) -> None:
-        self._folder, self._on_bad, self._files = folder, on_bad, files
+    def __init__(self, folder: Path, on_bad: str) -> None:
+        self._folder, self._on_bad = folder, on_bad
         self.found: list[Problem] = []
 
     def add(self, file: str, problem: str, action: str) -> None:
@@ -45,16 +44,17 @@ class Problems:
                 )
             self.found.append(problem)
 
-    def check(self) -> None:
-        """Raise :class:`UserError` if too many files are left out."""
+    def check(self, used: Iterable[str]) -> None:
+        """Raise :class:`UserError` if too many files are left out, of these and of those that have been already."""
         bad: dict[str, Problem] = {}
         for problem in self.found:
             if problem.action == LEFT_OUT:
                 bad.setdefault(problem.file, problem)
-        if len(bad) > MOST_LEFT_OUT * self._files:
+        files = len({*used, *bad})
+        if len(bad) > MOST_LEFT_OUT * files:
             first = "; ".join(_worded(problem) for problem in list(bad.values())[:MOST_NAMED])
             raise UserError(
-                f"data.path={self._folder}: {len(bad):,} of {self._files:,} files cannot be used; expected a third of "
+                f"data.path={self._folder}: {len(bad):,} of {files:,} files cannot be used; expected a third of "
                 f"them at most. The first: {first}. Check that data and data.origin are what the files are."
             )
 

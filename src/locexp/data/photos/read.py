@@ -21,7 +21,7 @@ from locexp.bbox.annotations import Placement
 from locexp.data.files import MEMORY_SHARE
 from locexp.data.photos import canvas, decode
 from locexp.data.photos.decode import Header, Remark, UnusableError
-from locexp.errors import UserError
+from locexp.errors import UserError, listed
 
 PROGRESS_SECONDS = 5.0
 """Between two lines that say how far reading is; a short one says nothing."""
@@ -133,11 +133,12 @@ def check_memory(count: int, size: tuple[int, int], channels: int | str, key: st
     fitting = int(MEMORY_SHARE * free / each)
     if count > fitting:
         side = int((MEMORY_SHARE * free / (count * depth * width * height)) ** 0.5 * min(width, height)) // 8 * 8
-        smaller = f"a data.size with sides of {side} or less, " if side >= 8 else ""
+        remedies = [f"a data.size with sides of {side} or less"] if side >= 8 else []
+        remedies += ["data.channels=1"] if depth == 3 else []
         raise UserError(
             f"{key}: {count:,} photos of {width}x{height}x{depth} take {count * each / 2**30:.3g} GiB; expected at "
             f"most half of the free memory, which is {free / 2**30:.3g} GiB: {fitting:,} of them would fit. Give "
-            f"{smaller}data.channels=1, fewer data.classes, or a folder with fewer photos."
+            f"{listed([*remedies, 'fewer data.classes'])}, or a folder with fewer photos."
         )
 
 

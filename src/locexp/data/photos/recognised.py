@@ -25,7 +25,7 @@ WHAT = {
 }
 """By the word for it, what a format's annotations are."""
 TITLES = {"coco": "COCO", "voc": "Pascal VOC", "yolo": "YOLO", "table": "a table of boxes"}
-_YOLO = re.compile(r"\s*\d+(\.0*)?([ \t]+[-+.\deE]+){4,}\s*$")
+_YOLO = re.compile(r"\s*\d+(\.0*)?([ \t]+-?([01]?\.\d*|[01]|\d\.?\d*[eE]-\d+)){4,}\s*$")
 
 
 def recognised(folder: str | Path | Folder) -> str | None:

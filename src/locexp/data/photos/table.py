@@ -100,7 +100,7 @@ def read(folder: Path, origin: str | int = "auto", columns: Names | None = None)
     for file in files:
         lines = _lines(gathering, file, is_only=len(files) == 1)
         try:
-            table = columns_of(lines[0][1], columns or {}) if lines else None
+            table = columns_of(lines[0][1], columns or {}, lines[1][1] if lines[1:] else ()) if lines else None
         except UserError as error:  # a column that another table may have
             unknown.append(UserError(f"{error} The table is {walk.root / file}."))
             continue

@@ -64,10 +64,10 @@ def read(folder: Path, origin: str | int = "auto") -> Listing:
     """
     if origin == 1:
         raise UserError("data.origin=1: boxes of YOLO are shares of the image, which have no first pixel; give auto.")
-    walk = walked(folder)
+    given = walked(folder)
+    walk = replace(given, given=None)
     gathering = Gathering(walk, "yolo")
-    description = described(gathering)
-    walk = gathering.folder = replace(walk, given=None)
+    description = described(gathering, given.given)
     labels: dict[str, Match] = {}
     lists: dict[str, str] = {}
     for file in walk.ending(".txt"):
@@ -83,7 +83,7 @@ def read(folder: Path, origin: str | int = "auto") -> Listing:
         elif part := part_of_word(posixpath.splitext(posixpath.basename(file))[0]):
             lists.setdefault(part, file)
     is_other = recognised(walk) not in (None, "yolo")
-    if not labels or (is_other and not any(is_yolo(walk.root / file) for file in labels)):
+    if (not labels and not gathering.problems) or (is_other and not any(is_yolo(walk.root / file) for file in labels)):
         raise nothing_found(walk, "yolo")
     if not description.parts and lists:
         description = replace(description, parts={part: [f"{walk.root.as_posix()}/{lists[part]}"] for part in lists})

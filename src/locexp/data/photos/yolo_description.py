@@ -41,14 +41,18 @@ class Description:
     has_keypoints: bool = False
 
 
-def described(gathering: Gathering) -> Description:
+def described(gathering: Gathering, given: str | None) -> Description:
     """Return what a YAML file with ``names`` says, else a file with a name in each line, else nothing.
+
+    Args:
+        gathering: of the folder.
+        given: the YAML file that the user gave.
 
     Raises:
         UserError: the only YAML file is spoilt, or its names are.
     """
     folder = gathering.folder
-    files = [folder.given] if folder.given else [*filter(_is_yaml, folder.files)]
+    files = [given] if given else [*filter(_is_yaml, folder.files)]
     files.sort(key=lambda file: (posixpath.basename(file) not in PREFERRED, file.count("/"), file))
     found = [one for file in files if (one := _yaml(gathering, file, is_only=len(files) == 1)) is not None]
     for other in found[1:]:
