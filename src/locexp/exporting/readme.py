@@ -69,7 +69,7 @@ def code(network: TrainedNetwork, form: Format) -> str:
             'photo = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGB")',
             *size,
             f'canvas = Image.new("{mode}", ({width}, {height}), {pad})',
-            f"scaled = photo.resize(size, Image.Resampling.BILINEAR, reducing_gap={REDUCING_GAP:g}).convert(canvas.mode)",
+            f"scaled = photo.resize(size, Image.Resampling.BILINEAR, reducing_gap={REDUCING_GAP}).convert(canvas.mode)",
             f"canvas.paste(scaled, corner := (({width} - size[0]) // 2, ({height} - size[1]) // 2))",
             f"pixels = np.asarray(canvas, np.float32).reshape(1, {height}, {width}, {network.channels})",
             asked,
