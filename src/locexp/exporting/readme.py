@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from locexp.data.photos.decode import PAD
+from locexp.data.photos.decode import PAD, REDUCING_GAP
 from locexp.errors import listed
 from locexp.exporting.facts import BOX, CLASSIFICATION, METRICS, pixels
 from locexp.exporting.formats import Format
@@ -68,9 +68,9 @@ def code(network: TrainedNetwork, form: Format) -> str:
             loaded,
             'photo = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGB")',
             *size,
-            f"corner = ({width} - size[0]) // 2, ({height} - size[1]) // 2",
             f'canvas = Image.new("{mode}", ({width}, {height}), {pad})',
-            f'canvas.paste(photo.resize(size, Image.Resampling.BILINEAR, reducing_gap=2).convert("{mode}"), corner)',
+            f"scaled = photo.resize(size, Image.Resampling.BILINEAR, reducing_gap={REDUCING_GAP}).convert(canvas.mode)",
+            f"canvas.paste(scaled, corner := (({width} - size[0]) // 2, ({height} - size[1]) // 2))",
             f"pixels = np.asarray(canvas, np.float32).reshape(1, {height}, {width}, {network.channels})",
             asked,
             f"x1, y1, x2, y2 = (box * [{sides}] - np.tile(corner, 2)) * np.tile(np.divide(photo.size, size), 2)",
