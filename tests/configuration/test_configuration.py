@@ -182,7 +182,7 @@ LIMITS: dict[str, tuple[list[Any], list[Any]]] = {
     "trainer.keep": (["best", "last"], ["first"]),
     "trainer.early_stopping": ([None, *COUNT[0]], COUNT[1]),
     "trainer.save_h5": ([None, "m.h5"], ["m.keras", "a/m.h5", ""]),
-    "trainer.saved_input": (["pixels", "fractions"], ["float", None]),
+    "trainer.saved_input": (["pixels", "fractions"], ["float", ""]),
     "trainer.resume": ([None], ["runs/1"]),
     "tracking.experiment": (["a"], ["", "  "]),
     "sweep.seeds": ([None, 1, 1000, [0], [3, 0]], [0, 1001, 1.5, True, "many", [], [1, 1], [-1], [0.5], [True]]),
