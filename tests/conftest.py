@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 from absl import logging as absl_logging
@@ -23,6 +24,8 @@ from locexp.tracking.location import answers, locate
 from locexp.tracking.mlflow_internals import LEAN_SERVER
 from locexp.tracking.server import free_port, server_command
 
+hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine may take long over any example
+hypothesis.settings.load_profile("untimed")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 # Hydra closes every log handler when it sets its own up, and absl's closes the stream that was stderr when it was

@@ -100,12 +100,17 @@ def test_own_code_that_made_the_data_is_not_run(workplace: Path, run: Path) -> N
     trained = only_run(workplace)
     cfg = yaml.safe_load((trained / "config" / "resolved.yaml").read_text(encoding="utf-8"))
     (run / "config").mkdir()
-    for part, keys in (("data", {"_target_": "harm.load"}), ("bbox", {"noise": [{"_target_": "harm.load"}]})):
-        changed = cfg | {part: cfg[part] | keys}
+    detour = {"_target_": "locexp.data.load.import_target", "path": "harm.load", "key": "data"}
+    for part, changed in (
+        ("data", cfg["data"] | {"_target_": "harm.load"}),
+        ("bbox", cfg["bbox"] | {"noise": [{"_target_": "harm.load"}]}),
+        ("data", detour),
+    ):
+        changed = cfg | {part: changed}
         (run / "config" / "resolved.yaml").write_text(yaml.safe_dump(changed), encoding="utf-8")
         done = door_here("export", "run", "format=keras", "overwrite=true")
         assert (done.returncode, done.stderr) == (0, "")
-        assert "harm.load is your own code, which export does not run): bundled digits are used" in done.stdout
+        assert "is your own code, which export does not run): bundled digits are used" in done.stdout
         assert not (workplace / "harmed").exists()
     (run / "config" / "resolved.yaml").write_text("data: 3", encoding="utf-8")
     done = door_here("export", "run", "format=keras", "overwrite=true")

@@ -238,6 +238,14 @@ def test_a_class_that_only_leaks_cannot_be_dropped() -> None:
         checked_for_leaks(dataset(images[:2], images[2:8], images[:5]), "drop")
 
 
+def test_a_class_that_validation_loses_is_said() -> None:
+    images = arrays(PHOTOS)
+    data = dataset(images[:8], images[20:22], images[[30, 21, 31]])  # the validation part's only one of class b
+    after = checked_for_leaks(data, "drop")
+    assert after.validation.labels.tolist() == [0]
+    assert after.notes[-1].startswith("The validation part has no example of class b, so")
+
+
 def test_copies_in_one_part_are_no_leak() -> None:
     images = arrays(PHOTOS)
     data = dataset(np.concatenate([images[:10], images[:10]]), images[20:24], images[[30, 30, 31]])

@@ -195,6 +195,13 @@ def test_names_that_cannot_be_used(labels: list[int], names: list[str], test: li
         of_names(labels, names, test)
 
 
+def test_labels_from_one_are_named_in_order() -> None:
+    dataset = of_names([1, 2, 3] * 20, ["cat", "dog", "ox"], [3, 1])
+    assert dataset.class_names == ("cat", "dog", "ox")
+    assert dataset.test.labels.tolist() == [2, 0]
+    assert any("the class names are those of the labels from 1" in note for note in dataset.notes)
+
+
 def test_a_part_without_a_class_is_said_by_name() -> None:
     (note,) = [note for note in of_names([0, 1, 2] * 20, ["cat", "dog", "ox"], [1, 1]).notes if "example" in note]
     assert note.startswith("The test part has no example of class cat, ox, so")

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from locexp.cli.compare import check_metric
-from locexp.cli.keys import is_override, read_keys
-from locexp.cli.predict import CompareKeys
-from locexp.configuration.rules import check_tracking
-from locexp.configuration.schema import TrackingConfig
+from locexp.cli.keys import is_override
+from locexp.cli.network import NetworkKeys, read_network_keys
 from locexp.errors import UserError
 from locexp.exporting.folder import check_folder
 from locexp.exporting.formats import find_format
 from locexp.records.files import EXPORT
 from locexp.system.folders import expanded
-from locexp.trained.finding import EXPECTED, FoundModel, found_model, is_folder
+from locexp.trained.finding import EXPECTED, FoundModel, found_model
 from locexp.trained.network import load_network
 
 
 @dataclass
-class ExportConfig:
+class ExportConfig(NetworkKeys):
     """What ``python -m locexp.export`` takes.
 
     Attributes:
@@ -33,8 +30,6 @@ class ExportConfig:
     format: str | None = None
     out: str | None = None
     overwrite: bool = False
-    compare: CompareKeys = field(default_factory=CompareKeys)
-    tracking: TrackingConfig = field(default_factory=TrackingConfig)
 
 
 def export_command(arguments: Sequence[str], say: Callable[[str], None]) -> None:
@@ -51,15 +46,9 @@ def export_command(arguments: Sequence[str], say: Callable[[str], None]) -> None
     plain = [argument for argument in arguments if not is_override(argument)]
     if len(plain) != 1:
         raise UserError(f"{' '.join(plain) or 'RUN'}: which network? Give one: {EXPECTED}.")
-
-    def check(override: str, key: str) -> None:
-        if key.startswith("tracking.") and is_folder(plain[0]):
-            raise UserError(f"{override}: cannot be combined with a folder; leave it out, or give the id of the run.")
-
-    cfg = read_keys(ExportConfig, [argument for argument in arguments if argument not in plain], check)
+    overrides = [argument for argument in arguments if argument not in plain]
+    cfg = read_network_keys(ExportConfig, overrides, plain[0])
     form = find_format(cfg.format)
-    check_tracking(cfg)
-    check_metric(cfg.compare.metric)
     with found_model(plain[0], cfg.tracking, cfg.compare.metric) as found:
         folder = _folder(found, cfg.format, cfg.out)
         check_folder(folder, overwrite=cfg.overwrite)

@@ -6,18 +6,15 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
-from locexp.cli.compare import check_metric
 from locexp.cli.keys import is_override, read_keys
-from locexp.configuration.rules import check_tracking
-from locexp.configuration.schema import TrackingConfig
+from locexp.cli.network import NetworkKeys, read_network_keys
 from locexp.errors import UserError, counted, listed, nearest
-from locexp.evaluation.metrics import SELECTION_METRIC
 from locexp.models.saving import MODEL
 from locexp.prediction.output import FORMATS, Writer, picture_paths, shown
 from locexp.prediction.predictions import Prediction, predict
@@ -29,7 +26,7 @@ from locexp.system.folders import check_writable, expanded
 from locexp.system.matplotlib import start_matplotlib
 from locexp.system.screen import Screen
 from locexp.system.surroundings import check_encoding
-from locexp.trained.finding import EXPECTED, found_model, is_folder
+from locexp.trained.finding import EXPECTED, found_model
 from locexp.trained.network import load_network
 
 _NO_KEY = "no key"
@@ -38,14 +35,7 @@ MOST_SHOWN = 20
 
 
 @dataclass
-class CompareKeys:
-    """The key of ``compare`` that says which setting of a sweep is chosen."""
-
-    metric: str = SELECTION_METRIC
-
-
-@dataclass
-class PredictConfig:
+class PredictConfig(NetworkKeys):
     """What ``python -m locexp.predict`` takes.
 
     Attributes:
@@ -59,8 +49,6 @@ class PredictConfig:
     out: str | None = None
     pictures: str | None = None
     overwrite: bool = False
-    compare: CompareKeys = field(default_factory=CompareKeys)
-    tracking: TrackingConfig = field(default_factory=TrackingConfig)
 
 
 def predict_command(arguments: Sequence[str]) -> int:
@@ -128,14 +116,7 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[str, list[str], Any]:
     if not plain:
         raise UserError(f"expected a network and images; {EXPECTED}.")
     which, *images = plain
-
-    def check(override: str, key: str) -> None:
-        if key.startswith("tracking.") and is_folder(which):
-            raise UserError(f"{override}: cannot be combined with a folder; leave it out, or give the id of the run.")
-
-    cfg = read_keys(PredictConfig, overrides, check)
-    check_tracking(cfg)
-    check_metric(cfg.compare.metric)
+    cfg = read_network_keys(PredictConfig, overrides, which)
     by_suffix = os.path.splitext(cfg.out or "")[1].lower()[1:]
     cfg.format = cfg.format or (by_suffix if by_suffix in FORMATS else "table")
     if cfg.format not in FORMATS:

@@ -242,4 +242,6 @@ def config_hash(cfg: DictConfig) -> str:
     container = plain(cfg)
     kept = {name: container[name] for name in ("data", "bbox", "model", "loss", "optimizer", "trainer")}
     kept["trainer"] = {name: value for name, value in kept["trainer"].items() if name not in WITHOUT_EFFECT}
+    # Otherwise it changes nothing about what is trained, and settings of 0.1 do not have it.
+    kept["data"] = {name: value for name, value in kept["data"].items() if name != "leaks" or value == "drop"}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]

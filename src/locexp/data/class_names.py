@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from locexp.data.arrays import RawData
+from locexp.data.arrays import NAMES, RawData
 from locexp.errors import UserError, listed, spans
+
+
+def numbered_from_zero(raw: RawData) -> RawData:
+    """Return data whose labels run from 1 to the number of class names with labels from 0; others as they are."""
+    labels = np.concatenate([labels for _, labels in raw.parts.values()])
+    if not raw.class_names or labels.min() < 1 or labels.max() != len(raw.class_names):
+        return raw
+    counted = {NAMES[part][1]: labels - 1 for part, (_, labels) in raw.parts.items()}
+    note = f"The labels run to {len(raw.class_names)}, so the class names are those of the labels from 1."
+    return replace(raw, notes=(*raw.notes, note), **counted)  # type: ignore[arg-type]
 
 
 def class_names(raw: RawData) -> tuple[str, ...]:
@@ -22,7 +34,7 @@ def class_names(raw: RawData) -> tuple[str, ...]:
     if labels[-1] >= len(raw.class_names):
         raise UserError(
             f"data: there are {len(raw.class_names)} class names, but the labels run to {labels[-1]}; expected a name "
-            "for each label from 0."
+            "for each label, from 0 or from 1."
         )
     names = tuple(str(raw.class_names[label]) for label in labels)
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -34,3 +46,10 @@ def class_names(raw: RawData) -> tuple[str, ...]:
 def called(chosen: np.ndarray, classes: np.ndarray, names: tuple[str, ...]) -> str:
     """Return some classes, int (m,), for a message: by their labels, or by name where they have one."""
     return spans(classes[chosen]) if names[0] == str(classes[0]) else listed(names[label] for label in chosen)
+
+
+def without_examples(part: str, names: str) -> str:
+    """Return what to say of a part that lacks some classes, which are given in words."""
+    return (
+        f"The {part} part has no example of class {names}, so its metrics say nothing about it. Give it some of each."
+    )

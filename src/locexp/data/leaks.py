@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from locexp.data.arrays import Dataset, Leak, Split, digest_of
+from locexp.data.class_names import without_examples
 from locexp.data.copies import Copies, Images, find_copies
 from locexp.errors import UserError, counted, listed
 
@@ -129,9 +130,11 @@ def _without(dataset: Dataset, found: Found) -> Dataset:
             )
             if len(parts[one]) == 0:
                 raise UserError(f"data.leaks=drop: leaves no image in {one}; all are in {others}, too.")
-    lost = np.setdiff1d(dataset.train.labels, parts["train"].labels)
-    if len(lost):
-        names = listed(dataset.class_names[label] for label in lost)
+    lost = {one: np.setdiff1d(whole.labels, parts[one].labels) for one, whole in dataset.parts.items()}
+    called = {one: listed(dataset.class_names[label] for label in labels) for one, labels in lost.items()}
+    if called.get("validation"):
+        notes.append(without_examples("validation", called["validation"]))
+    if names := called["train"]:
         raise UserError(
             f"data.leaks=drop: leaves no training image of class {names}; all of them are in other parts, too. Give "
             "more of it, or leave it out everywhere."

@@ -53,7 +53,7 @@ def pick_groups(
     """
     members, numbers = np.unique(groups, return_inverse=True)
     classes, labels = np.unique(labels, return_inverse=True)
-    counts = np.zeros((len(members), len(classes)), np.int64)
+    counts = np.zeros((len(members), len(classes)), np.int32)
     np.add.at(counts, (numbers, labels), 1)
     sizes, present = counts.sum(axis=1), counts > 0
     share = counts.sum(axis=0) * (total / len(labels))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from locexp.data.arrays import NAMES, Dataset, RawData, Split, digest_of
-from locexp.data.class_names import called, class_names
+from locexp.data.class_names import called, class_names, numbered_from_zero, without_examples
 from locexp.data.picks import carve, shared_groups
 from locexp.data.suspicions import darkness
 from locexp.errors import UserError, listed, spans
@@ -31,6 +31,7 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
         UserError: too few examples for the split, none of a class to train on, or sizes of images that differ.
     """
     rng = np.random.default_rng(split_seed)
+    raw = numbered_from_zero(raw)
     names = class_names(raw)
     classes, raw, notes = _classes(raw)
     given = {part: _whole(raw, part) for part in raw.parts}
@@ -80,10 +81,7 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
             )
         missing = np.setdiff1d(np.arange(len(classes)), held.labels)
         if len(missing):
-            notes.append(
-                f"The {part} part has no example of class {called(missing, classes, names)}, so its metrics say "
-                "nothing about it. Give it some of each."
-            )
+            notes.append(without_examples(part, called(missing, classes, names)))
     return Dataset(
         name=raw.name,
         source=raw.source,

@@ -10,6 +10,7 @@ from PIL import Image
 
 from locexp.configuration.renamed import rename_keys
 from locexp.configuration.schema import Config, plain
+from locexp.configuration.targets import import_target
 from locexp.data.bundled import bundled_digits
 from locexp.errors import UserError, first_line, worded
 from locexp.images import with_channels
@@ -69,11 +70,17 @@ def _of_test_part(record: RunRecord) -> tuple[np.ndarray, str]:
     rename_keys(cfg)
     for part, known in KNOWN.items():
         for target in _targets(plain(cfg[part])):
-            if not str(target).startswith(known):
+            if not (str(target).startswith(known) and _is_own(str(target), known)):
                 raise UserError(f"{target} is your own code, which export does not run")
     data = load_training_data(cfg)
     then, now = record.dataset.get("scenes_sha256"), data.scenes_digest
     return data.scenes["test"].images, "" if then == now else "The test images have changed since the run."
+
+
+def _is_own(target: str, known: str) -> bool:
+    """Whether a target in known modules is made there; these also import what would run anything."""
+    module = getattr(import_target(target, "_target_"), "__module__", None)
+    return str(module).startswith(known)
 
 
 def _targets(node: object) -> list[object]:

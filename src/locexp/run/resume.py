@@ -137,6 +137,12 @@ def _set_tracking(cfg: DictConfig, record: RunRecord, wanted: DictConfig, overri
 
 def _check_data(record: RunRecord, data: TrainingData) -> None:
     then, dataset = record.dataset, data.dataset
+    names = list(dataset.class_names)
+    if then.get("class_names", names) != names:  # not in records of 0.1
+        raise UserError(
+            f"data: the classes are not called as they were when the run was started: {listed(then['class_names'])} "
+            f"then, {listed(names)} now."
+        )
     same_images = then.get("sha256") == dataset.digest
     if not same_images or then.get("scenes_sha256") != data.scenes_digest:
         what = "boxes" if same_images else "images"

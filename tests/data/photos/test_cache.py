@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from locexp.data.arrays import RawData
 from locexp.data.photos import cache as cache_module
 from locexp.data.photos import decode
+from locexp.errors import UserError
 from tests.data.photos.folders import Folder, drawn, marked
 
 
@@ -150,3 +154,24 @@ def test_a_file_that_may_be_readable_the_next_time_is_tried_again(
             filled.read()
     assert len(filled.read().train_images) == 3
     shutil.rmtree(cache)
+
+
+def test_a_photo_that_breaks_off_is_the_same_problem_from_the_cache(filled: Folder, cache: Path) -> None:
+    """What else is wrong with it, as the box that leaves it, is not said of a photo that is left out."""
+    noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    del filled.images[-1]  # bad.jpg: more than a third would be left out
+    whole = io.BytesIO()
+    Image.fromarray(noise).save(whole, "PNG")
+    filled.add("z.png", marked(box=(-9, 0, 40, 32)), image=whole.getvalue()[:-2000])
+    made = filled.read()
+    assert len(list(cache.glob("*.npz"))) == 1
+    assert made.problems == filled.read().problems
+    assert [problem.action for problem in made.problems if problem.file == "z.png"] == ["left out"]
+
+
+def test_an_entry_that_memory_has_no_room_for_is_not_loaded(filled: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled.read()
+    free = mock.Mock(return_value=mock.Mock(available=3000))
+    monkeypatch.setattr("psutil.virtual_memory", free)
+    with pytest.raises(UserError, match="free memory"):
+        filled.read()

@@ -290,12 +290,13 @@ def test_groups(folder: Folder) -> None:
     assert groups(folder.read(group=r"(\w)_jpg\.")) == ["a", "a", "b", "images/c.png"]
 
 
-def test_the_groups_of_the_data_come_first(folder: Folder) -> None:
+def test_the_groups_of_the_data_are_taken_unless_others_are_asked_for(folder: Folder) -> None:
     folder.add("a.rf.1.png", marked(), group="7")
     folder.add("a.rf.2.png", marked(), group="8")
     folder.add("b.png", marked(), group="7")
-    raw = folder.read(group="b")
-    assert groups(raw) == ["7", "8", "7"]
+    assert groups(folder.read()) == ["7", "8", "7"]
+    assert groups(folder.read(group=r"^(\w)")) == ["a", "a", "b"]
+    assert groups(folder.read(group=None)) is None
 
 
 def test_groups_of_one_are_none(folder: Folder) -> None:

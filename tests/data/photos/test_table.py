@@ -151,6 +151,9 @@ def test_shares_of_the_image_are_recognised(tmp_path: Path) -> None:
     assert "so they are read as shares of the image" in " ".join(listing.notes)
     with pytest.raises(UserError, match="data.origin=1: the boxes are shares of the image"):
         read(folder, 1)
+    beyond = table("file,x1,y1,x2,y2,label", "a.jpg,-0.001,0,1.02,0.5,cat", "b.jpg,0,0,nan,1,cat")
+    (folder / "gt.csv").write_bytes(beyond)
+    assert all(image.objects[0].is_relative for image in read(folder).images)
     (folder / "gt.csv").write_bytes(table("file,x1,y1,x2,y2,label", "a.jpg,0,0,1,1,cat", "b.jpg,0,0,2,1,cat"))
     assert not read(folder).images[0].objects[0].is_relative
 

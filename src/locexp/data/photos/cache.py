@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import PIL
+import psutil
 from filelock import FileLock, Timeout
 
 from locexp.bbox.annotations import Placement
-from locexp.data.files import BROKEN
+from locexp.data.files import BROKEN, MEMORY_SHARE
 from locexp.data.photos.decode import Header, MomentaryError, UnusableError
 from locexp.data.photos.read import Photos
 from locexp.system.files import replacing
@@ -42,9 +43,11 @@ def key(contents: Sequence[str], size: str | Sequence[int], resize: str, channel
 
 
 def load(name: str) -> Photos | None:
-    """Return what was kept; ``None`` where there is nothing, or it is damaged."""
+    """Return what was kept; ``None`` where there is nothing, it is damaged, or it is too large for the free memory."""
     path = folder() / f"{name}.npz"
     try:
+        if path.stat().st_size > MEMORY_SHARE * psutil.virtual_memory().available:
+            return None
         with np.load(path, allow_pickle=False) as entry:
             kept = {array: entry[array] for array in ("images", "sizes", "scale", "offset", "orientation")}
             errors, remarks, grey = json.loads(str(entry["words"]))

@@ -20,17 +20,18 @@ def groups(
     """Return the group of each image, str (n,), and what is to be said; ``None`` where each stands alone.
 
     Args:
-        images: whose own groups, where the data have some, are taken as they are.
+        images: which may have groups of their own.
         files: their names, relative to the data's folder.
-        group: ``auto`` for copies by their names, a regular expression on the names, or ``None``.
+        group: ``auto`` for the images' own groups, or copies by their names where the data have no groups; a regular
+            expression on the names; or ``None``.
 
     Raises:
         UserError: it is not a regular expression, or matches nowhere.
     """
-    if any(image.group is not None for image in images):
-        found, how = [image.group for image in images], "the data's own groups"
-    elif group is None:
+    if group is None:
         return None, []
+    if group == "auto" and any(image.group is not None for image in images):
+        found, how = [image.group for image in images], "the data's own groups"
     elif group == "auto":
         found, how = _matches(COPY, files), "copies of one photo by their names, before .rf."
     else:

@@ -26,8 +26,8 @@ class PhotoKeys(TypedDict):
         objects: which images have the one object that a network answers with: ``only`` those with exactly one, or the
             ``largest`` of each.
         group: a regular expression on the file's name: what it matches (its first group, if it has one) is equal for
-            images that belong together in one part, such as frames of one scene; ``auto`` for copies of one photo that
-            an exporter made (the name before ``.rf.``); ``null`` for none.
+            images that belong together in one part, such as frames of one scene; ``auto`` for the groups that the data
+            name, else copies of one photo that an exporter made (the name before ``.rf.``); ``null`` for none.
         test_parts: which of the data's own parts are the test part; ``[validation, test]`` where the test part is too
             small alone.
         leaks: what to do with photos that are in two parts: ``warn``, ``drop`` (them from the part to train on, never

@@ -96,10 +96,12 @@ def _read(
     paths = [image.path for image in images]
     entry = cache.key(read.contents(paths), keys["size"], keys["resize"], keys["channels"])
     whole = cache.load(entry)
-    known = read.headers(paths) if whole is None else whole.headers
-    marked = _marked(images, names, known, problems)
-    problems.check(names)
     if whole is None:
+        known = read.headers(paths)
+        early = Problems(folder, keys["on_bad"])  # what the headers tell, before any pixel is read
+        early.found += problems.found
+        _marked(images, names, known, early)
+        early.check(names)
         given = keys["size"]
         size = (
             canvas.default_size(read.sizes(known)[_usable(known)])
@@ -109,11 +111,8 @@ def _read(
         read.check_memory(len(paths), size, keys["channels"], where)
         whole = read.photos(paths, known, size, keys["resize"], keys["channels"])
         cache.keep(entry, whole)
-        broken = [row for row in _usable(known) if isinstance(whole.headers[row], UnusableError)]
-        for row in broken:
-            problems.add(names[row], str(whole.headers[row]), LEFT_OUT)
-        problems.check(names)
-        marked = [one for one in marked if one.row not in broken]
+    marked = _marked(images, names, whole.headers, problems)
+    problems.check(names)
     for row in (one.row for one in marked):
         problems.found += [Problem(names[row], *remark) for remark in whole.remarks[row]]
     return whole, marked

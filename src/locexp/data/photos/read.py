@@ -52,7 +52,7 @@ class Photos:
 
 
 def contents(paths: Sequence[Path]) -> list[str]:
-    """Return a digest of the content of each file, empty where it cannot be read."""
+    """Return a digest of the content of each file; why it cannot be read, where it cannot."""
     return _each(_content, paths, "looked at")
 
 
@@ -170,8 +170,8 @@ def _content(path: Path) -> str:
         decode.check_regular(path)
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except (OSError, UnusableError):
-        return ""
+    except (OSError, UnusableError) as error:
+        return str(error)
 
 
 def _header(path: Path) -> Header | UnusableError:

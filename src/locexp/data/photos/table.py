@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +28,8 @@ from locexp.errors import UserError, first_line, listed, nearest
 Names = Mapping[str, str | None]
 LARGEST = 2**28
 """Bytes of one table."""
+LEAST_PIXELS = 2
+"""If no edge of any box is as far as this, and they are no whole numbers, boxes are shares of the image."""
 
 
 def _columns_are_known(columns: Names) -> None:
@@ -244,8 +247,8 @@ def _conversion(
             f"{' and '.join(listed(form) for form in sorted(forms))}; expected one: give one table as data.path."
         )
     form = forms.pop() if forms else CORNERS
-    values = [value for row in rows if row.box is not None for value in row.box]
-    is_relative = bool(values) and all(0 <= value <= 1 for value in values) and any(value % 1 for value in values)
+    values = [value for row in rows if row.box is not None for value in row.box if math.isfinite(value)]
+    is_relative = all(abs(value) < LEAST_PIXELS for value in values) and any(value % 1 for value in values)
     if origin == 1 and (is_relative or form == CENTRED):
         kind = "shares of the image, from 0 to 1" if is_relative else "given by their centres"
         raise UserError(f"data.origin=1: the boxes are {kind}, which have no first pixel; expected auto or 0.")
@@ -254,7 +257,10 @@ def _conversion(
         inclusive = ", with inclusive edges" if form == CORNERS else ""
         gathering.note(f"boxes count from 1{inclusive} (data.origin=1)")
     elif is_relative:
-        gathering.note("all numbers of the boxes are from 0 to 1, so they are read as shares of the image")
+        gathering.note(
+            f"the numbers of the boxes are from {min(values):g} to {max(values):g}, so they are read as shares of the "
+            "image"
+        )
     else:
         gathering.note("boxes are read as edges from 0, as written")
 

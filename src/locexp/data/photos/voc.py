@@ -73,7 +73,7 @@ def read(folder: Path, origin: str | int = "auto") -> Listing:
     if len(annotations) < len(roots):
         gathering.note(f"{counted(len(roots) - len(annotations), 'XML file')} of another kind: not used")
     parts = _image_sets(gathering, [*annotations])
-    one_based = 0
+    one_based = as_written = 0
     for file, root in annotations.items():
         try:
             match = _image(gathering, file, root)
@@ -93,15 +93,16 @@ def read(folder: Path, origin: str | int = "auto") -> Listing:
             gathering.ignore(match.path)
             continue
         one_based += is_one_based
+        as_written += not is_one_based
         gathering.add(match, objects, where=file, part=part, size=_size(root))
     if one_based:
         why = "as their database is VOC" if origin == "auto" else "data.origin=1"
         gathering.note(
-            f"the boxes of {one_based} of {counted(len(annotations), 'annotation')} count from 1, with inclusive edges "
-            f"({why}), and are read as xmin-1, ymin-1, xmax, ymax"
+            f"the boxes of {one_based} of {counted(one_based + as_written, 'annotation')} count from 1, with inclusive "
+            f"edges ({why}), and are read as xmin-1, ymin-1, xmax, ymax"
         )
-    if one_based < len(annotations):
-        gathering.note(f"the boxes of {len(annotations) - one_based} annotations are read as edges from 0, as written")
+    if as_written:
+        gathering.note(f"the boxes of {counted(as_written, 'annotation')} are read as edges from 0, as written")
     return gathering.listing()
 
 
