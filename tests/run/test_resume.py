@@ -213,9 +213,9 @@ def corrupt(directory: Path, how: str) -> None:
         (directory / "config" / "resolved.yaml").unlink()
     elif how == "lost history":
         (directory / "history.jsonl").write_text("")
-    elif how == "other data":
+    elif how in ("other data", "other names"):
         now = record(directory)
-        now["dataset"]["sha256"] = "0" * 64
+        now["dataset"] |= {"sha256": "0" * 64} if how == "other data" else {"class_names": list("1023456789")}
         (directory / "run.json").write_text(json.dumps(now))
     elif how == "finished":
         now = record(directory)
@@ -237,6 +237,7 @@ def test_what_cannot_go_on_is_refused_and_left_as_it_was(workplace: Path, capsys
         "no configuration": "resolved.yaml: cannot be read",
         "lost history": "holds epochs none; expected all from 1 to 1",
         "other data": "the images are not those that the run was started with",
+        "other names": "the names of classes are not those that the run was started with",
         "finished": "this run has finished, so there is nothing to continue",
     }
     for how, message in cases.items():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from locexp.cli.keys import is_override
-from locexp.cli.network import NetworkKeys, read_network_keys
+from locexp.cli.network import CompareKeys, read_network_keys
+from locexp.configuration.schema import TrackingConfig
 from locexp.errors import UserError
 from locexp.exporting.folder import check_folder
 from locexp.exporting.formats import find_format
@@ -18,7 +19,7 @@ from locexp.trained.network import load_network
 
 
 @dataclass
-class ExportConfig(NetworkKeys):
+class ExportConfig:
     """What ``python -m locexp.export`` takes.
 
     Attributes:
@@ -30,6 +31,8 @@ class ExportConfig(NetworkKeys):
     format: str | None = None
     out: str | None = None
     overwrite: bool = False
+    compare: CompareKeys = field(default_factory=CompareKeys)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
 
 
 def export_command(arguments: Sequence[str], say: Callable[[str], None]) -> None:

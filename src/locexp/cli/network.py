@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from locexp.cli.compare import check_metric
 from locexp.cli.keys import read_keys
 from locexp.configuration.rules import check_tracking
-from locexp.configuration.schema import TrackingConfig
 from locexp.errors import UserError
 from locexp.evaluation.metrics import SELECTION_METRIC
 from locexp.trained.finding import is_folder
@@ -22,19 +21,11 @@ class CompareKeys:
     metric: str = SELECTION_METRIC
 
 
-@dataclass
-class NetworkKeys:
-    """The keys that :func:`locexp.trained.finding.found_model` needs."""
-
-    compare: CompareKeys = field(default_factory=CompareKeys)
-    tracking: TrackingConfig = field(default_factory=TrackingConfig)
-
-
-def read_network_keys(schema: type[NetworkKeys], overrides: Sequence[str], which: str) -> Any:
+def read_network_keys(schema: type, overrides: Sequence[str], which: str) -> Any:
     """Return the configuration of a door, see :func:`locexp.cli.keys.read_keys`.
 
     Args:
-        schema: of the door.
+        schema: of the door, with ``tracking`` and, as :class:`CompareKeys`, ``compare``.
         overrides: KEY=VALUE.
         which: the network, as a user names it.
 

@@ -6,14 +6,15 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
 from locexp.cli.keys import is_override, read_keys
-from locexp.cli.network import NetworkKeys, read_network_keys
+from locexp.cli.network import CompareKeys, read_network_keys
+from locexp.configuration.schema import TrackingConfig
 from locexp.errors import UserError, counted, listed, nearest
 from locexp.models.saving import MODEL
 from locexp.prediction.output import FORMATS, Writer, picture_paths, shown
@@ -35,7 +36,7 @@ MOST_SHOWN = 20
 
 
 @dataclass
-class PredictConfig(NetworkKeys):
+class PredictConfig:
     """What ``python -m locexp.predict`` takes.
 
     Attributes:
@@ -49,6 +50,8 @@ class PredictConfig(NetworkKeys):
     out: str | None = None
     pictures: str | None = None
     overwrite: bool = False
+    compare: CompareKeys = field(default_factory=CompareKeys)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
 
 
 def predict_command(arguments: Sequence[str]) -> int:

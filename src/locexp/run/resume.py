@@ -136,16 +136,11 @@ def _set_tracking(cfg: DictConfig, record: RunRecord, wanted: DictConfig, overri
 
 
 def _check_data(record: RunRecord, data: TrainingData) -> None:
-    then, dataset = record.dataset, data.dataset
-    names = list(dataset.class_names)
-    if then.get("class_names", names) != names:  # not in records of 0.1
-        raise UserError(
-            f"data: the classes are not called as they were when the run was started: {listed(then['class_names'])} "
-            f"then, {listed(names)} now."
-        )
-    same_images = then.get("sha256") == dataset.digest
-    if not same_images or then.get("scenes_sha256") != data.scenes_digest:
-        what = "boxes" if same_images else "images"
+    dataset = data.dataset
+    now = {"sha256": dataset.digest, "scenes_sha256": data.scenes_digest, "class_names": list(dataset.class_names)}
+    then = {"class_names": now["class_names"]} | record.dataset  # 0.1 did not record them
+    if differ := [key for key in now if then.get(key) != now[key]]:
+        what = {"sha256": "images", "scenes_sha256": "boxes", "class_names": "names of classes"}[differ[0]]
         raise UserError(
             f"data: the {what} are not those that the run was started with: {then.get('name')} ({then.get('source')}), "
             f"{then.get('train')} to train, {then.get('test')} to test, then; {dataset.name} ({dataset.source}), "
