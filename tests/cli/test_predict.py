@@ -93,6 +93,15 @@ def test_a_file_that_is_there_is_not_written_over(place: Path) -> None:
     assert "out: photos/wide.jpg is there already" in refused.stderr
 
 
+@pytest.mark.parametrize("target", ["out=photos/wide.jpg", "pictures=photos"])
+def test_an_image_is_never_written_over(place: Path, target: str) -> None:
+    before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
+    refused = predict("a run", "photos", target, "overwrite=true")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "is one of the images; give another place for what is written" in refused.stderr
+    assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

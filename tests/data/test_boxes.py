@@ -122,6 +122,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "one part": ({"boxes_train": BOXES, "x_test": GREY, "y_test": LABELS}, "x_test: has no boxes, but x_train has"),
     "groups": ({"boxes_train": BOXES, "groups_train": LABELS[:3]}, r"its groups have shape \(3,\); expected \(8,\)"),
     "class names": ({"class_names": np.arange(2)}, r"class_names: is int64 \(2,\); expected a list of texts"),
+    "names in bytes": (
+        {"class_names": np.array([b"caf\xe9", b"tea"])},
+        r"class_names: is \|S4 \(2,\); expected a list of",
+    ),
     "pickled names": ({"class_names": np.array(["a", 1], object)}, "holds pickled objects"),
 }
 

@@ -181,3 +181,12 @@ def test_only_scenes_that_are_the_photos_have_a_place_in_them(own_photos: tuple[
         if shift:
             expected = annotations.boxes + np.array([shift, 0, shift, 0])
         np.testing.assert_allclose(terms.pixels(data.scenes[part].boxes, data.canvas), expected, atol=0.01)
+
+
+def test_noise_moves_nothing_and_augmentation_does(own_photos: tuple[str, ...]) -> None:
+    with composing("conf") as composer:
+        words = ("data=own_photos", "bbox=annotated", "bbox.noise=salt", "bbox.fresh=true", "bbox.augment=1")
+        data = load_training_data(composer.compose([*words]).cfg)
+    assert not np.array_equal(data.scenes["test"].images, data.dataset.test.images)
+    assert data.terms("test").placement is not None
+    assert data.terms("train").placement is None

@@ -19,7 +19,7 @@ from locexp.errors import UserError, counted, listed, nearest
 from locexp.models.saving import MODEL
 from locexp.prediction.output import FORMATS, Writer, picture_paths, shown
 from locexp.prediction.predictions import Prediction, predict
-from locexp.prediction.sources import Failure, collect
+from locexp.prediction.sources import Failure, Source, collect
 from locexp.records.record import RECORD
 from locexp.system.commands import command
 from locexp.system.files import replacing
@@ -72,6 +72,7 @@ def predict_command(arguments: Sequence[str]) -> int:
         raise UserError("; ".join(f"{shown(one.file)}: {one.why}" for one in collected.failures) + ".")
     paths = [] if folder is None else list(picture_paths(folder, collected.sources))
     _check_targets(out, folder, paths, overwrite=cfg.overwrite)
+    _check_apart([*paths, *([out] if out else [])], collected.sources)
     with Screen(sys.stderr) as screen:
         screen.progress("reading the network")
         with found_model(which, cfg.tracking, cfg.compare.metric) as found:
@@ -142,6 +143,14 @@ def _check_targets(out: Path | None, folder: Path | None, pictures: Sequence[Pat
     for key, path in [("out", out), *(("pictures", picture) for picture in pictures)]:
         if path is not None and os.path.lexists(path) and not overwrite:
             raise UserError(f"{key}: {shown(str(path))} is there already; give another, or overwrite=true.")
+
+
+def _check_apart(targets: Sequence[Path], sources: Sequence[Source]) -> None:
+    """Check that no image is written over, whatever ``overwrite`` says."""
+    images = {os.path.realpath(source.file) for source in sources}
+    for path in targets:
+        if os.path.realpath(path) in images:
+            raise UserError(f"{shown(str(path))}: is one of the images; give another place for what is written.")
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import zipfile
 from collections.abc import Sequence
@@ -75,9 +76,10 @@ def read_npz(path: Path, key: str = "data.path") -> RawData:
 
 
 def _text(array: np.ndarray, where: str) -> tuple[str, ...]:
-    if array.dtype.kind not in "US" or array.ndim != 1:
-        raise UserError(f"{where}: is {array.dtype} {array.shape}; expected a list of texts, np.array(['cat', 'dog']).")
-    return tuple(str(name) for name in array.astype(str))
+    with contextlib.suppress(UnicodeDecodeError):  # of bytes, which are ASCII
+        if array.dtype.kind in "US" and array.ndim == 1:
+            return tuple(str(name) for name in array.astype(str))
+    raise UserError(f"{where}: is {array.dtype} {array.shape}; expected a list of texts, np.array(['cat', 'dog']).")
 
 
 def _named(names: Sequence[str]) -> Names:

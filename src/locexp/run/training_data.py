@@ -10,6 +10,7 @@ import numpy as np
 from cachetools import LRUCache, cached
 from omegaconf import DictConfig, OmegaConf
 
+from locexp.bbox.generated import Generated
 from locexp.bbox.given import compose, fresh_scenes, strategy_of, takes
 from locexp.bbox.scatter import Scatter
 from locexp.bbox.scenes import Scenes, Strategy
@@ -45,6 +46,7 @@ class TrainingData:
         facts: how hard the scenes are, see :func:`locexp.evaluation.scenes.describe`.
         notes: what the user must know of the data and the boxes.
         fresh: makes the training scenes of an epoch (from 0), where they are new in each.
+        in_place: the parts in whose scenes each thing is where it is in the images of the data set.
     """
 
     dataset: Dataset
@@ -56,6 +58,7 @@ class TrainingData:
     facts: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     fresh: Callable[[int], Scenes] | None = None
+    in_place: frozenset[str] = frozenset()
 
     def arrays(self, part: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return images, labels and boxes of ``train``, ``validation`` or ``test``."""
@@ -65,14 +68,12 @@ class TrainingData:
     def terms(self, part: str) -> UserTerms:
         """Return what a user knows the classes and images of ``train``, ``validation`` or ``test`` by.
 
-        The originals have a place on the canvas where the scenes are the images of the data set as they are.
+        The originals have a place on the canvas where the scenes are :attr:`in_place`.
         """
         split: Split = getattr(self.dataset, part)
         if split.annotations is None:
             return UserTerms(self.dataset.class_names)
-        placement, scenes = split.annotations.placement, self.scenes[part]
-        if placement is not None and not np.array_equal(scenes.images, split.images):
-            placement = None
+        placement = split.annotations.placement if part in self.in_place else None
         return UserTerms(self.dataset.class_names, split.annotations.files, placement)
 
     @functools.cached_property
@@ -135,7 +136,18 @@ def load_training_data(cfg: DictConfig) -> TrainingData:
         facts=describe(scenes),
         fresh=fresh_scenes(strategy, dataset.train.images, seed, scenes["train"], dataset.train.annotations),
         notes=(*dataset.notes, *_notes(strategy, dataset.train, boxes), *_unused(strategy, dataset.train)),
+        in_place=frozenset(part for part in scenes if _is_in_place(strategy, part, dataset, scenes[part])),
     )
+
+
+def _is_in_place(strategy: Strategy, part: str, dataset: Dataset, scenes: Scenes) -> bool:
+    """Return whether scenes show each thing where it is in the images; noise moves nothing."""
+    images: np.ndarray = getattr(dataset, part).images
+    if np.array_equal(scenes.images, images):
+        return True
+    if not isinstance(strategy, Generated) or strategy.noise is None:
+        return False
+    return strategy.canvas is None and not strategy.is_warped(part)
 
 
 def _unused(strategy: Strategy, part: Split) -> list[str]:
