@@ -172,7 +172,7 @@ def test_groups_that_the_data_have_in_two_parts_are_said() -> None:
     groups = [number // 3 for number in range(90)]
     data = split(grouped(groups, [0, 1, 2] * 30, tests=[0, 0, 1, 77, 77]), validation=0.1, split_seed=0)
     (note,) = (note for note in data.notes if "belong together" in note)
-    assert note.startswith("2 groups are both in train and in test, as the data have these parts: 3 of 5 test images")
+    assert note.startswith("2 groups are both in train and in test: 3 of 5 test images")
     assert groups_of(data.test) == {0, 1, 77}
 
 

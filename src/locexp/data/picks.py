@@ -122,7 +122,7 @@ def carve(
 
 
 def shared_groups(parts: Mapping[str, Split]) -> list[str]:
-    """Return a note for each two parts, as the data have them, that share groups."""
+    """Return a note for each two parts that share groups, as they may where the data have parts of their own."""
     notes = []
     held = [(name, part, part.annotations.groups) for name, part in parts.items() if part.annotations is not None]
     for number, (name, part, groups) in enumerate(held):
@@ -134,8 +134,8 @@ def shared_groups(parts: Mapping[str, Split]) -> list[str]:
                 images = int(np.isin(other_groups, shared).sum())
                 are = "is" if len(shared) == 1 else "are"
                 notes.append(
-                    f"{counted(len(shared), 'group')} {are} both in {name} and in {other_name}, as the data have these "
-                    f"parts: {images} of {len(other)} {other_name} images belong together with images of {name}, so "
+                    f"{counted(len(shared), 'group')} {are} both in {name} and in {other_name}: "
+                    f"{images} of {len(other)} {other_name} images belong together with images of {name}, so "
                     f"results on {other_name} are too good (data.group)."
                 )
     return notes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -42,10 +43,8 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
         test = given["test"]
     else:
         what = "the test part"
-        chosen, said = carve(available, rest, _part(len(available), TEST_FRACTION, what), what, rng)
-        notes += said
-        test = available.taken(chosen)
-        rest = np.setdiff1d(rest, chosen, assume_unique=True)
+        count = _part(len(available), TEST_FRACTION, what)
+        test, rest = _set_aside(available, rest, count, what, rng, notes)
     if validation == "test":
         validation_split = test
     elif "validation" in given:
@@ -56,10 +55,7 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
         count = _part(len(available), float(validation), what)
         if count >= len(rest):
             raise UserError(f"{what}: takes {count} of {len(rest)} examples; none are left to train on.")
-        chosen, said = carve(available, rest, count, what, rng)
-        notes += said
-        validation_split = available.taken(chosen)
-        rest = np.setdiff1d(rest, chosen, assume_unique=True)
+        validation_split, rest = _set_aside(available, rest, count, what, rng, notes)
     if validation == "test" and "validation" in given:
         notes.append(f"{given['validation'].name}: not used, since the test part validates (data.validation=test).")
     if limit is not None:
@@ -73,15 +69,7 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
     if validation != "test":
         parts = {"train": train, "validation": validation_split, "test": test}
     notes += shared_groups(parts)
-    for part, held in parts.items():
-        if held.images.shape[1:] != train.images.shape[1:]:
-            raise UserError(
-                f"data: training images are {train.images.shape[1:]} but {part} images {held.images.shape[1:]}; "
-                "expected one size."
-            )
-        missing = np.setdiff1d(np.arange(len(classes)), held.labels)
-        if len(missing):
-            notes.append(without_examples(part, called(missing, classes, names)))
+    notes += _checked_parts(parts, classes, names)
     return Dataset(
         name=raw.name,
         source=raw.source,
@@ -96,6 +84,15 @@ def split(raw: RawData, *, validation: float | str, split_seed: int, limit: int 
         problems=raw.problems,
         resize=raw.resize,
     )
+
+
+def _set_aside(
+    whole: Split, rest: np.ndarray, count: int, what: str, rng: np.random.Generator, notes: list[str]
+) -> tuple[Split, np.ndarray]:
+    """Return what :func:`carve` picks as a part, and the indices of the others; what it says is added to the notes."""
+    chosen, said = carve(whole, rest, count, what, rng)
+    notes += said
+    return whole.taken(chosen), np.setdiff1d(rest, chosen, assume_unique=True)
 
 
 def _whole(raw: RawData, part: str) -> Split:
@@ -136,6 +133,20 @@ def _check_classes(labels: np.ndarray, classes: np.ndarray, names: tuple[str, ..
             f"{key}: no training example is of class {called(missing, classes, names)}; expected one of each class at "
             f"least: {remedy}."
         )
+
+
+def _checked_parts(parts: Mapping[str, Split], classes: np.ndarray, names: tuple[str, ...]) -> list[str]:
+    """Return which parts lack a class; raises :class:`UserError` if images of one are of another size."""
+    notes, size = [], parts["train"].images.shape[1:]
+    for part, held in parts.items():
+        if held.images.shape[1:] != size:
+            raise UserError(
+                f"data: training images are {size} but {part} images {held.images.shape[1:]}; expected one size."
+            )
+        missing = np.setdiff1d(np.arange(len(classes)), held.labels)
+        if len(missing):
+            notes.append(without_examples(part, called(missing, classes, names)))
+    return notes
 
 
 def _part(available: int, fraction: float, what: str) -> int:

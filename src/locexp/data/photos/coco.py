@@ -13,11 +13,11 @@ from annotated_types import doc
 from locexp.bounds import checked
 from locexp.data.arrays import RawData
 from locexp.data.files import check_size
-from locexp.data.photos.folder import Unmatched, root_of, walked
-from locexp.data.photos.gathering import Gathering
+from locexp.data.photos.folder import Unmatched, root_of, stem_of, walked
+from locexp.data.photos.gathering import Gathering, Spoilt
 from locexp.data.photos.keys import PhotoKeys
 from locexp.data.photos.listing import Listing, MarkedObject
-from locexp.data.photos.parts import part_of_name, part_of_path
+from locexp.data.photos.part_names import part_of_name, part_of_path
 from locexp.data.photos.pipeline import photos
 from locexp.data.photos.recognised import nothing_found
 from locexp.errors import UserError, first_line
@@ -25,10 +25,6 @@ from locexp.errors import UserError, first_line
 MEMORY = 12
 """Times the size of a JSON file that it takes as objects, about."""
 Json = Mapping[str, object]
-
-
-class Spoilt(Exception):
-    """What is wrong with an entry, as a clause."""
 
 
 @checked("data")
@@ -128,7 +124,7 @@ def _images(gathering: Gathering, file: str, content: Json, categories: Mapping[
         except Spoilt as reason:
             gathering.leave_out(file, f"annotations[{number}]: {reason}", image=None)
     folder = posixpath.dirname(file)
-    part_of_file = part_of_path(file) or part_of_name(posixpath.splitext(posixpath.basename(file))[0])
+    part_of_file = part_of_path(file) or part_of_name(stem_of(file))
     for number, image in enumerate(_entries(content, "images")):
         where = f"{file}, images[{number}]"
         try:

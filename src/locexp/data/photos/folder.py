@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from locexp.data.files import named, reading
-from locexp.data.photos.parts import part_of_path
+from locexp.data.photos.part_names import part_of_path
 from locexp.errors import UserError, nearest
 
 IMAGE_ENDINGS = (
@@ -107,7 +107,7 @@ class Folder:
         ``train/labels/a.txt`` goes with ``train/images/a.jpg``, ``labels/train/a.txt`` with ``images/train/a.jpg``. An
         image elsewhere counts only where no other is called so.
         """
-        found = self._by_stem.get(_folded(_stem(file)), [])
+        found = self._by_stem.get(_folded(stem_of(file)), [])
         place = posixpath.dirname(file)
         for close in (
             [image for image in found if posixpath.dirname(image) == place],
@@ -123,7 +123,7 @@ class Folder:
 
     @cached_property
     def _by_stem(self) -> dict[str, list[str]]:
-        return _grouped((_stem(image), image) for image in sorted(self.images))
+        return _grouped((stem_of(image), image) for image in sorted(self.images))
 
 
 def is_image(name: str) -> bool:
@@ -187,7 +187,8 @@ def _shown(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _stem(path: str) -> str:
+def stem_of(path: str) -> str:
+    """Return the name of a file without folders and without its ending."""
     return posixpath.splitext(posixpath.basename(path))[0]
 
 

@@ -21,6 +21,10 @@ MOST_EXAMPLES = 3
 """Of what a note counts, how many it names."""
 
 
+class Spoilt(Exception):
+    """What is wrong with an annotation, as a clause."""
+
+
 class Gathering:
     """Images, problems and notes, in the order in which they are found.
 

@@ -17,10 +17,10 @@ from locexp.bounds import checked
 from locexp.data.arrays import RawData
 from locexp.data.photos.columns import CENTRED, CORNERS, KEYS, SIZED, Columns, columns_of, delimiter_of, number
 from locexp.data.photos.folder import Folder, Match, Unmatched, root_of, walked
-from locexp.data.photos.gathering import Gathering
+from locexp.data.photos.gathering import Gathering, Spoilt
 from locexp.data.photos.keys import PhotoKeys
 from locexp.data.photos.listing import Listing, MarkedObject
-from locexp.data.photos.parts import part_of_name, part_of_path
+from locexp.data.photos.part_names import part_of_name, part_of_path
 from locexp.data.photos.pipeline import photos
 from locexp.data.photos.recognised import nothing_found, recognised
 from locexp.errors import UserError, first_line, listed, nearest
@@ -73,10 +73,6 @@ class _Row:
     part: str | None
     group: str | None
     size: tuple[int, int] | None
-
-
-class Spoilt(Exception):
-    """What is wrong with a row, as a clause."""
 
 
 def read(folder: Path, origin: str | int = "auto", columns: Names | None = None) -> Listing:

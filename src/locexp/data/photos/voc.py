@@ -15,11 +15,11 @@ from defusedxml.ElementTree import fromstring
 
 from locexp.bounds import checked
 from locexp.data.arrays import PARTS, RawData
-from locexp.data.photos.folder import Match, Unmatched, root_of, walked
-from locexp.data.photos.gathering import LATIN, Gathering
+from locexp.data.photos.folder import Match, Unmatched, root_of, stem_of, walked
+from locexp.data.photos.gathering import LATIN, Gathering, Spoilt
 from locexp.data.photos.keys import PhotoKeys
 from locexp.data.photos.listing import Listing, MarkedObject
-from locexp.data.photos.parts import part_of_path, part_of_word
+from locexp.data.photos.part_names import part_of_path, part_of_word
 from locexp.data.photos.pipeline import photos
 from locexp.data.photos.recognised import nothing_found
 from locexp.data.photos.text import decoded, read_bytes
@@ -29,10 +29,6 @@ LARGEST = 2**23
 """Bytes of one XML file."""
 EDGES = ("xmin", "ymin", "xmax", "ymax")
 SpoiltXML = (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError)
-
-
-class Spoilt(Exception):
-    """What is wrong with an annotation, as a clause."""
 
 
 @checked("data")
@@ -179,7 +175,7 @@ def _image_sets(gathering: Gathering, files: Sequence[str]) -> dict[str, str]:
             lists[(found[1], stem.lower())] = file
     named: dict[tuple[str, str], str] = {}
     for base in {base for base, _ in lists}:
-        named |= {(base, _stem(file)): file for file in files if file.startswith(base)}
+        named |= {(base, stem_of(file)): file for file in files if file.startswith(base)}
     parts: dict[str, str] = {}
     for (base, name), file in lists.items():
         if name == "trainval" and (base, "train") in lists:
@@ -188,14 +184,10 @@ def _image_sets(gathering: Gathering, files: Sequence[str]) -> dict[str, str]:
         for number, line in enumerate(gathering.text(file).splitlines(), 1):
             if not (words := line.split()):
                 continue
-            one = named.get((base, words[0])) or named.get((base, _stem(words[0])))
+            one = named.get((base, words[0])) or named.get((base, stem_of(words[0])))
             if one is None:
                 gathering.note("of a list without an annotation, not used", f"{file}, line {number}", "name")
             elif parts.setdefault(one, part) != part:
                 gathering.note("in two lists, held out as one says", one, "annotation")
                 parts[one] = max(parts[one], part, key=PARTS.index)
     return parts
-
-
-def _stem(path: str) -> str:
-    return posixpath.splitext(posixpath.basename(path))[0]

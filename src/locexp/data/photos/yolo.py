@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import posixpath
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +12,11 @@ from annotated_types import doc
 
 from locexp.bounds import checked
 from locexp.data.arrays import RawData
-from locexp.data.photos.folder import Match, root_of, walked
-from locexp.data.photos.gathering import Gathering
+from locexp.data.photos.folder import Match, root_of, stem_of, walked
+from locexp.data.photos.gathering import Gathering, Spoilt
 from locexp.data.photos.keys import PhotoKeys
 from locexp.data.photos.listing import Listing, MarkedObject
-from locexp.data.photos.parts import part_of_path, part_of_word
+from locexp.data.photos.part_names import part_of_path, part_of_word
 from locexp.data.photos.pipeline import photos
 from locexp.data.photos.recognised import is_yolo, nothing_found, recognised
 from locexp.data.photos.yolo_description import Description, described, is_described_by, parts_of
@@ -27,10 +26,6 @@ LARGEST = 2**22
 """Bytes of the labels of one image."""
 FARTHEST = 1.0
 """How far outside of the image, in its widths or heights, an edge may be that is a share of it, and not a pixel."""
-
-
-class Spoilt(Exception):
-    """What is wrong with a line, as a clause."""
 
 
 @checked("data")
@@ -80,7 +75,7 @@ def read(folder: Path, origin: str | int = "auto") -> Listing:
             gathering.leave_out(file, f"several images are called so: {', '.join(partners)}", image=None)
         elif is_yolo(walk.root / file):
             gathering.leave_out(file, "there is no image called so", image=None)
-        elif part := part_of_word(posixpath.splitext(posixpath.basename(file))[0]):
+        elif part := part_of_word(stem_of(file)):
             lists.setdefault(part, file)
     is_other = recognised(walk) not in (None, "yolo")
     if (not labels and not gathering.problems) or (is_other and not any(is_yolo(walk.root / file) for file in labels)):

@@ -11,7 +11,7 @@ import yaml
 
 from locexp.data.photos.folder import Unmatched
 from locexp.data.photos.gathering import Gathering
-from locexp.data.photos.parts import part_of_word
+from locexp.data.photos.part_names import part_of_word
 from locexp.errors import UserError, first_line
 
 LARGEST = 2**18
