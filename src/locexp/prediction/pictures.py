@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -49,8 +48,7 @@ def draw(pairs: Sequence[tuple[Prediction, Path]], names: Mapping[str, str]) -> 
             page.save(partial, quality=QUALITY)
         return None
 
-    with ThreadPoolExecutor(read.threads()) as pool:
-        return [failure for failure in pool.map(one, pairs) if failure is not None]
+    return [failure for failure in read.each(one, pairs, "drawn") if failure is not None]
 
 
 def _pixels(prediction: Prediction, large: threading.Lock) -> tuple[np.ndarray, float]:

@@ -94,7 +94,7 @@ def _in_folder(given: str, metric: str) -> FoundModel:
         raise UserError(f"{given}: {lacks}; {EXPECTED}.{near}") from None
     if not record.is_sweep:
         return _of_run(record, given)
-    return _of_sweep(FolderStore(given), record, metric)
+    return _of_sweep(FolderStore(str(folder)), record, metric)
 
 
 def _of_run(record: RunRecord, what: str) -> FoundModel:

@@ -53,12 +53,12 @@ class Photos:
 
 def contents(paths: Sequence[Path]) -> list[str]:
     """Return a digest of the content of each file; why it cannot be read, where it cannot."""
-    return _each(_content, paths, "looked at")
+    return each(_content, paths, "looked at")
 
 
 def headers(paths: Sequence[Path]) -> list[Header | UnusableError]:
     """Return the header of each photo, or why it cannot be used."""
-    return _each(_header, paths, "looked at")
+    return each(_header, paths, "looked at")
 
 
 def sizes(known: Sequence[Header | UnusableError]) -> np.ndarray:
@@ -99,7 +99,7 @@ def photos(
         canvas.put(taken.values, images[index], placement.offset[index])
         return decode.Pixels(np.empty(0, np.uint8), taken.is_grey, taken.remarks)  # the values are in their place
 
-    read_ones = _each(read, range(len(paths)), "read")
+    read_ones = each(read, range(len(paths)), "read")
     usable = [one for one in read_ones if isinstance(one, decode.Pixels)]
     grey = sum(one.is_grey for one in usable)
     if channels == "auto" and grey == len(usable):
@@ -142,16 +142,22 @@ def check_memory(count: int, size: tuple[int, int], channels: int | str, key: st
         )
 
 
-def threads() -> int:
+def _threads() -> int:
     """Return how many threads read photos: one for each core that this process may use."""
     return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST_THREADS)
 
 
-def _each(function: Callable[[Item], Result], items: Sequence[Item], done: str) -> list[Result]:
-    """Return what a function gives for each item, from several threads; says how far it is if that takes long."""
+def each(function: Callable[[Item], Result], items: Sequence[Item], done: str) -> list[Result]:
+    """Return what a function gives for each item, from several threads; says how far it is if that takes long.
+
+    Args:
+        function: of an item; what Pillow warns of in it is not shown.
+        items: photos, or what stands for them.
+        done: to them, in a word: ``read``.
+    """
     results: list[Result] = []
     said = time.monotonic()
-    with warnings.catch_warnings(), ThreadPoolExecutor(threads()) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(_threads()) as pool:
         warnings.filterwarnings("ignore", module=r"PIL\.")  # of spoilt EXIF data, of many pixels: what counts is said
         try:
             for result in pool.map(function, items):
