@@ -29,7 +29,7 @@ def read_npz(path: Path, key: str = "data.path") -> RawData:
     """Read an archive of images and labels: x_train, y_train, x_test, y_test, or as others name them.
 
     Beside these, ``boxes_train`` and ``boxes_test`` are annotations, as they are written, with ``groups_train`` and so
-    on where they are there, and ``class_names`` the names of the labels 0, 1, and so on.
+    on where they are there, and ``class_names`` the names of the labels from 0, or from 1.
 
     Raises:
         UserError: missing, truncated, corrupt or too large; it does not say what its arrays are; or those that it names
