@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from omegaconf import OmegaConf, open_dict
@@ -304,3 +305,14 @@ def test_odd_values_end_in_a_line_at_once(override: str, expected: str) -> None:
     check = combinations if "(" in override else check_groups
     with pytest.raises(UserError, match=expected):
         check([override])
+
+
+def test_looking_for_leaks_names_no_other_setting_unless_it_drops_images(tmp_path: Path) -> None:
+    """Version 0.1 did not look, and its settings keep their names."""
+    np.savez(tmp_path / "a.npz", x_train=np.zeros((4, 8, 8), np.uint8), y_train=np.arange(4))
+    words = ("data=file", f"data.path={tmp_path / 'a.npz'}")
+    warn, refuse, drop = (compose_one(*words, f"data.leaks={how}").cfg for how in ("warn", "refuse", "drop"))
+    old = warn.copy()
+    with open_dict(old):
+        del old.data["leaks"]
+    assert config_hash(old) == config_hash(warn) == config_hash(refuse) != config_hash(drop)

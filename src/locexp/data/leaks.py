@@ -132,11 +132,11 @@ def _without(dataset: Dataset, found: Found) -> Dataset:
                 raise UserError(f"data.leaks=drop: leaves no image in {one}; all are in {others}, too.")
     lost = {one: np.setdiff1d(whole.labels, parts[one].labels) for one, whole in dataset.parts.items()}
     called = {one: listed(dataset.class_names[label] for label in labels) for one, labels in lost.items()}
-    if called.get("validation"):
+    if len(lost.get("validation", ())):
         notes.append(without_examples("validation", called["validation"]))
-    if names := called["train"]:
+    if len(lost["train"]):
         raise UserError(
-            f"data.leaks=drop: leaves no training image of class {names}; all of them are in other parts, too. Give "
+            f"data.leaks=drop: leaves no training image of class {called['train']}; all of them are in other parts, too. Give "
             "more of it, or leave it out everywhere."
         )
     return replace(
