@@ -136,8 +136,8 @@ def _without(dataset: Dataset, found: Found) -> Dataset:
         notes.append(without_examples("validation", called["validation"]))
     if len(lost["train"]):
         raise UserError(
-            f"data.leaks=drop: leaves no training image of class {called['train']}; all of them are in other parts, too. "
-            "Give more of it, or leave it out everywhere."
+            f"data.leaks=drop: leaves no training image of class {called['train']}; all of them are in other parts, "
+            "too. Give more of it, or leave it out everywhere."
         )
     return replace(
         dataset,
