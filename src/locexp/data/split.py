@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -143,5 +144,6 @@ def _check_classes(labels: np.ndarray, classes: np.ndarray, names: tuple[str, ..
 def _part(available: int, fraction: float, what: str) -> int:
     count = round(available * fraction)
     if count < 1:
-        raise UserError(f"{what}: {fraction:g} of {available} examples is less than one; give more examples.")
+        least = math.floor(0.5 / fraction) + 1
+        raise UserError(f"{what}: {fraction:g} of {available} examples is less than one; give {least:,} at least.")
     return count
