@@ -73,7 +73,7 @@ def test_problems_are_a_table_on_the_run(workplace: Path, pets: Path, capsys: py
         ("cat/30.jpg", "left out"),
         ("dog/30.png", "laid over grey (114)"),
     ]
-    said = "tables/problems.csv lists what was found in 2 files of the data; 1 of them are left out."
+    said = "tables/problems.csv lists what was found in 2 files of the data; 1 of them is left out."
     assert said in json.loads((run / "run.json").read_text(encoding="utf-8"))["notes"]
     assert said in " ".join(capsys.readouterr().out.split())
 

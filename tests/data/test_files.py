@@ -83,7 +83,7 @@ def test_npz_with_wrong_arrays(tmp_path: Path, arrays: dict[str, Any], message: 
 def test_what_is_wrong_with_own_images_names_their_file(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x_train=IMAGES, y_train=LABELS)
     keys = {"source": "auto", "path": str(tmp_path / "a.npz"), "limit": None, "validation": 0.1, "split_seed": 0}
-    with pytest.raises(UserError, match=r"of 4 examples is less than one.* data.path=.*a\.npz"):
+    with pytest.raises(UserError, match=r"of 4 examples is less than one; give 6 at least.* data.path=.*a\.npz"):
         load_dataset(OmegaConf.create({"_target_": "locexp.data.file.load", **keys}))
 
 

@@ -27,4 +27,4 @@ def test_nothing_where_there_is_none(tmp_path: Path) -> None:
 def test_the_note_counts_files_and_not_problems() -> None:
     found = [Problem("a", "x", "clipped"), Problem("a", "y", LEFT_OUT), Problem("b", "z", "clipped")]
     (note,) = note_on_problems(found)
-    assert note == "tables/problems.csv lists what was found in 2 files of the data; 1 of them are left out."
+    assert note == "tables/problems.csv lists what was found in 2 files of the data; 1 of them is left out."

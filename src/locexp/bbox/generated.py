@@ -81,7 +81,8 @@ class Generated(ABC):
         if channels_of(images) != 1 and not self.takes_colour:
             raise UserError(
                 f"bbox={type(self).__name__.lower()}: finds the ink of grey images, and the {split} images are in "
-                "colour; expected bbox=annotated for boxes that came with the data, or grey images (data.channels=1)."
+                "colour; expected bbox=annotated for boxes that came with the data, or grey images "
+                "(data.channels=1 of voc, coco, yolo and table)."
             )
         return self.made(self.prepare(images, split), images, split=split, scene_seed=scene_seed, epoch=epoch)
 

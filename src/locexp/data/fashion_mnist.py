@@ -30,7 +30,9 @@ bb300cfd…)."""
 @checked("data")
 def load(
     source: Literal["auto", "cache", "download"] = "auto",
-    path: Annotated[Literal[None], doc("null (data=fashion_mnist reads no path; data=file does)")] = None,
+    path: Annotated[
+        Literal[None], doc("null (data=fashion_mnist reads no path; file, voc, coco, yolo, table do)")
+    ] = None,
 ) -> RawData:
     """Load Fashion-MNIST from the Keras cache or the network.
 

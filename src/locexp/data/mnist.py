@@ -25,7 +25,7 @@ FILES = (
 @checked("data")
 def load(
     source: Literal["auto", "cache", "download", "bundled"] = "auto",
-    path: Annotated[Literal[None], doc("null (data=mnist reads no path; data=file does)")] = None,
+    path: Annotated[Literal[None], doc("null (data=mnist reads no path; file, voc, coco, yolo, table do)")] = None,
 ) -> RawData:
     """Load MNIST from ``source`` (auto, cache, download or bundled).
 

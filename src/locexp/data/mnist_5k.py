@@ -14,7 +14,7 @@ from locexp.data.bundled import bundled_digits
 @checked("data")
 def load(
     source: Annotated[Literal["auto", "bundled"], doc("auto or bundled (data=mnist_5k is bundled)")] = "auto",
-    path: Annotated[Literal[None], doc("null (data=mnist_5k reads no path; data=file does)")] = None,
+    path: Annotated[Literal[None], doc("null (data=mnist_5k reads no path; file, voc, coco, yolo, table do)")] = None,
     notes: tuple[str, ...] = (),
 ) -> RawData:
     """Load the bundled digits; they have no official test split.

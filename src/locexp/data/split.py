@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -152,5 +153,6 @@ def _checked_parts(parts: Mapping[str, Split], classes: np.ndarray, names: tuple
 def _part(available: int, fraction: float, what: str) -> int:
     count = round(available * fraction)
     if count < 1:
-        raise UserError(f"{what}: {fraction:g} of {available} examples is less than one; give more examples.")
+        least = math.floor(0.5 / fraction) + 1
+        raise UserError(f"{what}: {fraction:g} of {available} examples is less than one; give {least:,} at least.")
     return count

@@ -15,7 +15,7 @@ from locexp.data.bundled import bundled_digits
 from locexp.errors import UserError, first_line, worded
 from locexp.images import with_channels
 from locexp.records.record import RunRecord
-from locexp.run.resume import CONFIG
+from locexp.run.resume import CONFIG, began_in
 from locexp.run.training_data import load_training_data
 
 MOST = 128
@@ -72,6 +72,9 @@ def _of_test_part(record: RunRecord) -> tuple[np.ndarray, str]:
         for target in _targets(plain(cfg[part])):
             if not (str(target).startswith(known) and _is_own(str(target), known)):
                 raise UserError(f"{target} is your own code, which export does not run")
+    began = began_in(record.directory)
+    if cfg.data.path is not None and began is not None and (began / cfg.data.path).exists():
+        cfg.data.path = str(began / cfg.data.path)
     data = load_training_data(cfg)
     then, now = record.dataset.get("scenes_sha256"), data.scenes_digest
     return data.scenes["test"].images, "" if then == now else "The test images have changed since the run."

@@ -32,5 +32,5 @@ def note_on_problems(problems: Sequence[Problem]) -> list[str]:
     if not problems:
         return []
     left_out = len({problem.file for problem in problems if problem.action == LEFT_OUT})
-    files = counted(len({problem.file for problem in problems}), "file")
-    return [f"tables/{PROBLEMS} lists what was found in {files} of the data; {left_out:,} of them are left out."]
+    files, verb = counted(len({problem.file for problem in problems}), "file"), "is" if left_out == 1 else "are"
+    return [f"tables/{PROBLEMS} lists what was found in {files} of the data; {left_out:,} of them {verb} left out."]

@@ -64,6 +64,14 @@ def training_id(cfg: DictConfig) -> str:
     return f"{config_hash(cfg)} seed={cfg.seed}"
 
 
+def began_in(directory: Path) -> Path | None:
+    """Return the folder that a run was started in, which its relative paths are meant from; ``None`` if unknown."""
+    try:
+        return Path(OmegaConf.load(directory / CONFIG.with_name("hydra.yaml")).hydra.runtime.cwd)
+    except Exception:  # of a file that is not there, or was tampered with
+        return None
+
+
 def resume_command(directory: Path) -> str:
     """Return the command that continues a run."""
     return command("train", f"{RESUME_RUN}={typed(directory.absolute())}")
@@ -270,12 +278,8 @@ def _configuration(directory: Path, record: RunRecord) -> DictConfig:
 
 def _check_relative_path(directory: Path, cfg: DictConfig) -> None:
     """Say from where to continue a run whose own data are at a relative path."""
-    path = cfg.data.path
-    if path is None or Path(path).exists():
-        return
-    try:
-        began = Path(OmegaConf.load(directory / CONFIG.with_name("hydra.yaml")).hydra.runtime.cwd)
-    except Exception:  # it only serves the message
+    path, began = cfg.data.path, began_in(directory)
+    if path is None or Path(path).exists() or began is None:
         return
     if (began / path).exists():
         raise UserError(f"data.path={path}: not found from here; continue the run from {began}, where it was started.")

@@ -310,12 +310,20 @@ def test_groups_of_one_are_none(folder: Folder) -> None:
     [
         ("(", r"data.group=\(: is not a regular expression"),
         ("frame", r"matches none of 2 file names; the first is 'good"),
+        ("good", r"data.group=good: matches 'good' in all 2 file names, so all are one group; expected a pattern"),
+        ("", r"matches '' in all 2 file names"),
     ],
 )
 def test_a_group_that_is_none(folder: Folder, group: str, message: str) -> None:
     fill(folder, 2)
     with pytest.raises(UserError, match=message):
         folder.read(group=group)
+
+
+def test_the_sizes_that_are_said_are_those_of_photos(folder: Folder) -> None:
+    for name, size in {"a": (90, 10), "b": (60, 80), "c": (20, 30)}.items():
+        folder.add(f"{name}.png", marked(box=(1, 1, 9, 9)), image=drawn(size))
+    assert "3 photos of 20x30 to 60x80 pixels" in " ".join(folder.read().notes)
 
 
 def test_boxes_that_vanish_on_the_canvas_are_said(folder: Folder) -> None:

@@ -73,3 +73,13 @@ def test_images_without_boxes_and_arrays(tmp_path: Path, asked: str) -> None:
         READERS[asked](photos)
     with pytest.raises(UserError, match=r"and no images; it holds digits.npz. Arrays are read by data=file\.$"):
         READERS[asked](arrays)
+
+
+@pytest.mark.parametrize("asked", FORMATS)
+@pytest.mark.parametrize(
+    ("name", "message"), [("a.jpg", "is an image"), ("a.npz", "read by data=file"), ("a.zip", "is an archive")]
+)
+def test_a_file_that_holds_no_annotations(tmp_path: Path, asked: str, name: str, message: str) -> None:
+    folder = write(tmp_path / "mine", {"a.jpg": b"", name: b""})
+    with pytest.raises(UserError, match=f"mine/{name}: .*{message}.*; expected the folder"):
+        READERS[asked](folder / name)

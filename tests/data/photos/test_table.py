@@ -216,7 +216,11 @@ def test_tables_that_cannot_be_read(tmp_path: Path) -> None:
     files["b.csv"] = table("file,x,y,w,h,label", "a.jpg,1,2,3,4,cat")
     with pytest.raises(UserError, match="have boxes of different kinds: x1, y1, width, height and x1, y1, x2, y2"):
         read(write(tmp_path / "two", files))
-    with pytest.raises(UserError, match="has no table"):
+    with pytest.raises(UserError, match=r"none/gt.csv: is empty; expected a table"):
         read(write(tmp_path / "none", {"gt.csv": b"", "a.jpg": b""}))
-    with pytest.raises(UserError, match="nothing says where"):
+    with pytest.raises(UserError, match=r"other/gt.csv: its columns are 'a, b'; .*data.columns={file:NAME,x1:NAME"):
         read(write(tmp_path / "other", {"gt.csv": b"a,b\n1,2\n", "a.jpg": b""}))
+    with pytest.raises(UserError, match=r"bare/gt.csv: has no rows below its header; expected one for each object"):
+        read(write(tmp_path / "bare", {"gt.csv": table("file,x1,y1,x2,y2,label"), "a.jpg": b""}))
+    with pytest.raises(UserError, match="nothing says where in them the objects are: gt.txt beside them is in no form"):
+        read(write(tmp_path / "spaces", {"gt.txt": b"file x1 y1 x2 y2 label\n", "a.jpg": b""}))

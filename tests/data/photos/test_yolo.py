@@ -220,6 +220,20 @@ def test_a_spoilt_yaml_file(tmp_path: Path, name: str) -> None:
     assert [one.file for one in listing.problems] == ["data.yaml"]
 
 
+def test_a_yaml_file_of_something_else_is_said(tmp_path: Path) -> None:
+    folder = write(tmp_path / "pets", {"a.jpg": b"", "a.txt": LABEL, "hooks.yaml": b"repos: []"})
+    assert "pets: 1 file of YAML without names, train or val, not used: hooks.yaml." in read(folder).notes
+    with pytest.raises(UserError, match=r"pets/hooks.yaml: has no names, train or val; expected some of these"):
+        read(folder / "hooks.yaml")
+
+
+def test_the_labels_of_one_image_are_no_data_set(tmp_path: Path) -> None:
+    folder = write(tmp_path / "pets", {"a.jpg": b"", "a.txt": LABEL, "classes.txt": b"cat\ndog\n"})
+    assert len(read(folder / "classes.txt").images) == 1
+    with pytest.raises(UserError, match=r"pets/a.txt: holds the objects of one image; expected the folder"):
+        read(folder / "a.txt")
+
+
 def test_labels_without_an_image_and_the_other_way_round(tmp_path: Path) -> None:
     files = {"a.jpg": b"", "a.txt": LABEL, "b.jpg": b"", "c.txt": LABEL, "README.txt": b"Pets\n", "d/e.jpg": b""}
     listing = read(write(tmp_path / "pets", files))

@@ -19,6 +19,8 @@ IMAGE_ENDINGS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".ppm", ".pgm", ".pbm", ".pnm", ".gif"),
     *(".tif", ".tiff", ".webp", ".jp2", ".tga", ".avif", ".heic"),
 )
+ARRAYS = (".npz", ".npy")
+ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
 NEUTRAL = (
     *("images", "image", "imgs", "img", "photos", "pictures", "jpegimages", "labels", "label"),
     *("annotations", "annotation", "anns", "ann", "xml", "xmls", "txt"),
@@ -151,9 +153,20 @@ def walked(path: str | Path) -> Folder:
             raise UserError(f"data.path={path}: there is no such folder.{nearest(given.name, siblings)}")
         if not (given.is_dir() or given.is_file()):
             raise UserError(f"data.path={path}: is a device, a pipe or a socket; expected a folder.")
+        if given.is_file() and (reason := _no_annotations(given.name)):
+            raise UserError(f"data.path={path}: {reason}.")
         root = root_of(given)
         files, unnamable = _files(root)
     return Folder(root, tuple(sorted(files)), None if given == root else given.name, tuple(unnamable))
+
+
+def _no_annotations(name: str) -> str:
+    """Return what a file is, and what to give in its place, where its name says that it holds no annotations."""
+    if is_image(name):
+        return "is an image; expected the folder of the data, or a file of annotations"
+    if name.lower().endswith(ARRAYS):
+        return "holds arrays, which are read by data=file; expected the folder of the data, or a file of annotations"
+    return "is an archive; expected the folder that it unpacks to" if name.lower().endswith(ARCHIVES) else ""
 
 
 def _files(root: Path) -> tuple[list[str], list[str]]:

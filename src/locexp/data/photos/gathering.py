@@ -107,9 +107,10 @@ class Gathering:
         images = {path: one for path, found in self._images.items() if (one := self._one(path, found)) is not None}
         if not images:
             first = next((f"; the first: {one.file}: {one.problem}" for one in self.problems), "")
+            remedy = "" if self._left_out else " Expected the images in this folder or below it."  # none was found
             raise UserError(
                 f"data.path={self.folder.root}: no image of {len(self.folder.images)} in it has an annotation that can "
-                f"be used{first}. Expected the images in this folder or below it."
+                f"be used{first.rstrip('.')}.{remedy}"
             )
         parts = {image.part for image in images.values()}
         if len(parts) == 1 and not parts & {None, "train"}:  # a part alone, such as COCO's val2017

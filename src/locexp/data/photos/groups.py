@@ -36,6 +36,11 @@ def groups(
         found, how = _matches(COPY, files), "copies of one photo by their names, before .rf."
     else:
         found, how = _matches(_compiled(group), files), f"data.group={group}"
+        if len(files) > 1 and len(set(found)) == 1 and found[0] is not None:
+            raise UserError(
+                f"data.group={group}: matches {found[0]!r} in all {len(files)} file names, so all are one group; "
+                "expected a pattern whose match tells groups apart, auto, or null for none."
+            )
         if not any(key is not None for key in found):
             raise UserError(
                 f"data.group={group}: matches none of {counted(len(files), 'file name')}; the first is {files[0]!r}."

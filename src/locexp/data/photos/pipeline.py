@@ -166,7 +166,8 @@ def _notes(whole: Photos, rows: np.ndarray, annotations: Annotations, keys: Phot
     placement = annotations.placement
     assert placement is not None
     count = len(placement.sizes)
-    low, high = (f"{width}x{height}" for width, height in (placement.sizes.min(axis=0), placement.sizes.max(axis=0)))
+    areas = placement.sizes.prod(axis=1)
+    low, high = (f"{width}x{height}" for width, height in placement.sizes[[areas.argmin(), areas.argmax()]])
     height, width = whole.images.shape[1:3]
     colour = "in colour" if channels_of(whole.images) == 3 else "grey"
     asked = " (data.size=auto)" if keys["size"] == "auto" else ""
@@ -175,7 +176,8 @@ def _notes(whole: Photos, rows: np.ndarray, annotations: Annotations, keys: Phot
         f"{width}x{height}{asked} by {keys['resize']}."
     ]
     if whole.grey and keys["channels"] == "auto":
-        notes.append(f"{counted(whole.grey, 'photo')} among them are grey (data.channels=auto).")
+        verb = "is" if whole.grey == 1 else "are"
+        notes.append(f"{counted(whole.grey, 'photo')} among them {verb} grey (data.channels=auto).")
     remarks = Counter(remark for row in rows for remark in whole.remarks[row])
     notes += [f"{counted(times, 'photo')}: {problem}; {action}." for (problem, action), times in remarks.items()]
     tiny = int((annotations.boxes[:, 2:] - annotations.boxes[:, :2] < 1).any(axis=1).sum())

@@ -60,9 +60,11 @@ def nothing_found(folder: Folder, asked: str) -> UserError:
     if folder.images:
         folders = {posixpath.dirname(image) for image in folder.images}
         held = counted(len(folder.images), "image") + (f" in {len(folders)} folders" if len(folders) > 1 else "")
+        beside = sorted(set(folder.files) - folder.images)
+        others = f": {named(beside)} beside them is in no form that is read" if beside else ""
         return UserError(
-            f"{where}: {expected}. It holds {held}, and nothing says where in them the objects are. Images without "
-            "boxes are read from arrays, by data=file."
+            f"{where}: {expected}. It holds {held}, and nothing says where in them the objects are{others}. Images "
+            "without boxes are read from arrays, by data=file."
         )
     below = sorted({f"{file.split('/')[0]}/" if "/" in file else file for file in folder.files})
     arrays = " Arrays are read by data=file." if any(file.endswith((".npz", ".npy")) for file in folder.files) else ""

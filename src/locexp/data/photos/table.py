@@ -15,6 +15,7 @@ from annotated_types import doc
 
 from locexp.bounds import checked
 from locexp.data.arrays import RawData
+from locexp.data.files import named
 from locexp.data.photos.columns import CENTRED, CORNERS, KEYS, SIZED, Columns, columns_of, delimiter_of, number
 from locexp.data.photos.folder import Folder, Match, Unmatched, root_of, walked
 from locexp.data.photos.gathering import Gathering, Spoilt
@@ -22,7 +23,7 @@ from locexp.data.photos.keys import PhotoKeys
 from locexp.data.photos.listing import Listing, MarkedObject
 from locexp.data.photos.part_names import part_of_name, part_of_path
 from locexp.data.photos.pipeline import photos
-from locexp.data.photos.recognised import nothing_found, recognised
+from locexp.data.photos.recognised import nothing_found, other_format, recognised
 from locexp.errors import UserError, first_line, listed, nearest
 
 Names = Mapping[str, str | None]
@@ -30,6 +31,8 @@ LARGEST = 2**28
 """Bytes of one table."""
 LEAST_PIXELS = 2
 """If no edge of any box is as far as this, and they are no whole numbers, boxes are shares of the image."""
+MOST_LETTERS = 40
+"""Of a column's name in a message."""
 
 
 def _columns_are_known(columns: Names) -> None:
@@ -96,6 +99,7 @@ def read(folder: Path, origin: str | int = "auto", columns: Names | None = None)
     found: dict[str, list[_Row]] = {}
     understood: list[Columns] = []
     unknown: list[UserError] = []
+    headers: dict[str, list[str]] = {}
     for file in files:
         lines = _lines(gathering, file, is_only=len(files) == 1)
         try:
@@ -104,7 +108,13 @@ def read(folder: Path, origin: str | int = "auto", columns: Names | None = None)
             unknown.append(UserError(f"{error} The table is {walk.root / file}."))
             continue
         if table is None:
+            headers[file] = lines[0][1] if lines else []
             gathering.note("without columns for a file and a box, not used", file, "table")
+            continue
+        if table.names and not lines[1:]:
+            gathering.refuse(
+                file, "has no rows below its header; expected one for each object", is_only=len(files) == 1
+            )
             continue
         gathering.note(table.summary, file, "table")
         understood.append(table)
@@ -112,7 +122,7 @@ def read(folder: Path, origin: str | int = "auto", columns: Names | None = None)
     if not understood and unknown:
         raise unknown[0]
     if not understood and not gathering.problems:
-        raise nothing_found(walk, "table")
+        raise _not_understood(walk, headers)
     if not all("label" in table.places for table in understood):
         found = _labelled(gathering, found, understood)
     convert = _conversion(gathering, [row for rows in found.values() for row in rows], understood, origin)
@@ -125,6 +135,22 @@ def read(folder: Path, origin: str | int = "auto", columns: Names | None = None)
             first = same[0]
             gathering.add(first.match, objects, where=first.where, part=first.part, size=first.size, group=first.group)
     return gathering.listing()
+
+
+def _not_understood(folder: Folder, headers: Mapping[str, Sequence[str]]) -> UserError:
+    """Return the error for a folder without a table of boxes: the columns of its first table, where it has one."""
+    if not headers or other_format(folder, "table"):
+        return nothing_found(folder, "table")
+    file, header = next(iter(headers.items()))
+    where = f"data.path={folder.root / file}"
+    if not header:
+        return UserError(f"{where}: is empty; expected a table with columns for the file, the box and the label.")
+    cells = named([cell.strip()[:MOST_LETTERS] for cell in header])
+    return UserError(
+        f"{where}: its columns are {cells!r}; expected some for the file and for the box (x1, y1, x2 and y2, or width "
+        'and height for the last two). Say which they are: "data.columns={file:NAME,x1:NAME,y1:NAME,x2:NAME,y2:NAME,'
+        'label:NAME}".'
+    )
 
 
 def _tables(folder: Folder) -> list[str]:

@@ -12,6 +12,7 @@ import yaml
 from locexp.data.photos.folder import Unmatched
 from locexp.data.photos.gathering import Gathering
 from locexp.data.photos.part_names import part_of_word
+from locexp.data.photos.recognised import is_yolo
 from locexp.errors import UserError, first_line
 
 LARGEST = 2**18
@@ -52,9 +53,16 @@ def described(gathering: Gathering, given: str | None) -> Description:
         UserError: the only YAML file is spoilt, or its names are.
     """
     folder = gathering.folder
-    files = [given] if given else [*filter(_is_yaml, folder.files)]
+    if given and not is_described_by(given) and is_yolo(folder.root / given):
+        raise UserError(
+            f"data.path={folder.root / given}: holds the objects of one image; expected the folder of the data, or its "
+            "YAML file."
+        )
+    files = [given] if given and _is_yaml(given) else [*filter(_is_yaml, folder.files)]
     files.sort(key=lambda file: (posixpath.basename(file) not in PREFERRED, file.count("/"), file))
     found = [one for file in files if (one := _yaml(gathering, file, is_only=len(files) == 1)) is not None]
+    if given and _is_yaml(given) and not found:
+        raise UserError(f"data.path={folder.root / given}: has no names, train or val; expected some of these.")
     for other in found[1:]:
         gathering.note(f"beside {found[0].file}, not used", other.file)
     listed_names = [file for file in folder.files if file.lower().endswith(NAME_FILES)]
@@ -134,6 +142,8 @@ def _yaml(gathering: Gathering, file: str, *, is_only: bool) -> Description | No
             raise RecursionError
         content = yaml.load(text, yaml.BaseLoader)
         if not isinstance(content, dict) or not {"names", "train", "val"} & set(content):
+            if is_only:
+                gathering.note("of YAML without names, train or val, not used", file)
             return None
         names = _names(content.get("names") or {}, content.get("nc"))
     except (UserError, ValueError, RecursionError) as error:
