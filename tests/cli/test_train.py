@@ -29,9 +29,9 @@ REFUSED: list[tuple[list[str], str]] = [
     (["--multirun", "loss.bbox_weight=0.1,-1"], "loss.bbox_weight=-1.0: expected"),
     (["--multirun", "trainer.epochs=1", "data=mnst"], "Did you mean 'mnist'?"),
     (["--cfg", "job", "data=mnst"], "Did you mean 'mnist'?"),
-    (["model=null"], "model=null: expected one of backbone, cnn, cnn_small"),
+    (["model=null"], "model=null: expected one of attention, backbone, cnn, cnn_small"),
     (["--multirun", "seed=1,2", "hydra/sweeper=basic"], "hydra/sweeper: locexp runs sweeps itself"),
-    (["--cfg", "job", "bbox=3"], "bbox=3: expected one of clutter, fixed, jitter, scatter, tight."),
+    (["--cfg", "job", "bbox=3"], "bbox=3: expected one of annotated, clutter, fixed, jitter, scatter, tight."),
     (["--config-dir", "nowhere"], "--config-dir nowhere: there is no such folder"),
     (["tracking.uri=http://127.0.0.1:9"], "tracking.uri=http://127.0.0.1:9: [Errno 111] Connection refused"),
     (

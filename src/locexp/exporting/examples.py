@@ -15,7 +15,8 @@ from locexp.data.bundled import bundled_digits
 from locexp.errors import UserError, first_line, worded
 from locexp.images import with_channels
 from locexp.records.record import RunRecord
-from locexp.run.resume import CONFIG, began_in
+from locexp.run.folder import began_in
+from locexp.run.resume import CONFIG
 from locexp.run.training_data import load_training_data
 
 MOST = 128

@@ -204,3 +204,11 @@ def _handler(asked: DictConfig, directory: Path) -> logging.Handler:
     style = asked.get("formatters", {}).get(asked.handlers.file.get("formatter"), {})
     handler.setFormatter(logging.Formatter(style.get("format")))
     return handler
+
+
+def began_in(directory: Path) -> Path | None:
+    """Return the folder that a run was started in, which its relative paths are meant from; ``None`` if unknown."""
+    try:
+        return Path(OmegaConf.load(directory / "config" / "hydra.yaml").hydra.runtime.cwd)
+    except Exception:  # of a file that is not there, or was tampered with
+        return None

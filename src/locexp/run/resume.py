@@ -23,6 +23,7 @@ from locexp.errors import UserError, first_line, listed
 from locexp.records.history import HISTORY, read_history
 from locexp.records.provenance import VERSIONS, flattened, provenance
 from locexp.records.record import RECORD, RunRecord
+from locexp.run.folder import began_in
 from locexp.run.prepare import Prepared, prepare
 from locexp.run.training_data import TrainingData, load_training_data
 from locexp.system.commands import command, typed
@@ -62,14 +63,6 @@ class Resumed:
 def training_id(cfg: DictConfig) -> str:
     """Return what identifies a checkpoint: the setting and the seed."""
     return f"{config_hash(cfg)} seed={cfg.seed}"
-
-
-def began_in(directory: Path) -> Path | None:
-    """Return the folder that a run was started in, which its relative paths are meant from; ``None`` if unknown."""
-    try:
-        return Path(OmegaConf.load(directory / CONFIG.with_name("hydra.yaml")).hydra.runtime.cwd)
-    except Exception:  # of a file that is not there, or was tampered with
-        return None
 
 
 def resume_command(directory: Path) -> str:
