@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
+from locexp.configuration.compose import composing
 from locexp.configuration.instantiate import instantiate
 from locexp.errors import UserError
+from locexp.run.training_data import load_training_data
 from tests.conftest import TINY, locexp, only_run, train_here
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -42,6 +44,7 @@ def test_arguments_with_a_target_of_their_own_are_made_first() -> None:
     ("heading", "key"),
     [
         ("A data set", "data._target_"),
+        ("Data with boxes", "data._target_"),
         ("A network", "model._target_"),
         ("A box loss", "loss.bbox_loss"),
         ("A box strategy", "bbox._target_"),
@@ -73,6 +76,42 @@ def test_the_three_steps_of_the_docs(workplace: Path, heading: str, key: str) ->
     record = json.loads((only_run(workplace) / "run.json").read_text())
     assert record["status"] == "FINISHED"
     assert "mine" in record["parameters"][key]
+
+
+def test_what_the_data_with_boxes_of_the_docs_bring(workplace: Path) -> None:
+    for _, first, body in blocks("Data with boxes")[:2]:
+        path = workplace / first.lstrip("# ")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(body)
+    with composing("mine/conf") as composer:
+        data = load_training_data(composer.compose(["data=tiles"]).cfg)
+    dataset = data.dataset
+    assert dataset.class_names == ("red", "blue")
+    assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (432, 48, 80)
+    groups = []
+    for part in (dataset.train, dataset.validation, dataset.test):
+        assert part.annotations is not None
+        assert part.annotations.groups is not None
+        groups.append(set(part.annotations.groups.tolist()))
+        for image, label, box in zip(part.images, part.labels, part.annotations.boxes.astype(int), strict=True):
+            x1, y1, x2, y2 = box
+            assert (image[y1:y2, x1:x2, 2 * label] == 230).all()
+            assert (image[..., 2 * label] == 230).sum() == (x2 - x1) * (y2 - y1)
+    assert len(set.union(*groups)) == sum(map(len, groups)) == 140
+    assert data.channels == 3
+    assert dataset.test.annotations is not None
+    assert dataset.test.annotations.files is not None
+    assert dataset.test.annotations.files[0] == "scene1-0/0.png"
+    assert data.notes == ()  # no group is in two parts
+
+
+def test_the_strategy_with_annotations_of_the_docs() -> None:
+    from locexp.bbox.annotations import Annotations
+    from locexp.bbox.given import compose
+
+    images, given = np.zeros((2, 20, 40, 3), np.uint8), Annotations(np.array([[0.0, 2, 9, 12], [30, 5, 40, 19]]))
+    scenes = compose(example("extending.md", "Roomy")(), images, given, split="train", scene_seed=0)
+    np.testing.assert_allclose(scenes.boxes * [40, 20, 40, 20], [[0, 1, 10, 13], [29, 4, 40, 20]], atol=1e-5)
 
 
 def example(document: str, name: str) -> Any:
