@@ -196,6 +196,7 @@ STORE_ERRORS = (
 )
 
 
+@pytest.mark.slow
 def test_a_run_that_cannot_be_logged_takes_none_with_it(workplace: Path) -> None:
     """Of a sweep that is logged to another store, the second run fails in the middle; the third is logged."""
     assert train_here(*tiny_without("seed"), "--multirun", "seed=1,2,3", "hydra.launcher.max_members=3") == 0

@@ -425,6 +425,7 @@ def squares(workplace: Path) -> Path:
     return workplace
 
 
+@pytest.mark.slow
 def test_data_with_boxes_choose_the_strategy_unless_another_is_asked_for(squares: Path) -> None:
     with composing("conf") as composer:
         chosen, explicit = (composer.compose(["data=squares", *more]) for more in ([], ["bbox=annotated"]))
@@ -449,6 +450,7 @@ def test_data_with_boxes_choose_the_strategy_unless_another_is_asked_for(squares
         assert "Boxes came with the data, and are not used; bbox=annotated learns them." in unsaid
 
 
+@pytest.mark.slow
 def test_a_run_on_boxes_that_came_with_the_data(squares: Path, float32: None) -> None:
     assert train_here(*QUICK, "bbox.fresh=true", "bbox.augment=1", "bbox.flip=.5") == 0
     record = json.loads((only_run(squares) / "run.json").read_text())
