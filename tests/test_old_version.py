@@ -122,7 +122,8 @@ def test_its_sweep_goes_on_with_the_jobs_that_are_missing(left: Path, capsys: py
         metrics, undisturbed = (
             timeless(record_of(path)["metrics"]) for path in (directory / name, left / "multirun/whole" / twin)
         )
-        assert metrics == pytest.approx(undisturbed, rel=0.01, abs=0.01)
+        measured_then = {name: metrics[name] for name in undisturbed}  # 0.1 had fewer metrics
+        assert measured_then == pytest.approx(undisturbed, rel=0.01, abs=0.01)
 
 
 def test_its_run_that_never_reached_a_store_is_logged(left: Path) -> None:
