@@ -19,6 +19,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import common
 
@@ -44,26 +45,17 @@ def plain(folder: Path, side: int) -> int:
 
 def photos(folder: Path, side: int) -> int:
     """Read the same photos and their labels as ``data=yolo`` does; returns how many."""
+    from omegaconf import OmegaConf
+
+    from locexp.configuration.schema import config_directory, loader_arguments
     from locexp.data.photos import pipeline, yolo
 
     listing = yolo.read(folder)
     listing = replace(listing, images=tuple(image for image in listing.images if image.part == "train"))
-    raw = pipeline.photos(
-        listing,
-        folder,
-        {
-            "size": [side, side],
-            "resize": "letterbox",
-            "channels": "auto",
-            "origin": "auto",
-            "classes": None,
-            "objects": "only",
-            "group": "auto",
-            "test_parts": ["test"],
-            "leaks": "warn",
-            "on_bad": "drop",
-        },
-    )
+    node = OmegaConf.load(config_directory() / "data" / "yolo.yaml")
+    del node["defaults"]
+    keys: Any = loader_arguments(node) | {"path": str(folder), "size": [side, side]}
+    raw = pipeline.photos(listing, keys)
     return len(raw.train_images)
 
 

@@ -20,11 +20,11 @@ from locexp.data.photos.keys import PhotoKeys
 from locexp.data.photos.listing import ListedImage, Listing, MarkedObject
 from locexp.data.photos.pipeline import photos
 
-def load(source: str, path: str, **keys: Unpack[PhotoKeys]):
-    folder = Path(path)
+def load(**keys: Unpack[PhotoKeys]):
+    folder = Path(keys["path"])
     files = sorted(folder.glob("*/*"))
     images = tuple(ListedImage(file, (MarkedObject(file.parent.name, (8, 8, 40, 32)),)) for file in files)
-    return photos(Listing(folder.name, images), folder, keys)
+    return photos(Listing(folder.name, images), keys)
 """
 DATA = """
 _target_: mine.load

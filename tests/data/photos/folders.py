@@ -6,31 +6,24 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
+from locexp.configuration.schema import config_directory, loader_arguments
 from locexp.data.arrays import RawData
 from locexp.data.photos.keys import PhotoKeys
 from locexp.data.photos.listing import ListedImage, Listing, MarkedObject
 from locexp.data.photos.pipeline import photos
 
 Box = tuple[float, float, float, float]
-DEFAULTS: dict[str, Any] = {
-    "size": [32, 32],
-    "resize": "letterbox",
-    "channels": "auto",
-    "origin": "auto",
-    "classes": None,
-    "objects": "only",
-    "group": "auto",
-    "test_parts": ["test"],
-    "leaks": "warn",
-    "on_bad": "drop",
-}
 
 
-def keys(**changes: Any) -> PhotoKeys:
+def keys(path: Path, **changes: Any) -> PhotoKeys:
     """The keys of annotated photos as they are by default, but for the canvas, which is small; with changes."""
-    return cast(PhotoKeys, DEFAULTS | changes)
+    node = OmegaConf.load(config_directory() / "data" / "voc.yaml")
+    assert isinstance(node, DictConfig)
+    del node["defaults"]
+    return cast(PhotoKeys, loader_arguments(node) | {"path": str(path), "size": [32, 32]} | changes)
 
 
 def drawn(size: tuple[int, int] = (64, 48), colour: tuple[int, int, int] = (200, 40, 40)) -> Image.Image:
@@ -63,7 +56,7 @@ class Folder:
 
     def read(self, *, names: tuple[str, ...] = (), **changes: Any) -> RawData:
         """Read the photos with the default keys, but for changes."""
-        return photos(Listing(self.path.name, tuple(self.images), names), self.path, keys(**changes))
+        return photos(Listing(self.path.name, tuple(self.images), names), keys(self.path, **changes))
 
 
 def is_close(values: np.ndarray, colour: tuple[int, ...], tolerance: int = 6) -> bool:

@@ -123,13 +123,13 @@ def test_problems_of_the_reader_count(folder: Folder) -> None:
     fill(folder, 4)
     folder.add("bad.png", marked(box=(40, 8, 8, 32)))
     found = (Problem("spoilt.xml", "line 3: not well-formed", "left out"),)
-    raw = photos(Listing("pets", tuple(folder.images), problems=found), folder.path, keys())
+    raw = photos(Listing("pets", tuple(folder.images), problems=found), keys(folder.path))
     assert [one.file for one in raw.problems] == ["bad.png", "spoilt.xml"]
     folder.add("bad2.png", marked(box=(40, 8, 8, 32)))
     with pytest.raises(UserError, match="3 of 7 files cannot be used"):
-        photos(Listing("pets", tuple(folder.images), problems=found), folder.path, keys())
+        photos(Listing("pets", tuple(folder.images), problems=found), keys(folder.path))
     with pytest.raises(UserError, match="data.on_bad=stop: .*: spoilt.xml: line 3"):
-        photos(Listing("pets", tuple(folder.images), problems=found), folder.path, keys(on_bad="stop"))
+        photos(Listing("pets", tuple(folder.images), problems=found), keys(folder.path, on_bad="stop"))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from locexp.data.photos.listing import Listing, MarkedObject, Problem
 from locexp.data.photos.table import load, read
 from locexp.errors import UserError
 from tests.data.layouts import write
+from tests.data.photos.folders import keys
 
 CAT = MarkedObject("cat", (10, 20, 40.5, 60))
 
@@ -68,7 +69,7 @@ def test_columns_by_name(tmp_path: Path) -> None:
         ({"label": 3}, "data.columns.label=3: expected the name of a column, or null"),
     ):
         with pytest.raises(UserError, match=message):
-            load("auto", str(folder), columns)  # type: ignore[arg-type, call-arg]
+            load(columns, **keys(folder))  # type: ignore[arg-type]
 
 
 def test_rows_of_one_image_are_its_objects(tmp_path: Path) -> None:

@@ -6,14 +6,12 @@ import json
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Unpack
-
-from annotated_types import doc
+from typing import Unpack
 
 from locexp.bounds import checked
 from locexp.data.arrays import RawData
 from locexp.data.files import check_size
-from locexp.data.photos.folder import Unmatched, root_of, stem_of, walked
+from locexp.data.photos.folder import Unmatched, stem_of, walked
 from locexp.data.photos.gathering import Gathering, Spoilt
 from locexp.data.photos.keys import PhotoKeys
 from locexp.data.photos.listing import Listing, MarkedObject
@@ -28,17 +26,13 @@ Json = Mapping[str, object]
 
 
 @checked("data")
-def load(
-    source: Annotated[Literal["auto"], doc("auto (data=coco reads data.path)")],
-    path: str,
-    **keys: Unpack[PhotoKeys],
-) -> RawData:
+def load(**keys: Unpack[PhotoKeys]) -> RawData:
     """Read photos that are annotated as COCO has them; see :func:`read` and :class:`PhotoKeys`.
 
     Raises:
         UserError: there are none, or they cannot be used.
     """
-    return photos(read(Path(path), keys["origin"]), root_of(path), keys)
+    return photos(read(Path(keys["path"]), keys["origin"]), keys)
 
 
 def read(folder: Path, origin: str | int = "auto") -> Listing:

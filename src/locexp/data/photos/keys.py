@@ -14,9 +14,11 @@ assert PARTS == ("train", "validation", "test")
 
 
 class PhotoKeys(TypedDict):
-    """What is done with annotated photos between their files and the canvas.
+    """Where annotated photos are, and what is done with them between their files and the canvas.
 
     Attributes:
+        source: only ``auto``.
+        path: the folder, or the annotation file in it.
         size: of the canvas, [width, height] in pixels; ``auto`` for a default from the data.
         resize: ``letterbox`` keeps the shape of each photo and pads it with grey, ``stretch`` fills the canvas.
         channels: 3 for colour, 1 for grey, ``auto`` for grey only where all photos are.
@@ -35,6 +37,8 @@ class PhotoKeys(TypedDict):
         on_bad: what to do with files and boxes that cannot be used: ``drop`` them or ``stop``.
     """
 
+    source: Annotated[Literal["auto"], doc("auto (photos are read from data.path)")]
+    path: str
     size: Annotated[
         Literal["auto"] | Annotated[Sequence[Annotated[int, Interval(ge=8, le=4096)]], Len(2, 2)],
         doc("[width, height], each from 8 to 4096, or auto"),

@@ -14,6 +14,7 @@ from locexp.data.arrays import PARTS, RawData
 from locexp.data.photos import boxes, cache, canvas, read
 from locexp.data.photos.choose import choose, class_names
 from locexp.data.photos.decode import Header, UnusableError
+from locexp.data.photos.folder import root_of
 from locexp.data.photos.groups import groups
 from locexp.data.photos.keys import PhotoKeys
 from locexp.data.photos.listing import LEFT_OUT, ListedImage, Listing, Problem
@@ -39,17 +40,17 @@ class Marked:
     box: np.ndarray
 
 
-def photos(listing: Listing, folder: Path, keys: PhotoKeys) -> RawData:
+def photos(listing: Listing, keys: PhotoKeys) -> RawData:
     """Return the photos of a listing on a canvas, each with the box and the class of its one object.
 
     Args:
         listing: what a reader found.
-        folder: of the data, which names of files are relative to.
-        keys: of ``data``.
+        keys: of ``data``; names of files are relative to the folder of its ``path``.
 
     Raises:
         UserError: a key does not fit the data, too many files cannot be used, or the photos do not fit into memory.
     """
+    folder = root_of(keys["path"])
     problems = Problems(folder, keys["on_bad"])
     problems.extend(listing.problems)
     asked = None if keys["classes"] is None else [str(name) for name in keys["classes"]]

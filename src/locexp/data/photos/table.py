@@ -9,15 +9,13 @@ import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal, Unpack
-
-from annotated_types import doc
+from typing import Unpack
 
 from locexp.bounds import checked
 from locexp.data.arrays import RawData
 from locexp.data.files import named
 from locexp.data.photos.columns import CENTRED, CORNERS, KEYS, SIZED, Columns, columns_of, delimiter_of, number
-from locexp.data.photos.folder import Folder, Match, Unmatched, root_of, walked
+from locexp.data.photos.folder import Folder, Match, Unmatched, walked
 from locexp.data.photos.gathering import Gathering, Spoilt
 from locexp.data.photos.keys import PhotoKeys
 from locexp.data.photos.listing import Listing, MarkedObject
@@ -45,24 +43,13 @@ def _columns_are_known(columns: Names) -> None:
 
 
 @checked("data", _columns_are_known)
-def load(
-    source: Annotated[Literal["auto"], doc("auto (data=table reads data.path)")],
-    path: str,
-    columns: Names,
-    **keys: Unpack[PhotoKeys],
-) -> RawData:
+def load(columns: Names, **keys: Unpack[PhotoKeys]) -> RawData:
     """Read photos that are annotated in tables; see :func:`read` and :class:`PhotoKeys`.
-
-    Args:
-        source: only ``auto``.
-        path: the folder, or the table in it.
-        columns: names of columns, see :func:`read`.
-        keys: of all formats.
 
     Raises:
         UserError: there are none, or they cannot be used.
     """
-    return photos(read(Path(path), keys["origin"], columns), root_of(path), keys)
+    return photos(read(Path(keys["path"]), keys["origin"], columns), keys)
 
 
 @dataclass(frozen=True)

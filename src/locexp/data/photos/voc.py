@@ -6,16 +6,15 @@ import posixpath
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Unpack
+from typing import Unpack
 from xml.etree.ElementTree import Element, ParseError
 
-from annotated_types import doc
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from locexp.bounds import checked
 from locexp.data.arrays import PARTS, RawData
-from locexp.data.photos.folder import Match, Unmatched, root_of, stem_of, walked
+from locexp.data.photos.folder import Match, Unmatched, stem_of, walked
 from locexp.data.photos.gathering import LATIN, Gathering, Spoilt
 from locexp.data.photos.keys import PhotoKeys
 from locexp.data.photos.listing import Listing, MarkedObject
@@ -32,17 +31,13 @@ SpoiltXML = (ParseError, DefusedXmlException, ValueError, LookupError, Recursion
 
 
 @checked("data")
-def load(
-    source: Annotated[Literal["auto"], doc("auto (data=voc reads data.path)")],
-    path: str,
-    **keys: Unpack[PhotoKeys],
-) -> RawData:
+def load(**keys: Unpack[PhotoKeys]) -> RawData:
     """Read photos that are annotated with XML files; see :func:`read` and :class:`PhotoKeys`.
 
     Raises:
         UserError: there are none, or they cannot be used.
     """
-    return photos(read(Path(path), keys["origin"]), root_of(path), keys)
+    return photos(read(Path(keys["path"]), keys["origin"]), keys)
 
 
 def read(folder: Path, origin: str | int = "auto") -> Listing:

@@ -6,13 +6,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal, Unpack
-
-from annotated_types import doc
+from typing import Unpack
 
 from locexp.bounds import checked
 from locexp.data.arrays import RawData
-from locexp.data.photos.folder import Match, root_of, stem_of, walked
+from locexp.data.photos.folder import Match, stem_of, walked
 from locexp.data.photos.gathering import Gathering, Spoilt
 from locexp.data.photos.keys import PhotoKeys
 from locexp.data.photos.listing import Listing, MarkedObject
@@ -29,17 +27,13 @@ FARTHEST = 1.0
 
 
 @checked("data")
-def load(
-    source: Annotated[Literal["auto"], doc("auto (data=yolo reads data.path)")],
-    path: str,
-    **keys: Unpack[PhotoKeys],
-) -> RawData:
+def load(**keys: Unpack[PhotoKeys]) -> RawData:
     """Read photos that are annotated as YOLO has them; see :func:`read` and :class:`PhotoKeys`.
 
     Raises:
         UserError: there are none, or they cannot be used.
     """
-    return photos(read(Path(path), keys["origin"]), root_of(path), keys)
+    return photos(read(Path(keys["path"]), keys["origin"]), keys)
 
 
 def read(folder: Path, origin: str | int = "auto") -> Listing:
