@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -343,6 +344,11 @@ def test_more_photos_than_memory_holds(folder: Folder, monkeypatch: pytest.Monke
     fill(folder, 10)
     folder.add("bomb.png", marked(), image=b"not read yet")
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=15 * 32 * 32 * 3))
-    with pytest.raises(UserError, match=r"data.path=.*pets: 11 photos of 32x32x3 take .*: 7 of them would fit. Give a"):
-        folder.read()
+    with monkeypatch.context() as closed:
+        closed.setattr(Path, "open", lambda *arguments: pytest.fail("a file was read before it was said"))
+        for size in ([32, 32], "auto"):
+            with pytest.raises(
+                UserError, match=r"data.path=.*pets: 11 photos of 32x32x3 take .*: 7 of them would fit. Give a"
+            ):
+                folder.read(size=size)
     assert folder.read(size=[24, 24]).train_images.shape == (10, 24, 24, 3)

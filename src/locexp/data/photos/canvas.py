@@ -13,7 +13,8 @@ DEFAULT_SIDE = 96
 """The side of a square canvas for photos of this size and more."""
 MULTIPLE = 8
 """Sides of a default canvas are multiples of this, as networks halve them some times."""
-LEAST_SIDE = 32
+LEAST = (32, 32)
+"""The smallest default canvas."""
 NEAR_SQUARE = 1.25
 """Up to this ratio of the longer side to the shorter one, a default canvas is square."""
 MOST_ASPECT = 2.0
@@ -31,7 +32,8 @@ def default_size(sizes: np.ndarray) -> tuple[int, int]:
     if max(aspect, 1 / aspect) <= NEAR_SQUARE:
         aspect = 1.0
     root = math.sqrt(min(max(aspect, 1 / MOST_ASPECT), MOST_ASPECT))
-    width, height = (max(round(one / MULTIPLE) * MULTIPLE, LEAST_SIDE) for one in (side * root, side / root))
+    sides = (side * root, side / root)
+    width, height = (max(round(one / MULTIPLE) * MULTIPLE, least) for one, least in zip(sides, LEAST, strict=True))
     return width, height
 
 

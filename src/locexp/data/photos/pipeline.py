@@ -95,6 +95,9 @@ def _read(
     """Return all photos, from the cache if it has them, and those of them that can be used."""
     where = f"data.path={folder}"
     paths = [image.path for image in images]
+    given = keys["size"]
+    asked = None if given == "auto" else (int(given[0]), int(given[1]))
+    read.check_memory(len(paths), asked or canvas.LEAST, keys["channels"], where)  # before gigabytes are hashed
     entry = cache.key(read.contents(paths), keys["size"], keys["resize"], keys["channels"])
     whole = cache.load(entry)
     if whole is None:
@@ -103,12 +106,7 @@ def _read(
         early.found += problems.found
         _marked(images, names, known, early)
         early.check(names)
-        given = keys["size"]
-        size = (
-            canvas.default_size(read.sizes(known)[_usable(known)])
-            if given == "auto"
-            else (int(given[0]), int(given[1]))
-        )
+        size = asked or canvas.default_size(read.sizes(known)[_usable(known)])
         read.check_memory(len(paths), size, keys["channels"], where)
         whole = read.photos(paths, known, size, keys["resize"], keys["channels"])
         cache.keep(entry, whole)
