@@ -116,7 +116,7 @@ BAD = {
     "loss.bbox_weight=1,,2": r"loss.bbox_weight=1,,2: cannot be read as KEY=VALUE; expected a finite number >= 0\.$",
     "data.limit=1,2": r"^data.limit=1,2: several values are a sweep; add --multirun\.$",
     "~name": r"^(~name: cannot be taken out; give name=null\.|name is required.*)$",
-    "~data.limit": r"^~data.limit: cannot be taken out; give (data.limit=null|it another value)\.$",
+    "~data.limit": r"^(~data.limit: cannot be taken out; give data.limit=null\.|data.limit is required.*)$",
     "hydra=null": r"^hydra=null: expected a key below it, such as hydra.run.dir",
     "name=${hydra:job.override_dirname}": r"^name=\$\{hydra:job.override_dirname\}: refers to itself\.$",
     "loss.bbox_weight=${nope}": r"^loss.bbox_weight=\$\{nope\}: interpolation key 'nope' not found",

@@ -95,7 +95,7 @@ def _data(cfg: DictConfig) -> None:
     values, arguments = plain(cfg.data), loader_arguments(cfg.data)
     missing = [name for name in get_type_hints(DataKeys) if name not in values]
     if missing:
-        raise UserError(f"data.{missing[0]} is required.")
+        raise UserError(f"data.{missing[0]} is required: give it as data.{missing[0]}=VALUE.")
     check_values("data", values, _hints(DataKeys))
     check_arguments(import_target(str(values["_target_"]), "data._target_"), arguments, "data")
     path = values["path"]
