@@ -126,6 +126,7 @@ def test_its_sweep_goes_on_with_the_jobs_that_are_missing(left: Path, capsys: py
         assert measured_then == pytest.approx(undisturbed, rel=0.01, abs=0.01)
 
 
+@pytest.mark.slow
 def test_its_run_that_never_reached_a_store_is_logged(left: Path) -> None:
     import mlflow
     from mlflow import MlflowClient

@@ -30,6 +30,7 @@ class Nothing:
 IMAGES, BOXES = np.zeros((3, 28, 28), np.uint8), np.zeros((3, 4), np.float32)
 
 
+@pytest.mark.slow
 def test_a_function_is_a_strategy(workplace: Path, float32: None) -> None:
     (workplace / "own.py").write_text(OWN)
     (workplace / "conf" / "bbox").mkdir(parents=True)

@@ -164,6 +164,7 @@ def test_many_wrong_files_are_counted(place: Path) -> None:
     assert "failed   31 images could not be used" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_real_command_from_another_folder(place: Path) -> None:
     """Names that are not UTF-8, and none of MLflow's files."""
     elsewhere = place / "elsewhere"

@@ -445,6 +445,7 @@ def test_a_lost_server_costs_no_result(workplace: Path, server: Server, capsys: 
     assert run.outputs.model_outputs
 
 
+@pytest.mark.slow
 def test_a_moved_store_and_a_deleted_experiment_are_noticed(
     workplace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -479,6 +480,7 @@ def test_artifacts_elsewhere(workplace: Path) -> None:
     assert not (workplace / "mlruns").exists()
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_every_combination(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from mlflow import MlflowClient
 
@@ -506,6 +508,7 @@ def test_a_diverged_job_of_a_sweep_does_not_hide_the_others(workplace: Path) -> 
     assert sorted(record["status"] for record in records) == ["FAILED", "FINISHED"]
 
 
+@pytest.mark.slow
 def test_results_do_not_depend_on_the_current_directory(workplace: Path) -> None:
     """Relative paths are those of the caller; nothing is left in the checkout."""
     images = np.random.default_rng(0).integers(0, 256, (200, 28, 28), dtype=np.uint8)

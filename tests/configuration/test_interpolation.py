@@ -133,6 +133,7 @@ def test_a_circle_is_refused() -> None:
         compose_one("loss.bbox_weight=${loss.classification_weight}", "loss.classification_weight=${loss.bbox_weight}")
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_with_what_was_resolved(
     workplace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,7 @@ def test_the_bundled_digits_are_mnist(digits: tuple[np.ndarray, np.ndarray]) -> 
     assert images.mean() == pytest.approx(33.3, abs=1.0)  # the mean of MNIST
 
 
+@pytest.mark.slow
 def test_bundled_digits_survive_a_broken_and_an_unwritable_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, digits: tuple[np.ndarray, np.ndarray]
 ) -> None:

@@ -234,6 +234,7 @@ for path in sys.argv[2:]:
 """
 
 
+@pytest.mark.slow
 def test_plain_keras_reproduces_the_logged_metrics_without_locexp(finished: Finished, tmp_path: Path) -> None:
     from locexp.bbox.geometry import ink_boxes
     from locexp.data.mnist_5k import load

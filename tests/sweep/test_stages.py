@@ -108,6 +108,7 @@ def test_whole_sweeps_by_the_command(
         assert "3 have finished before, 0 are missing" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_later_stage_that_fails_is_a_failure_of_the_sweep(
     workplace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

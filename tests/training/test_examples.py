@@ -122,6 +122,7 @@ def test_a_training_that_goes_on_begins_with_its_own_epoch(
     assert composing.epochs == [2, 3]
 
 
+@pytest.mark.slow
 def test_gradients_are_measured_on_the_scenes_of_their_epoch(
     make_stack: Callable[..., Any], validation: Validation
 ) -> None:
@@ -167,6 +168,7 @@ def test_the_thread_ends_with_a_training_that_fails(
     assert not threads_left()
 
 
+@pytest.mark.slow
 def test_early_stopping_ends_the_thread(make_stack: Callable[..., Any], validation: Validation) -> None:
     import keras
 
