@@ -119,6 +119,7 @@ BAD = {
     "~data.limit": r"^(~data.limit: cannot be taken out; give data.limit=null\.|data.limit is required.*)$",
     "hydra=null": r"^hydra=null: expected a key below it, such as hydra.run.dir",
     "name=${hydra:job.override_dirname}": r"^name=\$\{hydra:job.override_dirname\}: refers to itself\.$",
+    "model=${seed}": r"^model=\$\{seed\}: a group is chosen before any key has a value; expected one of .*\bcnn\b",
     "loss.bbox_weight=${nope}": r"^loss.bbox_weight=\$\{nope\}: interpolation key 'nope' not found",
     "hydra.run.di=3": r"allowed in hydra.run: dir. Did you mean 'dir'",
 }

@@ -58,6 +58,9 @@ def explain(error: BaseException, overrides: Sequence[str]) -> str:
     if key in (None, "_dummy_"):  # of a name in a list of defaults
         key, about = None, [one for one in overrides if one.partition("=")[2] in message and "${" in one]
     given = merged if merged in about else (about[-1] if about else None)
+    if given and "possible interpolation keys" in message:
+        group = given.lstrip("+").partition("=")[0]
+        return f"{given}: a group is chosen before any key has a value; expected one of {listed(options_of(group))}."
     if "Ambiguous value" in reason:
         override = first_line(error).split("'", 1)[1].removesuffix("'")
         swept = override.lstrip("+").partition("=")[0]
