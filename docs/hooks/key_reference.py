@@ -243,7 +243,7 @@ def shown(value: Any) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return a text whose characters mean nothing in Markdown, except `code`; files of docs/ that it names are links."""
+    """Return a text that means nothing in Markdown, except `code`; files of docs/ that it names become links."""
     parts = text.replace("``", "`").split("`")
     parts[::2] = [
         re.sub(r"docs/(\w+)\.md", r"[\1](\1.md)", re.sub(r"([\\*<>\[\]]|_(?!\w*\.md))", r"\\\1", part))

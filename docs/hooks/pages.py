@@ -1,8 +1,8 @@
 """What MkDocs does with the pages of docs/ before it renders them.
 
 The pages are plain Markdown that any host shows. In a comment of its own line, ``<!-- keys -->`` stands for the key
-reference, and ``<!-- api: GROUP -->`` for the documentation of what each file of conf/GROUP/ names; of ``losses``, which
-have no files there, of each module.
+reference, and ``<!-- api: GROUP -->`` for the documentation of what each file of conf/GROUP/ names; of the
+losses, which have no files there, of each module.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import yaml
 from key_reference import markdown
 from mkdocs.exceptions import PluginError
 
+OPTIONS = "    options: {show_root_toc_entry: false}\n"
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)#\s:]*)(#[^)\s]*)?\)")
 
 
@@ -30,12 +31,12 @@ def documented(conf: Path, group: str) -> str:
     """Return what makes mkdocstrings document the ``_target_`` of each file of a group."""
     if group == "losses":
         names = sorted(path.stem for path in (conf.parent / "src/locexp/losses").glob("[a-z]*.py"))
-        return "\n".join(f"## {name}\n\n::: locexp.losses.{name}.{name}\n" for name in names)
+        return "\n".join(f"## {name}\n\n::: locexp.losses.{name}.{name}\n{OPTIONS}" for name in names)
     blocks = []
     for path in sorted((conf / group).glob("*.yaml")):
         target = yaml.safe_load(path.read_text(encoding="utf-8")).get("_target_")
         if target:
-            blocks.append(f"## {group}={path.stem}\n\n::: {target}\n")
+            blocks.append(f"## {group}={path.stem}\n\n::: {target}\n{OPTIONS}")
     if not blocks:
         raise PluginError(f"<!-- api: {group} -->: no file of conf/{group}/ has a _target_.")
     return "\n".join(blocks)

@@ -105,7 +105,8 @@ def main() -> None:
         ("corrected", 1, draw_corrected),
         ("front", 1, draw_front),
     ):
-        figure, axes = plt.subplots(1, columns, figsize=(3.6 * columns + 0.4 * (columns == 1), 2.8), layout="constrained")
+        width = 7.2 if columns == 2 else 4.0
+        figure, axes = plt.subplots(1, columns, figsize=(width, 2.8), layout="constrained")
         draw(axes)
         path = FOLDER / f"statistics_{name}.png"
         figure.savefig(path, dpi=140)
