@@ -15,7 +15,6 @@ import yaml
 from key_reference import markdown
 from mkdocs.exceptions import PluginError
 
-OPTIONS = "    options: {show_root_toc_entry: false}\n"
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)#\s:]*)(#[^)\s]*)?\)")
 
 
@@ -24,6 +23,9 @@ def on_page_markdown(text: str, page: Any, config: Any, **kwargs: Any) -> str:
     root = Path(config.config_file_path).parent
     text = re.sub(r"^<!-- keys -->$", lambda _: markdown(), text, flags=re.MULTILINE)
     text = re.sub(r"^<!-- api: (\S+) -->$", lambda found: documented(root / "conf", found[1]), text, flags=re.MULTILINE)
+    text = re.sub(
+        r"^\|.*", lambda row: row[0].replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}"), text, flags=re.M
+    )
     return within_site(text, Path(page.file.abs_src_path), Path(config.docs_dir), config.repo_url)
 
 
@@ -31,15 +33,19 @@ def documented(conf: Path, group: str) -> str:
     """Return what makes mkdocstrings document the ``_target_`` of each file of a group."""
     if group == "losses":
         names = sorted(path.stem for path in (conf.parent / "src/locexp/losses").glob("[a-z]*.py"))
-        return "\n".join(f"## {name}\n\n::: locexp.losses.{name}.{name}\n{OPTIONS}" for name in names)
+        return "\n".join(_documented(name, f"locexp.losses.{name}.{name}") for name in names)
     blocks = []
     for path in sorted((conf / group).glob("*.yaml")):
         target = yaml.safe_load(path.read_text(encoding="utf-8")).get("_target_")
         if target:
-            blocks.append(f"## {group}={path.stem}\n\n::: {target}\n{OPTIONS}")
+            blocks.append(_documented(f"{group}={path.stem}", target))
     if not blocks:
         raise PluginError(f"<!-- api: {group} -->: no file of conf/{group}/ has a _target_.")
     return "\n".join(blocks)
+
+
+def _documented(name: str, target: str) -> str:
+    return f'::: {target}\n    options: {{heading: "{name}: {target}", toc_label: "{name}", heading_level: 2}}\n'
 
 
 def within_site(text: str, page: Path, docs: Path, repository: str | None) -> str:

@@ -11,8 +11,9 @@ ROLE = re.compile(r":\w+:`(~?)([^`]+)`")
 
 
 def plain(text: str) -> str:
-    """Return a text with the roles in it as code; what begins with ``~`` as its last part."""
-    return ROLE.sub(lambda role: f"`{role[2].rpartition('.')[2] if role[1] else role[2]}`", text)
+    """Return a text with the roles in it as code, what begins with ``~`` as its last part."""
+    text = ROLE.sub(lambda role: f"`{role[2].rpartition('.')[2] if role[1] else role[2]}`", text)
+    return re.sub(r"(?<=: )>", r"\>", text)  # of an argument that is >= 1: else a quotation
 
 
 class Roles(griffe.Extension):
