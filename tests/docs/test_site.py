@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser import NARROW, WIDE, Open, chromium, open_page
 from tests.docs.pages import DOCS, ROOT
+
+__all__ = ["chromium", "open_page"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.extra]
 FETCHED = re.compile(r"<(?:script|img|iframe|link)\b[^>]*?(?:src|href)=\"?([^\s\">]+)[^>]*>")
@@ -68,3 +71,23 @@ def test_the_key_reference_and_the_api_are_filled_in(site: Path) -> None:
 
 def test_the_search_knows_the_keys(site: Path) -> None:
     assert "trainer.early_stopping" in (site / "search" / "search_index.js").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_fit_and_are_quiet(site: Path, open_page: Open, width: int, scheme: str) -> None:
+    for name in ("index", "howto/bad_boxes", "keys", "api/weighting", "statistics", "faq", "which", "demo"):
+        visit = open_page(width=width, color_scheme=scheme)
+        visit.page.goto((site / f"{name}.html").as_uri())
+        assert not visit.overflows(), name
+        visit.assert_quiet()
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_the_search_works_on_files_alone(site: Path, open_page: Open, width: int) -> None:
+    visit = open_page(width=width)
+    visit.page.goto((site / "index.html").as_uri())
+    visit.page.click("input.md-search__input" if width == WIDE else "label.md-header__button[for=__search]")
+    visit.page.keyboard.type("early_stopping")
+    visit.page.wait_for_selector(".md-search-result__item a[href*='keys.html']")
+    visit.assert_quiet()
