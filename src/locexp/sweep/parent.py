@@ -25,6 +25,7 @@ from locexp.system.process import process_tags
 from locexp.tracking.location import check, location_of
 
 if TYPE_CHECKING:
+    from locexp.tracking.presenting import Presented
     from locexp.tracking.session import Session
 
 logger = logging.getLogger(__name__)
@@ -147,6 +148,18 @@ class Parent:
             logger.info("the parent run was not closed", exc_info=error)
         with contextlib.suppress(OSError):  # a full disk: the record that is there says how it ended, at least
             record.write(self.directory)
+
+    def present(self) -> Presented:
+        """Write the saved views of the sweep to the store; returns which it has."""
+        from locexp.tracking.presenting import Presented, present
+        from locexp.tracking.store import MlflowStore
+
+        try:
+            store = MlflowStore(self.location)
+            return present(store, store.sweep(self.sweep_id), store.children(self.sweep_id))
+        except Exception as error:  # as in list_jobs
+            logger.info("the views were not written", exc_info=error)
+            return Presented([], [f"MLflow's saved views are not written ({first_line(error, 200)})"])
 
 
 def _new_id(directory: Path, overrides: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from locexp.models.saving import load_model
 from locexp.records.files import logged_files
 from locexp.records.record import CUT_OFF, RECORD, RunRecord
 from locexp.system.process import is_alive
-from locexp.tracking.location import check, locate
+from locexp.tracking.location import check, locate, location_in
 
 
 def relog(directory: str, uri: str | None, say: Callable[[str], None], *, ended: bool = False) -> None:
@@ -41,8 +41,21 @@ def relog(directory: str, uri: str | None, say: Callable[[str], None], *, ended:
         except (UserError, RunFailedError, OSError) as error:
             say(f"not logged: {error}")
             failed.append(child.parent.name)
+    if parent.is_sweep:
+        _present(RunRecord.read(folder), say)
     if failed:
         raise RunFailedError(f"{directory}: {counted(len(failed), 'job')} could not be logged: {listed(failed)}")
+
+
+def _present(parent: RunRecord, say: Callable[[str], None]) -> None:
+    """Write the saved views of a sweep that is in its store."""
+    from locexp.tracking.presenting import present
+    from locexp.tracking.store import MlflowStore
+
+    store = MlflowStore(location_in(parent))
+    sweep_id = parent.tags["sweep_id"]
+    for note in present(store, store.sweep(sweep_id), store.children(sweep_id)).notes:
+        say(note)
 
 
 def _relog_one(folder: Path, directory: str, uri: str | None, parent_run_id: str | None, ended: bool) -> str:
