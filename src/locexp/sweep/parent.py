@@ -156,7 +156,8 @@ class Parent:
 
         try:
             store = MlflowStore(self.location)
-            return present(store, store.sweep(self.sweep_id), store.children(self.sweep_id))
+            parent, runs = store.sweep(self.sweep_id), store.children(self.sweep_id)
+            return present(store.client, self.location, parent, runs)
         except Exception as error:  # as in list_jobs
             logger.info("the views were not written", exc_info=error)
             return Presented([], [f"MLflow's saved views are not written ({first_line(error, 200)})"])

@@ -14,7 +14,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from typing import TYPE_CHECKING
+
+from mlflow import MlflowClient
 
 from locexp.errors import first_line
 from locexp.records.record import RunRecord
@@ -24,9 +25,6 @@ from locexp.tracking.location import PROBE_SECONDS, Location
 from locexp.tracking.probe import fetch_bytes
 from locexp.tracking.view_format import DESCRIPTION_TAG, FIRST_WITH_VIEWS
 from locexp.tracking.views import experiment_views, missing_setting, sweep_views
-
-if TYPE_CHECKING:
-    from locexp.tracking.store import MlflowStore
 
 logger = logging.getLogger(__name__)
 
@@ -102,34 +100,39 @@ def described(there: Mapping[str, str], text: str) -> dict[str, str]:
 
 
 def present(
-    store: MlflowStore, parent: RunRecord, runs: Sequence[RunRecord], describe: Describe | None = None
+    client: MlflowClient,
+    location: Location,
+    parent: RunRecord,
+    runs: Sequence[RunRecord],
+    describe: Describe | None = None,
 ) -> Presented:
     """Write the views of a sweep and of its experiment, and the sweep's description; failing costs a note.
 
     Args:
-        store: which has the sweep.
+        client: of the store.
+        location: of the store.
         parent: the sweep's parent run, from that store.
         runs: all of the sweep's runs, from there.
         describe: makes the description of the parent run; ``None`` leaves it as it is.
     """
     found = Presented([], [])
     try:
-        found = _write_views(store, parent, runs)
+        found = _write_views(client, location, parent, runs)
         if describe is not None:
-            tags = store.client.get_run(parent.run_id).data.tags
+            tags = client.get_run(parent.run_id).data.tags
             for name, text in described(tags, describe(found.views)).items():
-                store.client.set_tag(parent.run_id, name, text)
+                client.set_tag(parent.run_id, name, text)
     except Exception as error:  # no permission, a server that was lost: its client raises what it likes
         logger.info("views and descriptions were not written", exc_info=error)
         found.notes.append(f"MLflow's saved views and descriptions are not all written ({first_line(error, 200)})")
     return found
 
 
-def _write_views(store: MlflowStore, parent: RunRecord, runs: Sequence[RunRecord]) -> Presented:
-    too_old = without_views(store.location)
+def _write_views(client: MlflowClient, location: Location, parent: RunRecord, runs: Sequence[RunRecord]) -> Presented:
+    too_old = without_views(location)
     if too_old is not None:
         return Presented([], [too_old])
-    client, experiment_id = store.client, store.experiment_id
+    experiment_id = parent.experiment_id
     for run in runs:
         setting = missing_setting(run)
         if setting is not None:

@@ -54,7 +54,7 @@ def _present(parent: RunRecord, say: Callable[[str], None]) -> None:
 
     store = MlflowStore(location_in(parent))
     sweep_id = parent.tags["sweep_id"]
-    for note in present(store, store.sweep(sweep_id), store.children(sweep_id)).notes:
+    for note in present(store.client, store.location, store.sweep(sweep_id), store.children(sweep_id)).notes:
         say(note)
 
 

@@ -157,7 +157,7 @@ class MlflowStore:
         for name in OF_SWEEP[folder.name]:
             if (folder / name).is_file():
                 self.client.log_artifact(parent.run_id, str(folder / name), folder.name)
-        return present(self, parent, runs, describe).notes
+        return present(self.client, self.location, parent, runs, describe).notes
 
     def _search(self, condition: str) -> list[RunRecord]:
         found: list[RunRecord] = []
