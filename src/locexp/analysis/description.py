@@ -37,9 +37,9 @@ def describe(comparison: SweepComparison, parent: RunRecord, views: Collection[s
     assert parent.run_id is not None
     links = sweep_links(HERE, parent, views)
     again = command("compare", parent.tags["sweep_id"], *store_overrides(location_in(parent)))
-    opening = [
-        f"**{escaped(answers(comparison)[0])}**",
+    opening = [  # of which MLflow folds away all but the first lines
         " · ".join(f"[{title}]({links[name]})" for name, title in LINKS.items() if name in links),
+        f"**{escaped(answers(comparison)[0])}**",
         f"![The accuracy–IoU front]({artifact_address(parent.run_id, 'comparison/front.png')})",
     ]
     whole = table(comparison, brief=True)

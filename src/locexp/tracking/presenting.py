@@ -115,17 +115,23 @@ def present(
         runs: all of the sweep's runs, from there.
         describe: makes the description of the parent run; ``None`` leaves it as it is.
     """
-    found = Presented([], [])
     try:
         found = _write_views(client, location, parent, runs)
-        if describe is not None:
+    except Exception as error:  # no permission, a server that was lost: its client raises what it likes
+        found = Presented([], [_lost(error)])
+    if describe is not None:
+        try:
             tags = client.get_run(parent.run_id).data.tags
             for name, text in described(tags, describe(found.views)).items():
                 client.set_tag(parent.run_id, name, text)
-    except Exception as error:  # no permission, a server that was lost: its client raises what it likes
-        logger.info("views and descriptions were not written", exc_info=error)
-        found.notes.append(f"MLflow's saved views and descriptions are not all written ({first_line(error, 200)})")
+        except Exception as error:  # likewise, which is said once
+            found.notes[:] = found.notes or [_lost(error)]
     return found
+
+
+def _lost(error: Exception) -> str:
+    logger.info("views and descriptions were not written", exc_info=error)
+    return f"MLflow's saved views and descriptions are not all written ({first_line(error, 200)})"
 
 
 def _write_views(client: MlflowClient, location: Location, parent: RunRecord, runs: Sequence[RunRecord]) -> Presented:

@@ -156,7 +156,7 @@ def varied_parameters(runs: Sequence[RunRecord]) -> list[str]:
 
 def _numeric(names: Sequence[str], runs: Sequence[RunRecord]) -> list[str]:
     """Return the parameters that are numbers in every run: others have no mean."""
-    return [name for name in names if all(_is_number(run.parameters[name]) for run in runs if run.parameters)]
+    return [name for name in names if all(_is_number(run.parameters.get(name, "")) for run in runs if run.parameters)]
 
 
 def _is_number(text: str) -> bool:
