@@ -16,7 +16,7 @@ from locexp.tracking.location import locate
 from locexp.tracking.store import MlflowStore
 from locexp.tracking.views import sweep_views
 from tests.analysis.test_compare_command import Bench, compare
-from tests.conftest import TINY, train_here
+from tests.conftest import TINY, door_here, train_here
 
 RUNS, MEANS = "day-time", "day-time-means"
 FRONT = ("test/accuracy", "test/mean_iou")
@@ -307,3 +307,36 @@ def test_a_run_and_its_experiment_are_described(workplace: Path, capsys: pytest.
     assert "**Views**" in experiment.tags[view_format.DESCRIPTION_TAG]
     address = f"/#/experiments/{experiment.experiment_id}/runs/{run.info.run_id}?workflowType=machine_learning"
     assert capsys.readouterr().out.rstrip().endswith(address)
+
+
+@pytest.mark.slow
+def test_a_sweep_is_presented_at_its_end_and_wherever_it_is_logged(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its links are printed; a resume leaves one view of each kind, and what the user changed."""
+    from mlflow import MlflowClient
+
+    def tags(store: str) -> dict[str, str]:
+        experiment = MlflowClient(f"sqlite:///{workplace}/{store}/mlflow.db").get_experiment_by_name("locexp")
+        return dict(experiment.tags)
+
+    assert train_here(*TINY, "-m", "loss.bbox_weight=1,10") == 0
+    said = capsys.readouterr().out
+    (sweep_id,) = re.findall(r"&viewStateShareKey=(\S+[0-9a-f])$", said.replace("-means\n", "\n\n"), re.MULTILINE)[:1]
+    before = tags("mlruns")
+    keys = {key.removeprefix(view_format.VIEW_TAG) for key in before if key.startswith(view_format.VIEW_TAG)}
+    assert keys == {sweep_id, f"{sweep_id}-means", "all-sweeps", "single-runs"}
+    assert "note     charts show" not in said
+    client = MlflowClient(f"sqlite:///{workplace}/mlruns/mlflow.db")
+    mine = view_format.VIEW_TAG + f"{sweep_id}-means"
+    client.delete_experiment_tag(client.get_experiment_by_name("locexp").experiment_id, mine)
+    assert train_here("sweep.resume=last") == 0
+    assert tags("mlruns") == {key: value for key, value in before.items() if key != mine}
+    again = capsys.readouterr().out
+    assert re.search(rf"(?m)^front    http\S+viewStateShareKey={sweep_id}$", again)
+    assert not re.search(r"(?m)^means ", again)
+    (folder,) = workplace.glob("multirun/*/*/sweep")
+    assert door_here("log", str(folder.parent), "--uri", "other").returncode == 0
+    assert {key for key in tags("other") if key.startswith(view_format.VIEW_TAG)} == {
+        key for key in before if key.startswith(view_format.VIEW_TAG)
+    }

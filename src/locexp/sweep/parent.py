@@ -151,16 +151,9 @@ class Parent:
 
     def present(self) -> Presented:
         """Write the saved views of the sweep to the store; returns which it has."""
-        from locexp.tracking.presenting import Presented, present
-        from locexp.tracking.store import MlflowStore
+        from locexp.tracking.store import present_sweep
 
-        try:
-            store = MlflowStore(self.location)
-            parent, runs = store.sweep(self.sweep_id), store.children(self.sweep_id)
-            return present(store.client, self.location, parent, runs)
-        except Exception as error:  # as in list_jobs
-            logger.info("the views were not written", exc_info=error)
-            return Presented([], [f"MLflow's saved views are not written ({first_line(error, 200)})"])
+        return present_sweep(self.location, self.sweep_id)
 
 
 def _new_id(directory: Path, overrides: Sequence[str]) -> str:

@@ -118,20 +118,21 @@ def present(
     try:
         found = _write_views(client, location, parent, runs)
     except Exception as error:  # no permission, a server that was lost: its client raises what it likes
-        found = Presented([], [_lost(error)])
+        found = not_presented(error)
     if describe is not None:
         try:
             tags = client.get_run(parent.run_id).data.tags
             for name, text in described(tags, describe(found.views)).items():
                 client.set_tag(parent.run_id, name, text)
         except Exception as error:  # likewise, which is said once
-            found.notes[:] = found.notes or [_lost(error)]
+            found.notes[:] = found.notes or not_presented(error).notes
     return found
 
 
-def _lost(error: Exception) -> str:
+def not_presented(error: Exception) -> Presented:
+    """Return that a store has no views, for an error that is worth a note and nothing else."""
     logger.info("views and descriptions were not written", exc_info=error)
-    return f"MLflow's saved views and descriptions are not all written ({first_line(error, 200)})"
+    return Presented([], [f"MLflow's saved views and descriptions are not all written ({first_line(error, 200)})"])
 
 
 def _write_views(client: MlflowClient, location: Location, parent: RunRecord, runs: Sequence[RunRecord]) -> Presented:

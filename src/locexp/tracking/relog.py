@@ -42,20 +42,12 @@ def relog(directory: str, uri: str | None, say: Callable[[str], None], *, ended:
             say(f"not logged: {error}")
             failed.append(child.parent.name)
     if parent.is_sweep:
-        _present(RunRecord.read(folder), say)
+        from locexp.tracking.store import present_sweep
+
+        for note in present_sweep(location_in(RunRecord.read(folder)), parent.tags["sweep_id"]).notes:
+            say(note)
     if failed:
         raise RunFailedError(f"{directory}: {counted(len(failed), 'job')} could not be logged: {listed(failed)}")
-
-
-def _present(parent: RunRecord, say: Callable[[str], None]) -> None:
-    """Write the saved views of a sweep that is in its store."""
-    from locexp.tracking.presenting import present
-    from locexp.tracking.store import MlflowStore
-
-    store = MlflowStore(location_in(parent))
-    sweep_id = parent.tags["sweep_id"]
-    for note in present(store.client, store.location, store.sweep(sweep_id), store.children(sweep_id)).notes:
-        say(note)
 
 
 def _relog_one(folder: Path, directory: str, uri: str | None, parent_run_id: str | None, ended: bool) -> str:

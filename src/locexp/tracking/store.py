@@ -19,7 +19,7 @@ from locexp.records.store import Describe
 from locexp.system.process import uncollected
 from locexp.tracking.location import Location, deleted_run, local_path
 from locexp.tracking.mlflow_internals import is_store
-from locexp.tracking.presenting import present
+from locexp.tracking.presenting import Presented, not_presented, present
 
 PAGE = 1000
 
@@ -192,6 +192,16 @@ class MlflowStore:
             experiment_id=run.info.experiment_id,
             logged=True,
         )
+
+
+def present_sweep(location: Location, sweep_id: str) -> Presented:
+    """Write the saved views of a sweep to its store; failing costs a note."""
+    try:
+        store = MlflowStore(location)
+        parent, runs = store.sweep(sweep_id), store.children(sweep_id)
+    except Exception as error:  # a server that was lost: its client raises what it likes
+        return not_presented(error)
+    return present(store.client, location, parent, runs)
 
 
 def _is_whole(run: Run) -> bool:
