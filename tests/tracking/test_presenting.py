@@ -165,7 +165,7 @@ def test_the_description_of_a_sweep_has_the_answer_the_picture_and_the_settings(
     assert all("workflowType=machine_learning" in address for address in found)
     assert f"get-artifact?path=comparison/front.png&run_uuid={bench.parent}" in picture
     assert table.count("\n") == 7
-    assert "| **classification\\_weight=1 bbox\\_weight=100 (chosen)** | 2 |" in table
+    assert "| **classification\\_weight=1 bbox\\_weight=100 (chosen)**&ensp; | 0.9265 ±0.0064&ensp; | 0.8465" in table
     assert "`python -m locexp.compare day-time`" in again
 
 
@@ -176,7 +176,7 @@ def test_names_are_no_markdown(workplace: Path) -> None:
         bench.child((1.0, 0.5), seed, tags={"varied.loss.bbox_weight": name})
     compare()
     lines = description(bench).splitlines()
-    (titles,) = (line for line in lines if line.startswith("| setting "))
+    (titles,) = (line for line in lines if line.startswith("| setting"))
     (row,) = (line for line in lines if line.startswith("| ") and "img" in line)
     assert len(re.findall(r"(?<!\\)\|", row)) == titles.count("|")
     for line in lines:
@@ -292,6 +292,7 @@ def test_a_run_is_described_in_a_line() -> None:
     )
     failed = RunRecord("r", status="FAILED", error="a_b\nc")
     assert describe_run(failed) == "FAILED: a\\_b"
+    assert describe_run(RunRecord("r", status="FINISHED")) == "Test: no metrics"
 
 
 @pytest.mark.slow

@@ -28,7 +28,8 @@ def describe_run(record: RunRecord) -> str:
     """Return what a run that has ended is described with: a line."""
     if record.status != "FINISHED":
         return f"{record.status}: {escaped(first_line(record.error or 'no reason known', 200))}"
-    values = [f"{title} {record.metrics[f'test/{name}']:.4f}" for name, title in NAMES.items()]
+    found = {title: record.metrics.get(f"test/{name}") for name, title in NAMES.items()}
+    values = [f"{title} {value:.4f}" for title, value in found.items() if value is not None]
     kept, epochs = record.metrics.get("kept/epoch"), record.metrics.get("epochs")
     weights = "" if kept is None or epochs is None else f", with the weights of epoch {kept:.0f} of {epochs:.0f}"
-    return f"Test: {', '.join(values)}{weights}"
+    return f"Test: {', '.join(values) or 'no metrics'}{weights}"

@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 WRITTEN = "locexp.written"
 """The tag of a run or an experiment that holds the digests of what locexp wrote about it, by the tags that have it."""
 ABOUT = (
-    "Runs of locexp: networks that name an object and box it. The menu **Views** above the table has two views of "
+    "Runs of locexp: networks that name an object and box it. The menu **Views** at the top right has two views of "
     "every sweep, with a dot per run and with the mean of each setting, and *all sweeps* and *single runs*."
 )
 
