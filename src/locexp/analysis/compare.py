@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,7 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
     start_matplotlib()
     from locexp.analysis.answer import answers
     from locexp.analysis.comparison import compare_settings
+    from locexp.analysis.description import describe
     from locexp.analysis.report import write_report
     from locexp.analysis.results import notes_on, sort_runs
     from locexp.analysis.tables import as_text, table
@@ -82,7 +84,7 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
     home = own if parent.directory or _is_of(own, sweep_id) else Path(f"sweep-{sweep_id}")
     title = f"{parent.name}: {counted(len(found.settings), 'setting')}, {counted(len(found.seeds), 'seed')}"
     missing = write_report(home / FOLDER, found, title=title, notes=notes, read=store.content)
-    store.keep_folder(parent, home / FOLDER)
+    missing += store.keep_comparison(parent, children, home / FOLDER, functools.partial(describe, found, parent))
     lines = ["", *as_text(table(found, brief=True).lines, terminal_width()), "", *answers(found)]
     lines += [f"note     {note}" for note in [*notes, *missing]]
     return [*lines, "", f"Report   {home / FOLDER / 'report.html'}"]

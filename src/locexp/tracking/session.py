@@ -16,10 +16,12 @@ from mlflow.exceptions import MlflowException
 
 from locexp.records.files import logged_files
 from locexp.records.record import RunRecord, finite_metrics, milliseconds
+from locexp.tracking.descriptions import describe_run
 from locexp.tracking.limits import DATASET, NAME, PARAMETER, TAG, cut
 from locexp.tracking.location import Location, deleted, deleted_run, lock_of
 from locexp.tracking.mlflow_internals import SystemMetrics, make_store, silence_loggers, use_store
 from locexp.tracking.models import log_model
+from locexp.tracking.presenting import described, new_experiment_tags
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +66,8 @@ class Session:
         found = self.client.get_experiment_by_name(name)
         if found is None:
             try:
-                return str(self.client.create_experiment(name, artifact_location=location.artifact_root))
+                made = self.client.create_experiment(name, location.artifact_root, new_experiment_tags())
+                return str(made)
             except MlflowException:  # another process was quicker
                 found = self.client.get_experiment_by_name(name)
                 if found is None:
@@ -153,7 +156,10 @@ class Session:
         epochs = int(record.metrics.get("epochs", 0))
         model_id = None if model is None else log_model(self.client, self.run_id, record, model, epochs)
         self._log(record.metrics, epochs, end, model_id)
-        self.client.log_batch(self.run_id, tags=[RunTag(name, value) for name, value in cut(record.tags, TAG).items()])
+        tags = cut(record.tags, TAG)
+        if not record.is_sweep:  # which is described when it has been compared
+            tags |= described(self.client.get_run(self.run_id).data.tags, describe_run(record)[:TAG])
+        self.client.log_batch(self.run_id, tags=[RunTag(name, value) for name, value in tags.items()])
         for path in logged_files(directory, record):
             folder = None if path.parent == Path() else str(path.parent)
             self.client.log_artifact(self.run_id, str(directory / path), folder)
