@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -16,6 +17,13 @@ PANELS = (
     ("bbox_loss", "box loss (unweighted)"),
     ("center_error_px", "centre error, px"),
 )
+
+
+def epoch_ticks(axes: Axes, epochs: int) -> None:
+    """Give the x axis room for so many epochs, and ticks at whole ones: one epoch has one tick."""
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
+    margin = 0.05 * (epochs - 1) or 0.5
+    axes.set_xlim(1 - margin, epochs + margin)
 
 
 def learning_curves(history: list[dict[str, float]], best_epoch: int, baseline: float) -> Figure:
@@ -43,7 +51,7 @@ def learning_curves(history: list[dict[str, float]], best_epoch: int, baseline: 
         axes.grid(alpha=0.3)
     for axes in figure.axes[3:]:
         axes.set_xlabel("epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        epoch_ticks(axes, len(history))
     figure.suptitle(f"Learning curves (dotted: best epoch, {best_epoch})", fontsize=11)
     return figure
 
@@ -90,7 +98,7 @@ def weighting(history: list[dict[str, float]]) -> Figure | None:
             axes.legend(fontsize=8)
         axes.set_title(title, y=TITLE, fontsize=10)
         axes.set_xlabel("epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        epoch_ticks(axes, len(history))
         axes.grid(alpha=0.3)
         axes.set_ylim(*{"share of batches in conflict": (-0.03, 1.03), "step, ms": (0, None)}.get(title, (None, None)))
     return figure
