@@ -31,8 +31,8 @@ def page_data(comparison: SweepComparison, curves: Curves) -> dict[str, Any]:
     Returns:
         ``axes``: titles of the two metrics of the front. ``settings``: see :func:`_setting`, in the comparison's order.
         ``front``: indices of the settings whose means none dominates, ascending in the first metric. ``baseline``: mean
-        IoU of a constant box. ``ratios``: the least and the greatest ratio of the weights. ``panels``: titles of the
-        learning curves by metric.
+        IoU of a constant box. ``ratios``: the least and the greatest ratio of the weights. ``panels``: metrics
+        that have a learning curve, with their titles.
     """
     settings = comparison.settings
     ratios = [ratio for index in comparison.candidates if (ratio := _ratio(settings[index])) is not None]
@@ -45,7 +45,7 @@ def page_data(comparison: SweepComparison, curves: Curves) -> dict[str, Any]:
         "default": comparison.default,
         "baseline": _rounded(settings[comparison.chosen].baseline),
         "ratios": [min(ratios), max(ratios)] if len(set(ratios)) > 1 else None,
-        "panels": PANELS,
+        "panels": list(PANELS.items()),
     }
 
 

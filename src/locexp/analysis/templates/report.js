@@ -256,7 +256,7 @@ for (const button of all("[data-view]")) {
 
 const legend = find("#legend"), kinds = new Set(shown.map(one => kindOf(one.setting, one.index)));
 const explain = (kind, text) => legend.append(html("li", {}, svg("svg", {viewBox: "-10 -10 20 20", "aria-hidden": true}, mark(kind)), ` ${text}`));
-for (const [kind, text] of [["chosen", data.chosen === data.default ? "chosen, the default" : "chosen"], ["default", "default"], ["alone", "one task alone"],
+for (const [kind, text] of [["chosen", data.chosen === data.default ? "chosen, the default" : "chosen"], ["default", "default"], ["alone", "one task alone (All shows them)"],
   ["method", "weighting methods and others"]]) if (kinds.has(kind)) explain(kind, text);
 if (data.ratios && kinds.has("plain"))
   legend.append(html("li", {}, `bbox / classification weight ${data.ratios[0]} `, html("span", {class: "ramp"}), ` ${data.ratios[1]}`));
@@ -326,10 +326,10 @@ function curve(metric, title, setting) {
     return d;
   };
   const dots = ([epochs, means], kind) => epochs.flatMap((epoch, at) => means[at] === null ? [] : [svg("circle", {class: kind, cx: x(epoch), cy: y(means[at]), r: 2.4})]);
-  const [epochs, means, lows, highs] = own, known_at = epochs.map((_, at) => at).filter(at => means[at] !== null);
-  const edge = [...known_at.map(at => [epochs[at], highs[at]]), ...known_at.reverse().map(at => [epochs[at], lows[at]])];
+  const [epochs, means, lows, highs] = own, having = epochs.map((_, at) => at).filter(at => means[at] !== null);
+  const edge = [...having.map(at => [epochs[at], highs[at]]), ...[...having].reverse().map(at => [epochs[at], lows[at]])];
   const chart = svg("svg", {viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label":
-      `${title} on validation: ${known_at.length ? means[known_at[0]] : "unknown"} in the end, ${counted(last, "epoch")}`});
+      `${title} on validation: ${means[having.at(-1)] ?? "unknown"} in the end; ${counted(epochs.at(-1), "epoch")}`});
   for (const [value, text] of ticks(y0, y1, 3))
     chart.append(svg("path", {d: `M${left} ${y(value)}H${right}`}), svg("text", {x: left - 4, y: y(value) + 3, "text-anchor": "end", style: "font-size: 10px"}, text));
   chart.append(...others.map(lines => svg("path", {d: line(...lines)})));
@@ -349,9 +349,7 @@ function tests(setting) {
 }
 const galleryOf = new Map(all(".gallery").map(gallery => [+gallery.dataset.setting, gallery]));
 const panel = find("#panel");
-let selected = null;
 function select(index) {
-  selected = index;
   const setting = settings[index], gallery = galleryOf.get(index);
   for (const one of shown) {
     one.group.setAttribute("aria-pressed", one.index === index);
@@ -365,15 +363,15 @@ function select(index) {
   if (setting.numbers.length)
     panel.append(html("dl", {}, ...setting.numbers.flatMap(([title, text]) => [html("dt", {}, title), html("dd", {}, text)])));
   if (setting.tests.length) panel.append(tests(setting));
-  const metrics = Object.keys(setting.curves);
   panel.append(html("h4", {}, "Learning curves on validation"));
-  if (metrics.length)
-    panel.append(html("div", {class: "curves"}, ...metrics.map(metric => curve(metric, data.panels[metric], setting))),
+  if (Object.keys(setting.curves).length)
+    panel.append(html("div", {class: "curves"}, ...data.panels.map(([metric, title]) => curve(metric, title, setting))),
       html("p", {class: "small"}, "By epoch: mean over seeds, band from the lowest to the highest seed; grey: the other settings."));
   else panel.append(html("p", {class: "small"}, "There is no history of its runs."));
-  panel.append(html("h4", {}, "Predictions"));
-  if (gallery) panel.append(...[...gallery.children].filter(part => part.tagName !== "SUMMARY").map(part => part.cloneNode(true)));
-  else panel.append(html("p", {class: "small"}, "The page has no gallery of this setting."));
+  const parts = gallery ? [...gallery.children].filter(part => part.tagName !== "SUMMARY").map(part => part.cloneNode(true))
+    : [html("p", {class: "small"}, "The page has no gallery of this setting.")];
+  find("#answers").replaceChildren(html("h3", {}, "Its predictions"), ...parts);
+  find("#said").textContent = `Selected: ${setting.label}`;
 }
 
 // ---- one image, all settings
