@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from locexp.analysis.comparison import SweepComparison
 from locexp.analysis.curves import PANELS, Curves
@@ -32,6 +33,7 @@ CHOSEN, DEFAULT, PLAIN = "#d62728", "#1f77b4", "#666666"
 COLORS = {"chosen": CHOSEN, "default": DEFAULT}
 LONGEST_NAME = 48
 """How many letters of a setting's name are shown."""
+MOST_TICKS = 5
 MOST_ROWS = 60
 """How many settings have a row."""
 LEAST_RANGE = 0.01
@@ -154,8 +156,17 @@ def _against_weights(compared: Compared, alone: Mapping[str, SettingRuns], basel
         if name == "mean_iou":
             axes.axhline(baseline, color=PLAIN, lw=0.9, ls=":", label="constant box")
         axes.set(xscale="log", xlabel="bbox_weight / classification_weight", title=title)
+        _ratio_ticks(axes, ratios)
         axes.legend(fontsize=7)
     return figure
+
+
+def _ratio_ticks(axes: Axes, ratios: np.ndarray) -> None:
+    """Put ticks at ratios where they span too little for powers of ten."""
+    if ratios[-1] / ratios[0] < 100:
+        places = ratios[np.unique(np.linspace(0, len(ratios) - 1, min(len(ratios), MOST_TICKS)).round().astype(int))]
+        axes.set_xticks(places, [f"{ratio:.3g}" for ratio in places])
+        axes.xaxis.set_minor_locator(NullLocator())
 
 
 def _best(compared: Compared, metric: str) -> Compared:

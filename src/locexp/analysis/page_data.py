@@ -19,9 +19,9 @@ from locexp.analysis.statistics import Interval
 from locexp.analysis.tables import marks_of, verdict
 from locexp.evaluation.metrics import METRICS, sign_of
 
-MOST_EPOCHS = 60
-"""A longer learning curve is thinned out to so many epochs."""
-DIGITS = 6
+MOST_EPOCHS, MOST_POINTS = 60, 6000
+"""Learning curves of more epochs, or more of all settings together, are thinned out."""
+DIGITS, CURVE_DIGITS = 6, 4
 """Numbers are rounded to so many digits: they become places on a screen."""
 
 
@@ -59,6 +59,7 @@ def _setting(comparison: SweepComparison, index: int, curves: Curves) -> dict[st
     """
     setting = comparison.settings[index]
     has_runs = bool(setting.runs)
+    most = min(MOST_EPOCHS, max(2, MOST_POINTS // len(comparison.settings)))
     return {
         "label": setting.label,
         "marks": marks_of(comparison, index),
@@ -74,7 +75,7 @@ def _setting(comparison: SweepComparison, index: int, curves: Curves) -> dict[st
         "numbers": [[TITLES[name], f"{setting.test[name]:.4f}"] for name in METRICS] if has_runs else [],
         "verdict": verdict(comparison, index),
         "tests": _tests(comparison, index),
-        "curves": {name: _curve(curve) for name, curve in curves.get(index, {}).items()},
+        "curves": {name: _curve(curve, most) for name, curve in curves.get(index, {}).items()},
     }
 
 
@@ -104,19 +105,17 @@ def _test(against: str, test: PairedTest, sign: float) -> list[str]:
     return [against, measured, str(difference.n), probability(test.p), probability(test.corrected), test.verdict]
 
 
-def _curve(curve: Curve) -> list[list[float | None]]:
-    """Return epochs, means, lowest and highest seed."""
+def _curve(curve: Curve, most: int) -> list[list[float | None]]:
+    """Return epochs, the first and the last among them, means, lowest and highest seed."""
     count = len(curve.mean)
-    shown = np.unique(np.linspace(0, count - 1, min(count, MOST_EPOCHS)).round().astype(int))
-    return [
-        (shown + 1).tolist(),
-        *([_rounded(value) for value in values[shown].tolist()] for values in (curve.mean, curve.low, curve.high)),
-    ]
+    shown = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+    lines = (values[shown].tolist() for values in (curve.mean, curve.low, curve.high))
+    return [(shown + 1).tolist(), *([_rounded(value, CURVE_DIGITS) for value in line] for line in lines)]
 
 
 def _interval(interval: Interval) -> list[float | None]:
     return [_rounded(interval.mean), _rounded(interval.half_width)]
 
 
-def _rounded(value: float) -> float | None:
-    return finite(float(f"{value:.{DIGITS}g}"))
+def _rounded(value: float, digits: int = DIGITS) -> float | None:
+    return finite(float(f"{value:.{digits}g}"))

@@ -42,17 +42,17 @@ const SHAPES = {  // of means: what a setting is shows without colour, too
 };
 const kindOf = (setting, index) => index === data.chosen ? "chosen" : index === data.default ? "default"
   : setting.alone ? "alone" : setting.ratio === null ? "method" : "plain";
-const MARGIN = {left: 58, right: 14, top: 12, bottom: 44};
-const LEAST_RANGE = 1e-3;
+const MARGIN = {left: 70, right: 14, top: 12, bottom: 44};
+const LEAST_RANGE = .01;
 
 const box = find("#scatter"), shown = settings.map((setting, index) => ({setting, index})).filter(one => one.setting.means);
 const picture = svg("svg", {role: "group", "aria-label":
   `${data.axes[0]} against ${data.axes[1]} of ${counted(shown.length, "setting")}; arrow keys go from one to the next`});
-const axes = svg("g", {"aria-hidden": true}), clip = svg("rect"), front = svg("path", {class: "front"});
+const axes = svg("g", {"aria-hidden": true}), clip = svg("rect"), front = svg("path", {class: "front", "pointer-events": "none"});
 const baseline = svg("path", {class: "baseline"}), points = svg("g"), names = svg("g", {"aria-hidden": true, "pointer-events": "none"});
 const drag = svg("rect", {class: "drag", visibility: "hidden"}), tip = html("div", {class: "tip", hidden: "", "aria-hidden": true});
 picture.append(svg("clipPath", {id: "inside"}, clip), axes,
-  svg("g", {"clip-path": "url(#inside)"}, baseline, front, points, names, drag));
+  svg("g", {"clip-path": "url(#inside)"}, baseline, points, front, names, drag));
 box.append(picture, tip);
 
 function colour(setting, kind) {
@@ -250,7 +250,7 @@ picture.addEventListener("keydown", event => {
 });
 for (const button of all("[data-view]")) {
   const {view: name} = button.dataset;
-  if (name === "all" && VIEWS.all.every((end, at) => end === VIEWS.compared[at])) button.hidden = true;
+  button.hidden = name !== "compared" && name in VIEWS && VIEWS[name].every((end, at) => Math.abs(end - VIEWS.compared[at]) < 1e-9);
   button.addEventListener("click", () => name === "in" ? zoom(.7) : name === "out" ? zoom(1 / .7) : show(VIEWS[name]));
 }
 
@@ -308,13 +308,13 @@ filter.addEventListener("input", () => {
 // ---- the panel of the selected setting
 
 function curve(metric, title, setting) {
-  const width = 140, height = 96, left = 34, right = width - 6, top = 6, bottom = height - 16;
+  const width = 140, height = 96, left = 36, right = width - 6, top = 6, bottom = height - 16;
   const others = settings.filter(other => other.compared && other !== setting).map(other => other.curves[metric]).filter(Boolean);
   const own = setting.curves[metric], known = [own, ...others];
   const values = [...own.slice(1).flat(), ...others.flatMap(lines => lines[1])].filter(value => value !== null);
   if (!values.length) return html("p", {class: "small"}, `${title}: nothing is known`);
   const last = Math.max(...known.map(([epochs]) => epochs.at(-1))), low = Math.min(...values), high = Math.max(...values);
-  const room = Math.max((high - low) * .05, 5e-4), y0 = low - room, y1 = high + room;
+  const room = Math.max((high - low) * .05, 5e-3), y0 = low - room, y1 = high + room;
   const x = epoch => last === 1 ? (left + right) / 2 : left + (epoch - 1) / (last - 1) * (right - left);
   const y = value => bottom + (value - y0) / (y1 - y0) * (top - bottom);
   const line = (epochs, means) => {
