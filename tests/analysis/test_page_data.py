@@ -98,8 +98,8 @@ def test_tests_are_given_in_the_direction_of_the_metric() -> None:
     ]
     data = data_of(runs, "w1", metric="center_error_px")
     ((against, difference, count, p, corrected, verdict),) = data["settings"][1]["tests"]
-    values = np.array(
-        [[one.metrics["test/center_error_px"] for one in runs if one.name == name] for name in ("w1", "w2")]
+    first, second = (
+        np.array([one.metrics["test/center_error_px"] for one in runs if one.name == name]) for name in ("w1", "w2")
     )
     assert against == "the default setting"
     assert float(difference.split(" ± ")[0]) == pytest.approx((second - first).mean(), abs=1e-4)

@@ -13,7 +13,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from locexp.analysis.comparison import SweepComparison
+from locexp.analysis.comparison import SHARES, SweepComparison
 from locexp.analysis.curves import PANELS, Curves
 from locexp.analysis.methods import FIXED
 from locexp.analysis.results import METRIC_OF_TASK, TASKS, SettingRuns
@@ -45,7 +45,14 @@ def draw_figures(comparison: SweepComparison, curves: Curves) -> dict[str, Figur
     marks = {comparison.front.knee: "knee", comparison.default: "default", comparison.chosen: "chosen"}
     compared = [(comparison.settings[index], marks.get(index, "")) for index in comparison.candidates]
     baseline = comparison.settings[comparison.chosen].baseline
-    figures = {"front": _front(compared, comparison.front.attained, baseline)}
+    shares = {share: f"reached by {share:.0%} of the seeds" for share in sorted(comparison.front.attained)}
+    if len(comparison.front.whole) == 1:
+        shares = {SHARES[1]: "reached by the only seed"}
+    figures = {
+        "front": _front(
+            compared, {title: comparison.front.attained[share] for share, title in shares.items()}, baseline
+        )
+    }
     ratios = [_ratio(setting) for setting, _ in compared]
     if all(map(math.isfinite, ratios)) and len(set(ratios)) == len(ratios) > 2:
         finished = [setting for setting in comparison.settings if setting.runs]
@@ -67,12 +74,13 @@ def _ratio(setting: SettingRuns) -> float:
     return setting.ratio if setting.method == FIXED else math.nan
 
 
-def _front(compared: Compared, attained: Mapping[float, np.ndarray], baseline: float) -> Figure:
+def _front(compared: Compared, attained: Mapping[str, np.ndarray], baseline: float) -> Figure:
     """Draw every run as a point, the mean of each setting with its intervals, and the attainment surfaces over seeds.
 
     Args:
         compared: the settings.
-        attained: by share of seeds, the corners of the attainment surface, ascending in accuracy.
+        attained: by its title, from the smallest share of the seeds, the corners of an attainment surface, ascending in
+            accuracy.
         baseline: mean IoU of a constant box.
     """
     figure = Figure(figsize=(7.5, 5.2), layout="constrained")
@@ -88,11 +96,10 @@ def _front(compared: Compared, attained: Mapping[float, np.ndarray], baseline: f
     margin = np.maximum(np.ptp(everything, axis=0) * 0.06, (LEAST_RANGE - np.ptp(everything, axis=0)) / 2)
     left, bottom = everything.min(axis=0) - margin
     right, top = everything.max(axis=0) + margin
-    for share, style in zip(sorted(attained), (":", "-", "--"), strict=False):
-        if len(attained[share]):
-            x, y = attained[share].T
+    for (reached, corners), style in zip(attained.items(), (":", "-", "--"), strict=False):
+        if len(corners):
+            x, y = corners.T
             stairs = [left, *x, x[-1]], [y[0], *y, bottom]
-            reached = f"reached by {share:.0%} of the seeds"
             axes.plot(*stairs, style, color="black", lw=1, drawstyle="steps-pre", label=reached)
     for (setting, role), color, of_seeds in zip(compared, colors, points, strict=True):
         axes.scatter(of_seeds[:, 0], of_seeds[:, 1], s=12, color=color, alpha=0.55, linewidths=0)
@@ -199,6 +206,7 @@ def _side_by_side(compared: Compared, count: int, baseline: float) -> Figure:
         axes.grid(axis="y", color=PLAIN, alpha=0.2, lw=0.6)
     names = [without_math(abbreviated(setting.label, LONGEST_NAME)) for setting, _ in compared]
     panels[0].set_yticks(rows, names, fontsize=8)
+    panels[0].set_ylim(-0.7, len(compared) - 0.3)
     if len(compared) < count:
         figure.suptitle(f"The best {len(compared)} of {count} settings on validation", fontsize=10)
     return figure

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 TITLE = 1.0
 """Height of titles above the axes: where it is not given, all ticks are measured a second time to find it."""
@@ -92,8 +92,13 @@ def weighting(history: list[dict[str, float]]) -> Figure | None:
             style = "o:" if name == "gradients/norm_ratio" else "o-"
             values = [row.get(name, np.nan) for row in history]
             axes.plot(epochs, values, style, markersize=4, label=label.removesuffix("_norm"))
-        if is_log and min(row.get(name, np.nan) for row in history for name in names) > 0:
+        shown = [row.get(name, np.nan) for row in history for name in names]
+        if is_log and min(shown) > 0 and max(shown) > 2 * min(shown):
             axes.set_yscale("log")
+            if max(shown) < 30 * min(shown):  # else there are powers of ten enough to be labelled
+                axes.yaxis.set_minor_locator(LogLocator(subs=(2, 3, 5)))
+                axes.yaxis.set_major_formatter("{x:g}")
+                axes.yaxis.set_minor_formatter("{x:g}")
         if len(names) > 1:
             axes.legend(fontsize=8)
         axes.set_title(title, y=TITLE, fontsize=10)
