@@ -327,8 +327,9 @@ def test_one_setting_and_one_epoch(open_page: Open, tmp_path: Path, seeds: int) 
 
 
 def test_printed_everything_is_open_and_nothing_is_left_to_press(open_page: Open, page_file: Path) -> None:
-    visit = opened(open_page, page_file, color_scheme="dark")
+    visit = opened(open_page, page_file, color_scheme="dark", width=718)  # of A4 within its margins
     visit.page.emulate_media(media="print")
+    assert visit.page.locator("#settings .scroll").evaluate("part => part.scrollWidth <= part.clientWidth")
     assert visit.page.locator("button.control:visible, .bar:visible, #filter:visible").count() == 0
     assert visit.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     visit.page.evaluate("dispatchEvent(new Event('beforeprint'))")

@@ -41,6 +41,7 @@ def page_data(comparison: SweepComparison, curves: Curves) -> dict[str, Any]:
         "metric": TITLES[comparison.metric],
         "settings": [_setting(comparison, index, curves) for index in range(len(settings))],
         "front": sorted(comparison.front.best, key=lambda index: settings[index].test[TASKS[0]].mean),
+        "knee": comparison.front.knee,
         "chosen": comparison.chosen,
         "default": comparison.default,
         "baseline": _rounded(settings[comparison.chosen].baseline),

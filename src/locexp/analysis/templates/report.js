@@ -67,7 +67,7 @@ function describe({setting, index}) {
   const [x, y] = setting.means, lines = [
     `${data.axes[0]} ${interval(x)}`, `${data.axes[1]} ${interval(y)}`,
     counted(setting.runs.length, "seed") + (setting.failed ? `, ${setting.failed} failed` : "")];
-  if (data.front.includes(index)) lines.push("on the front");
+  if (data.front.includes(index)) lines.push(index === data.knee ? "the knee of the front" : "on the front");
   if (setting.marks.length) lines.unshift(setting.marks.join(", "));
   if (setting.verdict) lines.push(`against the default: ${setting.verdict}`);
   return lines;
