@@ -72,6 +72,7 @@ def open_page(chromium: Browser) -> Iterator[Open]:
 
     def open_(*, width: int = WIDE, height: int = 900, network: bool = False, **options: Any) -> Visit:
         context = chromium.new_context(viewport={"width": width, "height": height}, **options)
+        context.set_default_timeout(10_000)
         contexts.append(context)
         visit = Visit(context.new_page())
 

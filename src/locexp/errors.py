@@ -79,8 +79,8 @@ def listed(names: Iterable[object]) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """Return a number with its noun: ``1 seed``, ``2 seeds``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    """Return a number with its noun: ``1 seed``, ``2 seeds``, ``10,000 images``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def spans(numbers: Iterable[int]) -> str:

@@ -32,10 +32,12 @@ class Row:
     """A setting.
 
     Attributes:
+        index: of the setting.
         marks: what sets it apart: ``chosen``, ``default``, its role, the task that it trained alone.
         cells: one per column; the first is what varies, with its marks.
     """
 
+    index: int
     marks: list[str]
     cells: list[Cell]
 
@@ -59,13 +61,16 @@ def table(comparison: SweepComparison, *, brief: bool = False) -> Table:
     Columns in which no setting has a value are left out; a brief table also lacks those that a screen has no room for.
     """
     ordered = sorted(range(len(comparison.settings)), key=lambda index: _order(comparison.settings[index]))
-    marks = [_marks(comparison, index) for index in ordered]
+    marks = [marks_of(comparison, index) for index in ordered]
     rows = [_cells(comparison, index, of_setting) for index, of_setting in zip(ordered, marks, strict=True)]
     left_out = {"baseline", *DELTAS.values()} if brief else set()
     if brief and comparison.metric != "loc_acc_50":
         left_out.add("loc_acc_50")
     shown = [title for title in rows[0] if title not in left_out and any(cells[title].value for cells in rows)]
-    shown_rows = [Row(marked, [cells[title] for title in shown]) for marked, cells in zip(marks, rows, strict=True)]
+    shown_rows = [
+        Row(index, marked, [cells[title] for title in shown])
+        for index, marked, cells in zip(ordered, marks, rows, strict=True)
+    ]
     return Table(shown, shown_rows)
 
 
@@ -75,7 +80,8 @@ def _order(setting: SettingRuns) -> tuple[list[str], bool, float]:
     return others, math.isnan(setting.ratio), setting.ratio
 
 
-def _marks(comparison: SweepComparison, index: int) -> list[str]:
+def marks_of(comparison: SweepComparison, index: int) -> list[str]:
+    """Return what sets a setting apart, see :class:`Row`."""
     setting = comparison.settings[index]
     marks = {
         "chosen": index == comparison.chosen,

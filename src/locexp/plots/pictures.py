@@ -14,6 +14,7 @@ import numpy as np
 from locexp.bbox.geometry import to_pixels
 from locexp.bbox.scenes import Scenes
 from locexp.data.arrays import Leak
+from locexp.errors import counted
 from locexp.evaluation import breakdown, calibration
 from locexp.evaluation.metrics import Predictions, confusion_matrix
 from locexp.evaluation.terms import UserTerms
@@ -100,20 +101,23 @@ def _draw(data: PictureData) -> list[str]:
     from locexp.plots.confusion import confusion
     from locexp.plots.files import save
     from locexp.plots.names import drawable
+    from locexp.plots.samples import write_samples
 
     images, predictions, history = data.images, data.predictions, data.history
     data.directory.mkdir(exist_ok=True)
+    chosen = _chosen(len(images), GALLERY_SIZE)
+    write_samples(data.directory, images, predictions, data.terms, chosen)
     first = to_pixels(predictions.boxes[:1], *predictions.canvas)[0]
     class_names, notes = drawable(data.terms.class_names)
     terms = dataclasses.replace(data.terms, class_names=class_names)
     predicted = f"Predicted {data.terms.class_word}: {class_names[predictions.classes[0]]}"
     pictures: Pictures = {"sample": boxes.sample(images[0], first, predicted)}
-    chosen = _chosen(len(images), GALLERY_SIZE)
-    pictures["gallery_random"] = boxes.gallery(images, predictions, terms, chosen, f"{len(chosen)} random test images")
+    title = counted(len(chosen), "random test image")
+    pictures["gallery_random"] = boxes.gallery(images, predictions, terms, chosen, title)
     of_failures, notes_on_failures = failure_pictures(images, predictions, terms)
     pictures |= of_failures
     pictures["learning_curves"] = curves.learning_curves(history, data.best_epoch, data.baseline)
-    title = f"Confusion on {len(images):,} test images"
+    title = f"Confusion on {counted(len(images), 'test image')}"
     pictures["confusion_matrix"] = confusion(confusion_matrix(predictions), class_names, title)
     weighting = curves.weighting(history)
     if weighting is not None:
@@ -137,7 +141,7 @@ def failure_pictures(images: np.ndarray, predictions: Predictions, terms: UserTe
     from locexp.plots import boxes, groups, reliability
 
     notes = []
-    number = f"{len(images):,} test images"
+    number = counted(len(images), "test image")
     cases = breakdown.worst_cases(predictions, boxes.WORST_COLUMNS)
     pictures: Pictures = {"worst_cases": boxes.worst_cases(images, predictions, terms, cases, f"The worst of {number}")}
     if breakdown.all_the_same(predictions):
@@ -164,7 +168,7 @@ def scenes_page(scenes: Scenes, labels: np.ndarray, terms: UserTerms) -> bytes:
     chosen = _chosen(len(labels), SCENES_SHOWN)
     terms = dataclasses.replace(terms, class_names=drawable(terms.class_names)[0])
     png = io.BytesIO()
-    save(page(scenes, labels, terms, chosen, f"{len(chosen)} random training scenes"), png)
+    save(page(scenes, labels, terms, chosen, counted(len(chosen), "random training scene")), png)
     return png.getvalue()
 
 

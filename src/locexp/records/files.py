@@ -17,6 +17,7 @@ PICTURES = (
     *("scenes", "leaks", "sample", "gallery_random", "worst_cases", "iou_groups", "reliability"),
     *("learning_curves", "confusion_matrix", "weighting"),
 )
+SAMPLES = ("samples.webp", "samples.csv")
 TABLES = (
     *("predictions", "confusion_matrix", "per_class", "four_way"),
     *("iou_by_size", "iou_by_position", "reliability"),
@@ -25,7 +26,7 @@ TABLES = (
 OF_RUN = {
     "": (RECORD, HISTORY, LOG),
     "config": ("config.yaml", "hydra.yaml", "overrides.yaml", "resolved.yaml"),
-    "pictures": tuple(f"{name}.png" for name in PICTURES),
+    "pictures": (*(f"{name}.png" for name in PICTURES), *SAMPLES),
     "tables": tuple(f"{name}.csv" for name in TABLES),
 }
 """The files of a run that are logged as they are, by their folder. Another is ``trainer.save_h5``."""
