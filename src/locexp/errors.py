@@ -78,6 +78,14 @@ def listed(names: Iterable[object]) -> str:
     return ", ".join(str(name) for name in names)
 
 
+def abbreviated(text: str, most: int) -> str:
+    """Return at most ``most`` characters of a text, at least two: its start and its end, with … between."""
+    if len(text) <= most:
+        return text
+    tail = (most - 1) // 3
+    return f"{text[: most - 1 - tail]}…{text[len(text) - tail :]}"
+
+
 def counted(count: int, noun: str) -> str:
     """Return a number with its noun: ``1 seed``, ``2 seeds``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

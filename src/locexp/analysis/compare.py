@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from locexp.configuration.overrides import key_of
 from locexp.errors import UserError, counted
 from locexp.evaluation.metrics import SELECTION_METRIC
 from locexp.records.format import MalformedError
@@ -29,12 +30,14 @@ class CompareOptions:
 
     Attributes:
         allow_mixed: compare runs of different data, budgets or code anyway; the report says so.
+        details: show every test in words, and the whole table.
         metric: what settings are chosen by and tested on.
         presume_dead: treat runs on other machines, whose processes cannot be checked, as dead.
         register: the name in MLflow's registry for the chosen setting's model.
     """
 
     allow_mixed: bool = False
+    details: bool = False
     metric: str = SELECTION_METRIC
     presume_dead: bool = False
     register: str | None = None
@@ -54,7 +57,8 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
         UserError: there is no such sweep, it is running, or its runs cannot be compared; nothing is written.
     """
     start_matplotlib()
-    from locexp.analysis.answer import answers
+    from locexp.analysis.answer import answers, cautions
+    from locexp.analysis.brief import brief
     from locexp.analysis.comparison import compare_settings
     from locexp.analysis.report import write_report
     from locexp.analysis.results import notes_on, sort_runs
@@ -71,8 +75,13 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
         notes += notes_on(settings, options.allow_mixed) + _not_started(store, parent, children)
     except UserError as error:
         raise type(error)(f"sweep {sweep_id}: {error}") from None
+    sweep_list = _list(store, parent)
     found = compare_settings(
-        settings, default_hash=parent.tags.get("default_hash"), metric=options.metric, read=store.content
+        settings,
+        default_hash=parent.tags.get("default_hash"),
+        metric=options.metric,
+        read=store.content,
+        typed={key_of(override) for override in sweep_list.overrides} if sweep_list else (),
     )
     front = found.front
     if len(front.whole) < len(front.points):
@@ -83,9 +92,12 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
     title = f"{parent.name}: {counted(len(found.settings), 'setting')}, {counted(len(found.seeds), 'seed')}"
     missing = write_report(home / FOLDER, found, title=title, notes=notes, read=store.content)
     store.keep_folder(parent, home / FOLDER)
-    lines = ["", *as_text(table(found, brief=True).lines, terminal_width()), "", *answers(found)]
-    lines += [f"note     {note}" for note in [*notes, *missing]]
-    return [*lines, "", f"Report   {home / FOLDER / 'report.html'}"]
+    width = terminal_width()
+    lines = ["", *brief(found, width)]
+    if options.details:
+        lines = ["", *as_text(table(found, brief=True).lines, width), "", *answers(found)]
+    lines += [f"note     {note}" for note in [*([] if options.details else cautions(found)), *notes, *missing]]
+    return [*lines, f"Report   {home / FOLDER / 'report.html'}"]
 
 
 def _check_ended(parent: RunRecord, children: Sequence[RunRecord], presume_dead: bool) -> None:
@@ -116,9 +128,14 @@ def _is_of(folder: Path, sweep_id: str) -> bool:
 
 def listed_jobs(store: Store, parent: RunRecord) -> list[dict[str, Any]] | None:
     """Return the jobs of a sweep's list; ``None`` where it has no readable one."""
+    found = _list(store, parent)
+    return None if found is None else found.jobs
+
+
+def _list(store: Store, parent: RunRecord) -> SweepList | None:
     content = store.content(parent, str(LIST))
     with contextlib.suppress(MalformedError):
-        return None if content is None else SweepList.parse(content, LIST).jobs
+        return None if content is None else SweepList.parse(content, LIST)
     return None
 
 

@@ -11,11 +11,12 @@ from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import Callbacks, set_up_logging
 from locexp.errors import RunFailedError, Terminated, UserError, counted, first_line
 from locexp.records.sweep_list import SweepList
-from locexp.sweep.display import Progress, show_end
+from locexp.sweep.display import show_end
 from locexp.sweep.folder import JobEnd, check_free, close_dead, end_of, held, next_attempt
 from locexp.sweep.jobs import PlacedJob, RunKey, StagedJobs, SweepJob
 from locexp.sweep.launchers import Launch, capacity_of, end_workers, is_stacked, launch_with_hydra
 from locexp.sweep.parent import Parent
+from locexp.sweep.progress import Progress
 from locexp.sweep.stacks import Stacks
 from locexp.sweep.stored import StoredSweep
 from locexp.system.screen import Screen
@@ -164,10 +165,10 @@ class Conductor:
 
     def _run_stages(self, launch: Launch) -> None:
         staged, jobs = self._staged, self._staged.jobs
-        progress = Progress(self._screen)
+        progress = Progress(self._screen, staged.typed)
         while jobs:
             missing = self.missing(jobs)
-            progress.add(len(jobs), len(jobs) - len(missing))
+            progress.add(jobs, {key: end.record for key, end in self._ends.items() if end.record is not None})
             left = self._run_jobs(launch, missing, progress)
             if self._stops:
                 if left or staged.more:

@@ -30,6 +30,11 @@ class Screen:
         self._height = 0
         self._notes: set[str] = set()
 
+    @property
+    def width(self) -> int | None:
+        """How many columns there are for a display; ``None`` where none is shown."""
+        return self._console.width if self._console else None
+
     def line(self, text: str = "") -> None:
         """Write a whole line, as it is; a terminal wraps what is too long, so that addresses can be copied."""
         with self._lock:
