@@ -91,6 +91,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def verb(count: int, one: str, several: str) -> str:
+    """Return the form of a verb that goes with a number: ``is`` or ``are``."""
+    return one if count == 1 else several
+
+
 def spans(numbers: Iterable[int]) -> str:
     """Join ascending whole numbers for a message: ``0 to 3, 7``."""
     runs: list[list[int]] = []

@@ -25,8 +25,8 @@ from omegaconf import OmegaConf
 from locexp.errors import Terminated
 from locexp.records.record import RunRecord
 from locexp.records.sweep_list import SweepList
-from locexp.sweep.display import Progress
 from locexp.sweep.folder import LOCK, close_dead, end_of
+from locexp.sweep.progress import Progress
 from locexp.sweep.stored import StoredSweep
 from locexp.system.process import process_tags
 from locexp.system.screen import Screen

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from locexp.configuration.overrides import key_of
-from locexp.errors import UserError, counted
+from locexp.errors import UserError, counted, verb
 from locexp.evaluation.metrics import SELECTION_METRIC
 from locexp.records.format import MalformedError
 from locexp.records.record import RunRecord
@@ -151,7 +151,8 @@ def _not_started(store: Store, parent: RunRecord, children: Sequence[RunRecord])
     known = {config_hash for config_hash, _ in begun}
     resume = command("train", f"sweep.resume={parent.tags['sweep_id']}", *store_overrides(location_in(parent)))
     notes = [
-        f"Cut short: {len(missing)} of {len(jobs)} jobs have no run in {store.label}; {resume} runs what has not begun."
+        f"Cut short: {len(missing)} of {counted(len(jobs), 'job')} {verb(len(missing), 'has', 'have')} no run in "
+        f"{store.label}; {resume} runs what has not begun."
     ]
     absent = {job["config_hash"]: setting_name(job["varied"]) for job in missing if job["config_hash"] not in known}
     if absent:

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-from locexp.errors import UserError, counted, first_line
+from locexp.errors import UserError, counted, first_line, verb
 from locexp.records.provenance import flattened
 from locexp.records.record import RunRecord
 from locexp.sweep.folder import JobEnd, log_of
@@ -22,6 +22,8 @@ SAME = ("data._target_", "data.limit", "trainer.epochs", "trainer.batch_size", "
 REPORT = Path("comparison", "report.html")
 MOST_NAMED = 5
 """How many of the jobs that were not started are named."""
+MOST_UNFINISHED = 8
+"""How many of the jobs that failed or were stopped are named; a line said so of each when it ended."""
 MOST_LINKED = 30
 """How many runs an address for the parallel coordinates names at most."""
 
@@ -76,7 +78,7 @@ def _estimate(jobs: Sequence[SweepJob], runs: Sequence[RunRecord]) -> str:
 def show_end(
     screen: Screen, parent: Parent, ends: Sequence[tuple[SweepJob, JobEnd]], *, began: float, all_logged: bool
 ) -> None:
-    """Say how a sweep ended: every failure, how to resume, and where its results are.
+    """Say how a sweep ended: its failures, how to resume, and where its results are.
 
     Args:
         screen: where.
@@ -90,19 +92,21 @@ def show_end(
     assert record.end_time is not None
     took = duration(record.end_time - began)
     resumed = " since it was resumed" if record.start_time < began else ""
-    have = "has" if len(ends) == 1 else "have"
+    have = "has" if 1 in (len(finished), len(ends)) else "have"
     say(f"\n{record.status:8} {len(finished)} of {counted(len(ends), 'job')} {have} finished, in {took}{resumed}")
-    for job, end in ends:
-        if end.folder is not None:
-            log = log_of(end.folder)
-            where = f"  ({log})" if log is not None else ""
-            how = "failed  " if end.reason else "stopped "
-            why = f": {first_line(end.reason, 200)}" if end.reason else ""
-            say(f"{how} {job.name}{why}{where}")
+    unfinished = [(job, end, end.folder) for job, end in ends if end.folder is not None]
+    for job, end, folder in unfinished[:MOST_UNFINISHED]:
+        log = log_of(folder)
+        where = f"  ({log})" if log is not None else ""
+        how = "failed  " if end.reason else "stopped "
+        why = f": {first_line(end.reason, 200)}" if end.reason else ""
+        say(f"{how} {job.name}{why}{where}")
+    if len(unfinished) > MOST_UNFINISHED:
+        say(f"         and {len(unfinished) - MOST_UNFINISHED} more, with their logs in {parent.directory}")
     waiting = [job.name for job, end in ends if not end.was_started]
     if waiting:
         more = f" and {len(waiting) - MOST_NAMED} more" if len(waiting) > MOST_NAMED else ""
-        were = "was" if len(waiting) == 1 else "were"
+        were = verb(len(waiting), "was", "were")
         say(f"waiting  {len(waiting)} {were} not started: {', '.join(waiting[:MOST_NAMED])}{more}")
     if len(finished) < len(ends) or record.status != "FINISHED":
         say(f"Resume   {command('train', f'sweep.resume={parent.sweep_id}', *store_overrides(parent.location))}")

@@ -21,6 +21,8 @@ from locexp.system.screen import Screen, duration
 MOST_AT_WORK = 4
 """How many of the runs that are at work are named."""
 MOST_BEST = 3
+MOST_FAILURES = 8
+"""How many failures a terminal gets a line for: the display counts them, and has the cause of the last."""
 COLUMNS = {SELECTION_METRIC: SELECTION_METRIC, "accuracy": "accuracy", "mean_iou": "mean IoU"}
 """Metrics of the best settings, the one they are chosen by first, with their titles."""
 ROOM_FOR_NAMES = 30
@@ -117,7 +119,8 @@ class Progress:
             return
         why = first_line(record.error or "no reason known", 100)
         self._failures[job.index] = name, why
-        self._screen.line(f"{self._count()} {name}  {record.status}: {why}")
+        if self._screen.width is None or len(self._failures) <= MOST_FAILURES:
+            self._screen.line(f"{self._count()} {name}  {record.status}: {why}")
 
     def _display(self, underway: float, at_work: Sequence[tuple[str, str]]) -> None:
         """Show the display, most needed first: a terminal of few rows has no room for the end of it."""
