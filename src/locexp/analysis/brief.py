@@ -33,7 +33,7 @@ def brief(comparison: SweepComparison, width: int | None) -> list[str]:
         comparison: of a sweep.
         width: of the terminal; ``None`` for a file or a pipe, whose lines may be of any length.
     """
-    sentences = headline(comparison, longest_name=None if width is None else max(LEAST_NAMED, width // 3))
+    sentences = headline(comparison, longest_name=None if width is None else max(LEAST_NAMED, width // 2))
     if width is not None:
         sentences = [line for sentence in sentences for line in textwrap.wrap(sentence, width)]
     rows = MOST_ROWS if width is None else max(FEWEST_ROWS, shutil.get_terminal_size().lines - ROWS_OF_OTHERS)

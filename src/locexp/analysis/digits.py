@@ -26,6 +26,11 @@ def decimals(half_width: float) -> int:
     return min(MOST, max(0, known))
 
 
+def short(interval: Interval) -> str:
+    """Return a mean alone, with the digits that are known: ``0.943``."""
+    return f"{interval.mean:.{decimals(interval.half_width)}f}"
+
+
 def known(interval: Interval, *, sign: str = "") -> str:
     """Return a mean with half the width of its interval: ``0.943 ± 0.010``; ``sign`` is ``+`` where one is wanted."""
     places = decimals(interval.half_width)

@@ -8,12 +8,12 @@ from dataclasses import replace
 from locexp.analysis.answer import probability
 from locexp.analysis.comparison import SweepComparison
 from locexp.analysis.decision import PairedTest
-from locexp.analysis.digits import known
+from locexp.analysis.digits import known, short
 from locexp.analysis.results import TASKS, TITLES
 from locexp.errors import abbreviated, counted, listed
 
-MOST_NAMED = 3
-"""How many other settings are named; more are counted."""
+LONGEST_NAMED = 14
+"""Other settings are named where that takes so many characters at most; else they are counted."""
 
 
 def headline(comparison: SweepComparison, *, longest_name: int | None = None) -> list[str]:
@@ -40,7 +40,7 @@ def _use(comparison: SweepComparison, names: Sequence[str]) -> str:
         return f"Use {names[chosen]}, the default: {value}."
     if default is None:
         return f"Use {names[chosen]}: {value}."
-    return f"Use {names[chosen]}: {value} (default {known(comparison.settings[default].test[metric])})."
+    return f"Use {names[chosen]}: {value} (default {short(comparison.settings[default].test[metric])})."
 
 
 def _sure(comparison: SweepComparison, names: Sequence[str]) -> str:
@@ -53,7 +53,8 @@ def _sure(comparison: SweepComparison, names: Sequence[str]) -> str:
         return f"{lead}: {others} ({seeds})."
     if test.verdict == "too few seeds to tell":
         return f"Not sure: {seeds} cannot tell it from the default; at least {test.min_seeds} are needed."
-    by, rest = f"(p = {probability(test.corrected)}, {seeds})", f"; {others}" if others else ""
+    by = f"(p = {probability(test.corrected)}, {seeds})"
+    rest = f"; {others}" if others and test.verdict != "no difference seen" else ""  # nothing is shown, so that is all
     heads = {
         "better": f"Sure: better than the default {by}",
         "worse": f"Careful: on test the default is better {by}",
@@ -79,11 +80,11 @@ def _others(comparison: SweepComparison, names: Sequence[str]) -> tuple[str, str
     better, worse = with_verdict.get("better", []), with_verdict.get("worse", [])
     if better:
         are = "is" if len(better) == 1 else "are"
-        return f"on test, though not on validation, {_named(better, names)} {are} better", "Careful"
+        return f"on test, though not on validation, {_named(comparison, better, names)} {are} better", "Careful"
     if len(worse) == len(tests):
         return f"better than {'the other' if len(tests) == 1 else f'the {len(tests)} others'}", "Sure"
     equal = [test.setting for test in tests if test.verdict != "worse"]
-    return f"{_named(equal, names)} may do as well", "Not sure"
+    return f"{_named(comparison, equal, names)} may do as well", "Not sure"
 
 
 def _methods(comparison: SweepComparison, names: Sequence[str]) -> str:
@@ -109,7 +110,7 @@ def _cost(comparison: SweepComparison, names: Sequence[str]) -> str:
         else:
             unseen.append(f"{TITLES[task]} {known(difference, sign='+')}")
             too_few = too_few or test.verdict == "too few seeds to tell"
-    cost = " and ".join(lost) or ("too few seeds to tell" if too_few else "none seen" if unseen else "none")
+    cost = " and ".join(lost) or ("too few seeds" if too_few else "none seen" if unseen else "none")
     parts = [f"Cost: {cost}"]
     if unseen:
         parts[-1] += f", with {' and '.join(unseen)}" if lost else f" ({', '.join(unseen)})"
@@ -126,9 +127,15 @@ def _below_the_best(comparison: SweepComparison, names: Sequence[str]) -> str:
         means = {index: settings[index].test[task].mean for index in comparison.candidates}
         best = max(means, key=lambda index: means[index])
         if means[best] > means[chosen]:
-            below.append(f"{means[best] - means[chosen]:.3f} of the best {TITLES[task]} ({names[best]})")
+            below.append(
+                f"{means[best] - means[chosen]:.3f} of the best {TITLES[task]} ({_named(comparison, [best], names)})"
+            )
     return f"Cost: {' and '.join(below)}." if below else "Cost: none; no setting has a better accuracy or mean IoU."
 
 
-def _named(indices: Sequence[int], names: Sequence[str]) -> str:
-    return f"{len(indices)} others" if len(indices) > MOST_NAMED else listed(names[index] for index in indices)
+def _named(comparison: SweepComparison, indices: Sequence[int], names: Sequence[str]) -> str:
+    """Return the names of settings, or their values where one key alone varies, or how many they are."""
+    keys = {tuple(comparison.settings[index].varied) for index in comparison.candidates}
+    is_one = len(keys) == 1 and len(next(iter(keys))) == 1
+    named = listed(names[index].partition("=")[2] if is_one else names[index] for index in indices)
+    return named if len(indices) == 1 or len(named) <= LONGEST_NAMED else f"{len(indices)} others"
