@@ -34,13 +34,17 @@ def brief(comparison: SweepComparison, width: int | None) -> list[str]:
         width: of the terminal; ``None`` for a file or a pipe, whose lines may be of any length.
     """
     sentences = headline(comparison, longest_name=None if width is None else max(LEAST_NAMED, width // 2))
-    if width is not None:
-        sentences = [line for sentence in sentences for line in textwrap.wrap(sentence, width)]
     rows = MOST_ROWS if width is None else max(FEWEST_ROWS, shutil.get_terminal_size().lines - ROWS_OF_OTHERS)
     shown = settings_that_matter(comparison, rows)
     left_out = len(comparison.settings) - len(shown)
     more = f"{counted(left_out, 'more setting')}: report, comparison.csv. " if left_out else ""
-    return [*sentences, "", *_table(comparison, shown, width), f"{more}Tests in words: compare.details=true"]
+    more += "Tests in words: compare.details=true"
+    return [*_wrapped(sentences, width), "", *_table(comparison, shown, width), *_wrapped([more], width)]
+
+
+def _wrapped(sentences: Sequence[str], width: int | None) -> list[str]:
+    """Return sentences as lines, broken between words."""
+    return [line for text in sentences for line in ([text] if width is None else textwrap.wrap(text, width))]
 
 
 def settings_that_matter(comparison: SweepComparison, most: int) -> list[int]:

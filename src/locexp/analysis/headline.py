@@ -127,9 +127,8 @@ def _below_the_best(comparison: SweepComparison, names: Sequence[str]) -> str:
         means = {index: settings[index].test[task].mean for index in comparison.candidates}
         best = max(means, key=lambda index: means[index])
         if means[best] > means[chosen]:
-            below.append(
-                f"{means[best] - means[chosen]:.3f} of the best {TITLES[task]} ({_named(comparison, [best], names)})"
-            )
+            name = _named(comparison, [best], names)
+            below.append(f"{means[best] - means[chosen]:.3f} of the best {TITLES[task]} ({name})")
     return f"Cost: {' and '.join(below)}." if below else "Cost: none; no setting has a better accuracy or mean IoU."
 
 
