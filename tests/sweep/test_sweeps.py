@@ -109,6 +109,9 @@ def test_what_a_sweep_says(done: tuple[Path, str]) -> None:
         "too few seeds",
     ):
         assert words in said, said
+    assert not re.search(r"[\x00-\x09\x0b-\x1f]", said)  # no redraw, no colour
+    assert max(len(line) for line in said.splitlines() if re.match(r"\[\d/4\]", line)) <= 80
+    assert "1 seeds" not in said
 
 
 @pytest.mark.slow

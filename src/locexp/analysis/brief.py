@@ -15,9 +15,9 @@ from locexp.analysis.tables import as_text, marks_of, order_of, verdict
 from locexp.errors import abbreviated, counted
 from locexp.evaluation.metrics import BESIDE, sign_of
 
-ROWS_OF_OTHERS = 16
-"""What the end of a sweep writes besides the rows of its table, in rows of a terminal."""
-FEWEST_ROWS = 8
+ROWS_OF_OTHERS = 17
+"""What the end of a sweep writes besides the settings of its table, in rows of a terminal of 80 columns."""
+FEWEST_ROWS = 7
 MOST_ROWS = 12
 """Rows of a table in a file or a pipe."""
 NARROWEST, LEAST_NAMED = 12, 16

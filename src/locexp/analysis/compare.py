@@ -97,7 +97,9 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
     if options.details:
         lines = ["", *as_text(table(found, brief=True).lines, width), "", *answers(found)]
     lines += [f"note     {note}" for note in [*([] if options.details else cautions(found)), *notes, *missing]]
-    return [*lines, f"Report   {home / FOLDER / 'report.html'}"]
+    report = (home / FOLDER / "report.html").absolute()
+    here = Path.cwd()
+    return [*lines, f"Report   {report.relative_to(here) if report.is_relative_to(here) else report}"]
 
 
 def _check_ended(parent: RunRecord, children: Sequence[RunRecord], presume_dead: bool) -> None:

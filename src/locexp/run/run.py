@@ -191,7 +191,7 @@ class Run:
         self.screen.line()
         for line in final_table(record):
             self.screen.line(line)
-        self.screen.line(f"\nPredicted {terms.class_word}: {printable(terms.class_names[test.classes[0]])}")
+        self.screen.line(f"Predicted {terms.class_word}: {printable(terms.class_names[test.classes[0]])}")
         self._model = model
 
     @property

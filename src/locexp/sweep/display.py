@@ -93,7 +93,7 @@ def show_end(
     took = duration(record.end_time - began)
     resumed = " since it was resumed" if record.start_time < began else ""
     have = "has" if 1 in (len(finished), len(ends)) else "have"
-    say(f"\n{record.status:8} {len(finished)} of {counted(len(ends), 'job')} {have} finished, in {took}{resumed}")
+    say(f"{record.status:8} {len(finished)} of {counted(len(ends), 'job')} {have} finished, in {took}{resumed}")
     unfinished = [(job, end, end.folder) for job, end in ends if end.folder is not None]
     for job, end, folder in unfinished[:MOST_UNFINISHED]:
         log = log_of(folder)
