@@ -91,7 +91,7 @@ def _table(comparison: SweepComparison, shown: Sequence[int], width: int | None)
     skills = [settings[index].skill for index in shown]
     others = {
         "Δm %": ["" if delta is None else f"{round(delta[0], 1) + 0.0:+.1f}" for delta in deltas],
-        "skill": ["" if skill is None else f"{skill:+.2f}" for skill in skills],
+        "skill": ["" if skill is None else f"{round(skill, 2) + 0.0:+.2f}" for skill in skills],
     }
     columns = {head: cells for head, cells in needed.items() if any(cells)}
     labels = [names[index] for index in shown]

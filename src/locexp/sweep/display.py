@@ -70,8 +70,8 @@ def _estimate(jobs: Sequence[SweepJob], runs: Sequence[RunRecord]) -> str:
         return "The time cannot be estimated: no finished run in this store has the same data, network and epochs."
     seconds = statistics.median(alike)
     return (
-        f"About {duration(seconds * len(jobs))}, at {seconds:.1f} s per job (median of {len(alike)} finished runs with "
-        "the same data, network and epochs; of those that trained side by side, their share)."
+        f"About {duration(seconds * len(jobs))}, at {seconds:.1f} s per job (median of {counted(len(alike), 'finished run')} "
+        "with the same data, network and epochs; of those that trained side by side, their share)."
     )
 
 
@@ -100,10 +100,10 @@ def show_end(
         where = f"  ({log})" if log is not None else ""
         how = "failed  " if end.reason else "stopped "
         why = f": {first_line(end.reason, 200)}" if end.reason else ""
-        say(f"{how} {job.name}{why}{where}")
+        say(f"{how} {screen.shortened(job.name)}{why}{where}")
     if len(unfinished) > MOST_UNFINISHED:
         say(f"         and {len(unfinished) - MOST_UNFINISHED} more, with their logs in {parent.directory}")
-    waiting = [job.name for job, end in ends if not end.was_started]
+    waiting = [screen.shortened(job.name) for job, end in ends if not end.was_started]
     if waiting:
         more = f" and {len(waiting) - MOST_NAMED} more" if len(waiting) > MOST_NAMED else ""
         were = verb(len(waiting), "was", "were")

@@ -120,7 +120,7 @@ class Progress:
         why = first_line(record.error or "no reason known", 100)
         self._failures[job.index] = name, why
         if self._screen.width is None or len(self._failures) <= MOST_FAILURES:
-            self._screen.line(f"{self._count()} {name}  {record.status}: {why}")
+            self._screen.line(f"{self._count()} {self._screen.shortened(name)}  {record.status}: {why}")
 
     def _display(self, underway: float, at_work: Sequence[tuple[str, str]]) -> None:
         """Show the display, most needed first: a terminal of few rows has no room for the end of it."""
