@@ -68,10 +68,10 @@ def _estimate(jobs: Sequence[SweepJob], runs: Sequence[RunRecord]) -> str:
     ]
     if not alike:
         return "The time cannot be estimated: no finished run in this store has the same data, network and epochs."
-    seconds = statistics.median(alike)
+    seconds, known = statistics.median(alike), counted(len(alike), "finished run")
     return (
-        f"About {duration(seconds * len(jobs))}, at {seconds:.1f} s per job (median of {counted(len(alike), 'finished run')} "
-        "with the same data, network and epochs; of those that trained side by side, their share)."
+        f"About {duration(seconds * len(jobs))}, at {seconds:.1f} s per job (median of {known} with the same data, "
+        "network and epochs; of those that trained side by side, their share)."
     )
 
 
