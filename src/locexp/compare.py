@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from locexp.cli.exit_status import run_door
 
 KEYS = """keys: tracking.uri, tracking.artifact_root, tracking.experiment; compare.metric=accuracy|mean_iou|loc_acc_50|
-loc_acc_75|center_error_px (what settings are chosen by and tested on); compare.allow_mixed=true (compare runs of
-different data, budgets or code anyway); compare.presume_dead=true (treat what is RUNNING on another machine, which
-cannot be checked, as ended); compare.register=NAME (put the model of the chosen setting's best run into MLflow's
-registry, as the new models:/NAME@champion). `list` lists the sweeps of the store. The folder of a sweep, such as
-multirun/DATE/TIME, is compared from its files alone, wherever it was copied to; a tracking store is neither read nor
-written then."""
+loc_acc_75|center_error_px (what settings are chosen by and tested on); compare.details=true (show every test in words,
+and the whole table); compare.allow_mixed=true (compare runs of different data, budgets or code anyway);
+compare.presume_dead=true (treat what is RUNNING on another machine, which cannot be checked, as ended);
+compare.register=NAME (put the model of the chosen setting's best run into MLflow's registry, as the new
+models:/NAME@champion). `list` lists the sweeps of the store. The folder of a sweep, such as multirun/DATE/TIME, is
+compared from its files alone, wherever it was copied to; a tracking store is neither read nor written then."""
 
 
 def main() -> None:

@@ -78,9 +78,22 @@ def listed(names: Iterable[object]) -> str:
     return ", ".join(str(name) for name in names)
 
 
+def abbreviated(text: str, most: int) -> str:
+    """Return at most ``most`` characters of a text, at least two: its start and its end, with … between."""
+    if len(text) <= most:
+        return text
+    tail = (most - 1) // 3
+    return f"{text[: most - 1 - tail]}…{text[len(text) - tail :]}"
+
+
 def counted(count: int, noun: str) -> str:
     """Return a number with its noun: ``1 seed``, ``2 seeds``, ``10,000 images``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def verb(count: int, one: str, several: str) -> str:
+    """Return the form of a verb that goes with a number: ``is`` or ``are``."""
+    return one if count == 1 else several
 
 
 def spans(numbers: Iterable[int]) -> str:

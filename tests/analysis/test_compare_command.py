@@ -164,7 +164,7 @@ def result(bench: Bench) -> dict[str, Any]:
 
 
 def test_the_numbers_are_those_worked_out_by_hand(whole: Bench) -> None:
-    output = "\n".join(compare())
+    output = "\n".join(compare("compare.details=true"))
     found = result(whole)
     settings = {tuple(one["varied"].values())[:2]: one for one in found["settings"]}
     default, strong = settings["1", "0.5"], settings["1", "100"]
@@ -195,10 +195,10 @@ def test_the_numbers_are_those_worked_out_by_hand(whole: Bench) -> None:
 
 
 def test_the_table_fits_the_terminal(whole: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    piped = compare()
+    piped = compare("compare.details=true")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("COLUMNS", "80")
-    shown = compare()
+    shown = compare("compare.details=true")
 
     def table_of(lines: list[str]) -> list[str]:
         """Return the lines up to the answers, of which the first follows an empty line and is a sentence."""
@@ -211,7 +211,7 @@ def test_the_table_fits_the_terminal(whole: Bench, monkeypatch: pytest.MonkeyPat
 
 
 def test_what_is_written_and_logged(whole: Bench) -> None:
-    output = "\n".join(compare("day-time"))
+    output = "\n".join(compare("day-time", "compare.details=true"))
     folder = whole.place / "sweep-day-time" / "comparison"
     names = {path.name for path in folder.iterdir()}
     assert names >= {"report.html", "comparison.csv", "comparison.json", "comparison.md", "front.png"}
@@ -271,7 +271,7 @@ def test_a_setting_whose_every_run_failed_is_shown(bench: Bench) -> None:
     for weights in list(SETTINGS)[:3]:
         for seed in SEEDS:
             bench.child(weights, seed, status="FAILED" if weights == (1.0, 10.0) else "FINISHED")
-    output = compare()
+    output = compare("compare.details=true")
     label = "classification_weight=1 bbox_weight=10"
     row = next(line for line in output if line.startswith(label))
     assert row.split()[2:] == ["0", "8", "no", "run", "has", "finished"]
@@ -300,7 +300,7 @@ def test_few_seeds_say_what_they_cannot_tell(bench: Bench) -> None:
     for weights in list(SETTINGS)[:4]:
         for seed in range(3):
             bench.child(weights, seed)
-    output = "\n".join(compare())
+    output = "\n".join(compare("compare.details=true"))
     assert "Too few seeds to tell" in output
     assert {one["verdict"] for one in result(bench)["against_default"]} == {"too few seeds to tell"}
     # 6 pairs: Holm needs 6·2/2^n <= .05, n >= 8.
@@ -477,3 +477,33 @@ def test_the_command(whole: Bench) -> None:
     assert "day-time" in listed.stdout
     refused = door_here("compare", "compare.metric=loss")
     assert (refused.returncode, refused.stderr.startswith("error: ")) == (2, True)
+
+
+def test_the_screen_has_the_answer_and_the_files_the_rest(whole: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three sentences, six settings, the report; each sentence of the details is in comparison.md."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "24")
+    shown, details = compare(), compare("compare.details=true")
+    assert shown[0] == ""
+    assert shown[1].startswith("Use classification_weight=1 bbox_weight=100: loc_acc_75 ")
+    assert any(line.startswith("Sure: better than the default (p = 0.023, 8 seeds);") for line in shown)
+    assert any(line.startswith("Cost: 0.0200 ± 0.0000 of accuracy; gain: ") for line in shown)
+    assert len(shown) <= 24
+    assert max(len(line) for line in shown if not line.startswith(("note ", "Report "))) <= 80
+    assert shown[-1] == details[-1] == "Report   sweep-day-time/comparison/report.html"
+    page = (whole.place / "sweep-day-time" / "comparison" / "comparison.md").read_text()
+    sentences = [line.removeprefix("note     ") for line in details if line.endswith(".")]
+    assert len(sentences) >= 5
+    assert all(sentence in page for sentence in sentences)
+
+
+def test_what_must_be_known_is_on_the_screen_in_any_case(bench: Bench) -> None:
+    """Warnings are no details: failed jobs, missing tables, a sweep cut short."""
+    for weights in list(SETTINGS)[:2]:
+        for seed in range(3):
+            bench.child(weights, seed, status="FAILED" if seed == 2 else "FINISHED")
+    notes = [line for line in compare() if line.startswith("note     ")]
+    assert any("No intervals over test examples" in note for note in notes)
+    assert any("Jobs that did not finish: 2;" in note for note in notes)
+    assert any("It is not known whether jobs are missing" in note for note in notes)

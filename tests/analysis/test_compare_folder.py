@@ -134,7 +134,7 @@ def test_failures_second_attempts_and_dead_runs_count_as_in_mlflow(sweep: Path, 
     lines = compare("day")
     tracked = comparison(sweep)
     assert "Jobs that did not finish: 2;" in "\n".join(lines)
-    assert "Cut short: 1 of 10 jobs have no run in the store;" in "\n".join(lines)
+    assert "Cut short: 1 of 10 jobs has no run in the store;" in "\n".join(lines)
     assert [one["test"]["accuracy"]["n"] for one in tracked["settings"]] == [2, 2, 3]
     assert tracked["chosen_minus_default_over_examples"]
     shutil.rmtree(workplace / "mlruns")

@@ -76,7 +76,7 @@ def test_refused_once_the_images_are_known(strokes: np.ndarray) -> None:
         compose(Clutter(), strokes[:1])
     with pytest.raises(UserError, match=r"bbox.pixels=9: is more than the boxes are wide; expected at most"):
         compose(Jitter(9), strokes)
-    with pytest.raises(UserError, match=r"bbox: 1 of 64 train images \(the first is number 9\) are all 0"):
+    with pytest.raises(UserError, match=r"bbox: 1 of 64 train images \(the first is number 9\) is all 0"):
         compose(Scatter(), np.where(np.arange(64)[:, None, None] == 9, 0, strokes).astype(np.uint8))
 
 

@@ -94,7 +94,7 @@ def test_boxes_beyond_the_image_are_clipped_and_counted(tmp_path: Path) -> None:
     boxes[3] = [-0.5, 2, 11, 6]
     raw = read(tmp_path, **SHAPE, boxes_train=boxes)
     assert raw.annotations["train"].boxes[3].tolist() == [0, 2, 10, 6]
-    assert raw.notes[-1] == "x_train: 1 of 8 boxes reach beyond the image and are clipped."
+    assert raw.notes[-1] == "x_train: 1 of 8 boxes reaches beyond the image and is clipped."
 
 
 def changed(row: int, *values: float) -> np.ndarray:
@@ -108,15 +108,15 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "columns": ({"boxes_train": BOXES[:, :3]}, r"float64 \(8, 3\)"),
     "type": ({"boxes_train": BOXES.astype(str)}, r"its boxes are <U32 \(8, 4\)"),
     "objects": ({"boxes_train": BOXES.astype(object)}, "holds pickled objects"),
-    "nan": ({"boxes_train": changed(5, 1, 2, np.nan, 4)}, "1 of 8 boxes are not finite, counted from 0: 5"),
+    "nan": ({"boxes_train": changed(5, 1, 2, np.nan, 4)}, "1 of 8 boxes is not finite, counted from 0: 5"),
     "inverted": (
         {"boxes_train": changed(2, 5, 2, 1, 4)},
-        "1 of 8 boxes are empty or end before .*: 2; expected x1, y1",
+        "1 of 8 boxes is empty or ends before .*: 2; expected x1, y1",
     ),
     "sized": ({"boxes_train": BOXES - [0, 0, 7, 5]}, "8 of 8 .* If they are x, y, width, height, save np.hstack"),
     "outside": (
         {"boxes_train": changed(7, 12, 2, 14, 5)},
-        r"1 of 8 boxes are outside of the image \(10x6\), .*: 7; the",
+        r"1 of 8 boxes is outside of the image \(10x6\), .*: 7; the",
     ),
     "neither": ({"boxes_train": SHARES * 1.3}, "its boxes run from 0.13 to 1.3; expected x1, y1, x2, y2"),
     "one part": ({"boxes_train": BOXES, "x_test": GREY, "y_test": LABELS}, "x_test: has no boxes, but x_train has"),

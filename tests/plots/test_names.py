@@ -12,12 +12,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from locexp.errors import abbreviated
 from locexp.evaluation import breakdown
 from locexp.evaluation.terms import UserTerms
 from locexp.plots import boxes, groups
 from locexp.plots.confusion import confusion
 from locexp.plots.files import save
-from locexp.plots.names import abbreviated, drawable, fitted, font
+from locexp.plots.names import drawable, fitted, font
 from locexp.plots.pictures import PictureData, draw_here
 from tests.evaluation.cases import random_predictions
 from tests.plots.test_pictures import HISTORY, images_of

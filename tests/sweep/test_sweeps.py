@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 import os
 import pkgutil
@@ -20,16 +19,13 @@ from typing import Any
 
 import pytest
 from filelock import FileLock, Timeout
-from omegaconf import OmegaConf
 
 from locexp.errors import Terminated
 from locexp.records.record import RunRecord
 from locexp.records.sweep_list import SweepList
-from locexp.sweep.display import Progress
-from locexp.sweep.folder import LOCK, close_dead, end_of
+from locexp.sweep.folder import LOCK, end_of
 from locexp.sweep.stored import StoredSweep
 from locexp.system.process import process_tags
-from locexp.system.screen import Screen
 from tests.conftest import TINY, door_here, locexp, tiny_without, train_here, wait_until
 
 GRID = ("--multirun", "loss.bbox_weight=0.5,20", "seed=1,2")
@@ -113,6 +109,9 @@ def test_what_a_sweep_says(done: tuple[Path, str]) -> None:
         "too few seeds",
     ):
         assert words in said, said
+    assert not re.search(r"[\x00-\x09\x0b-\x1f]", said)  # no redraw, no colour
+    assert max(len(line) for line in said.splitlines() if re.match(r"\[\d/4\]", line)) <= 80
+    assert "1 seeds" not in said
 
 
 @pytest.mark.slow
@@ -257,33 +256,6 @@ def test_the_report_holds_its_pictures(done: tuple[Path, str]) -> None:
         assert "seed" not in name or picture in galleries, name
 
 
-def test_progress_tells_how_long_the_rest_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of four jobs beside one finished before, 1.5 are done after 30 s, so the other 2.5 take 50 s."""
-
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    now = [0.0]
-    monkeypatch.setattr("locexp.sweep.display.time", SimpleNamespace(monotonic=lambda: now[0]))
-    terminal = Terminal()
-    progress = Progress(Screen(terminal))
-    progress.add(5, done=1)
-    cfg = OmegaConf.create({"trainer": {"epochs": 2}})
-    places = [tmp_path / str(index) for index in range(4)]
-    metrics = {"test/accuracy": 0.9, "test/mean_iou": 0.8, "test/loc_acc_75": 0.7, "time/total_seconds": 30.0}
-    for place, status in zip(places, ("FINISHED", "RUNNING"), strict=False):
-        place.mkdir()
-        RunRecord(name=place.name, status=status, metrics=metrics).write(place)
-    (places[1] / "history.jsonl").write_text("{}\n")
-    now[0] = 30.0
-    jobs: list[Any] = [SimpleNamespace(index=i, name=f"job-{i}", cfg=cfg) for i in range(len(places))]
-    progress.watch(list(zip(jobs, places, strict=True)))
-    progress.end()
-    assert "[2/5] job-0" in terminal.getvalue()
-    assert "[2/5]  50 s left\n  epoch 2/2  job-1" in terminal.getvalue()
-
-
 def test_a_job_that_was_killed_before_its_record_has_begun(tmp_path: Path) -> None:
     """Its log says so, whatever hydra.job.name calls it; one that has logged nothing may be started by another."""
     log = tmp_path / "mine.log"
@@ -293,25 +265,6 @@ def test_a_job_that_was_killed_before_its_record_has_begun(tmp_path: Path) -> No
     outcome = end_of(tmp_path, stopped=False)
     assert outcome is not None
     assert (outcome.cut_off, outcome.reason) == (True, "ended before it left a record")
-
-
-def test_a_record_of_a_newer_locexp_is_the_failure_of_its_job(tmp_path: Path) -> None:
-    """As a worker may write it that has another locexp installed: no traceback, and the file is left as it is."""
-    shown, place = io.StringIO(), tmp_path / "0"
-    place.mkdir()
-    (place / "run.json").write_text('{"format": 99, "name": "x"}')
-    job: Any = SimpleNamespace(index=0, name="job-0", cfg=OmegaConf.create({"trainer": {"epochs": 2}}))
-    progress = Progress(Screen(shown))
-    progress.add(1, done=0)
-    progress.watch([(job, place)])
-    close_dead([place], stopped=False)
-    progress.end()
-    assert re.search(r"\[1/1\] job-0 +FAILED: .*run.json: was", shown.getvalue())
-    end = end_of(place, stopped=False)
-    assert end is not None
-    assert (end.record, end.folder) == (None, place)
-    assert "was written by a newer locexp (format 99" in (end.reason or "")
-    assert json.loads((place / "run.json").read_text()) == {"format": 99, "name": "x"}
 
 
 @pytest.mark.slow

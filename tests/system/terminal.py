@@ -16,8 +16,10 @@ from pathlib import Path
 TOKENS = re.compile(r"\x1b\[(?P<number>\d*(?:;\d+)*)(?P<action>[A-Za-z])|(?P<character>.)", re.DOTALL)
 
 
-def in_terminal(words: Sequence[str], *, columns: int, cwd: Path, env: dict[str, str] | None = None) -> str:
-    """Run ``python WORDS`` in a terminal of 24 rows to its end; returns all that it wrote there."""
+def in_terminal(
+    words: Sequence[str], *, columns: int, cwd: Path, env: dict[str, str] | None = None, status: int = 0
+) -> str:
+    """Run ``python WORDS`` in a terminal of 24 rows to its end, of this status; returns all that it wrote there."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     inherited = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES", "NO_COLOR")}
@@ -38,7 +40,7 @@ def in_terminal(words: Sequence[str], *, columns: int, cwd: Path, env: dict[str,
     except OSError:  # Linux's way to say that nobody holds the other end any more
         pass
     os.close(master)
-    assert process.wait(60) == 0, written.decode()
+    assert process.wait(60) == status, written.decode()
     return written.decode()
 
 

@@ -193,16 +193,16 @@ def test_a_run_on_a_terminal_leaves_whole_lines_alone(tmp_path: Path) -> None:
     expected = [
         r"locexp   .+",
         r"data     mnist_5k \(.+\), 28x28 pixels: .+ to train, .+ to validate, .+ to test",
-        rf"epoch 1/1 {number} s  {number} images/s  \|  validation: .+  mean IoU{number}  loc_acc_50{number}",
+        rf"epoch 1/1 {number} s  validation: accuracy{number}  IoU{number}  loc_acc_50{number}",
         "",
         r" +test +baseline +skill",
         *[metric] * 7,
         r"baseline: what one constant box reaches; skill: .+",
-        "",
         r"Predicted digit: \d",
         r"Files    .+  \(pictures/, tables/, model.keras, run.json\)",
         r"MLflow   .+  then open http://127.0.0.1:5000/#/experiments/.+",
     ]
+    assert sum(max(1, -(-len(line) // 80)) for line in lines) <= 24
     for line, pattern in zip(lines, expected, strict=True):
         assert re.fullmatch(pattern, line), (line, pattern)
     states = "\n".join(terminal.seen)
@@ -213,12 +213,25 @@ def test_a_run_on_a_terminal_leaves_whole_lines_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_sweep_on_a_terminal_shows_how_far_it_is(tmp_path: Path) -> None:
+@pytest.mark.parametrize("columns", [80, 40])
+def test_a_sweep_on_a_terminal_shows_how_far_it_is(columns: int, tmp_path: Path) -> None:
+    """And leaves the answer: of four runs those that failed have a line, then come the sentences and the table."""
     words = [*tiny_without("trainer.epochs"), "trainer.epochs=5", "--multirun", "loss.bbox_weight=0.5,20"]
-    terminal = Terminal(40, in_terminal(["-m", "locexp.train", *words], columns=40, cwd=tmp_path))
-    assert any(re.search(r"\[0/2\]", row) for row in terminal.seen)
-    assert any(re.search(r"^  epoch \d+/5  bbox_weight=", row) for row in terminal.seen)
-    lines = terminal.lines
-    for place in (1, 2):
-        assert any(re.match(rf"\[{place}/2\] bbox_weight=.* s   ", line) for line in lines)
+    words += ["optimizer.learning_rate=0.001,1e30", "hydra.launcher.max_members=2"]
+    written = in_terminal(["-m", "locexp.train", *words], columns=columns, cwd=tmp_path, status=1)
+    terminal = Terminal(columns, written)
+    seen, lines = [row.rstrip() for row in terminal.seen], terminal.lines
+    assert any(re.search(r"\[0/4\]", row) for row in seen)
+    assert any(re.search(r"^  epoch \d/5  bbox_weight=", row) for row in seen)
+    assert any(row.startswith("1 failure, last bbox_") for row in seen)
+    assert "best so far (validation means, n seeds)" in seen
+    assert any(re.fullmatch(r"(  +\d\.\d{3})+   1  bbox_weight=.+", row) for row in seen)
+    runs = [line for line in lines if re.match(r"\[\d/4\] ", line)]
+    assert len(runs) == 2
+    assert all(re.search(r"bbox_weight=.* learning_rate=1e\+?30 seed=0  FAILED: diverged", line) for line in runs)
+    start = next(index for index, line in enumerate(lines) if line.startswith("Use bbox_weight="))
+    assert " ".join(lines[start:]).find("Not sure: 1 seed cannot tell it from the default") > 0
+    table = next(index for index, line in enumerate(lines) if line.startswith("setting  "))
+    assert max(map(len, lines[start : table + 3])) <= columns
+    assert any(line.startswith("FAILED   2 of 4 jobs have finished, in ") for line in lines)
     assert lines[-1] == ""

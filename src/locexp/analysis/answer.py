@@ -16,16 +16,12 @@ from locexp.errors import counted, listed
 from locexp.evaluation.metrics import sign_of
 
 MAX_LABELS = 8
+NO_TABLES = "No intervals over test examples: a table predictions.csv is missing or cannot be read."
 
 
 def answers(comparison: SweepComparison) -> list[str]:
     """Return the conclusions, a sentence or two each: which setting, against the default, the front, their limits."""
-    sentences = [_chosen(comparison)]
-    skills = [comparison.settings[index].skill for index in comparison.candidates]
-    if all(skill is not None and skill <= 0 for skill in skills):
-        sentences.append(
-            "No setting locates objects better than one constant box does: train longer before you trust a choice."
-        )
+    sentences = [_chosen(comparison), *_nothing_learned(comparison)]
     if comparison.is_final:
         sentences.append(
             f"The comparison is among the {counted(len(comparison.candidates), 'setting')} that earlier stages chose, "
@@ -44,6 +40,19 @@ def answers(comparison: SweepComparison) -> list[str]:
         f"measured from accuracy {front.reference[0]:.2f} and mean IoU {front.reference[1]:.3f}, which need no network."
     )
     return sentences
+
+
+def cautions(comparison: SweepComparison) -> list[str]:
+    """Return those conclusions without which the others may be taken for more than they are."""
+    missing = [NO_TABLES] if comparison.over_examples is None else []
+    return [*_nothing_learned(comparison), *_limits_of_choice(comparison), *missing]
+
+
+def _nothing_learned(comparison: SweepComparison) -> list[str]:
+    skills = [comparison.settings[index].skill for index in comparison.candidates]
+    if not all(skill is not None and skill <= 0 for skill in skills):
+        return []
+    return ["No setting locates objects better than one constant box does: train longer before you trust a choice."]
 
 
 def _chosen(comparison: SweepComparison) -> str:
@@ -118,7 +127,7 @@ def _against_default(comparison: SweepComparison) -> list[str]:
     if parts:
         sentences.append("By task, chosen minus default: " + "; ".join(parts) + ".")
     if comparison.over_examples is None:
-        sentences.append("No intervals over test examples: a table predictions.csv is missing or cannot be read.")
+        sentences.append(NO_TABLES)
     elif comparison.over_examples:
         intervals = [
             f"{TITLES[key]} {low:+.4f} to {high:+.4f}" for key, (low, high) in comparison.over_examples.items()

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from locexp.errors import UserError, counted
+from locexp.configuration.overrides import key_of
+from locexp.errors import UserError, counted, verb
 from locexp.evaluation.metrics import SELECTION_METRIC
 from locexp.records.format import MalformedError
 from locexp.records.record import RunRecord
@@ -30,12 +31,14 @@ class CompareOptions:
 
     Attributes:
         allow_mixed: compare runs of different data, budgets or code anyway; the report says so.
+        details: show every test in words, and the whole table.
         metric: what settings are chosen by and tested on.
         presume_dead: treat runs on other machines, whose processes cannot be checked, as dead.
         register: the name in MLflow's registry for the chosen setting's model.
     """
 
     allow_mixed: bool = False
+    details: bool = False
     metric: str = SELECTION_METRIC
     presume_dead: bool = False
     register: str | None = None
@@ -55,7 +58,8 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
         UserError: there is no such sweep, it is running, or its runs cannot be compared; nothing is written.
     """
     start_matplotlib()
-    from locexp.analysis.answer import answers
+    from locexp.analysis.answer import answers, cautions
+    from locexp.analysis.brief import brief
     from locexp.analysis.comparison import compare_settings
     from locexp.analysis.description import describe
     from locexp.analysis.report import write_report
@@ -73,8 +77,13 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
         notes += notes_on(settings, options.allow_mixed) + _not_started(store, parent, children)
     except UserError as error:
         raise type(error)(f"sweep {sweep_id}: {error}") from None
+    sweep_list = _list(store, parent)
     found = compare_settings(
-        settings, default_hash=parent.tags.get("default_hash"), metric=options.metric, read=store.content
+        settings,
+        default_hash=parent.tags.get("default_hash"),
+        metric=options.metric,
+        read=store.content,
+        typed={key_of(override) for override in sweep_list.overrides} if sweep_list else (),
     )
     front = found.front
     if len(front.whole) < len(front.points):
@@ -85,9 +94,14 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
     title = f"{parent.name}: {counted(len(found.settings), 'setting')}, {counted(len(found.seeds), 'seed')}"
     missing = write_report(home / FOLDER, found, title=title, notes=notes, read=store.content)
     missing += store.keep_comparison(parent, children, home / FOLDER, functools.partial(describe, found, parent))
-    lines = ["", *as_text(table(found, brief=True).lines, terminal_width()), "", *answers(found)]
-    lines += [f"note     {note}" for note in [*notes, *missing]]
-    return [*lines, "", f"Report   {home / FOLDER / 'report.html'}"]
+    width = terminal_width()
+    lines = ["", *brief(found, width)]
+    if options.details:
+        lines = ["", *as_text(table(found, brief=True).lines, width), "", *answers(found)]
+    lines += [f"note     {note}" for note in [*([] if options.details else cautions(found)), *notes, *missing]]
+    report = (home / FOLDER / "report.html").absolute()
+    here = Path.cwd()
+    return [*lines, f"Report   {report.relative_to(here) if report.is_relative_to(here) else report}"]
 
 
 def _check_ended(parent: RunRecord, children: Sequence[RunRecord], presume_dead: bool) -> None:
@@ -118,9 +132,14 @@ def _is_of(folder: Path, sweep_id: str) -> bool:
 
 def listed_jobs(store: Store, parent: RunRecord) -> list[dict[str, Any]] | None:
     """Return the jobs of a sweep's list; ``None`` where it has no readable one."""
+    found = _list(store, parent)
+    return None if found is None else found.jobs
+
+
+def _list(store: Store, parent: RunRecord) -> SweepList | None:
     content = store.content(parent, str(LIST))
     with contextlib.suppress(MalformedError):
-        return None if content is None else SweepList.parse(content, LIST).jobs
+        return None if content is None else SweepList.parse(content, LIST)
     return None
 
 
@@ -136,7 +155,8 @@ def _not_started(store: Store, parent: RunRecord, children: Sequence[RunRecord])
     known = {config_hash for config_hash, _ in begun}
     resume = command("train", f"sweep.resume={parent.tags['sweep_id']}", *store_overrides(location_in(parent)))
     notes = [
-        f"Cut short: {len(missing)} of {len(jobs)} jobs have no run in {store.label}; {resume} runs what has not begun."
+        f"Cut short: {len(missing)} of {counted(len(jobs), 'job')} {verb(len(missing), 'has', 'have')} no run in "
+        f"{store.label}; {resume} runs what has not begun."
     ]
     absent = {job["config_hash"]: setting_name(job["varied"]) for job in missing if job["config_hash"] not in known}
     if absent:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from locexp.analysis.methods import Methods, compare_methods, equivalents
 from locexp.analysis.results import METRIC_OF_TASK, TASKS, ReadFile, SettingRuns
 from locexp.analysis.statistics import Interval, bootstrap_interval, delta_m, mean_interval
 from locexp.evaluation.metrics import sign_of
-from locexp.records.sweep_list import CONTROL, FINAL
+from locexp.records.sweep_list import CONTROL, FINAL, short_names
 
 SHARES = (0.25, 0.5, 0.75)
 """The attainment surfaces that are shown: reached by at least these shares of the seeds."""
@@ -51,6 +51,7 @@ class SweepComparison:
 
     Attributes:
         settings: in the order of the sweep's list.
+        names: of the settings, for people: see :func:`~locexp.records.sweep_list.short_names`.
         candidates: those that can be chosen: see :func:`candidates_of`.
         seeds: all that occur.
         metric: the settings were chosen by it.
@@ -67,6 +68,7 @@ class SweepComparison:
     """
 
     settings: list[SettingRuns]
+    names: list[str]
     candidates: list[int]
     seeds: list[int]
     metric: str
@@ -90,7 +92,12 @@ class SweepComparison:
 
 
 def compare_settings(
-    settings: Sequence[SettingRuns], *, default_hash: str | None, metric: str, read: ReadFile
+    settings: Sequence[SettingRuns],
+    *,
+    default_hash: str | None,
+    metric: str,
+    read: ReadFile,
+    typed: Collection[str] = (),
 ) -> SweepComparison:
     """Compare the settings of a sweep.
 
@@ -99,6 +106,7 @@ def compare_settings(
         default_hash: the config hash of what the command runs without a sweep.
         metric: to choose by, one of :data:`~locexp.evaluation.metrics.METRICS`.
         read: for the bootstrap over examples.
+        typed: keys of the command, whose values are named with all of their digits.
     """
     seeds = sorted({seed for setting in settings for seed in setting.runs})
     candidates = candidates_of(settings)
@@ -119,6 +127,7 @@ def compare_settings(
         examples = _over_examples(settings[chosen], settings[default], read)
     return SweepComparison(
         settings=list(settings),
+        names=short_names([setting.varied for setting in settings], typed),
         candidates=candidates,
         seeds=seeds,
         metric=metric,

@@ -60,7 +60,7 @@ def table(comparison: SweepComparison, *, brief: bool = False) -> Table:
 
     Columns in which no setting has a value are left out; a brief table also lacks those that a screen has no room for.
     """
-    ordered = sorted(range(len(comparison.settings)), key=lambda index: _order(comparison.settings[index]))
+    ordered = sorted(range(len(comparison.settings)), key=lambda index: order_of(comparison.settings[index]))
     marks = [marks_of(comparison, index) for index in ordered]
     rows = [_cells(comparison, index, of_setting) for index, of_setting in zip(ordered, marks, strict=True)]
     left_out = {"baseline", *DELTAS.values()} if brief else set()
@@ -74,8 +74,8 @@ def table(comparison: SweepComparison, *, brief: bool = False) -> Table:
     return Table(shown, shown_rows)
 
 
-def _order(setting: SettingRuns) -> tuple[list[str], bool, float]:
-    """Return what rows are ordered by."""
+def order_of(setting: SettingRuns) -> tuple[list[str], bool, float]:
+    """Return what the rows of a table are ordered by."""
     others = [value for name, value in setting.varied.items() if not name.startswith("loss.")]
     return others, math.isnan(setting.ratio), setting.ratio
 

@@ -10,7 +10,7 @@ import numpy as np
 from locexp.bbox.geometry import ink_boxes
 from locexp.bbox.resampling import ONE, STEPS
 from locexp.bbox.warping import SLANT, STRETCH, TURN, Warp, warped
-from locexp.errors import ImagesError
+from locexp.errors import ImagesError, verb
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,10 @@ def cut_out(images: np.ndarray, split: str, least: int = 1) -> Digits:
     sizes = boxes[:, 2:] - boxes[:, :2]
     blank = np.flatnonzero(sizes[:, 0] == 0)
     if len(blank):
+        are, them = verb(len(blank), "is", "are"), verb(len(blank), "it", "them")
         raise ImagesError(
-            f"bbox: {len(blank)} of {len(images)} {split} images ({{which}}) are all 0, so there is no digit to draw; "
-            "remove them.",
+            f"bbox: {len(blank)} of {len(images)} {split} images ({{which}}) {are} all 0, so there is no digit to "
+            f"draw; remove {them}.",
             blank.tolist(),
         )
     width, height = (max(int(side), least) for side in sizes.max(axis=0))

@@ -15,7 +15,7 @@ from locexp.bbox.resampling import STEPS, drawn_boxes
 from locexp.bbox.scenes import Scenes
 from locexp.bbox.warping import Augment, partly_sharp, shifts, warped, warps
 from locexp.bounds import checked
-from locexp.errors import ImagesError
+from locexp.errors import ImagesError, verb
 
 Margin = Annotated[int, Ge(0)]
 
@@ -51,9 +51,10 @@ class Tight(Generated):
         boxes = ink_boxes(images, self.threshold)
         blank = np.flatnonzero(boxes[:, 2] <= boxes[:, 0])
         if len(blank):
+            have, they_have = verb(len(blank), "has", "have"), verb(len(blank), "it has", "they have")
             raise ImagesError(
-                f"bbox.threshold={self.threshold}: {len(blank)} of {len(images)} {split} images ({{which}}) have no "
-                "pixel above it, so they have no box; lower it or remove the images.",
+                f"bbox.threshold={self.threshold}: {len(blank)} of {len(images)} {split} images ({{which}}) {have} no "
+                f"pixel above it, so {they_have} no box; lower it or remove the {verb(len(blank), 'image', 'images')}.",
                 blank.tolist(),
             )
         return self._with_margin(boxes, images)

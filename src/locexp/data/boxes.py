@@ -8,7 +8,7 @@ import numpy as np
 
 from locexp.bbox.annotations import Annotations
 from locexp.data.arrays import RawData
-from locexp.errors import UserError, listed
+from locexp.errors import UserError, listed, verb
 
 TOLERANCE = 1e-3
 """How far shares may be beyond 0 and 1, by rounding."""
@@ -79,12 +79,13 @@ def in_pixels(raw: RawData) -> RawData:
         if len(empty):
             first = listed(f"{edge:g}" for edge in boxes[empty[0]])
             raise UserError(
-                f"{name}: {len(empty)} of {len(boxes)} boxes are outside of the image ({width}x{height}), "
-                f"{_numbered(empty)}; the first is {first}."
+                f"{name}: {len(empty)} of {len(boxes)} boxes {verb(len(empty), 'is', 'are')} outside of the image "
+                f"({width}x{height}), {_numbered(empty)}; the first is {first}."
             )
         beyond = int((np.abs(clipped - boxes) > TOLERANCE).any(axis=1).sum())
         if beyond:
-            notes.append(f"{name}: {beyond} of {len(boxes)} boxes reach beyond the image and are clipped.")
+            reach = verb(beyond, "reaches beyond the image and is", "reach beyond the image and are")
+            notes.append(f"{name}: {beyond} of {len(boxes)} boxes {reach} clipped.")
         annotations[part] = replace(given, boxes=clipped)
     return replace(raw, annotations=annotations, notes=(*raw.notes, *notes))
 
@@ -95,7 +96,8 @@ def _check(raw: RawData) -> None:
         name, boxes = raw.names[part][0], given.boxes
         wrong = np.flatnonzero(~np.isfinite(boxes).all(axis=1))
         if len(wrong):
-            raise UserError(f"{name}: {len(wrong)} of {len(boxes)} boxes are not finite, {_numbered(wrong)}.")
+            are = verb(len(wrong), "is", "are")
+            raise UserError(f"{name}: {len(wrong)} of {len(boxes)} boxes {are} not finite, {_numbered(wrong)}.")
         wrong = np.flatnonzero((boxes[:, 2:] <= boxes[:, :2]).any(axis=1))
         if len(wrong):
             remedy = ""
@@ -103,9 +105,9 @@ def _check(raw: RawData) -> None:
                 remedy = (
                     " If they are x, y, width, height, save np.hstack([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]])."
                 )
+            are = verb(len(wrong), "is empty or ends before it begins", "are empty or end before they begin")
             raise UserError(
-                f"{name}: {len(wrong)} of {len(boxes)} boxes are empty or end before they begin, {_numbered(wrong)}; "
-                f"expected {EXPECTED}.{remedy}"
+                f"{name}: {len(wrong)} of {len(boxes)} boxes {are}, {_numbered(wrong)}; expected {EXPECTED}.{remedy}"
             )
 
 

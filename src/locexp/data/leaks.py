@@ -11,7 +11,7 @@ import numpy as np
 from locexp.data.arrays import Dataset, Leak, Split, digest_of
 from locexp.data.class_names import without_examples
 from locexp.data.copies import Copies, Images, find_copies
-from locexp.errors import UserError, counted, listed
+from locexp.errors import UserError, counted, listed, verb
 
 ACTIONS = ("warn", "drop", "refuse")
 DRAWN = 24
@@ -105,9 +105,9 @@ def _warning(pair: tuple[str, str], copies: Copies, parts: Mapping[str, Split]) 
     count, whole = len(np.unique(copies.second)), len(parts[other])
     use = "to train on" if one == "train" else "to validate on"
     return (
-        f"{count} of {whole} {other} images ({count / whole:.1%}) are among the images {use}, too, the same or nearly "
-        f"so: results on {other} are better than on new images. pictures/leaks.png shows them; data.leaks=drop leaves "
-        f"their copies out of {one}."
+        f"{count} of {whole} {other} images ({count / whole:.1%}) {verb(count, 'is', 'are')} among the images {use}, "
+        f"too, the same or nearly so: results on {other} are better than on new images. pictures/leaks.png shows them; "
+        f"data.leaks=drop leaves their copies out of {one}."
     )
 
 
@@ -124,8 +124,9 @@ def _without(dataset: Dataset, found: Found) -> Dataset:
             whole = parts[one]
             parts[one] = whole.taken(np.delete(np.arange(len(whole)), gone[one]))
             others = listed(name for name in parts if (one, name) in found)
+            are, they_are = verb(len(gone[one]), "is", "are"), verb(len(gone[one]), "it is", "they are")
             notes.append(
-                f"data.leaks=drop: {len(gone[one])} of {len(whole)} {one} images are left out, since they are in "
+                f"data.leaks=drop: {len(gone[one])} of {len(whole)} {one} images {are} left out, since {they_are} in "
                 f"{others}, too, the same or nearly so (pictures/leaks.png, tables/leaks.csv)."
             )
             if len(parts[one]) == 0:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from locexp.data.arrays import Split
-from locexp.errors import UserError, counted
+from locexp.errors import UserError, counted, verb
 
 
 def stratified_counts(class_sizes: np.ndarray, total: int) -> np.ndarray:
@@ -132,10 +132,10 @@ def shared_groups(parts: Mapping[str, Split]) -> list[str]:
             shared = np.intersect1d(groups, other_groups)
             if len(shared):
                 images = int(np.isin(other_groups, shared).sum())
-                are = "is" if len(shared) == 1 else "are"
+                are, belong = verb(len(shared), "is", "are"), verb(images, "belongs", "belong")
                 notes.append(
                     f"{counted(len(shared), 'group')} {are} both in {name} and in {other_name}: "
-                    f"{images} of {len(other)} {other_name} images belong together with images of {name}, so "
+                    f"{images} of {len(other)} {other_name} images {belong} together with images of {name}, so "
                     f"results on {other_name} are too good (data.group)."
                 )
     return notes

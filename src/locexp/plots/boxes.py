@@ -13,11 +13,12 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from locexp.bbox.geometry import to_pixels
+from locexp.errors import abbreviated
 from locexp.evaluation.metrics import Predictions, quadrants
 from locexp.evaluation.terms import UserTerms, printable
 from locexp.plots.files import without_math
 from locexp.plots.mosaic import TEXT, TILE, Mosaic, sizes
-from locexp.plots.names import abbreviated, fitted, font
+from locexp.plots.names import fitted, font
 
 TRUTH, PREDICTION = "#2ca02c", "#d62728"
 LEGEND = (("truth", TRUTH, True), ("prediction", PREDICTION, False))

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from locexp.errors import abbreviated
 from locexp.plots.files import without_math
-from locexp.plots.names import abbreviated
 
 CELL, LARGEST = 0.45, 10.2
 """Inches of a cell, where that leaves a matrix of at most this size."""

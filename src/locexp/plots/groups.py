@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from locexp.errors import abbreviated
 from locexp.evaluation.breakdown import Groups
 from locexp.plots.files import without_math
-from locexp.plots.names import abbreviated
 
 MEAN, SPREAD = "#1f77b4", "#c9c9c9"
 MOST_NAMED = 60

@@ -10,7 +10,7 @@ import matplotlib as mpl
 from matplotlib.ft2font import FT2Font
 from PIL import ImageFont
 
-from locexp.errors import listed
+from locexp.errors import abbreviated, listed
 from locexp.evaluation.terms import printable
 
 NARROWEST = 0.25
@@ -38,14 +38,6 @@ def drawable(class_names: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
     what = "class goes" if len(lacking) == 1 else "classes go"
     note = f"In pictures {len(lacking)} {what} by number, since the font lacks letters of the name: "
     return tuple(shown), [f"{note}{listed(lacking[:MOST_NOTED])}{more}."]
-
-
-def abbreviated(text: str, most: int) -> str:
-    """Return at most ``most`` characters of a text, at least two: its start and its end, with … between."""
-    if len(text) <= most:
-        return text
-    tail = (most - 1) // 3
-    return f"{text[: most - 1 - tail]}…{text[len(text) - tail :]}"
 
 
 def fitted(text: str, width: float, size: int) -> str:

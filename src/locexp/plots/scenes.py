@@ -8,11 +8,11 @@ from matplotlib.lines import Line2D
 
 from locexp.bbox.geometry import to_pixels
 from locexp.bbox.scenes import Scenes
+from locexp.errors import abbreviated
 from locexp.evaluation.terms import UserTerms
 from locexp.plots.boxes import TRUTH, outline
 from locexp.plots.files import DPI, without_math
 from locexp.plots.mosaic import resized
-from locexp.plots.names import abbreviated
 
 CLEAN = "#1f9bff"
 DASHES = (0, (3, 2))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,10 @@ REPLAY = "replay"
 """Among what varies, marks a run of fixed weights that are the mean weights of a method: which method."""
 BUDGET = ("trainer.epochs", "trainer.batch_size", "data.limit", "trainer.early_stopping")
 """The keys of the training budget, in which runs that are compared must agree."""
+
+LEAST_DIGITS, MOST_DIGITS = 3, 6
+"""Significant digits of a number that people read, and of one in a file: plans write ``177.828``."""
+NUMBER = re.compile(r"-?\d+\.\d+(e[-+]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,33 @@ class SweepList:
             SETTING: group_name(job["varied"], job["role"]),
         }
         return SweepLink(job["name"], tags | {f"varied.{key}": value for key, value in job["varied"].items()})
+
+
+def short_names(settings: Sequence[Mapping[str, str]], typed: Collection[str]) -> list[str]:
+    """Return the names of settings for people: their numbers with as few digits as tell the settings apart.
+
+    These are three significant digits at least; whole numbers stay as they are, so do all values of keys that the user
+    gave. Files have the names of :func:`setting_name`.
+
+    Args:
+        settings: what varies in each, key by key.
+        typed: keys of the command.
+    """
+    whole = [setting_name(varied) for varied in settings]
+    for digits in range(LEAST_DIGITS, MOST_DIGITS):
+        short = [
+            setting_name({key: value if key in typed else _rounded(value, digits) for key, value in varied.items()})
+            for varied in settings
+        ]
+        if len(set(short)) == len(set(whole)):
+            return short
+    return whole
+
+
+def _rounded(value: str, digits: int) -> str:
+    if not NUMBER.fullmatch(value):
+        return value
+    return min(value, f"{float(f'{float(value):.{digits}g}'):g}", key=len)
 
 
 def setting_name(varied: Mapping[str, str]) -> str:

@@ -128,10 +128,11 @@ class Run:
             self._written_id = self.record.run_id
         self._checkpoint()  # before the tracker: the store never holds an epoch that would be trained again
         self._tracker.epoch(row)
+        epochs = str(self.prepared.schedule.epochs)
         self.screen.line(
-            f"epoch {epoch}/{self.prepared.schedule.epochs}  {metrics['time/epoch_seconds']:6.1f} s  "
-            f"{metrics['time/images_per_second']:7,.0f} images/s  |  validation: accuracy {metrics['val/accuracy']:.4f}"
-            f"  mean IoU {metrics['val/mean_iou']:.4f}  loc_acc_50 {metrics['val/loc_acc_50']:.4f}"
+            f"epoch {epoch:{len(epochs)}}/{epochs}  {metrics['time/epoch_seconds']:4.1f} s  validation: "
+            f"accuracy {metrics['val/accuracy']:.3f}  IoU {metrics['val/mean_iou']:.3f}  "
+            f"loc_acc_50 {metrics['val/loc_acc_50']:.3f}"
         )
 
     @property
@@ -190,7 +191,7 @@ class Run:
         self.screen.line()
         for line in final_table(record):
             self.screen.line(line)
-        self.screen.line(f"\nPredicted {terms.class_word}: {printable(terms.class_names[test.classes[0]])}")
+        self.screen.line(f"Predicted {terms.class_word}: {printable(terms.class_names[test.classes[0]])}")
         self._model = model
 
     @property

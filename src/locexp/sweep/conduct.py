@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import Callbacks, set_up_logging
-from locexp.errors import RunFailedError, Terminated, UserError, counted, first_line
+from locexp.errors import RunFailedError, Terminated, UserError, counted, first_line, verb
 from locexp.records.sweep_list import SweepList
-from locexp.sweep.display import Progress, show_end
+from locexp.sweep.display import show_end
 from locexp.sweep.folder import JobEnd, check_free, close_dead, end_of, held, next_attempt
 from locexp.sweep.jobs import PlacedJob, RunKey, StagedJobs, SweepJob
 from locexp.sweep.launchers import Launch, capacity_of, end_workers, is_stacked, launch_with_hydra
 from locexp.sweep.parent import Parent
+from locexp.sweep.progress import Progress
 from locexp.sweep.stacks import Stacks
 from locexp.sweep.stored import StoredSweep
 from locexp.system.screen import Screen
@@ -157,7 +158,9 @@ class Conductor:
         later = ", more stages follow from their results" if self._staged.more else ""
         self._screen.line(f"sweep    {self._parent.sweep_id}: {counted(len(jobs), 'job')}{later}")
         if self._stored:
-            self._screen.line(f"resumed  {len(jobs) - missing} have finished before, {missing} are missing")
+            done = len(jobs) - missing
+            have, are = verb(done, "has", "have"), verb(missing, "is", "are")
+            self._screen.line(f"resumed  {done} {have} finished before, {missing} {are} missing")
         mixed = [f"mixed code, as sweep.allow_mixed asks: {what}" for what in self._mixed]
         location, tracking = self._parent.location, self._parent.tracking
         unread = unread_variables(location, tracking.uri) + unused_root(location, tracking.artifact_root)
@@ -168,14 +171,14 @@ class Conductor:
 
     def _run_stages(self, launch: Launch) -> None:
         staged, jobs = self._staged, self._staged.jobs
-        progress = Progress(self._screen)
+        progress = Progress(self._screen, staged.typed)
         while jobs:
             missing = self.missing(jobs)
-            progress.add(len(jobs), len(jobs) - len(missing))
+            progress.add(jobs, {key: end.record for key, end in self._ends.items() if end.record is not None})
             left = self._run_jobs(launch, missing, progress)
             if self._stops:
                 if left or staged.more:
-                    what = f"{counted(left, 'job')} {'was' if left == 1 else 'were'} not started"
+                    what = f"{counted(left, 'job')} {verb(left, 'was', 'were')} not started"
                     later = ", and no later stage" if staged.more else ""
                     self._screen.note(f"sweep.on_error=stop: {what}{later}")
                 return

@@ -1,22 +1,15 @@
-"""What the screen shows of a sweep: before it runs, while it runs, and when it has ended.
-
-Its progress is read from the files that its runs leave, wherever they run.
-"""
+"""What the screen shows of a sweep before it runs, and when it has ended; :mod:`.progress` is between them."""
 
 from __future__ import annotations
 
 import statistics
-import threading
-import time
 from collections.abc import Sequence
-from pathlib import Path
 
-from locexp.errors import UserError, counted, first_line
-from locexp.records.history import HISTORY
+from locexp.errors import UserError, counted, first_line, verb
 from locexp.records.provenance import flattened
 from locexp.records.record import RunRecord
-from locexp.sweep.folder import POLL_SECONDS, JobEnd, log_of, read_record
-from locexp.sweep.jobs import PlacedJob, StagedJobs, SweepJob
+from locexp.sweep.folder import JobEnd, log_of
+from locexp.sweep.jobs import StagedJobs, SweepJob
 from locexp.sweep.parent import Parent
 from locexp.sweep.stored import StoredSweep, finished_runs
 from locexp.system.commands import command
@@ -26,11 +19,10 @@ from locexp.tracking.location import location_of, store_overrides, ui_command
 
 SAME = ("data._target_", "data.limit", "trainer.epochs", "trainer.batch_size", "trainer.precision", "model._target_")
 """The parameters that runs must share for one to predict how long the other takes."""
-MOST_AT_WORK = 4
-"""How many of the runs that are at work are named."""
-SHOWN = {"accuracy": "accuracy", "mean_iou": "mean IoU", "loc_acc_75": "loc_acc_75"}
 MOST_NAMED = 5
 """How many of the jobs that were not started are named."""
+MOST_UNFINISHED = 8
+"""How many of the jobs that failed or were stopped are named; a line said so of each when it ended."""
 
 
 def list_jobs(staged: StagedJobs, stored: StoredSweep | None, screen: Screen) -> None:
@@ -73,105 +65,17 @@ def _estimate(jobs: Sequence[SweepJob], runs: Sequence[RunRecord]) -> str:
     ]
     if not alike:
         return "The time cannot be estimated: no finished run in this store has the same data, network and epochs."
-    seconds = statistics.median(alike)
+    seconds, known = statistics.median(alike), counted(len(alike), "finished run")
     return (
-        f"About {duration(seconds * len(jobs))}, at {seconds:.1f} s per job (median of {len(alike)} finished runs with "
-        "the same data, network and epochs; of those that trained side by side, their share)."
+        f"About {duration(seconds * len(jobs))}, at {seconds:.1f} s per job (median of {known} with the same data, "
+        "network and epochs; of those that trained side by side, their share)."
     )
-
-
-class Progress:
-    """Shows a line for each run that ends, and below them how far the sweep is: the time left, the runs at work.
-
-    Args:
-        screen: where.
-    """
-
-    def __init__(self, screen: Screen) -> None:
-        self._screen = screen
-        self._total = self._before = self._ended = 0
-        self._start = time.monotonic()
-        self._active: dict[int, PlacedJob] = {}
-        self._stop = threading.Event()
-
-    def add(self, jobs: int, done: int) -> None:
-        """Add the jobs of a stage, and how many of them had finished before."""
-        self._total += jobs
-        self._before += done
-
-    def watch(self, jobs: list[PlacedJob]) -> None:
-        """Begin to watch jobs and the folders that they will write to."""
-        self._active = {job.index: (job, directory) for job, directory in jobs}
-        self._stop.clear()
-        self._thread = threading.Thread(target=self._loop, daemon=True)
-        self._thread.start()
-
-    def end(self) -> None:
-        """Stop watching; what has ended since the last look is shown."""
-        self._stop.set()
-        self._thread.join()
-        self._look()
-
-    def _loop(self) -> None:
-        while not self._stop.wait(POLL_SECONDS):
-            self._look()
-
-    def _look(self) -> None:
-        underway, at_work = 0.0, []
-        for index, (job, directory) in list(self._active.items()):
-            record = read_record(directory)
-            if record is None:
-                continue
-            for note in record.notes:
-                self._screen.note(note)
-            if record.status == "RUNNING":
-                done, epochs = _lines(directory / HISTORY), int(job.cfg.trainer.epochs)
-                underway += min(0.99, done / epochs)
-                at_work.append(f"  epoch {min(done + 1, epochs)}/{epochs}  {job.name}")
-                continue
-            del self._active[index]
-            self._ended += 1
-            self._screen.line(f"{self._count()} {job.name:44} {_results_of(record)}   {self._left(0.0)}")
-        if self._active:
-            left = self._left(underway)
-            more = len(at_work) - MOST_AT_WORK
-            self._screen.progress(
-                f"{self._count()}  {left}".rstrip(),
-                share=(self._before + self._ended + underway) / self._total,
-                details=[*at_work[:MOST_AT_WORK], *([f"  and {more} more"] if more > 0 else [])],
-            )
-
-    def _count(self) -> str:
-        width = len(str(self._total))
-        return f"[{self._before + self._ended:{width}}/{self._total}]"
-
-    def _left(self, underway: float) -> str:
-        mine = self._total - self._before
-        fraction = (self._ended + underway) / mine if mine else 1.0
-        if not 0 < fraction < 1:
-            return ""
-        seconds = (time.monotonic() - self._start) * (1 - fraction) / fraction
-        return f"{duration(seconds)} left"
-
-
-def _results_of(record: RunRecord) -> str:
-    if record.status != "FINISHED":
-        return f"{record.status}: {first_line(record.error or 'no reason known', 100)}"
-    values = "  ".join(f"{label} {record.metrics[f'test/{name}']:.4f}" for name, label in SHOWN.items())
-    return f"{values}  {record.metrics['time/total_seconds']:6.1f} s"
-
-
-def _lines(path: Path) -> int:
-    try:
-        return path.read_bytes().count(b"\n")
-    except OSError:
-        return 0
 
 
 def show_end(
     screen: Screen, parent: Parent, ends: Sequence[tuple[SweepJob, JobEnd]], *, began: float, all_logged: bool
 ) -> None:
-    """Say how a sweep ended: every failure, how to resume, and where its results are.
+    """Say how a sweep ended: its failures, how to resume, and where its results are.
 
     Args:
         screen: where.
@@ -185,19 +89,21 @@ def show_end(
     assert record.end_time is not None
     took = duration(record.end_time - began)
     resumed = " since it was resumed" if record.start_time < began else ""
-    have = "has" if len(ends) == 1 else "have"
-    say(f"\n{record.status:8} {len(finished)} of {counted(len(ends), 'job')} {have} finished, in {took}{resumed}")
-    for job, end in ends:
-        if end.folder is not None:
-            log = log_of(end.folder)
-            where = f"  ({log})" if log is not None else ""
-            how = "failed  " if end.reason else "stopped "
-            why = f": {first_line(end.reason, 200)}" if end.reason else ""
-            say(f"{how} {job.name}{why}{where}")
-    waiting = [job.name for job, end in ends if not end.was_started]
+    have = "has" if 1 in (len(finished), len(ends)) else "have"
+    say(f"{record.status:8} {len(finished)} of {counted(len(ends), 'job')} {have} finished, in {took}{resumed}")
+    unfinished = [(job, end, end.folder) for job, end in ends if end.folder is not None]
+    for job, end, folder in unfinished[:MOST_UNFINISHED]:
+        log = log_of(folder)
+        where = f"  ({log})" if log is not None else ""
+        how = "failed  " if end.reason else "stopped "
+        why = f": {first_line(end.reason, 200)}" if end.reason else ""
+        say(f"{how} {screen.shortened(job.name)}{why}{where}")
+    if len(unfinished) > MOST_UNFINISHED:
+        say(f"         and {len(unfinished) - MOST_UNFINISHED} more, with their logs in {parent.directory}")
+    waiting = [screen.shortened(job.name) for job, end in ends if not end.was_started]
     if waiting:
         more = f" and {len(waiting) - MOST_NAMED} more" if len(waiting) > MOST_NAMED else ""
-        were = "was" if len(waiting) == 1 else "were"
+        were = verb(len(waiting), "was", "were")
         say(f"waiting  {len(waiting)} {were} not started: {', '.join(waiting[:MOST_NAMED])}{more}")
     if len(finished) < len(ends) or record.status != "FINISHED":
         say(f"Resume   {command('train', f'sweep.resume={parent.sweep_id}', *store_overrides(parent.location))}")

@@ -124,6 +124,11 @@ class StagedJobs:
         """The configuration that is varied."""
         return self.base_job.cfg
 
+    @property
+    def typed(self) -> set[str]:
+        """The keys of the command."""
+        return set(self._fixed)
+
     @functools.cached_property
     def launcher(self) -> DictConfig:
         """The configuration of Hydra's launcher; what it refers to in the rest is found."""

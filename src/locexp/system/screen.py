@@ -9,6 +9,8 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self, TextIO
 
+from locexp.errors import abbreviated
+
 if TYPE_CHECKING:
     from rich.console import Console, OverflowMethod, RenderableType
 
@@ -29,6 +31,15 @@ class Screen:
         self._console = _console(self._stream) if self._stream.isatty() else None
         self._height = 0
         self._notes: set[str] = set()
+
+    @property
+    def width(self) -> int | None:
+        """How many columns there are for a display; ``None`` where none is shown."""
+        return self._console.width if self._console else None
+
+    def shortened(self, name: str) -> str:
+        """Return a name as it goes into a line: on a terminal half as long as the line at most."""
+        return name if self.width is None else abbreviated(name, max(2, self.width // 2))
 
     def line(self, text: str = "") -> None:
         """Write a whole line, as it is; a terminal wraps what is too long, so that addresses can be copied."""

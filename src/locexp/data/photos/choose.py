@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from locexp.data.photos.listing import ListedImage, Listing
-from locexp.errors import UserError, counted, nearest
+from locexp.errors import UserError, counted, nearest, verb
 
 MOST_NAMED = 12
 
@@ -54,9 +54,10 @@ def choose(
             "the largest of each)."
         )
     if not kept:
+        have, have_several = verb(without, "has", "have"), verb(several, "has", "have")
         raise UserError(
-            f"data.path={folder}: no image is left of {len(listing.images):,}: {without:,} have no "
-            f"object{of_these}, and {several:,} have several (data.objects={objects})."
+            f"data.path={folder}: no image is left of {len(listing.images):,}: {without:,} {have} no object{of_these}, "
+            f"and {several:,} {have_several} several (data.objects={objects})."
         )
     return kept, notes
 

@@ -1,0 +1,140 @@
+"""The answer of a comparison in three lines: what to use, how sure that is, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from locexp.analysis.answer import probability
+from locexp.analysis.comparison import SweepComparison
+from locexp.analysis.decision import PairedTest
+from locexp.analysis.digits import known, short
+from locexp.analysis.results import TASKS, TITLES
+from locexp.errors import abbreviated, counted, listed
+
+LONGEST_NAMED = 14
+"""Other settings are named where that takes so many characters at most; else they are counted."""
+
+
+def headline(comparison: SweepComparison, *, longest_name: int | None = None) -> list[str]:
+    """Return what to use, how sure that is, and what it costs: at most three sentences.
+
+    They say less than :func:`~locexp.analysis.answer.answers`, and nothing else.
+
+    Args:
+        comparison: of the sweep.
+        longest_name: characters of a setting's name at most; ``None`` for any number.
+    """
+    names = [name if longest_name is None else abbreviated(name, longest_name) for name in comparison.names]
+    if len(comparison.candidates) == 1:
+        return [_use(comparison, names), f"{_seeds(comparison)}, and no other setting to compare it with."]
+    return [_use(comparison, names), _sure(comparison, names), _cost(comparison, names)]
+
+
+def _use(comparison: SweepComparison, names: Sequence[str]) -> str:
+    chosen, default, metric = comparison.chosen, comparison.default, comparison.metric
+    value = f"{TITLES[metric]} {known(comparison.settings[chosen].test[metric])} on test"
+    if len(comparison.candidates) == 1:
+        return f"One setting, {names[chosen]}: {value}."
+    if default == chosen:
+        return f"Use {names[chosen]}, the default: {value}."
+    if default is None:
+        return f"Use {names[chosen]}: {value}."
+    return f"Use {names[chosen]}: {value} (default {short(comparison.settings[default].test[metric])})."
+
+
+def _sure(comparison: SweepComparison, names: Sequence[str]) -> str:
+    decision, chosen = comparison.decision, comparison.chosen
+    test = next((test for test in decision.against_default if test.setting == chosen), None)
+    seeds = _seeds(comparison, test)
+    others, lead = _others(comparison, names)
+    others = _methods(comparison, names) or others
+    if test is None:
+        return f"{lead}: {others} ({seeds})."
+    if test.verdict == "too few seeds to tell":
+        return f"Not sure: {seeds} cannot tell it from the default; at least {test.min_seeds} are needed."
+    by = f"(p = {probability(test.corrected)}, {seeds})"
+    rest = f"; {others}" if others and test.verdict != "no difference seen" else ""  # nothing is shown, so that is all
+    heads = {
+        "better": f"Sure: better than the default {by}",
+        "worse": f"Careful: on test the default is better {by}",
+        "no difference seen": f"Not sure: no difference from the default seen {by}",
+    }
+    return f"{heads[test.verdict]}{rest}."
+
+
+def _seeds(comparison: SweepComparison, test: PairedTest | None = None) -> str:
+    """Return how many seeds speak: those that both settings of a test have."""
+    count = len(comparison.settings[comparison.chosen].runs) if test is None else test.difference.n
+    return counted(count, "fresh seed" if comparison.is_final else "seed")
+
+
+def _others(comparison: SweepComparison, names: Sequence[str]) -> tuple[str, str]:
+    """Return how the chosen setting does against the others but the default, and how sure that is, in a word or two."""
+    tests = comparison.decision.against_chosen
+    if comparison.default != comparison.chosen:
+        tests = [test for test in tests if test.setting != comparison.default]
+    if not tests:
+        return "", ""
+    with_verdict = {test.verdict: [one.setting for one in tests if one.verdict == test.verdict] for test in tests}
+    better, worse = with_verdict.get("better", []), with_verdict.get("worse", [])
+    if better:
+        are = "is" if len(better) == 1 else "are"
+        return f"on test, though not on validation, {_named(comparison, better, names)} {are} better", "Careful"
+    if len(worse) == len(tests):
+        return f"better than {'the other' if len(tests) == 1 else f'the {len(tests)} others'}", "Sure"
+    equal = [test.setting for test in tests if test.verdict != "worse"]
+    return f"{_named(comparison, equal, names)} may do as well", "Not sure"
+
+
+def _methods(comparison: SweepComparison, names: Sequence[str]) -> str:
+    """Return how many weighting methods do better than the best fixed weights; empty where the sweep has none."""
+    methods = comparison.methods
+    if methods is None:
+        return ""
+    better = sum(test.verdict == "better" for test in methods.against_fixed)
+    beat = f"{better} of {counted(len(methods.against_fixed), 'method')} {'beats' if better == 1 else 'beat'}"
+    return f"{beat if better else 'no method beats'} the best fixed weights, {names[methods.best_fixed]}"
+
+
+def _cost(comparison: SweepComparison, names: Sequence[str]) -> str:
+    if not comparison.by_task:
+        return _below_the_best(comparison, names)
+    lost, gained, unseen, too_few = [], [], [], False
+    for task, test in comparison.by_task.items():
+        difference = test.difference
+        if test.verdict == "worse":
+            lost.append(f"{known(replace(difference, mean=-difference.mean))} of {TITLES[task]}")
+        elif test.verdict == "better":
+            gained.append(f"{known(difference)} of {TITLES[task]}")
+        else:
+            unseen.append(f"{TITLES[task]} {known(difference, sign='+')}")
+            too_few = too_few or test.verdict == "too few seeds to tell"
+    cost = " and ".join(lost) or ("too few seeds" if too_few else "none seen" if unseen else "none")
+    parts = [f"Cost: {cost}"]
+    if unseen:
+        parts[-1] += f", with {' and '.join(unseen)}" if lost else f" ({', '.join(unseen)})"
+    if gained:
+        parts.append(f"gain: {' and '.join(gained)}")
+    return f"{'; '.join(parts)}."
+
+
+def _below_the_best(comparison: SweepComparison, names: Sequence[str]) -> str:
+    """Return how far below the best of each task the chosen setting is: there is no default to compare it with."""
+    settings, chosen = comparison.settings, comparison.chosen
+    below = []
+    for task in TASKS:
+        means = {index: settings[index].test[task].mean for index in comparison.candidates}
+        best = max(means, key=lambda index: means[index])
+        if means[best] > means[chosen]:
+            name = _named(comparison, [best], names)
+            below.append(f"{means[best] - means[chosen]:.3f} of the best {TITLES[task]} ({name})")
+    return f"Cost: {' and '.join(below)}." if below else "Cost: none; no setting has a better accuracy or mean IoU."
+
+
+def _named(comparison: SweepComparison, indices: Sequence[int], names: Sequence[str]) -> str:
+    """Return the names of settings, or their values where one key alone varies, or how many they are."""
+    keys = {tuple(comparison.settings[index].varied) for index in comparison.candidates}
+    is_one = len(keys) == 1 and len(next(iter(keys))) == 1
+    named = listed(names[index].partition("=")[2] if is_one else names[index] for index in indices)
+    return named if len(indices) == 1 or len(named) <= LONGEST_NAMED else f"{len(indices)} others"

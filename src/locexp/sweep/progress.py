@@ -1,0 +1,230 @@
+"""What the screen shows of a sweep while it runs, from the files that its runs leave, wherever they run."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from locexp.errors import abbreviated, counted, first_line
+from locexp.evaluation.choice import EQUAL, SHARE
+from locexp.evaluation.metrics import SELECTION_METRIC
+from locexp.records.history import HISTORY
+from locexp.records.record import RunRecord
+from locexp.records.sweep_list import CONTROL, FINAL, short_names
+from locexp.sweep.folder import POLL_SECONDS, read_record
+from locexp.sweep.jobs import PlacedJob, RunKey, SweepJob
+from locexp.system.screen import Screen, duration
+
+MOST_AT_WORK = 4
+"""How many of the runs that are at work are named."""
+MOST_BEST = 3
+MOST_FAILURES = 8
+"""How many failures a terminal gets a line for: the display counts them, and has the cause of the last."""
+COLUMNS = {SELECTION_METRIC: SELECTION_METRIC, "accuracy": "accuracy", "mean_iou": "mean IoU"}
+"""Metrics of the best settings, the one they are chosen by first, with their titles."""
+ROOM_FOR_NAMES = 30
+"""Columns of a terminal that metrics leave to names."""
+LONGEST_PADDED = 26
+"""Names up to this long are padded to one length."""
+
+
+class Progress:
+    """Shows how far a sweep is: the time left, failures, the best settings so far, the runs at work.
+
+    On a terminal all of that is one display that stays below the last line. A run that has finished gets no line there,
+    since the display counts it and its setting's mean has it: 144 runs would push whatever else was said out of sight.
+    A failure gets one, to be read after the display has gone. Where there is no display, in a file or a pipe, every run
+    that ends gets a line.
+
+    Args:
+        screen: where.
+        typed: keys of the command; see :func:`~locexp.records.sweep_list.short_names`.
+    """
+
+    def __init__(self, screen: Screen, typed: Collection[str] = ()) -> None:
+        self._screen, self._typed = screen, typed
+        self._jobs: list[SweepJob] = []
+        self._finished: list[tuple[SweepJob, RunRecord]] = []
+        self._names: dict[int, str] = {}
+        self._before = 0
+        self._ended: set[int] = set()
+        self._failures: dict[int, tuple[str, str]] = {}
+        self._start = time.monotonic()
+        self._active: dict[int, PlacedJob] = {}
+        self._stop = threading.Event()
+
+    def add(self, jobs: Sequence[SweepJob], finished: Mapping[RunKey, RunRecord]) -> None:
+        """Add the jobs of a stage.
+
+        Args:
+            jobs: all of the stage.
+            finished: records of those that had finished before.
+        """
+        self._jobs += jobs
+        done = [(job, finished[job.key]) for job in jobs if job.key in finished]
+        self._finished += done
+        self._before += len(done)
+        names = short_names([job.varied for job in self._jobs], self._typed)
+        self._names = {job.index: name for job, name in zip(self._jobs, names, strict=True)}
+
+    def watch(self, jobs: list[PlacedJob]) -> None:
+        """Begin to watch jobs and the folders that they will write to; those that are tried again have not ended."""
+        self._active = {job.index: (job, directory) for job, directory in jobs}
+        self._ended -= self._active.keys()
+        self._failures = {index: failed for index, failed in self._failures.items() if index not in self._active}
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._loop, daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Stop watching; what has ended since the last look is shown."""
+        self._stop.set()
+        self._thread.join()
+        self._look()
+
+    def _loop(self) -> None:
+        while not self._stop.wait(POLL_SECONDS):
+            self._look()
+
+    def _look(self) -> None:
+        underway, at_work = 0.0, []
+        for index, (job, directory) in list(self._active.items()):
+            record = read_record(directory)
+            if record is None:
+                continue
+            for note in record.notes:
+                self._screen.note(note)
+            if record.status == "RUNNING":
+                done, epochs = _lines(directory / HISTORY), int(job.cfg.trainer.epochs)
+                underway += min(0.99, done / epochs)
+                at_work.append((f"epoch {min(done + 1, epochs)}/{epochs}", self._name(job)))
+                continue
+            del self._active[index]
+            self._end(job, record)
+        if self._active:
+            self._display(underway, at_work)
+
+    def _end(self, job: SweepJob, record: RunRecord) -> None:
+        self._ended.add(job.index)
+        left, name = self._left(0.0), self._name(job)
+        if record.status == "FINISHED":
+            self._finished.append((job, record))
+            if self._screen.width is None:
+                width = min(LONGEST_PADDED, max(map(len, map(self._name, self._jobs))))
+                values = f"accuracy {record.metrics['test/accuracy']:.3f}  IoU {record.metrics['test/mean_iou']:.3f}"
+                self._screen.line(f"{self._count()} {name:{width}}  {values}  {left}".rstrip())
+            return
+        why = first_line(record.error or "no reason known", 100)
+        self._failures[job.index] = name, why
+        if self._screen.width is None or len(self._failures) <= MOST_FAILURES:
+            self._screen.line(f"{self._count()} {self._screen.shortened(name)}  {record.status}: {why}")
+
+    def _display(self, underway: float, at_work: Sequence[tuple[str, str]]) -> None:
+        """Show the display, most needed first: a terminal of few rows has no room for the end of it."""
+        width = self._screen.width or 0
+        details = []
+        if self._failures:
+            name, why = list(self._failures.values())[-1]
+            details = [
+                f"{counted(len(self._failures), 'failure')}, last {abbreviated(name, max(2, width // 3))}: {why}"
+            ]
+        details += self._best(width)
+        shown = at_work[:MOST_AT_WORK]
+        if shown:
+            details.append("at work")
+            details += [f"  {epoch}  {abbreviated(name, max(2, width - len(epoch) - 4))}" for epoch, name in shown]
+        if len(at_work) > len(shown):
+            details.append(f"  and {len(at_work) - len(shown)} more")
+        self._screen.progress(
+            f"{self._count()}  {self._left(underway)}".rstrip(),
+            share=(self._before + len(self._ended) + underway) / len(self._jobs),
+            details=details,
+        )
+
+    def _best(self, width: int) -> list[str]:
+        """Return the lines about the best settings, by their means on validation."""
+        best = best_settings(self._finished)[:MOST_BEST]
+        if not best:
+            return []
+        columns = dict(COLUMNS)
+        while len(columns) > 1 and _width(columns) + ROOM_FOR_NAMES > width:
+            columns.popitem()
+        room = max(2, width - _width(columns))
+        lines = ["best so far (validation means, n seeds)"]
+        lines.append("".join(f"  {title}" for title in columns.values()) + "   n")
+        names = {job.config_hash: self._names[job.index] for job in self._jobs}
+        for setting in best:
+            values = "".join(f"  {setting.means[name]:{len(title)}.3f}" for name, title in columns.items())
+            lines.append(f"{values}{setting.seeds:4}  {abbreviated(names[setting.config_hash], room)}")
+        return lines
+
+    def _name(self, job: SweepJob) -> str:
+        return f"{self._names[job.index]} seed={job.seed}"
+
+    def _count(self) -> str:
+        total = len(self._jobs)
+        return f"[{self._before + len(self._ended):{len(str(total))}}/{total}]"
+
+    def _left(self, underway: float) -> str:
+        mine = len(self._jobs) - self._before
+        fraction = (len(self._ended) + underway) / mine if mine else 1.0
+        if not 0 < fraction < 1:
+            return ""
+        seconds = (time.monotonic() - self._start) * (1 - fraction) / fraction
+        return f"{duration(seconds)} left"
+
+
+@dataclass(frozen=True)
+class SettingSoFar:
+    """A setting by the runs of it that have finished.
+
+    Attributes:
+        config_hash: of the setting.
+        seeds: how many have finished.
+        means: of the metrics on validation, at the epoch that each run keeps.
+    """
+
+    config_hash: str
+    seeds: int
+    means: dict[str, float]
+
+
+def best_settings(finished: Sequence[tuple[SweepJob, RunRecord]]) -> list[SettingSoFar]:
+    """Return what the comparison would choose from by now, the best first, by ``SELECTION_METRIC``, ties by mean IoU.
+
+    As there, neither controls nor one task alone can be chosen, nor settings with fewer than half as many seeds as
+    another one; where final runs have finished, only these can.
+    """
+    is_final = any(job.role == FINAL for job, _ in finished)
+    runs: dict[str, list[RunRecord]] = {}
+    for job, record in finished:
+        trains_both = job.cfg.loss.classification_weight and job.cfg.loss.bbox_weight
+        is_whole = all(f"kept/{name}" in record.metrics for name in COLUMNS)  # not that of an older locexp
+        if is_whole and trains_both and job.role != CONTROL and (job.role == FINAL) == is_final:
+            runs.setdefault(job.config_hash, []).append(record)
+    most = max(map(len, runs.values()), default=0)
+    settings = [
+        SettingSoFar(
+            config_hash,
+            len(records),
+            {name: sum(one.metrics[f"kept/{name}"] for one in records) / len(records) for name in COLUMNS},
+        )
+        for config_hash, records in runs.items()
+        if len(records) >= SHARE * most - EQUAL
+    ]
+    return sorted(settings, key=lambda one: (-one.means[SELECTION_METRIC], -one.means["mean_iou"]))
+
+
+def _width(columns: Mapping[str, str]) -> int:
+    """Return how many characters stand before a name."""
+    return sum(len(title) + 2 for title in columns.values()) + 6
+
+
+def _lines(path: Path) -> int:
+    try:
+        return path.read_bytes().count(b"\n")
+    except OSError:
+        return 0
