@@ -11,14 +11,12 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from locexp.errors import UserError, first_line, listed, nearest
-from locexp.models.saving import MODEL
 from locexp.records.files import file_within
 from locexp.records.record import RECORD, RunRecord
 from locexp.tracking.mlflow_internals import use_store
+from locexp.tracking.models import IN_MODEL
 from locexp.tracking.store import MlflowStore
 
-IN_MODEL = f"data/{MODEL}"
-"""The Keras model in a model of MLflow's TensorFlow flavour."""
 MOST_NAMED = 5
 
 

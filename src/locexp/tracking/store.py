@@ -16,6 +16,7 @@ from locexp.errors import RunFailedError, UserError, first_line, nearest
 from locexp.records.files import OF_SWEEP, file_within
 from locexp.records.record import RunRecord
 from locexp.system.process import uncollected
+from locexp.tracking.artifacts import log_file
 from locexp.tracking.location import Location, deleted_run, local_path
 from locexp.tracking.mlflow_internals import is_store
 
@@ -150,9 +151,11 @@ class MlflowStore:
 
     def keep_folder(self, run: RunRecord, folder: Path) -> None:
         """Log the files of a comparison as artifacts of a run, under their folder's name."""
+        assert run.run_id is not None
+        uri = self._artifact_uris.get(run.run_id)
         for name in OF_SWEEP[folder.name]:
             if (folder / name).is_file():
-                self.client.log_artifact(run.run_id, str(folder / name), folder.name)
+                log_file(self.client, run.run_id, uri, folder.parent, Path(folder.name, name))
 
     def _search(self, condition: str) -> list[RunRecord]:
         found: list[RunRecord] = []
