@@ -35,6 +35,8 @@ it was there. Of the others, the log and the history grow while the run goes on,
 """
 NOT_LOGGED = (MODEL, "checkpoint.npz")
 """The model is logged as a model of MLflow; a checkpoint is gone when the run has finished."""
+FREED = "freed"
+"""The tag of a run that says which kinds of its files were freed, such as ``models, pictures``."""
 EXPORT = "export"
 """The folder in a run's, or elsewhere, that ``python -m locexp.export`` makes; it can be made again."""
 COMPARISON = "comparison"

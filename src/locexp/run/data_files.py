@@ -11,7 +11,6 @@ from locexp.records.problems import write_problems
 from locexp.run.training_data import TrainingData
 from locexp.system.files import share, write_whole
 
-
 SCENES = Path("pictures", "scenes.png")
 
 

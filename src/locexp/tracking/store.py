@@ -157,6 +157,11 @@ class MlflowStore:
             if (folder / name).is_file():
                 log_file(self.client, run.run_id, uri, folder.parent, Path(folder.name, name))
 
+    def artifact_uri(self, run: RunRecord) -> str:
+        """Return where the artifacts of a run of this store are."""
+        assert run.run_id is not None
+        return self._artifact_uris[run.run_id]
+
     def _search(self, condition: str) -> list[RunRecord]:
         found: list[RunRecord] = []
         token = None
