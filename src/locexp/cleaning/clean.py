@@ -31,18 +31,13 @@ class Sweep:
         parent: its parent run.
         folder: on this machine, or ``None``.
         store: that it was logged to, or ``None`` where that is not reached.
-        children: all records of its runs, by folder and from the store.
+        children: its runs, each as its folder has it, and as the store has it.
     """
 
     parent: RunRecord
     folder: Path | None
     store: MlflowStore | None
-    children: list[tuple[Path | None, RunRecord | None]]
-
-    @property
-    def records(self) -> list[RunRecord]:
-        """One record for each run, of the store where that has it."""
-        return [run or RunRecord.read(folder) for folder, run in self.children if run or folder]  # type: ignore[arg-type]
+    children: list[tuple[RunRecord | None, RunRecord | None]]
 
 
 def find(parent: RunRecord, folder: Path | None, store: MlflowStore | None) -> Sweep:
@@ -57,13 +52,13 @@ def find(parent: RunRecord, folder: Path | None, store: MlflowStore | None) -> S
     if folder is not None and not _is_of(folder, sweep_id):
         folder = None
     runs = {run.run_id: run for run in store.children(sweep_id)} if store is not None else {}
-    children: list[tuple[Path | None, RunRecord | None]] = []
+    children: list[tuple[RunRecord | None, RunRecord | None]] = []
     for record in FolderStore(str(folder)).children(sweep_id) if folder is not None else []:
         assert record.directory is not None
-        if record.directory.is_symlink() or record.directory.resolve().parent != folder.resolve():  # type: ignore[union-attr]
-            continue  # it leads out of the sweep's folder
-        children.append((record.directory, runs.pop(record.run_id, None)))
+        if not record.directory.is_symlink():  # which would lead out of the sweep's folder
+            children.append((record, runs.pop(record.run_id, None)))
     children += [(None, run) for run in runs.values()]
+    children.sort(key=lambda pair: [int(one.tags.get("sweep_job", 0)) for one in pair if one is not None][0])
     return Sweep(parent, folder, store, children)
 
 
@@ -81,8 +76,8 @@ def plan(sweep: Sweep, kinds: Sequence[str], keep: Keep) -> tuple[list[RunFiles]
     Raises:
         UserError: the sweep is running, or has not ended; no run has finished.
     """
-    records = sweep.records
-    _check_ended(sweep.parent, records)
+    _check_ended(sweep)
+    records = [one for own, run in sweep.children if (one := run or own) is not None]
     needed = needed_by(records, sweep.parent.tags.get("default_hash"))
     in_registry: set[str] = set()
     if sweep.store is not None:
@@ -91,19 +86,20 @@ def plan(sweep: Sweep, kinds: Sequence[str], keep: Keep) -> tuple[list[RunFiles]
         in_registry = registered(sweep.store)
     kept: dict[str, str] = {}
     losing = []
-    for (folder, run), record in zip(sweep.children, records, strict=True):
+    for (own, run), record in zip(sweep.children, records, strict=True):
         config_hash = record.tags["config_hash"]
         is_needed = config_hash in needed.settings
         if is_needed:
             kept[config_hash] = f"{label_of(record)}: {needed.settings[config_hash]}"
         if record.status != "FINISHED" or (is_needed and (keep == "settings" or identity(record) in needed.best)):
             continue
-        found = files_of(folder, run, record, [MODELS, PICTURES] if is_needed else kinds, sweep.store)
+        found = files_of(own, run, [MODELS, PICTURES] if is_needed else kinds, sweep.store)
         if in_registry & {record.run_id, *found.model_ids}:
             kept[identity(record)] = f"{record.name}: in MLflow's registry"
         else:
             losing.append(found)
-    return losing, list(kept.values())
+    rest = ["the models of the best runs alone, of each setting"] if keep == "best" else []
+    return losing, [*kept.values(), *rest]
 
 
 def free(sweep: Sweep, losing: Sequence[RunFiles], say: Callable[[str], None]) -> None:
@@ -159,9 +155,10 @@ def _with(earlier: str, kinds: Sequence[str]) -> str:
     return ", ".join(dict.fromkeys([*filter(None, earlier.split(", ")), *kinds]))
 
 
-def _check_ended(parent: RunRecord, children: Sequence[RunRecord]) -> None:
+def _check_ended(sweep: Sweep) -> None:
     """Refuse a sweep that may still run, or that was killed: what will have lost is not known yet."""
-    for run in [parent, *children]:
+    parent = sweep.parent
+    for run in [parent, *(one for pair in sweep.children for one in pair if one is not None)]:
         if run.status != "RUNNING":
             continue
         what = f"sweep {parent.tags['sweep_id']}" + ("" if run is parent else f": {run.name}")

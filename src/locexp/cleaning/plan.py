@@ -61,23 +61,22 @@ class RunFiles:
     model_ids: list[str] = field(default_factory=list)
 
 
-def files_of(
-    folder: Path | None, run: RunRecord | None, record: RunRecord, kinds: Sequence[str], store: MlflowStore | None
-) -> RunFiles:
+def files_of(own: RunRecord | None, run: RunRecord | None, kinds: Sequence[str], store: MlflowStore | None) -> RunFiles:
     """List what would be freed of a run; nothing is changed.
 
     Args:
-        folder: the run's, where it is here.
-        run: of the store, where that is reached.
-        record: of either.
+        own: the run as its folder has it, where that is here.
+        run: as the store has it, where that is reached.
         kinds: to free.
         store: which has the run.
     """
+    record = run or own
+    assert record is not None
     names = _names(record, kinds)
+    folder = None if own is None else own.directory
     found = RunFiles(folder, run, tuple(kinds))
-    own = {**({MODEL: MODELS} if MODELS in kinds else {}), **names}
     if folder is not None:
-        found.files += _in_folder(folder, own)
+        found.files += _in_folder(folder, names | ({MODEL: MODELS} if MODELS in kinds else {}))
     if run is not None and store is not None:
         from locexp.tracking.stored_files import OF_MODEL, artifacts_of, models_of
 
