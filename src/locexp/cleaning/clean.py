@@ -58,7 +58,7 @@ def find(parent: RunRecord, folder: Path | None, store: MlflowStore | None) -> S
         if not record.directory.is_symlink():  # which would lead out of the sweep's folder
             children.append((record, runs.pop(record.run_id, None)))
     children += [(None, run) for run in runs.values()]
-    children.sort(key=lambda pair: [int(one.tags.get("sweep_job", 0)) for one in pair if one is not None][0])
+    children.sort(key=lambda pair: next(int(one.tags.get("sweep_job", 0)) for one in pair if one is not None))
     return Sweep(parent, folder, store, children)
 
 
