@@ -125,7 +125,7 @@ def sweep(workplace: Path, pristine: Path) -> Path:
     subprocess.run(["cp", "-a", f"{pristine}/.", workplace], check=True)  # hard links stay hard links
     old, new = str(pristine), str(workplace)
     for path in (workplace / SWEEP).glob("**/run.json"):
-        write_whole(path, path.read_text().replace(old, new))
+        write_whole(path, path.read_text(encoding="utf-8").replace(old, new))
     columns = [("runs", "artifact_uri"), ("logged_models", "artifact_location"), ("tags", "value")]
     with contextlib.closing(sqlite3.connect(workplace / "mlruns" / "mlflow.db")) as connection, connection:
         for table, column in [*columns, ("experiments", "artifact_location")]:
@@ -145,7 +145,7 @@ def comparisons(folder: Path) -> list[tuple[str, str]]:
     for which in ("day", str(folder)):
         compare_command([which], lambda _: None)
         numbers, report = (folder / "comparison" / name for name in ("comparison.json", "report.html"))
-        found.append((numbers.read_text(), report.read_text()))
+        found.append((numbers.read_text(encoding="utf-8"), report.read_text(encoding="utf-8")))
     return found
 
 
@@ -337,7 +337,7 @@ def test_without_its_store_the_folder_is_cleaned(sweep: Path, workplace: Path) -
     lines = clean(str(sweep), "confirm=true")
     assert lines[0].startswith("note     MLflow's artifacts are left as they are (tracking.uri=")
     assert {*contents(sweep / "4")} & FREED == set()
-    assert (workplace / "mlruns").read_text() == "in the way"
+    assert (workplace / "mlruns").read_text(encoding="utf-8") == "in the way"
 
 
 @pytest.mark.parametrize("which", ["parent", "child"])

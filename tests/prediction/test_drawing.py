@@ -41,7 +41,7 @@ def test_the_runs_of_a_sweep_draw_few_and_the_others_later(workplace: Path) -> N
     assert (gone.returncode, gone.stderr.count("\n")) == (2, 1)
     assert "model.keras is gone" in gone.stderr
     config = Path("alone", "config", "resolved.yaml")
-    write_whole(config, config.read_text().replace("limit: 320", "limit: 310"))
+    write_whole(config, config.read_text(encoding="utf-8").replace("limit: 320", "limit: 310"))
     changed = door_here("draw", "./alone")
     assert (changed.returncode, changed.stderr.count("\n")) == (2, 1)
     assert "data.limit was 320, is 310" in changed.stderr
