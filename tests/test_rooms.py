@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parent.parent / "src"
-DOORS = ("train", "compare", "predict", "export", "ui", "log")
+DOORS = ("train", "compare", "predict", "export", "draw", "clean", "ui", "log")
 HEAVY = ("tensorflow", "keras", "mlflow", "matplotlib", "scipy", "sklearn", "pandas")
 LINES = 300
 
@@ -27,7 +27,7 @@ ORDER = (
     {"run"},
     {"sweep", "analysis"},
     {"trained"},
-    {"exporting", "prediction"},
+    {"cleaning", "exporting", "prediction"},
     {"cli"},
     set(DOORS),
 )

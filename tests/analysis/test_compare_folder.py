@@ -124,7 +124,7 @@ def log(folder: Path, location: Location) -> None:
             session = Session(location)
             session.start(record)
             if record.is_sweep:
-                session.log_file(place / "sweep" / "sweep.json", "sweep")
+                session.log_file(place, Path("sweep", "sweep.json"))
         else:
             log_directory(location, place, record, None)
 

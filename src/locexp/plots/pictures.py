@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 
     Pictures = dict[str, Figure | Image.Image]
 
+Amount = Literal["all", "few", "none"]
+"""How many pictures a run has: few are those that the report of its sweep shows."""
 GALLERY_SIZE = 24
 SCENES_SHOWN = 12
+GALLERY = "gallery_random"
 GALLERY_SEED = 0
 """Fixes which examples are shown, so that two runs on the same data show the same ones."""
 
@@ -45,6 +48,7 @@ class PictureData:
         history: one row per epoch.
         best_epoch: the epoch with the best monitored validation metric, from 1.
         baseline: mean IoU of the constant box on the validation part.
+        amount: which are drawn; ``none`` draws none.
     """
 
     directory: Path
@@ -54,6 +58,7 @@ class PictureData:
     history: list[dict[str, float]]
     best_epoch: int
     baseline: float
+    amount: Amount = "all"
 
 
 def draw_pictures(data: PictureData) -> list[str]:
@@ -104,16 +109,20 @@ def _draw(data: PictureData) -> list[str]:
     from locexp.plots.samples import write_samples
 
     images, predictions, history = data.images, data.predictions, data.history
+    if data.amount == "none":
+        return _notes_on_calibration(predictions)
     data.directory.mkdir(exist_ok=True)
-    chosen = _chosen(len(images), GALLERY_SIZE)
-    write_samples(data.directory, images, predictions, data.terms, chosen)
-    first = to_pixels(predictions.boxes[:1], *predictions.canvas)[0]
     class_names, notes = drawable(data.terms.class_names)
     terms = dataclasses.replace(data.terms, class_names=class_names)
+    chosen = _chosen(len(images), GALLERY_SIZE)
+    write_samples(data.directory, images, predictions, data.terms, chosen)
+    page = boxes.gallery(images, predictions, terms, chosen, counted(len(chosen), "random test image"))
+    if data.amount == "few":
+        save(page, data.directory / f"{GALLERY}.png")
+        return notes + _notes_on_calibration(predictions)
+    first = to_pixels(predictions.boxes[:1], *predictions.canvas)[0]
     predicted = f"Predicted {data.terms.class_word}: {class_names[predictions.classes[0]]}"
-    pictures: Pictures = {"sample": boxes.sample(images[0], first, predicted)}
-    title = counted(len(chosen), "random test image")
-    pictures["gallery_random"] = boxes.gallery(images, predictions, terms, chosen, title)
+    pictures: Pictures = {"sample": boxes.sample(images[0], first, predicted), GALLERY: page}
     of_failures, notes_on_failures = failure_pictures(images, predictions, terms)
     pictures |= of_failures
     pictures["learning_curves"] = curves.learning_curves(history, data.best_epoch, data.baseline)
@@ -151,12 +160,17 @@ def failure_pictures(images: np.ndarray, predictions: Predictions, terms: UserTe
         unit = "px" if terms.placement is None else "canvas px"
         mean = float(predictions.iou.mean())
         pictures["iou_groups"] = groups.panels(*by, terms.class_names, mean, f"IoU on {number}", unit)
-    if calibration.are_probabilities(predictions.confidence):
+    lacking = _notes_on_calibration(predictions)
+    if not lacking:
         cells, errors = calibration.reliability(predictions), calibration.calibration_errors(predictions)
         pictures["reliability"] = reliability.diagrams(cells, errors, f"Reliability of the confidence on {number}")
-    else:
-        notes.append("Calibration is not measured: the network's confidences are not probabilities in [0, 1].")
-    return pictures, notes
+    return pictures, notes + lacking
+
+
+def _notes_on_calibration(predictions: Predictions) -> list[str]:
+    if calibration.are_probabilities(predictions.confidence):
+        return []
+    return ["Calibration is not measured: the network's confidences are not probabilities in [0, 1]."]
 
 
 def scenes_page(scenes: Scenes, labels: np.ndarray, terms: UserTerms) -> bytes:

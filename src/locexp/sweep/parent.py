@@ -114,7 +114,7 @@ class Parent:
         assert self._session is not None
         self._write_list()
         try:
-            self._session.log_file(self.directory / LIST, str(LIST.parent))
+            self._session.log_file(self.directory, LIST)
         except Exception as error:  # the server was lost, or what keeps artifacts, whose client raises what it likes
             logger.warning("the list of jobs is not in the store yet (%s)", first_line(error, 200))
             logger.info("the files hold everything", exc_info=error)

@@ -17,6 +17,7 @@ from locexp.records.files import OF_SWEEP, file_within
 from locexp.records.record import RunRecord
 from locexp.records.store import Describe
 from locexp.system.process import uncollected
+from locexp.tracking.artifacts import log_file
 from locexp.tracking.location import Location, deleted_run, local_path
 from locexp.tracking.mlflow_internals import is_store
 from locexp.tracking.presenting import Presented, not_presented, present
@@ -154,10 +155,17 @@ class MlflowStore:
         self, parent: RunRecord, runs: Sequence[RunRecord], folder: Path, describe: Describe
     ) -> list[str]:
         """Log the files of a comparison as artifacts of the parent run; write the sweep's views and description."""
+        assert parent.run_id is not None
+        uri = self._artifact_uris.get(parent.run_id)
         for name in OF_SWEEP[folder.name]:
             if (folder / name).is_file():
-                self.client.log_artifact(parent.run_id, str(folder / name), folder.name)
+                log_file(self.client, parent.run_id, uri, folder.parent, Path(folder.name, name))
         return present(self.client, self.location, parent, runs, describe).notes
+
+    def artifact_uri(self, run: RunRecord) -> str:
+        """Return where the artifacts of a run of this store are."""
+        assert run.run_id is not None
+        return self._artifact_uris[run.run_id]
 
     def _search(self, condition: str) -> list[RunRecord]:
         found: list[RunRecord] = []
