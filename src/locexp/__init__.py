@@ -1,3 +1,19 @@
 """locexp: how should the losses of a two-headed network be weighted?"""
 
-__version__ = "0.2.0.dev0"
+from typing import TYPE_CHECKING
+
+from locexp.version import __version__
+
+if TYPE_CHECKING:
+    from locexp.analysis.frames import Sweep, load_sweep
+
+__all__ = ["Sweep", "__version__", "load_sweep"]
+
+
+def __getattr__(name: str) -> object:
+    """Import what reads a sweep when it is asked for, since pandas and SciPy take a second."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from locexp.analysis import frames
+
+    return getattr(frames, name)
