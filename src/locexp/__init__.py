@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from locexp.version import __version__
 
 if TYPE_CHECKING:
-    from locexp.analysis.frames import Sweep, load_sweep
+    from locexp.analysis.frames import Sweep as Sweep
+    from locexp.analysis.load import load_sweep as load_sweep
 
 __all__ = ["Sweep", "__version__", "load_sweep"]
 
@@ -14,6 +15,6 @@ def __getattr__(name: str) -> object:
     """Import what reads a sweep when it is asked for, since pandas and SciPy take a second."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from locexp.analysis import frames
+    from locexp.analysis import load
 
-    return getattr(frames, name)
+    return getattr(load, name)

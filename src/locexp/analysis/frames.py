@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-import logging
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,17 +15,14 @@ from locexp.analysis.answer import answers
 from locexp.analysis.compare import check_ended
 from locexp.analysis.comparison import SweepComparison, compare_settings
 from locexp.analysis.exports import columns
-from locexp.analysis.results import differences, in_order, mixed, sort_runs, varied_of
+from locexp.analysis.results import differences, mixed, sort_runs, varied_of
 from locexp.configuration.schema import BBOX, CLASSIFICATION
-from locexp.errors import NotComparableError, RunFailedError, UserError, listed, nearest
-from locexp.evaluation.metrics import METRICS, SELECTION_METRIC
-from locexp.records.folder_store import FolderStore, names_folder
+from locexp.errors import NotComparableError, UserError, listed, nearest
+from locexp.evaluation.metrics import METRICS
 from locexp.records.history import HISTORY, parse_history
 from locexp.records.record import RunRecord, milliseconds
 from locexp.records.store import Store
 from locexp.records.sweep_list import setting_name
-from locexp.tracking.environment import unread_variables
-from locexp.tracking.location import check, locate
 
 ALWAYS = tuple(f"{part}/{name}" for part in ("test", "kept") for name in METRICS)
 """Metrics that are columns of :attr:`Sweep.runs` even where no run has them."""
@@ -40,12 +35,10 @@ PREDICTIONS = "tables/predictions.csv"
 TEXT = ("file", "label", "predicted")
 """Columns of predictions that are text, even where all classes are numbers."""
 
-logger = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep as tidy data frames; made by :func:`load_sweep`.
+    """A sweep as tidy data frames; made by :func:`locexp.load_sweep`.
 
     Runs are those that there were when it was loaded. Each data frame is made when it is first asked for, and kept.
     The columns ``setting`` and ``seed`` tie the frames together. What the sweep varies, and both loss weights, have a
@@ -76,7 +69,7 @@ class Sweep:
         (RUNNING, FINISHED, FAILED or KILLED), what varies, the metrics of the run (``test/accuracy``,
         ``kept/mean_iou`` (on validation, with the weights that were kept), …; NaN where the run has none),
         ``compared`` (whether it is one of the runs that :attr:`settings` sums up), ``start`` (UTC), ``seconds``,
-        ``run_id`` (MLflow's, or None), ``folder`` and ``config_hash`` (equal for the runs of one setting).
+        ``run_id`` (MLflow's, if it has one), ``folder`` and ``config_hash`` (equal for the runs of one setting).
         """
         found = {name for run in self._children for name in run.metrics if name.startswith(OF_RUN)}
         names = [*ALWAYS, *sorted(found - {*ALWAYS})]
@@ -130,9 +123,9 @@ class Sweep:
         comparison = self.comparison
         titles, *rows = columns(comparison)
         numbers = pd.DataFrame(rows, columns=titles).drop(columns="setting")
-        for name in numbers.columns.difference(["config_hash", "verdict"]):
-            if not name.endswith("/verdict"):
-                numbers[name] = pd.to_numeric(numbers[name])
+        for name in numbers.columns.difference(["config_hash"]):
+            is_text = name.endswith("verdict")
+            numbers[name] = numbers[name].fillna("") if is_text else pd.to_numeric(numbers[name])
         varied = self._varied([(setting.varied, setting.parameters) for setting in comparison.settings])
         places = range(len(comparison.settings))
         head = {
@@ -238,56 +231,6 @@ class Sweep:
         return pd.concat([rows.drop(columns="folder"), values, rows[["folder"]]], axis=1)
 
 
-def load_sweep(
-    path_or_id: str | os.PathLike[str] = "last",
-    *,
-    tracking_uri: str | None = None,
-    experiment: str = "locexp",
-    metric: str = SELECTION_METRIC,
-    allow_mixed: bool = False,
-) -> Sweep:
-    """Read a sweep that has finished or was stopped; nothing is written, and nothing is unpickled.
-
-    Args:
-        path_or_id: the folder of a sweep, such as ``multirun/DATE/TIME``, whose files alone are read then; or the id
-            of a sweep or of its run in MLflow, or ``last``, to be looked up in a tracking store.
-        tracking_uri: that store: a folder, ``sqlite:///…`` or ``http(s)://…``; ``./mlruns`` by default.
-        experiment: the name of the MLflow experiment in it.
-        metric: by which a setting is chosen and tested: ``accuracy``, ``mean_iou``, ``loc_acc_50``, ``loc_acc_75`` or
-            ``center_error_px``.
-        allow_mixed: compare runs of different data, budgets or code anyway.
-
-    Raises:
-        UserError: there is no such sweep, or it cannot be read.
-        RunFailedError: the store or the folder fails.
-    """
-    if metric not in METRICS:
-        raise UserError(f"metric={metric}: expected one of {listed(METRICS)}.{nearest(metric, METRICS)}")
-    which = os.fspath(path_or_id)
-    if isinstance(path_or_id, os.PathLike) or names_folder(which):
-        if tracking_uri is not None:
-            raise UserError(f"tracking_uri={tracking_uri}: cannot be combined with a folder: its files alone are read.")
-        try:
-            return _loaded(FolderStore(which), "last", metric, allow_mixed)
-        except OSError as error:
-            raise RunFailedError(f"{which}: cannot be read ({error.strerror or error}).") from error
-    location = locate(tracking_uri, None, experiment)
-    check(location)
-    from locexp.tracking.store import MlflowStore, store_errors
-
-    for note in unread_variables(location, tracking_uri, key="tracking_uri"):
-        logger.warning(note)
-    with store_errors(location):
-        return _loaded(MlflowStore(location), which, metric, allow_mixed)
-
-
-def _loaded(store: Store, which: str, metric: str, allow_mixed: bool) -> Sweep:
-    parent = store.sweep(which)
-    sweep_id = parent.tags["sweep_id"]
-    children = in_order(store.children(sweep_id))
-    return Sweep(sweep_id, parent.name, parent.status, metric, allow_mixed, store, parent, children)
-
-
 def label_of(run: RunRecord) -> str:
     """Return the name of a run's setting."""
     return setting_name(varied_of(run))
@@ -312,7 +255,11 @@ def typed(values: Sequence[str | None]) -> pd.Series:
 def _predictions(run: RunRecord, content: bytes) -> pd.DataFrame:
     try:
         return pd.read_csv(
-            io.BytesIO(content), dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values=[""]
-        )  # fmt: skip
+            io.BytesIO(content),
+            dtype=dict.fromkeys(TEXT, str),
+            keep_default_na=False,
+            na_values=[""],
+            float_precision="round_trip",
+        )
     except ValueError as error:  # of pandas and of decoding, too
         raise UserError(f"{run.name} ({folder_of(run)}): {PREDICTIONS} cannot be read ({error}).") from None
