@@ -39,12 +39,14 @@ MASKED = (
     re.compile(r"\b[0-9a-f]{32}\b"),
     re.compile(r"[\d.,]+ (?:images/s|min left|s left|min|s\b)"),
     re.compile(r"about \d+ seeds to show"),
+    re.compile(r"seed \d+: multirun/\S+"),
 )
-"""What is another in each run: ids, times, and an estimate that hangs on the spread of a few seeds."""
+"""What is another in each run, or on another machine: ids, times, an estimate that hangs on the spread of a few seeds,
+and which run of a setting is the best one."""
 NUMBER = re.compile(r"(?P<half>± ?)?(?P<number>[-+]?\d+\.\d+)")
-TOLERANCE, OF_HALF_WIDTH = 0.04, 0.6
-"""How far a number may be from the quoted one, since another number of threads trains other weights: a metric by this
-much, the half width of an interval by this share of itself as well."""
+TOLERANCE, OF_PIXELS, OF_HALF_WIDTH = 0.06, 0.2, 0.6
+"""How far a number may be from the quoted one, since another processor or number of threads trains other weights: by
+this much; a number over 1, and the half width of an interval, by this share of itself as well."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def agree(quoted: str, printed: str) -> bool:
         return False
     for one, other in zip(NUMBER.finditer(quoted), NUMBER.finditer(printed), strict=True):
         numbers = float(one["number"]), float(other["number"])
-        share = OF_HALF_WIDTH if one["half"] else 0.0
+        share = OF_HALF_WIDTH if one["half"] else OF_PIXELS if max(numbers) > 1 else 0.0
         if abs(numbers[0] - numbers[1]) > TOLERANCE + share * max(numbers):
             return False
     return True

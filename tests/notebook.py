@@ -7,11 +7,15 @@ a Markdown file beside it, is made from it, so the docs need no further plugin.
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 MADE = "<!-- Made from {name}.py by `python -m tests.documented`: edit that. -->\n"
+
+VARIES = "<!-- varies -->\n"
+"""Stands before what a cell prints that the notebook marks so: on another machine it may be something else."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,11 @@ def executed(source: Path, folder: Path) -> Any:
     return notebook
 
 
+def without_varying(text: str) -> str:
+    """Return a page without what is marked to be another on another machine."""
+    return re.sub(rf"(?<={VARIES}```text\n).*?(?=```$)", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
 def as_page(notebook: Any, name: str) -> Page:
     """Return a notebook that was run as a page of the docs."""
     parts = [MADE.format(name=name)]
@@ -50,8 +59,8 @@ def as_page(notebook: Any, name: str) -> Page:
                 picture = f"{name}_{len(pictures) + 1}.png"
                 pictures[picture] = base64.b64decode(data["image/png"])
                 parts.append(f"![{cell.metadata['alt']}]({picture})\n")
-            else:
+            elif output.get("name") != "stderr":  # of tqdm, about widgets
                 text = output.text if output.output_type == "stream" else data["text/plain"]
-                lines = [line.rstrip() for line in text.strip("\n").splitlines()]
-                parts.append("```text\n" + "\n".join(lines) + "\n```\n")
+                lines = "\n".join(line.rstrip() for line in text.strip("\n").splitlines())
+                parts.append(f"{VARIES if 'varies' in cell.metadata else ''}```text\n{lines}\n```\n")
     return Page("\n".join(parts), pictures)

@@ -34,7 +34,6 @@ sweep = locexp.load_sweep()  # the last one; or load_sweep("multirun/DATE/TIME")
 
 # %%
 settings = sweep.settings.sort_values("loss.bbox_weight")
-print(len(settings.columns), "columns, of which some:")
 settings[["setting", "loss.bbox_weight", "n", "test/accuracy/mean", "test/mean_iou/mean", "chosen", "verdict"]]
 
 # %% alt="Accuracy against mean IoU: each setting with its intervals, each run as a small mark"
@@ -88,7 +87,7 @@ plt.show()
 # `predictions` reads what the runs predict for the test images. These are the images whose boxes the chosen setting
 # finds hardest, by the mean over seeds, and beside it what the other weights make of them:
 
-# %%
+# %% varies=true
 predictions = sweep.predictions()
 chosen = settings.loc[settings["chosen"], "setting"].item()
 iou = predictions.pivot_table(index=["index", "label"], columns="setting", values="iou")

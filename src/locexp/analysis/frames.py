@@ -36,7 +36,7 @@ TEXT = ("file", "label", "predicted")
 """Columns of predictions that are text, even where all classes are numbers."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sweep:
     """A sweep as tidy data frames; made by :func:`locexp.load_sweep`.
 
