@@ -15,7 +15,8 @@
 #
 # `locexp.load_sweep` gives the results of a sweep as [pandas](https://pandas.pydata.org) data frames, from the files in
 # its folder alone or from a tracking store. Here it is the sweep of the [tutorial](../tutorial.md): three box weights,
-# seven seeds.
+# seven seeds. This page was made from [read_a_sweep.py](read_a_sweep.py), which Jupyter (with jupytext) and VS Code
+# open as a notebook.
 
 # %%
 import matplotlib.pyplot as plt
