@@ -163,15 +163,14 @@ class Sweep:
     def predictions(self, setting: str | None = None, seed: int | None = None) -> pd.DataFrame:
         """Return what finished runs predict for the test images, one row per run and image.
 
+        Columns: ``setting``, ``seed``, ``role``, ``status`` and what varies, as in :attr:`runs`; those of the run's
+        ``predictions.csv``: ``index`` of the image in the test part, ``file`` (photos only), ``label`` and
+        ``predicted`` (class names), ``confidence``, ``iou``, ``center_error_px``, and both boxes in pixels of the
+        original image; ``folder``.
+
         Args:
             setting: a name in the column ``setting``; every one by default.
             seed: every one by default.
-
-        Returns:
-            Columns: ``setting``, ``seed``, ``role``, ``status`` and what varies, as in :attr:`runs`; those of the run's
-            ``predictions.csv``: ``index`` of the image in the test part, ``file`` (photos only), ``label`` and
-            ``predicted`` (class names), ``confidence``, ``iou``, ``center_error_px``, and both boxes in pixels of the
-            original image; ``folder``.
 
         Raises:
             UserError: there is no such setting or seed, or no such run has left a readable ``predictions.csv``.
