@@ -16,7 +16,7 @@ HEAVY = ("tensorflow", "keras", "mlflow", "matplotlib", "scipy", "sklearn", "pan
 LINES = 300
 
 ORDER = (
-    {"errors"},
+    {"errors", "version"},
     {"bounds", "images", "keras_internals", "keras_protocols", "system"},
     {"bbox", "losses", "models"},
     {"evaluation"},

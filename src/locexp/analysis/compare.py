@@ -70,7 +70,7 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
     sweep_id = parent.tags["sweep_id"]
     children = store.children(sweep_id)
     if not has_ended:
-        _check_ended(parent, children, options.presume_dead)
+        check_ended(parent, children, options.presume_dead)
     try:
         settings = sort_runs(children)
         notes = [store.note] if store.note else []
@@ -104,7 +104,7 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
     return [*lines, f"Report   {report.relative_to(here) if report.is_relative_to(here) else report}"]
 
 
-def _check_ended(parent: RunRecord, children: Sequence[RunRecord], presume_dead: bool) -> None:
+def check_ended(parent: RunRecord, children: Sequence[RunRecord], presume_dead: bool) -> None:
     """Refuse a sweep that still runs in part: a job may outlive the command that launched it."""
     for run in [parent, *children]:
         alive = is_alive(run.tags) if run.status == "RUNNING" else False

@@ -20,6 +20,11 @@ MOST_NAMED = 5
 """How many sweeps a message names."""
 
 
+def names_folder(which: str) -> bool:
+    """Return whether the folder of a sweep is meant, rather than an id, ``last`` or ``list``: no id has a slash."""
+    return which not in ("", "last", "list") and (os.sep in which or which[:1] in (".", "~") or Path(which).is_dir())
+
+
 class FolderStore:
     """The folder of a sweep: its own record, and one folder per run.
 
