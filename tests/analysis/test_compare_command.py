@@ -236,7 +236,7 @@ def test_what_is_written_and_logged(whole: Bench) -> None:
     assert rows[1]["floor/mean_iou"] == "0.6"
     assert float(rows[1]["delta_m/mean_iou"]) == pytest.approx(100 * 0.1 / 0.9)
     for title in ("baseline", "Δ accuracy %", "Δ mean IoU %", "Δm %"):
-        assert f"<th>{title}</th>" in page
+        assert f"<th scope=col>{title}</th>" in page
         assert title in (folder / "comparison.md").read_text()
     assert "Δ mean IoU %" not in output
     assert "Δm %" in output
