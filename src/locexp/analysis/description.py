@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from locexp.analysis.answer import answers
 from locexp.analysis.comparison import SweepComparison
+from locexp.analysis.headline import headline
 from locexp.analysis.results import TASKS, TITLES
 from locexp.analysis.tables import Table, table
 from locexp.errors import counted
@@ -39,10 +39,11 @@ def describe(comparison: SweepComparison, parent: RunRecord, views: Collection[s
     """
     assert parent.run_id is not None
     links = sweep_links(HERE, parent, views)
+    first, *others = headline(comparison)
     again = command("compare", parent.tags["sweep_id"], *store_overrides(location_in(parent)))
     opening = [  # of which MLflow folds away all but the first lines
         " · ".join(f"[{title}]({links[name]})" for name, title in LINKS.items() if name in links),
-        f"**{escaped(answers(comparison)[0])}**",
+        f"**{escaped(first)}** {escaped(' '.join(others))}",
         f"![The accuracy–IoU front]({artifact_address(parent.run_id, 'comparison/front.png')})",
     ]
     whole = table(comparison)

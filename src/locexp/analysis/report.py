@@ -17,6 +17,7 @@ from locexp.analysis.curves import read_curves
 from locexp.analysis.exports import as_csv, as_json
 from locexp.analysis.figures import CAPTIONS, draw_figures
 from locexp.analysis.galleries import read_galleries
+from locexp.analysis.headline import headline
 from locexp.analysis.page_data import page_data
 from locexp.analysis.results import ReadFile
 from locexp.analysis.tables import as_markdown, table
@@ -79,6 +80,7 @@ def write_report(
     style, script = (_source(f"report.{kind}") for kind in ("css", "js"))
     page = PAGES.get_template("report.html").render(
         title=title,
+        headline=headline(comparison),
         answers=sentences,
         notes=[*notes, *missing],
         table=settings,
