@@ -15,6 +15,7 @@ from locexp.configuration.compose import composing
 from locexp.configuration.instantiate import instantiate
 from locexp.errors import UserError
 from locexp.run.training_data import load_training_data
+from tests import documented
 from tests.conftest import TINY, locexp, only_run, train_here
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -25,8 +26,7 @@ def blocks(heading: str) -> list[tuple[str, str, str]]:
     text = (DOCS / "extending.md").read_text()
     section = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^##|\Z)", text, re.M | re.S)
     assert section is not None, heading
-    found = re.findall(r"```(\w+)\n(.*?)```", section.group(1), re.S)
-    return [(language, body.splitlines()[0], body) for language, body in found]
+    return [(one.language, one.body.splitlines()[0], one.body) for one in documented.blocks(section.group(1))]
 
 
 def test_arguments_with_a_target_of_their_own_are_made_first() -> None:
@@ -117,7 +117,7 @@ def test_the_strategy_with_annotations_of_the_docs() -> None:
 def example(document: str, name: str) -> Any:
     """Return the class of this name from the code blocks of a page in docs/."""
     text = (DOCS / document).read_text()
-    (body,) = (body for body in re.findall(r"```python\n(.*?)```", text, re.S) if f"class {name}" in body)
+    (body,) = (one.body for one in documented.blocks(text) if f"class {name}" in one.body)
     content: dict[str, Any] = {}
     exec(body, content)
     return content[name]

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parent.parent / "src"
-DOORS = ("train", "compare", "predict", "export", "ui", "log")
+DOORS = ("train", "compare", "predict", "export", "draw", "clean", "ui", "log")
 HEAVY = ("tensorflow", "keras", "mlflow", "matplotlib", "scipy", "sklearn", "pandas")
 LINES = 300
 
 ORDER = (
-    {"errors"},
+    {"errors", "version"},
     {"bounds", "images", "keras_internals", "keras_protocols", "system"},
     {"bbox", "losses", "models"},
     {"evaluation"},
@@ -27,7 +27,7 @@ ORDER = (
     {"run"},
     {"sweep", "analysis"},
     {"trained"},
-    {"exporting", "prediction"},
+    {"cleaning", "exporting", "prediction"},
     {"cli"},
     set(DOORS),
 )

@@ -87,8 +87,8 @@ def abbreviated(text: str, most: int) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """Return a number with its noun: ``1 seed``, ``2 seeds``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    """Return a number with its noun: ``1 seed``, ``2 seeds``, ``10,000 images``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def verb(count: int, one: str, several: str) -> str:

@@ -35,7 +35,7 @@ def logged(bench: Bench, run_id: str) -> Any:
     from locexp.tracking.models import log_model
 
     model = tiny("cnn")
-    log_model(bench.client, run_id, RunRecord("x", dataset={"classes": 10}), model, 1)
+    log_model(bench.client, run_id, RunRecord("x", dataset={"classes": 10}), model, 1, bench.place)
     return model
 
 

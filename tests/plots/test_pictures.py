@@ -15,7 +15,7 @@ import pytest
 
 from locexp.evaluation.metrics import Predictions
 from locexp.plots.files import save
-from locexp.plots.pictures import Drawer, PictureData, draw_here, failure_pictures
+from locexp.plots.pictures import Amount, Drawer, PictureData, draw_here, failure_pictures
 from tests.evaluation.cases import CASES, numbered, random_predictions
 
 HISTORY = [
@@ -96,6 +96,20 @@ def test_pictures_in_hand_are_drawn_here_when_their_process_is_killed(
     assert "this process does" in caplog.text
     expected = contents(directories[0])
     assert all(contents(directory) == expected for directory in directories)
+
+
+@pytest.mark.parametrize(("amount", "names"), [("few", {"gallery_random.png"}), ("none", set())])
+def test_fewer_are_drawn(amount: Amount, names: set[str], tmp_path: Path) -> None:
+    every = replace(data(tmp_path / "all"))
+    assert draw_here(replace(every, directory=tmp_path / "fewer", amount=amount)).result() == []
+    fewer = contents(tmp_path / "fewer") if names else {}
+    assert set(fewer) == names
+    draw_here(every).result()
+    assert fewer.items() <= contents(tmp_path / "all").items()
+    assert (tmp_path / "fewer").exists() == bool(names)
+    base = every.predictions
+    no_probabilities = replace(every, predictions=replace(base, probabilities=base.probabilities * 9), amount=amount)
+    assert len(draw_here(no_probabilities).result()) == 1  # what is not measured is said whatever is drawn
 
 
 def imported() -> set[str]:

@@ -172,8 +172,10 @@ def test_pictures_are_there_and_not_blank(finished: Finished) -> None:
         "reliability.png",
         "learning_curves.png",
         "confusion_matrix.png",
+        "samples.webp",
+        "samples.csv",
     }
-    for name in names:
+    for name in names - {"samples.webp", "samples.csv"}:
         pixels = matplotlib.image.imread(finished.directory / "pictures" / name)
         assert min(pixels.shape[:2]) > 300
         assert pixels[..., :3].std() > 0.05, name
@@ -188,6 +190,17 @@ def test_the_sample_picture_shows_the_predicted_box_in_red(finished: Finished) -
     scale = (xs.max() - xs.min()) / (box["x2"] - box["x1"])
     assert (ys.max() - ys.min()) / (box["y2"] - box["y1"]) == pytest.approx(scale, rel=0.05)
     assert f"Predicted digit: {first['predicted']}" in finished.screen
+
+
+def test_the_bytes_of_a_run_and_its_artifacts_are_on_the_disk_once(finished: Finished) -> None:
+    """But for the files that go on being written, or edited in place."""
+    shared = [path for path in finished.artifacts.rglob("*") if path.is_file() and path.stat().st_nlink > 1]
+    assert {path.parent.name for path in shared} == {"pictures", "tables"}
+    assert len(shared) == sum(1 for name in ("pictures", "tables") for _ in (finished.directory / name).iterdir())
+    for path in shared:
+        assert path.samefile(finished.directory / path.relative_to(finished.artifacts))
+    (model,) = finished.artifacts.parents[1].glob("models/*/artifacts/data/model.keras")
+    assert model.samefile(finished.directory / "model.keras")
 
 
 def test_artifacts_are_the_files_of_the_run(finished: Finished) -> None:

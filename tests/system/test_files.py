@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import resource
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from locexp.records.record import RunRecord
-from locexp.system.files import replacing, write_whole
+from locexp.system.files import replacing, share, write_whole
 
 
 @pytest.fixture
@@ -60,3 +61,60 @@ def test_a_record_that_cannot_be_replaced_does_not_stay_running(status: str, exp
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert json.loads((tmp_path / "run.json").read_bytes()) == content | {"status": expected}
+
+
+def test_shared_files_have_their_bytes_once_until_one_is_replaced(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.csv", tmp_path / "b" / "a.csv"
+    second.parent.mkdir()
+    write_whole(first, "one")
+    second.write_text("of an earlier end")
+    share(first, second)
+    share(first, second)  # again: nothing changes, and nothing is left beside
+    assert first.samefile(second)
+    assert [path.name for path in second.parent.iterdir()] == ["a.csv"]
+    write_whole(first, "two")
+    assert (first.read_text(), second.read_text()) == ("two", "one")
+    share(first, second)
+    first.unlink()
+    assert second.read_text() == "two"
+
+
+def test_a_link_is_shared_as_what_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "link").symlink_to("a")
+    share(tmp_path / "link", tmp_path / "b")
+    assert not (tmp_path / "b").is_symlink()
+    assert (tmp_path / "b").samefile(tmp_path / "a")
+
+
+@pytest.mark.parametrize("number", [errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP])
+def test_where_there_can_be_no_link_there_is_a_copy(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", refuse)
+    write_whole(tmp_path / "a", "a")
+    (tmp_path / "b").write_text("earlier")
+    share(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "b").read_text() == "a"
+    assert not (tmp_path / "a").samefile(tmp_path / "b")
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "b"}
+
+
+def test_a_copy_that_cannot_be_made_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_most_10_bytes: None
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EXDEV, "another disk")
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+    (tmp_path / "a").write_bytes(b"longer than ten bytes")
+    (tmp_path / "b").write_text("earlier")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+    monkeypatch.setattr(os, "link", refuse)
+    with pytest.raises(OSError, match="File too large"):
+        share(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "b").read_text() == "earlier"
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "b"}

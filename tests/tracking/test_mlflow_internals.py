@@ -18,6 +18,14 @@ from locexp.errors import UserError
 from locexp.tracking import limits, mlflow_internals
 
 
+def scripts() -> str:
+    """Return the scripts that MLflow's server hands out."""
+    folder = Path(inspect.getfile(mlflow)).parent / "server" / "js" / "build" / "static" / "js"
+    code = "".join(path.read_text(errors="replace") for path in sorted(folder.rglob("*.js")))
+    assert code, "MLflow's UI lies elsewhere now"
+    return code
+
+
 @pytest.fixture
 def store(workplace: Path) -> MlflowClient:
     before = mlflow.get_tracking_uri()
@@ -96,11 +104,12 @@ def test_the_server_knows_what_makes_it_lean() -> None:
 
 def test_the_ui_reads_the_addresses_that_are_made() -> None:
     """The names in the addresses occur in the scripts that MLflow's server hands out."""
-    scripts = Path(inspect.getfile(mlflow)).parent / "server" / "js" / "build" / "static" / "js"
-    code = "".join(path.read_text(errors="replace") for path in scripts.rglob("*.js"))
-    assert code, "MLflow's UI lies elsewhere now"
+    code = scripts()
     address = mlflow_internals.experiment_link("http://h", "1", condition="tags.kind = 'run'")
     names = urllib.parse.parse_qs(urllib.parse.urlsplit(address).fragment.partition("?")[2])
     assert len(names) == 5
-    for word in [*names, "machine_learning", "compare-runs"]:
+    view = mlflow_internals.view_link("http://h", "1", "key", mode="CHART")
+    names |= urllib.parse.parse_qs(urllib.parse.urlsplit(view).fragment.partition("?")[2])
+    assert len(names) == 6
+    for word in [*names, "machine_learning", "get-artifact", "run_uuid"]:
         assert word in code, f"the UI has no {word} any more"

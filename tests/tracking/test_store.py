@@ -133,6 +133,31 @@ def test_the_ui_serves_the_store_on_loopback_only_and_its_links_work(workplace: 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGHUP])
+def test_the_ui_ends_with_its_server_whatever_the_locale_and_the_signal(sign: signal.Signals, workplace: Path) -> None:
+    assert train_here(*TINY) == 0
+    process = subprocess.Popen(
+        [sys.executable, "-m", "locexp.ui"],
+        cwd=workplace,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},  # only ASCII
+    )
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    assert first.startswith(b"starting the MLflow UI on sqlite:///")
+    assert first.isascii()
+    while b"stops it" not in process.stdout.readline():
+        assert process.poll() is None
+    children = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
+    assert children
+    process.send_signal(sign)
+    _, error = process.communicate(timeout=60)
+    assert (process.returncode, error) == (0, b"")
+    assert not any(psutil.pid_exists(pid) for pid in children)
+
+
+@pytest.mark.slow
 def test_mlflow_serves_both_heads(workplace: Path) -> None:
     """``mlflow models serve --env-manager local`` answers with both heads by name."""
     import time

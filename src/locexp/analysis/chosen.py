@@ -50,10 +50,15 @@ def chosen_run(store: Store, parent: RunRecord, metric: str) -> ChosenRun:
     metrics = (metric, tie_break_of(metric))
     values, second = (signed(settings, seeds, f"kept/{name}") for name in metrics)
     setting = settings[choose(values, second, candidates_of(settings)).index]
+    return ChosenRun(best_run(setting, metric), setting, metric)
+
+
+def best_run(setting: SettingRuns, metric: str) -> RunRecord:
+    """Return the run of a setting, which has some, with the best metric on validation."""
+    metrics = (metric, tie_break_of(metric))
 
     def rank(seed: int) -> list[float]:
         found = [sign_of(name) * setting.runs[seed].metrics[f"kept/{name}"] for name in metrics]
         return [-math.inf if math.isnan(value) else value for value in found]
 
-    seed = max(sorted(setting.runs), key=rank)
-    return ChosenRun(setting.runs[seed], setting, metric)
+    return setting.runs[max(sorted(setting.runs), key=rank)]

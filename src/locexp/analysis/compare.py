@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,7 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
     from locexp.analysis.answer import answers, cautions
     from locexp.analysis.brief import brief
     from locexp.analysis.comparison import compare_settings
+    from locexp.analysis.description import describe
     from locexp.analysis.report import write_report
     from locexp.analysis.results import notes_on, sort_runs
     from locexp.analysis.tables import as_text, table
@@ -68,7 +70,7 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
     sweep_id = parent.tags["sweep_id"]
     children = store.children(sweep_id)
     if not has_ended:
-        _check_ended(parent, children, options.presume_dead)
+        check_ended(parent, children, options.presume_dead)
     try:
         settings = sort_runs(children)
         notes = [store.note] if store.note else []
@@ -91,7 +93,7 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
     home = own if parent.directory or _is_of(own, sweep_id) else Path(f"sweep-{sweep_id}")
     title = f"{parent.name}: {counted(len(found.settings), 'setting')}, {counted(len(found.seeds), 'seed')}"
     missing = write_report(home / FOLDER, found, title=title, notes=notes, read=store.content)
-    store.keep_folder(parent, home / FOLDER)
+    missing += store.keep_comparison(parent, children, home / FOLDER, functools.partial(describe, found, parent))
     width = terminal_width()
     lines = ["", *brief(found, width)]
     if options.details:
@@ -102,7 +104,7 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
     return [*lines, f"Report   {report.relative_to(here) if report.is_relative_to(here) else report}"]
 
 
-def _check_ended(parent: RunRecord, children: Sequence[RunRecord], presume_dead: bool) -> None:
+def check_ended(parent: RunRecord, children: Sequence[RunRecord], presume_dead: bool) -> None:
     """Refuse a sweep that still runs in part: a job may outlive the command that launched it."""
     for run in [parent, *children]:
         alive = is_alive(run.tags) if run.status == "RUNNING" else False

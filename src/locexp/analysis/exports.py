@@ -21,7 +21,14 @@ INTERVAL_COLUMNS = ("mean", "half_width", "n")
 
 
 def as_csv(comparison: SweepComparison) -> str:
-    """Return every number of the settings as CSV.
+    """Return every number of the settings as CSV: the :func:`columns`, one row per setting."""
+    stream = io.StringIO()
+    csv.writer(stream).writerows(columns(comparison))
+    return stream.getvalue()
+
+
+def columns(comparison: SweepComparison) -> list[list[object]]:
+    """Return a list of titles, then one of values per setting, ``None`` where there is none.
 
     The tests against the default and the chosen setting, then mean, half width and n of each metric on test and
     validation.
@@ -34,9 +41,7 @@ def as_csv(comparison: SweepComparison) -> str:
     titles += [f"{family}/{name}" for family in families for name in TEST_COLUMNS]
     measured = {"test": (*METRICS, *BESIDE.values()), "kept": METRICS}
     titles += [f"{part}/{name}/{number}" for part in measured for name in measured[part] for number in INTERVAL_COLUMNS]
-    stream = io.StringIO()
-    writer = csv.writer(stream)
-    writer.writerow(titles)
+    rows: list[list[object]] = [[*titles]]
     for index, setting in enumerate(comparison.settings):
         delta_m, terms = comparison.delta_m.get(index, (None, {}))
         row: list[object] = [setting.label, setting.config_hash, setting.failures, finite(setting.baseline)]
@@ -45,8 +50,8 @@ def as_csv(comparison: SweepComparison) -> str:
             row += cells.get(index, [None] * len(TEST_COLUMNS))
         for intervals in (setting.test | setting.test_beside, setting.validation):
             row += [number for interval in intervals.values() for number in _interval(interval).values()]
-        writer.writerow(row)
-    return stream.getvalue()
+        rows.append(row)
+    return rows
 
 
 def _test_cells(test: PairedTest) -> list[object]:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
-from locexp.analysis.comparison import SweepComparison
+from locexp.analysis.comparison import SHARES, SweepComparison
+from locexp.analysis.curves import PANELS, Curves
 from locexp.analysis.methods import FIXED
-from locexp.analysis.results import METRIC_OF_TASK, TASKS, ReadFile, SettingRuns
-from locexp.errors import counted
+from locexp.analysis.results import METRIC_OF_TASK, TASKS, SettingRuns
+from locexp.evaluation.metrics import sign_of
+from locexp.plots.curves import epoch_ticks
 from locexp.plots.files import without_math
-from locexp.records.history import parse_history
+from locexp.plots.names import abbreviated
 
 CAPTIONS = {
     "front": "Accuracy against mean IoU",
@@ -27,31 +29,40 @@ CAPTIONS = {
     "learning_curves": "Learning curves",
 }
 """Every figure that a comparison may have, by the name of its file."""
-PANELS = {"accuracy": "accuracy", "mean_iou": "mean IoU", "loc_acc_75": "loc_acc_75"}
-"""Metrics that have a panel each, with their titles."""
 CHOSEN, DEFAULT, PLAIN = "#d62728", "#1f77b4", "#666666"
 COLORS = {"chosen": CHOSEN, "default": DEFAULT}
+LONGEST_NAME = 48
+"""How many letters of a setting's name are shown."""
+MOST_TICKS = 5
+MOST_ROWS = 60
+"""How many settings have a row."""
+LEAST_RANGE = 0.01
+"""The least that an axis of the front covers."""
 
 
-def draw_figures(comparison: SweepComparison, read: ReadFile) -> tuple[dict[str, Figure], list[str]]:
-    """Return the figures by name, one of :data:`CAPTIONS`, and what they lack, in words."""
+def draw_figures(comparison: SweepComparison, curves: Curves) -> dict[str, Figure]:
+    """Return the figures by name, one of :data:`CAPTIONS`; curves are those of :func:`~.curves.read_curves`."""
     marks = {comparison.front.knee: "knee", comparison.default: "default", comparison.chosen: "chosen"}
     compared = [(comparison.settings[index], marks.get(index, "")) for index in comparison.candidates]
     baseline = comparison.settings[comparison.chosen].baseline
-    figures = {"front": _front(compared, comparison.front.attained, baseline)}
+    shares = {share: f"reached by {share:.0%} of the seeds" for share in sorted(comparison.front.attained)}
+    if len(comparison.front.whole) == 1:
+        shares = {SHARES[1]: "reached by the only seed"}
+    figures = {
+        "front": _front(
+            compared, {title: comparison.front.attained[share] for share, title in shares.items()}, baseline
+        )
+    }
     ratios = [_ratio(setting) for setting, _ in compared]
     if all(map(math.isfinite, ratios)) and len(set(ratios)) == len(ratios) > 2:
         finished = [setting for setting in comparison.settings if setting.runs]
         alone = {METRIC_OF_TASK[setting.single_task]: setting for setting in finished if setting.single_task}
         figures["weights"] = _against_weights(compared, alone, baseline)
     else:
-        figures["settings"] = _side_by_side(compared, baseline)
-    curves, without = _curves(comparison, read)
+        figures["settings"] = _side_by_side(_best(compared, comparison.metric), len(compared), baseline)
     if curves:
-        ratio_of = {setting.label: _ratio(setting) for setting in comparison.settings}
-        figures["learning_curves"] = _learning_curves(curves, ratio_of)
-    lacking = f"The learning curves lack {counted(without, 'run')} without a readable history.jsonl."
-    return figures, [lacking] if without else []
+        figures["learning_curves"] = _learning_curves(curves, list(map(_ratio, comparison.settings)))
+    return figures
 
 
 Compared = Sequence[tuple[SettingRuns, str]]
@@ -63,12 +74,13 @@ def _ratio(setting: SettingRuns) -> float:
     return setting.ratio if setting.method == FIXED else math.nan
 
 
-def _front(compared: Compared, attained: Mapping[float, np.ndarray], baseline: float) -> Figure:
+def _front(compared: Compared, attained: Mapping[str, np.ndarray], baseline: float) -> Figure:
     """Draw every run as a point, the mean of each setting with its intervals, and the attainment surfaces over seeds.
 
     Args:
         compared: the settings.
-        attained: by share of seeds, the corners of the attainment surface, ascending in accuracy.
+        attained: by its title, from the smallest share of the seeds, the corners of an attainment surface, ascending in
+            accuracy.
         baseline: mean IoU of a constant box.
     """
     figure = Figure(figsize=(7.5, 5.2), layout="constrained")
@@ -80,14 +92,14 @@ def _front(compared: Compared, attained: Mapping[float, np.ndarray], baseline: f
         for setting, _ in compared
     ]
     everything = np.concatenate(points)
-    margin = np.maximum(np.ptp(everything, axis=0), 1e-3) * 0.06
+    # Points that are nearly one keep some room around them: ticks so close would be long numbers, one over the other.
+    margin = np.maximum(np.ptp(everything, axis=0) * 0.06, (LEAST_RANGE - np.ptp(everything, axis=0)) / 2)
     left, bottom = everything.min(axis=0) - margin
     right, top = everything.max(axis=0) + margin
-    for share, style in zip(sorted(attained), (":", "-", "--"), strict=False):
-        if len(attained[share]):
-            x, y = attained[share].T
+    for (reached, corners), style in zip(attained.items(), (":", "-", "--"), strict=False):
+        if len(corners):
+            x, y = corners.T
             stairs = [left, *x, x[-1]], [y[0], *y, bottom]
-            reached = f"reached by {share:.0%} of the seeds"
             axes.plot(*stairs, style, color="black", lw=1, drawstyle="steps-pre", label=reached)
     for (setting, role), color, of_seeds in zip(compared, colors, points, strict=True):
         axes.scatter(of_seeds[:, 0], of_seeds[:, 1], s=12, color=color, alpha=0.55, linewidths=0)
@@ -95,7 +107,7 @@ def _front(compared: Compared, attained: Mapping[float, np.ndarray], baseline: f
         error_x, error_y = np.nan_to_num([setting.test[name].half_width for name in TASKS])
         axes.errorbar(accuracy, iou, xerr=error_x, yerr=error_y, color=color, lw=1)
         edge = {**COLORS, "knee": "black"}.get(role, "white")
-        label = without_math(f"{role}: {setting.label}") if role else None
+        label = without_math(f"{role}: {abbreviated(setting.label, LONGEST_NAME)}") if role else None
         axes.scatter([accuracy], [iou], s=70, color=[color], edgecolors=edge, linewidths=2, zorder=3, label=label)
     if any(map(math.isnan, ratios)):
         axes.scatter([], [], s=70, color=PLAIN, edgecolors="white", label="grey: weighting methods")
@@ -106,7 +118,7 @@ def _front(compared: Compared, attained: Mapping[float, np.ndarray], baseline: f
     axes.set(xlabel="accuracy (test)", ylabel="mean IoU (test)", xlim=(left, right), ylim=(bottom, top))
     axes.set_title("Every run, the mean of each setting, and what the seeds reach", fontsize=10)
     axes.legend(fontsize=8, loc="lower left")
-    if len(set(ratios)) > 1:
+    if _are_several(ratios):
         figure.colorbar(ScalarMappable(norm, "viridis"), ax=axes, label="bbox_weight / classification_weight")
     return figure
 
@@ -118,6 +130,11 @@ def _colored(ratios: Sequence[float]) -> tuple[Normalize, list[tuple[float, floa
     if finite:
         norm = LogNorm(min(finite), max(finite) if max(finite) > min(finite) else min(finite) * 10)
     return norm, [colormaps["viridis"](norm(ratio)) if 0 < ratio < math.inf else PLAIN for ratio in ratios]
+
+
+def _are_several(ratios: Sequence[float]) -> bool:
+    """Whether colours tell ratios apart."""
+    return len({ratio for ratio in ratios if 0 < ratio < math.inf}) > 1
 
 
 def _against_weights(compared: Compared, alone: Mapping[str, SettingRuns], baseline: float) -> Figure:
@@ -146,12 +163,35 @@ def _against_weights(compared: Compared, alone: Mapping[str, SettingRuns], basel
         if name == "mean_iou":
             axes.axhline(baseline, color=PLAIN, lw=0.9, ls=":", label="constant box")
         axes.set(xscale="log", xlabel="bbox_weight / classification_weight", title=title)
+        _ratio_ticks(axes, ratios)
         axes.legend(fontsize=7)
     return figure
 
 
-def _side_by_side(compared: Compared, baseline: float) -> Figure:
-    """Draw means and 95 % intervals, one row per setting, where the settings are not on an axis of weights."""
+def _ratio_ticks(axes: Axes, ratios: np.ndarray) -> None:
+    """Put ticks at ratios where they span too little for powers of ten."""
+    if ratios[-1] / ratios[0] < 100:
+        places = ratios[np.unique(np.linspace(0, len(ratios) - 1, min(len(ratios), MOST_TICKS)).round().astype(int))]
+        axes.set_xticks(places, [f"{ratio:.3g}" for ratio in places])
+        axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _best(compared: Compared, metric: str) -> Compared:
+    """Return the settings that there are rows for, in their order: the best on validation, and those with a role."""
+    sign = sign_of(metric)
+    ordered = sorted(compared, key=lambda pair: (not pair[1], -sign * pair[0].validation[metric].mean))
+    shown = {setting.config_hash for setting, _ in ordered[:MOST_ROWS]}
+    return [pair for pair in compared if pair[0].config_hash in shown]
+
+
+def _side_by_side(compared: Compared, count: int, baseline: float) -> Figure:
+    """Draw means and 95 % intervals, one row per setting, where the settings are not on an axis of weights.
+
+    Args:
+        compared: the settings to show.
+        count: how many there are.
+        baseline: mean IoU of a constant box.
+    """
     figure = Figure(figsize=(9, 1.2 + 0.3 * len(compared)), layout="constrained")
     rows = np.arange(len(compared))[::-1]
     panels = figure.subplots(1, len(PANELS), sharey=True)
@@ -164,56 +204,30 @@ def _side_by_side(compared: Compared, baseline: float) -> Figure:
         axes.set_title(title, fontsize=10)
         axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.grid(axis="y", color=PLAIN, alpha=0.2, lw=0.6)
-    panels[0].set_yticks(rows, [without_math(setting.label) for setting, _ in compared], fontsize=8)
+    names = [without_math(abbreviated(setting.label, LONGEST_NAME)) for setting, _ in compared]
+    panels[0].set_yticks(rows, names, fontsize=8)
+    panels[0].set_ylim(-0.7, len(compared) - 0.3)
+    if len(compared) < count:
+        figure.suptitle(f"The best {len(compared)} of {count} settings on validation", fontsize=10)
     return figure
 
 
-def _curves(comparison: SweepComparison, read: ReadFile) -> tuple[dict[str, dict[str, np.ndarray]], int]:
-    """Read the histories of the runs.
-
-    Returns:
-        By setting, its validation metrics, float (seeds, epochs), NaN where a seed stopped early; and how many runs
-        have no history.
-    """
-    curves: dict[str, dict[str, np.ndarray]] = {}
-    without = 0
-    for setting in comparison.settings:
-        contents = [_read_curves(read(run, "history.jsonl")) for run in setting.runs.values()]
-        without += contents.count(None)
-        histories = [content for content in contents if content is not None]
-        for name in PANELS if histories else ():
-            rows = [[epoch[name] for epoch in history] for history in histories]
-            epochs = list(itertools.zip_longest(*rows, fillvalue=math.nan))
-            curves.setdefault(setting.label, {})[name] = np.array(epochs).reshape(-1, len(rows)).T
-    return curves, without
-
-
-def _read_curves(content: bytes | None) -> list[dict[str, float]] | None:
-    """Return the validation metrics of each epoch from a run's history; ``None`` where it cannot be read."""
-    try:
-        rows = parse_history(content) if content is not None else []
-        return [{name: float(row[f"val/{name}"]) for name in PANELS} for row in rows] or None
-    except (ValueError, KeyError, TypeError, OverflowError):
-        return None
-
-
-def _learning_curves(curves: Mapping[str, Mapping[str, np.ndarray]], ratios: Mapping[str, float]) -> Figure:
+def _learning_curves(curves: Curves, ratios: Sequence[float]) -> Figure:
     """Draw the validation metrics of each setting by epoch, averaged over its seeds.
 
     Args:
-        curves: see :func:`_curves`.
-        ratios: by setting, for the colour.
+        curves: see :data:`~.curves.Curves`.
+        ratios: of each setting, for the colour.
     """
     figure = Figure(figsize=(9, 3.4), layout="constrained")
-    norm, colors = _colored(list(ratios.values()))
-    color_of = dict(zip(ratios, colors, strict=True))
+    norm, colors = _colored(ratios)
     panels = figure.subplots(1, len(PANELS))
     for axes, (name, title) in zip(panels, PANELS.items(), strict=True):
-        for label, metrics in curves.items():
-            mean, style = np.nanmean(metrics[name], axis=0), "-" if 0 < ratios[label] < math.inf else "--"
-            axes.plot(np.arange(1, len(mean) + 1), mean, style, color=color_of[label], lw=1.1, marker=".", ms=3)
+        for index, metrics in curves.items():
+            mean, style = metrics[name].mean, "-" if 0 < ratios[index] < math.inf else "--"
+            axes.plot(np.arange(1, len(mean) + 1), mean, style, color=colors[index], lw=1.1, marker=".", ms=3)
         axes.set(xlabel="epoch", title=f"{title} (validation)")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if len(set(ratios.values())) > 1:
+        epoch_ticks(axes, max(len(metrics[name].mean) for metrics in curves.values()))
+    if _are_several(ratios):
         figure.colorbar(ScalarMappable(norm, "viridis"), ax=panels, label="bbox / classification weight")
     return figure

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
+from markupsafe import Markup
 
-from locexp.analysis.answer import answers, shortened
+from locexp.analysis.answer import answers
 from locexp.analysis.comparison import SweepComparison
+from locexp.analysis.curves import read_curves
 from locexp.analysis.exports import as_csv, as_json
 from locexp.analysis.figures import CAPTIONS, draw_figures
+from locexp.analysis.galleries import read_galleries
+from locexp.analysis.page_data import page_data
 from locexp.analysis.results import ReadFile
 from locexp.analysis.tables import as_markdown, table
-from locexp.evaluation.metrics import sign_of
+from locexp.errors import counted
+from locexp.evaluation.terms import printable
 from locexp.plots.files import save
+from locexp.plots.names import abbreviated
 from locexp.system.files import write_whole
 
-MAX_GALLERIES = 24
-"""A page with more pictures than this would take long to open."""
+LONGEST_CLASS = 14
+"""How many letters of a class's name are shown at an image."""
 PAGES = jinja2.Environment(
     loader=jinja2.PackageLoader("locexp.analysis"),
     autoescape=True,
@@ -30,7 +37,8 @@ PAGES = jinja2.Environment(
     keep_trailing_newline=True,
 )
 """Users' values are escaped on a page: a setting may be called anything."""
-PAGES.filters["base64"] = lambda png: base64.b64encode(png).decode()
+PAGES.filters["base64"] = lambda content: base64.b64encode(content).decode()
+PAGES.filters["short"] = lambda name: abbreviated(printable(name), LONGEST_CLASS)
 
 
 def write_report(
@@ -52,19 +60,23 @@ def write_report(
     for name in CAPTIONS:  # an earlier comparison may have had other figures
         (directory / f"{name}.png").unlink(missing_ok=True)
     sentences, settings = answers(comparison), table(comparison)
-    figures, missing = draw_figures(comparison, read)
+    curves, without = read_curves(comparison, read)
+    missing = (
+        [f"The learning curves lack {counted(without, 'run')} without a readable history.jsonl."] if without else []
+    )
     write_whole(directory / "comparison.csv", as_csv(comparison))
     content = as_json(comparison) | {"notes": [*notes, *missing]}
     write_whole(directory / "comparison.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
     paragraphs = "\n\n".join([*sentences, *(f"Note: {note}" for note in [*notes, *missing])])
     write_whole(directory / "comparison.md", f"# {title}\n\n{paragraphs}\n\n{as_markdown(settings)}\n")
     pictures = []
-    for name, figure in figures.items():
+    for name, figure in draw_figures(comparison, curves).items():
         save(figure, directory / f"{name}.png")
-        pictures.append((CAPTIONS[name], (directory / f"{name}.png").read_bytes()))
+        pictures.append((name, CAPTIONS[name], (directory / f"{name}.png").read_bytes()))
     pictures += _leaks(comparison, read)
-    galleries, not_shown = read_galleries(comparison, read)
-    missing += not_shown
+    galleries = read_galleries(comparison, read)
+    missing += galleries.missing
+    style, script = (_source(f"report.{kind}") for kind in ("css", "js"))
     page = PAGES.get_template("report.html").render(
         title=title,
         answers=sentences,
@@ -74,42 +86,24 @@ def write_report(
         is_final=comparison.is_final,
         figures=pictures,
         galleries=galleries,
+        data=page_data(comparison, curves),
+        style=style,
+        script=script,
+        # The browser runs this script and no other, whatever a user's names hold.
+        script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
     write_whole(directory / "report.html", page)
     return missing
 
 
-def _leaks(comparison: SweepComparison, read: ReadFile) -> list[tuple[str, bytes]]:
-    """Return the picture of images that are in two parts of the data, with its caption, if a run has it."""
+def _source(name: str) -> Markup:
+    """Return a template that is ours alone, and has nothing in it to fill in."""
+    return Markup((Path(__file__).parent / "templates" / name).read_text(encoding="utf-8"))
+
+
+def _leaks(comparison: SweepComparison, read: ReadFile) -> list[tuple[str, str, bytes]]:
+    """Return the picture of images that are in two parts of the data, with its name and caption, if a run has it."""
     runs = (run for setting in comparison.settings for run in setting.runs.values() if "leaks" in run.tags)
     run = next(runs, None)
     content = None if run is None else read(run, "pictures/leaks.png")
-    return [] if content is None else [("Images in two parts of the data", content)]
-
-
-def read_galleries(comparison: SweepComparison, read: ReadFile) -> tuple[list[tuple[str, bytes]], list[str]]:
-    """Return the gallery of each setting's first seed, best setting on validation first, and what is left out.
-
-    Returns:
-        Labels with PNGs, at most :data:`MAX_GALLERIES`; and in words, which galleries are not among them.
-    """
-    finished = [setting for setting in comparison.settings if setting.runs]
-    sign = sign_of(comparison.metric)
-    ordered = sorted(finished, key=lambda setting: -sign * setting.validation[comparison.metric].mean)
-    galleries: list[tuple[str, bytes]] = []
-    absent, missing = [], []
-    for setting in ordered[:MAX_GALLERIES]:
-        seed, run = min(setting.runs.items())
-        content = read(run, "pictures/gallery_random.png")
-        if content is None:
-            absent.append(setting.label)
-        else:
-            galleries.append((f"{setting.label}, seed {seed}", content))
-    if absent:
-        missing.append(f"There is no gallery of: {shortened(absent)}.")
-    if len(ordered) > MAX_GALLERIES:
-        missing.append(
-            f"Galleries are shown for the {MAX_GALLERIES} best settings on validation; those of the other "
-            f"{len(ordered) - MAX_GALLERIES} are with their runs."
-        )
-    return galleries, missing
+    return [] if content is None else [("leaks", "Images in two parts of the data", content)]

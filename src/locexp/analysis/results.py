@@ -142,7 +142,7 @@ def sort_runs(children: Sequence[RunRecord]) -> list[SettingRuns]:
     Raises:
         UserError: no run has finished, or one lacks a metric.
     """
-    ordered = sorted(children, key=lambda run: (int(run.tags.get("sweep_job", 0)), run.start_time))
+    ordered = in_order(children)
     # Runs that led to the choice are not compared, unless no final run has finished.
     has_finals = any(_role(run) == FINAL and run.status == "FINISHED" for run in ordered)
     if not has_finals:
@@ -152,7 +152,7 @@ def sort_runs(children: Sequence[RunRecord]) -> list[SettingRuns]:
     unfinished: dict[str, set[int]] = {}
     for run in ordered:
         config_hash, seed = run.tags["config_hash"], int(run.tags["seed"])
-        setting = settings.setdefault(config_hash, SettingRuns(config_hash, _varied(run)))
+        setting = settings.setdefault(config_hash, SettingRuns(config_hash, varied_of(run)))
         setting.parameters = setting.parameters or run.parameters
         if config_hash in again and _role(run) != FINAL:
             continue
@@ -177,22 +177,23 @@ def sort_runs(children: Sequence[RunRecord]) -> list[SettingRuns]:
     return list(settings.values())
 
 
+def in_order(children: Sequence[RunRecord]) -> list[RunRecord]:
+    """Return the runs of a sweep in the order of its list, further attempts after the first."""
+    return sorted(children, key=lambda run: (int(run.tags.get("sweep_job", 0)), run.start_time))
+
+
 def _role(run: RunRecord) -> str:
     return run.tags.get("role", "")
 
 
-def _varied(run: RunRecord) -> dict[str, str]:
+def varied_of(run: RunRecord) -> dict[str, str]:
     """Return what the sweep varies but the seed."""
     names = {name.removeprefix("varied."): value for name, value in run.tags.items() if name.startswith("varied.")}
     return {key: value for key, value in names.items() if key != "seed"}
 
 
-def notes_on(settings: Sequence[SettingRuns], allow_mixed: bool) -> list[str]:
-    """Return what a reader of a comparison must know of its runs.
-
-    Raises:
-        NotComparableError: they differ in more than their settings, and ``allow_mixed`` is false.
-    """
+def differences(settings: Sequence[SettingRuns]) -> list[str]:
+    """Return, in words, in what the runs of a sweep differ besides their settings, though it must be equal."""
     runs = [run for setting in settings for run in setting.runs.values()]
     reasons = []
     for what, (attribute, keys) in MUST_AGREE.items():
@@ -201,11 +202,24 @@ def notes_on(settings: Sequence[SettingRuns], allow_mixed: bool) -> list[str]:
             if len(values) > 1:
                 shown = [f"{value[:16]} ({counted(count, 'run')})" for value, count in list(values.items())[:4]]
                 reasons.append(f"{what}: {key} differs: {listed(shown)}")
+    return reasons
+
+
+def mixed(reasons: Sequence[str]) -> str:
+    """Return why runs that differ in this are not compared."""
+    return f"its runs must not be compared, since they differ in more than their settings: {'; '.join(reasons)}."
+
+
+def notes_on(settings: Sequence[SettingRuns], allow_mixed: bool) -> list[str]:
+    """Return what a reader of a comparison must know of its runs.
+
+    Raises:
+        NotComparableError: they differ in more than their settings, and ``allow_mixed`` is false.
+    """
+    reasons = differences(settings)
     if reasons and not allow_mixed:
-        raise NotComparableError(
-            f"its runs must not be compared, since they differ in more than their settings: {'; '.join(reasons)}. "
-            "compare.allow_mixed=true compares them anyway."
-        )
+        raise NotComparableError(f"{mixed(reasons)} compare.allow_mixed=true compares them anyway.")
+    runs = [run for setting in settings for run in setting.runs.values()]
     notes = [f"Mixed, as compare.allow_mixed asks: {reason}" for reason in reasons]
     notes += _leaks(runs)
     empty = [setting.label for setting in settings if not setting.runs]

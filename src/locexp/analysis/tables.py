@@ -32,10 +32,12 @@ class Row:
     """A setting.
 
     Attributes:
+        index: of the setting.
         marks: what sets it apart: ``chosen``, ``default``, its role, the task that it trained alone.
         cells: one per column; the first is what varies, with its marks.
     """
 
+    index: int
     marks: list[str]
     cells: list[Cell]
 
@@ -65,7 +67,10 @@ def table(comparison: SweepComparison, *, brief: bool = False) -> Table:
     if brief and comparison.metric != "loc_acc_50":
         left_out.add("loc_acc_50")
     shown = [title for title in rows[0] if title not in left_out and any(cells[title].value for cells in rows)]
-    shown_rows = [Row(marked, [cells[title] for title in shown]) for marked, cells in zip(marks, rows, strict=True)]
+    shown_rows = [
+        Row(index, marked, [cells[title] for title in shown])
+        for index, marked, cells in zip(ordered, marks, rows, strict=True)
+    ]
     return Table(shown, shown_rows)
 
 
@@ -76,7 +81,7 @@ def order_of(setting: SettingRuns) -> tuple[list[str], bool, float]:
 
 
 def marks_of(comparison: SweepComparison, index: int) -> list[str]:
-    """Return what sets a setting apart; see :class:`Row`."""
+    """Return what sets a setting apart, see :class:`Row`."""
     setting = comparison.settings[index]
     marks = {
         "chosen": index == comparison.chosen,

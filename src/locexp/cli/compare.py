@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from locexp.analysis.compare import CompareOptions, compare_sweep, listed_jobs
@@ -16,7 +14,7 @@ from locexp.configuration.rules import check_tracking
 from locexp.configuration.schema import TrackingConfig
 from locexp.errors import RunFailedError, UserError, listed, nearest
 from locexp.evaluation.metrics import METRICS
-from locexp.records.folder_store import FolderStore
+from locexp.records.folder_store import FolderStore, names_folder
 from locexp.system.process import is_alive
 from locexp.tracking.environment import unread_variables
 from locexp.tracking.limits import check_registered_name
@@ -48,7 +46,7 @@ def compare_command(arguments: Sequence[str], say: Callable[[str], None]) -> Non
         RunFailedError: the store or the folder cannot be read or written.
     """
     which, cfg = parse_arguments(arguments)
-    if _is_folder(which):
+    if names_folder(which):
         try:
             lines = compare_sweep(FolderStore(which), "last", cfg.compare)
         except OSError as error:
@@ -74,11 +72,6 @@ def compare_command(arguments: Sequence[str], say: Callable[[str], None]) -> Non
         say(line)
 
 
-def _is_folder(which: str) -> bool:
-    """Whether a folder is meant; no sweep id contains a slash."""
-    return which not in ("", "last", "list") and (os.sep in which or which[:1] in (".", "~") or Path(which).is_dir())
-
-
 def parse_arguments(arguments: Sequence[str]) -> tuple[str, Any]:
     """Return which sweep is meant and the configuration; raises :class:`UserError`."""
     plain = [argument for argument in arguments if not is_override(argument)]
@@ -87,12 +80,12 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[str, Any]:
     which = plain[0] if plain else "last"
 
     def check_store(override: str, key: str) -> None:
-        if key.startswith("tracking.") and _is_folder(which):
+        if key.startswith("tracking.") and names_folder(which):
             raise UserError(
                 f"{override}: cannot be combined with a folder, whose files alone are compared; leave it out, or "
                 "give the sweep by its id."
             )
-        if key == REGISTER and (which == "list" or _is_folder(which)):
+        if key == REGISTER and (which == "list" or names_folder(which)):
             what = "a list" if which == "list" else "a folder, for it takes the model from MLflow"
             raise UserError(f"{override}: cannot be combined with {what}; give the sweep by its id, or last.")
 

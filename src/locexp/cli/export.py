@@ -23,7 +23,7 @@ class ExportConfig:
     """What ``python -m locexp.export`` takes.
 
     Attributes:
-        format: one of :data:`~locexp.exporting.formats.FORMATS`.
+        format: of the file.
         out: a folder; ``None`` for one in the run's own.
         overwrite: an earlier export in that folder is replaced.
     """

@@ -16,7 +16,11 @@ from locexp.trained.finding import is_folder
 
 @dataclass
 class CompareKeys:
-    """The key of ``compare`` that says which setting of a sweep is chosen."""
+    """The key of ``compare`` that says which setting of a sweep is chosen.
+
+    Attributes:
+        metric: what the setting of a sweep is chosen by.
+    """
 
     metric: str = SELECTION_METRIC
 

@@ -40,7 +40,7 @@ class PredictConfig:
     """What ``python -m locexp.predict`` takes.
 
     Attributes:
-        format: one of :data:`~locexp.prediction.output.FORMATS`; ``None`` for what the suffix of ``out`` says.
+        format: how the answers are written; ``None`` for what the suffix of ``out`` says.
         out: a file for the answers, instead of standard output.
         pictures: a folder for annotated pictures.
         overwrite: write over files that are there.

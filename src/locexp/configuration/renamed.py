@@ -12,7 +12,7 @@ from locexp.errors import UserError
 RENAMED = {"sweep.replay_seeds": "sweep.final_seeds"}
 """Old and new name; an old one is answered with its new name for one version, and read while runs that have it are."""
 
-ADDED = {"trainer.saved_input": "fractions"}
+ADDED = {"trainer.saved_input": "fractions", "trainer.pictures": "all"}
 """Keys that stored configurations may lack, with what older versions did."""
 
 

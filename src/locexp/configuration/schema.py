@@ -36,7 +36,7 @@ MOST_SEEDS = 1000
 """More replicates add nothing; every job is composed and listed before the first begins."""
 OPEN = ("loss.bbox_loss_params", "optimizer.params", "trainer.callbacks")
 """The keys below which any name may be given; what they are for says which it takes."""
-WITHOUT_EFFECT = ("threads", "checkpoint", "diagnostic_batches", "resume", "saved_input")
+WITHOUT_EFFECT = ("threads", "checkpoint", "diagnostic_batches", "resume", "saved_input", "pictures")
 """The keys of ``trainer`` that change nothing about what is trained."""
 
 
@@ -82,6 +82,7 @@ class TrainerConfig:
     keep: Annotated[str, Literal["best", "last"]] = "best"
     save_h5: H5Name | None = None
     saved_input: Annotated[str, Literal["pixels", "fractions"]] = "pixels"
+    pictures: Annotated[str, Literal["auto", "all", "few", "none"]] = "auto"
     early_stopping: Count | None = None
     deterministic: bool = False
     checkpoint: bool = True

@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from locexp import __version__
 from locexp.exporting.formats import INPUT
 from locexp.records.record import RunRecord
 from locexp.trained.network import TrainedNetwork
+from locexp.version import __version__
 
 CLASSIFICATION = "the probability of each class, in the order of classes"
 BOX = (

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 TITLE = 1.0
 """Height of titles above the axes: where it is not given, all ticks are measured a second time to find it."""
@@ -16,6 +17,13 @@ PANELS = (
     ("bbox_loss", "box loss (unweighted)"),
     ("center_error_px", "centre error, px"),
 )
+
+
+def epoch_ticks(axes: Axes, epochs: int) -> None:
+    """Give the x axis room for so many epochs, and ticks at whole ones: one epoch has one tick."""
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
+    margin = 0.05 * (epochs - 1) or 0.5
+    axes.set_xlim(1 - margin, epochs + margin)
 
 
 def learning_curves(history: list[dict[str, float]], best_epoch: int, baseline: float) -> Figure:
@@ -43,7 +51,7 @@ def learning_curves(history: list[dict[str, float]], best_epoch: int, baseline: 
         axes.grid(alpha=0.3)
     for axes in figure.axes[3:]:
         axes.set_xlabel("epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        epoch_ticks(axes, len(history))
     figure.suptitle(f"Learning curves (dotted: best epoch, {best_epoch})", fontsize=11)
     return figure
 
@@ -84,13 +92,18 @@ def weighting(history: list[dict[str, float]]) -> Figure | None:
             style = "o:" if name == "gradients/norm_ratio" else "o-"
             values = [row.get(name, np.nan) for row in history]
             axes.plot(epochs, values, style, markersize=4, label=label.removesuffix("_norm"))
-        if is_log and min(row.get(name, np.nan) for row in history for name in names) > 0:
+        shown = [row.get(name, np.nan) for row in history for name in names]
+        if is_log and min(shown) > 0 and max(shown) > 2 * min(shown):
             axes.set_yscale("log")
+            if max(shown) < 30 * min(shown):  # else there are powers of ten enough to be labelled
+                axes.yaxis.set_minor_locator(LogLocator(subs=(2, 3, 5)))
+                axes.yaxis.set_major_formatter("{x:g}")
+                axes.yaxis.set_minor_formatter("{x:g}")
         if len(names) > 1:
             axes.legend(fontsize=8)
         axes.set_title(title, y=TITLE, fontsize=10)
         axes.set_xlabel("epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        epoch_ticks(axes, len(history))
         axes.grid(alpha=0.3)
         axes.set_ylim(*{"share of batches in conflict": (-0.03, 1.03), "step, ms": (0, None)}.get(title, (None, None)))
     return figure

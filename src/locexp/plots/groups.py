@@ -89,7 +89,7 @@ def panels(
     middle = at_classes.mean() / width
     axes.set_title("by class (below: examples)", x=middle, y=TITLE, pad=0, fontsize=10)
     by_size = f"by size, √(width · height) of the true box in {unit}"
-    axes.text(at_sizes.mean(), TITLE, by_size, transform=below, fontsize=10, ha="center")
+    axes.text(float(at_sizes.mean()), TITLE, by_size, transform=below, fontsize=10, ha="center")
     left = (LEFT + width + GAP) / whole[0]
     _map(figure.add_axes((left, bottom / whole[1], MAP_WIDTH / whole[0], HEIGHT / whole[1])), positions, unit)
     figure.suptitle(title, fontsize=10, y=1 - 0.06 / whole[1])

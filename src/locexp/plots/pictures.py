@@ -7,13 +7,14 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from locexp.bbox.geometry import to_pixels
 from locexp.bbox.scenes import Scenes
 from locexp.data.arrays import Leak
+from locexp.errors import counted
 from locexp.evaluation import breakdown, calibration
 from locexp.evaluation.metrics import Predictions, confusion_matrix
 from locexp.evaluation.terms import UserTerms
@@ -26,8 +27,11 @@ if TYPE_CHECKING:
 
     Pictures = dict[str, Figure | Image.Image]
 
+Amount = Literal["all", "few", "none"]
+"""How many pictures a run has: few are those that the report of its sweep shows."""
 GALLERY_SIZE = 24
 SCENES_SHOWN = 12
+GALLERY = "gallery_random"
 GALLERY_SEED = 0
 """Fixes which examples are shown, so that two runs on the same data show the same ones."""
 
@@ -44,6 +48,7 @@ class PictureData:
         history: one row per epoch.
         best_epoch: the epoch with the best monitored validation metric, from 1.
         baseline: mean IoU of the constant box on the validation part.
+        amount: which are drawn; ``none`` draws none.
     """
 
     directory: Path
@@ -53,6 +58,7 @@ class PictureData:
     history: list[dict[str, float]]
     best_epoch: int
     baseline: float
+    amount: Amount = "all"
 
 
 def draw_pictures(data: PictureData) -> list[str]:
@@ -100,20 +106,27 @@ def _draw(data: PictureData) -> list[str]:
     from locexp.plots.confusion import confusion
     from locexp.plots.files import save
     from locexp.plots.names import drawable
+    from locexp.plots.samples import write_samples
 
     images, predictions, history = data.images, data.predictions, data.history
+    if data.amount == "none":
+        return _notes_on_calibration(predictions)
     data.directory.mkdir(exist_ok=True)
-    first = to_pixels(predictions.boxes[:1], *predictions.canvas)[0]
     class_names, notes = drawable(data.terms.class_names)
     terms = dataclasses.replace(data.terms, class_names=class_names)
-    predicted = f"Predicted {data.terms.class_word}: {class_names[predictions.classes[0]]}"
-    pictures: Pictures = {"sample": boxes.sample(images[0], first, predicted)}
     chosen = _chosen(len(images), GALLERY_SIZE)
-    pictures["gallery_random"] = boxes.gallery(images, predictions, terms, chosen, f"{len(chosen)} random test images")
+    write_samples(data.directory, images, predictions, data.terms, chosen)
+    page = boxes.gallery(images, predictions, terms, chosen, counted(len(chosen), "random test image"))
+    if data.amount == "few":
+        save(page, data.directory / f"{GALLERY}.png")
+        return notes + _notes_on_calibration(predictions)
+    first = to_pixels(predictions.boxes[:1], *predictions.canvas)[0]
+    predicted = f"Predicted {data.terms.class_word}: {class_names[predictions.classes[0]]}"
+    pictures: Pictures = {"sample": boxes.sample(images[0], first, predicted), GALLERY: page}
     of_failures, notes_on_failures = failure_pictures(images, predictions, terms)
     pictures |= of_failures
     pictures["learning_curves"] = curves.learning_curves(history, data.best_epoch, data.baseline)
-    title = f"Confusion on {len(images):,} test images"
+    title = f"Confusion on {counted(len(images), 'test image')}"
     pictures["confusion_matrix"] = confusion(confusion_matrix(predictions), class_names, title)
     weighting = curves.weighting(history)
     if weighting is not None:
@@ -137,7 +150,7 @@ def failure_pictures(images: np.ndarray, predictions: Predictions, terms: UserTe
     from locexp.plots import boxes, groups, reliability
 
     notes = []
-    number = f"{len(images):,} test images"
+    number = counted(len(images), "test image")
     cases = breakdown.worst_cases(predictions, boxes.WORST_COLUMNS)
     pictures: Pictures = {"worst_cases": boxes.worst_cases(images, predictions, terms, cases, f"The worst of {number}")}
     if breakdown.all_the_same(predictions):
@@ -147,12 +160,17 @@ def failure_pictures(images: np.ndarray, predictions: Predictions, terms: UserTe
         unit = "px" if terms.placement is None else "canvas px"
         mean = float(predictions.iou.mean())
         pictures["iou_groups"] = groups.panels(*by, terms.class_names, mean, f"IoU on {number}", unit)
-    if calibration.are_probabilities(predictions.confidence):
+    lacking = _notes_on_calibration(predictions)
+    if not lacking:
         cells, errors = calibration.reliability(predictions), calibration.calibration_errors(predictions)
         pictures["reliability"] = reliability.diagrams(cells, errors, f"Reliability of the confidence on {number}")
-    else:
-        notes.append("Calibration is not measured: the network's confidences are not probabilities in [0, 1].")
-    return pictures, notes
+    return pictures, notes + lacking
+
+
+def _notes_on_calibration(predictions: Predictions) -> list[str]:
+    if calibration.are_probabilities(predictions.confidence):
+        return []
+    return ["Calibration is not measured: the network's confidences are not probabilities in [0, 1]."]
 
 
 def scenes_page(scenes: Scenes, labels: np.ndarray, terms: UserTerms) -> bytes:
@@ -164,7 +182,7 @@ def scenes_page(scenes: Scenes, labels: np.ndarray, terms: UserTerms) -> bytes:
     chosen = _chosen(len(labels), SCENES_SHOWN)
     terms = dataclasses.replace(terms, class_names=drawable(terms.class_names)[0])
     png = io.BytesIO()
-    save(page(scenes, labels, terms, chosen, f"{len(chosen)} random training scenes"), png)
+    save(page(scenes, labels, terms, chosen, counted(len(chosen), "random training scene")), png)
     return png.getvalue()
 
 

@@ -17,6 +17,7 @@ PICTURES = (
     *("scenes", "leaks", "sample", "gallery_random", "worst_cases", "iou_groups", "reliability"),
     *("learning_curves", "confusion_matrix", "weighting"),
 )
+SAMPLES = ("samples.webp", "samples.csv")
 TABLES = (
     *("predictions", "confusion_matrix", "per_class", "four_way"),
     *("iou_by_size", "iou_by_position", "reliability"),
@@ -25,12 +26,18 @@ TABLES = (
 OF_RUN = {
     "": (RECORD, HISTORY, LOG),
     "config": ("config.yaml", "hydra.yaml", "overrides.yaml", "resolved.yaml"),
-    "pictures": tuple(f"{name}.png" for name in PICTURES),
+    "pictures": (*(f"{name}.png" for name in PICTURES), *SAMPLES),
     "tables": tuple(f"{name}.csv" for name in TABLES),
 }
 """The files of a run that are logged as they are, by their folder. Another is ``trainer.save_h5``."""
+REPLACED = ("pictures", "tables", "comparison")
+"""The folders whose files are written whole and replaced, never edited: one that is linked into another place stays as
+it was there. Of the others, the log and the history grow while the run goes on, and a full disk has the record edited.
+"""
 NOT_LOGGED = (MODEL, "checkpoint.npz")
 """The model is logged as a model of MLflow; a checkpoint is gone when the run has finished."""
+FREED = "freed"
+"""The tag of a run that says which kinds of its files were freed, such as ``models, pictures``."""
 EXPORT = "export"
 """The folder in a run's, or elsewhere, that ``python -m locexp.export`` makes; it can be made again."""
 COMPARISON = "comparison"
@@ -62,6 +69,11 @@ def logged_files(directory: Path, record: RunRecord) -> list[Path]:
         if file_within(directory, str(path)) is None:
             raise UserError(f"{directory / path}: leads out of the folder of the run, so it is not logged.")
     return found
+
+
+def is_replaced(path: Path) -> bool:
+    """Whether a logged file, relative to its folder, is never edited, see :data:`REPLACED`; saved networks are not."""
+    return str(path.parent) in REPLACED or path.suffix == ".h5"
 
 
 def file_within(directory: Path, path: str) -> Path | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +12,17 @@ from locexp.errors import UserError, listed
 from locexp.records.files import file_within
 from locexp.records.format import MalformedError
 from locexp.records.record import RECORD, RunRecord, finite_metrics, milliseconds
+from locexp.records.store import Describe
 from locexp.records.sweep_list import LIST
 from locexp.system.commands import command, for_shell, typed
 
 MOST_NAMED = 5
 """How many sweeps a message names."""
+
+
+def names_folder(which: str) -> bool:
+    """Return whether the folder of a sweep is meant, rather than an id, ``last`` or ``list``: no id has a slash."""
+    return which not in ("", "last", "list") and (os.sep in which or which[:1] in (".", "~") or Path(which).is_dir())
 
 
 class FolderStore:
@@ -55,9 +61,12 @@ class FolderStore:
         file = file_within(run.directory, path)
         return None if file is None else file.read_bytes()
 
-    def keep_folder(self, run: RunRecord, folder: Path) -> None:
+    def keep_comparison(
+        self, parent: RunRecord, runs: Sequence[RunRecord], folder: Path, describe: Describe
+    ) -> list[str]:
         """Do nothing: what is kept with a run here is what is in its directory."""
-        assert folder.parent == run.directory
+        assert folder.parent == parent.directory
+        return []
 
 
 def _as_tracked(record: RunRecord) -> RunRecord:

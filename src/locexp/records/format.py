@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from locexp import __version__
 from locexp.errors import UserError, listed
+from locexp.version import __version__
 
 FORMAT = 2
 """What this version writes. 1: locexp 0.1.0, whose files do not name a format."""

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from locexp import __version__
 from locexp.configuration.schema import config_hash, leaves
 from locexp.system.process import process_tags
+from locexp.version import __version__
 
 BOOKKEEPING = ("tracking", "hydra", "name")
 UNKNOWN = "unknown"

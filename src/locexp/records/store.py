@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from locexp.records.record import RunRecord
+
+Describe = Callable[[Collection[str]], str]
+"""Returns a description in Markdown, given the keys of the saved views that there are."""
 
 
 class Store(Protocol):
@@ -35,5 +39,14 @@ class Store(Protocol):
     def content(self, run: RunRecord, path: str) -> bytes | None:
         """Return a file of a run, named relative to its directory; ``None`` where there is none at this path."""
 
-    def keep_folder(self, run: RunRecord, folder: Path) -> None:
-        """Keep the files of a folder with a run, under the folder's name, in the place of earlier ones."""
+    def keep_comparison(
+        self, parent: RunRecord, runs: Sequence[RunRecord], folder: Path, describe: Describe
+    ) -> list[str]:
+        """Keep a comparison with its sweep, in the place of an earlier one; returns, in words, what could not be kept.
+
+        Args:
+            parent: of the sweep.
+            runs: all that belong to it.
+            folder: with the files of the comparison.
+            describe: makes a description of the sweep, for a store that shows such.
+        """

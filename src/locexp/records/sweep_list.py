@@ -21,6 +21,8 @@ JOB = {"index": int, "name": str, "config_hash": str, "seed": int, "varied": dic
 CONTROL, FINAL = "control", "final"
 """Roles of runs in a sweep; empty for those that the comparison chooses from. Controls are shown, but never chosen.
 Final runs repeat what earlier stages have chosen; where a sweep has any, the comparison is among these alone."""
+SETTING = "setting"
+"""The tag of a run by which MLflow groups the runs of a setting, see :func:`group_name`."""
 REPLAY = "replay"
 """Among what varies, marks a run of fixed weights that are the mean weights of a method: which method."""
 BUDGET = ("trainer.epochs", "trainer.batch_size", "data.limit", "trainer.early_stopping")
@@ -105,6 +107,7 @@ class SweepList:
             "sweep_job": str(index),
             "varied": ",".join(job["varied"]),
             "role": job["role"],
+            SETTING: group_name(job["varied"], job["role"]),
         }
         return SweepLink(job["name"], tags | {f"varied.{key}": value for key, value in job["varied"].items()})
 
@@ -142,3 +145,8 @@ def setting_name(varied: Mapping[str, str]) -> str:
     lasts = [re.split("[./]", key)[-1] for key in keys]
     parts = [f"{last if lasts.count(last) == 1 else key}={varied[key]}" for key, last in zip(keys, lasts, strict=True)]
     return " ".join(parts) or "defaults"
+
+
+def group_name(varied: Mapping[str, str], role: str) -> str:
+    """Return what the runs of a setting share: its name, and their role, which tells final runs from earlier ones."""
+    return f"{setting_name(varied)} ({role})" if role else setting_name(varied)

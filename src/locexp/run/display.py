@@ -7,7 +7,9 @@ from pathlib import Path
 from locexp.evaluation.metrics import BESIDE, HEADLINES
 from locexp.models.saving import MODEL
 from locexp.records.record import RunRecord
-from locexp.tracking.location import Location, run_link, ui_command
+from locexp.tracking.links import base_of
+from locexp.tracking.location import Location, ui_command
+from locexp.tracking.mlflow_internals import run_link
 
 EXPLANATION = "baseline: what one constant box reaches; skill: 0 at the baseline, 1 if perfect"
 
@@ -49,9 +51,8 @@ def conclusion(record: RunRecord, directory: Path, location: Location) -> list[s
     """Return the lines that say where the results of a finished and logged run are."""
     assert record.experiment_id is not None
     assert record.run_id is not None
-    base = location.uri if location.is_server else "http://127.0.0.1:5000"
     command = "" if location.is_server else f"{ui_command(location)}  then open "
     return [
         f"Files    {directory}  (pictures/, tables/, {MODEL}, run.json)",
-        f"MLflow   {command}{run_link(base, record.experiment_id, record.run_id)}",
+        f"MLflow   {command}{run_link(base_of(location), record.experiment_id, record.run_id)}",
     ]

@@ -6,12 +6,14 @@ import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 from omegaconf import DictConfig
 
 from locexp.configuration.hydra_internals import HydraConfig
 from locexp.data.leaks import summary
 from locexp.data.suspicions import MIDDLE_GREY, ground
+from locexp.plots.pictures import Amount
 from locexp.records.problems import note_on_problems
 from locexp.records.provenance import flattened, provenance, run_name
 from locexp.records.record import RunRecord
@@ -19,6 +21,7 @@ from locexp.records.sweep_list import SweepLink
 from locexp.run.folder import chosen_files
 from locexp.run.prepare import monitor
 from locexp.run.training_data import TrainingData
+from locexp.system.commands import command
 from locexp.tracking.environment import unread_variables
 from locexp.tracking.limits import notes_on_limits
 from locexp.tracking.location import location_of, unused_root
@@ -64,11 +67,20 @@ def open_record(
     watched = monitor(cfg)
     if watched != cfg.trainer.monitor:
         notes.append(f"One task is trained alone, so {watched} picks the best epoch, not {cfg.trainer.monitor}.")
+    if amount_of_pictures(cfg, record) != "all":
+        notes.append(f"Not all pictures are drawn (trainer.pictures); later: {command('draw')} RUN")
     notes += notes_on_limits(record)
     if link is None:  # a sweep says it once
         location = location_of(cfg.tracking)
         notes += unread_variables(location, cfg.tracking.uri) + unused_root(location, cfg.tracking.artifact_root)
     return record
+
+
+def amount_of_pictures(cfg: DictConfig, record: RunRecord) -> Amount:
+    """Return how many pictures of its results a run draws."""
+    if cfg.trainer.pictures == "auto":
+        return "few" if "sweep_id" in record.tags else "all"
+    return cast(Amount, cfg.trainer.pictures)
 
 
 def _bare_record(cfg: DictConfig, directory: Path, overrides: Sequence[str], link: SweepLink | None) -> RunRecord:

@@ -83,7 +83,7 @@ def resume(given: str, wanted: DictConfig, overrides: Sequence[str]) -> tuple[Pr
     """
     directory = _find(given, wanted)
     record = _stopped(directory)
-    cfg = _configuration(directory, record)
+    cfg = configuration_of(directory, record)
     _set_tracking(cfg, record, wanted, overrides)
 
     from locexp.training.checkpoint import CHECKPOINT, read_checkpoint, restore
@@ -96,7 +96,7 @@ def resume(given: str, wanted: DictConfig, overrides: Sequence[str]) -> tuple[Pr
     rows, lost = _whole_epochs(directory, checkpoint)
     check_writable(directory, RESUME_RUN)
     check(location_of(cfg.tracking))
-    _check_data(record, load_training_data(cfg))
+    check_data(record, load_training_data(cfg))
     prepared = prepare(cfg)
     bare = [{name: value for name, value in row.items() if name != "timestamp"} for row in rows]
     restore(prepared.member, checkpoint, training_id(cfg), bare)
@@ -136,7 +136,8 @@ def _set_tracking(cfg: DictConfig, record: RunRecord, wanted: DictConfig, overri
     cfg.tracking.update(asked)
 
 
-def _check_data(record: RunRecord, data: TrainingData) -> None:
+def check_data(record: RunRecord, data: TrainingData) -> None:
+    """Check that data are those that a run was started with; raises :class:`UserError`."""
     dataset = data.dataset
     now = {"sha256": dataset.digest, "scenes_sha256": data.scenes_digest, "class_names": list(dataset.class_names)}
     then = {"class_names": now["class_names"]} | record.dataset  # 0.1 did not record them
@@ -235,7 +236,7 @@ def _stopped(directory: Path) -> RunRecord:
     return record
 
 
-def _configuration(directory: Path, record: RunRecord) -> DictConfig:
+def configuration_of(directory: Path, record: RunRecord) -> DictConfig:
     """Read the configuration that the run resolved, which YAML files that have changed since do not change.
 
     Raises:
@@ -275,7 +276,7 @@ def _check_relative_path(directory: Path, cfg: DictConfig) -> None:
     if path is None or Path(path).exists() or began is None:
         return
     if (began / path).exists():
-        raise UserError(f"data.path={path}: not found from here; continue the run from {began}, where it was started.")
+        raise UserError(f"data.path={path}: not found from here; go to {began}, where the run was started.")
 
 
 def _whole_epochs(directory: Path, checkpoint: Checkpoint) -> tuple[list[dict[str, float]], list[str]]:

@@ -28,7 +28,7 @@ from locexp.records.sweep_list import SweepLink
 from locexp.run.data_files import write_data_files
 from locexp.run.display import conclusion, final_table, introduction
 from locexp.run.prepare import Prepared, prepare
-from locexp.run.record import open_record
+from locexp.run.record import amount_of_pictures, open_record
 from locexp.run.resume import CONFIG, ENDED_EARLY, Resumed, resume_command, training_id
 from locexp.system.commands import command
 from locexp.system.files import write_whole
@@ -100,6 +100,7 @@ class Run:
             self.record = resumed.record
             write_history(directory, resumed.history)
             (directory / MODEL).unlink(missing_ok=True)  # of an earlier end
+        self._amount = amount_of_pictures(cfg, self.record)
         self._began, self._spent = (time.time(), resumed.spent) if resumed else (self.record.start_time, 0.0)
         self.record.metrics |= self.prepared.data.facts | cost_metrics(self.prepared.member.model)
         self._tracker = Tracker(self._location, directory, self.record, must_open=self._link is None)
@@ -111,7 +112,7 @@ class Run:
         self._say(self.record.notes)
         sampling_seconds = SAMPLING_SECONDS * beside if cfg.tracking.system_metrics else None
         self._tracker.start(sampling_seconds=sampling_seconds, earlier=resumed.history if resumed else ())
-        write_data_files(directory, self.prepared.data)
+        write_data_files(directory, self.prepared.data, self._amount, of_sweep="sweep_id" in self.record.tags)
 
     def progress(self, epoch: int, done: int, total: int, losses: tuple[float, float]) -> None:
         """Show how far an epoch is; raises if the store of a run by itself could not even be opened."""
@@ -187,7 +188,8 @@ class Run:
             save_checked(member.model, directory / trainer.save_h5, images, trainer.saved_input)
         write_tables(directory / "tables", test, terms)
         baseline = data.validation_baseline
-        self._pictures = draw(PictureData(directory / "pictures", images, test, terms, member.history, best, baseline))
+        pictures = directory / "pictures"
+        self._pictures = draw(PictureData(pictures, images, test, terms, member.history, best, baseline, self._amount))
         self.screen.line()
         for line in final_table(record):
             self.screen.line(line)

@@ -125,7 +125,11 @@ class Conductor:
         try:
             mixed = bool(self._staged.base.sweep.allow_mixed)
             for line in self._compare(self._parent.location, self._parent.sweep_id, mixed):
-                self._screen.line(line)
+                kind, _, note = line.partition("note     ")
+                if note and not kind:  # which may be said again with the links
+                    self._screen.note(note)
+                else:
+                    self._screen.line(line)
         except RunFailedError as error:
             self._uncompared = error
 

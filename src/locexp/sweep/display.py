@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from pathlib import Path
 
 from locexp.errors import UserError, counted, first_line, verb
 from locexp.records.provenance import flattened
@@ -15,17 +14,15 @@ from locexp.sweep.parent import Parent
 from locexp.sweep.stored import StoredSweep, finished_runs
 from locexp.system.commands import command
 from locexp.system.screen import Screen, duration
-from locexp.tracking.location import location_of, store_overrides, sweep_links, ui_command
+from locexp.tracking.links import REPORT, base_of, sweep_links
+from locexp.tracking.location import location_of, store_overrides, ui_command
 
 SAME = ("data._target_", "data.limit", "trainer.epochs", "trainer.batch_size", "trainer.precision", "model._target_")
 """The parameters that runs must share for one to predict how long the other takes."""
-REPORT = Path("comparison", "report.html")
 MOST_NAMED = 5
 """How many of the jobs that were not started are named."""
 MOST_UNFINISHED = 8
 """How many of the jobs that failed or were stopped are named; a line said so of each when it ended."""
-MOST_LINKED = 30
-"""How many runs an address for the parallel coordinates names at most."""
 
 
 def list_jobs(staged: StagedJobs, stored: StoredSweep | None, screen: Screen) -> None:
@@ -114,27 +111,19 @@ def show_end(
         say(f"The results are not all in {parent.location.uri}. They are in {parent.directory}; log them later with")
         say(f"  {command('log', str(parent.directory))}")
     say(f"Files    {parent.directory}")
-    logged = [(job, run.run_id) for job, run in finished if run.run_id]
-    if logged:
-        _say_links(screen, parent, logged)
+    if any(run.run_id for _, run in finished):
+        _say_links(screen, parent)
 
 
-def _say_links(screen: Screen, parent: Parent, logged: Sequence[tuple[SweepJob, str]]) -> None:
-    """Say where the sweep is in the UI, with the jobs whose runs the store has, and their ids there."""
-    record, location = parent.record, parent.location
-    assert record.experiment_id is not None
-    assert record.run_id is not None
-    seed = logged[0][0].seed
-    shown = [run_id for _, run_id in logged]
-    if len(shown) > MOST_LINKED:
-        shown = [run_id for job, run_id in logged if job.seed == seed][:MOST_LINKED]
-        screen.note(f"the parallel coordinates show {len(shown)} of the runs (seed {seed}): more do not fit an address")
-    base = location.uri if location.is_server else "http://127.0.0.1:5000"
+def _say_links(screen: Screen, parent: Parent) -> None:
+    """Say where the sweep is in the UI."""
+    location, shown = parent.location, parent.present()
+    for note in shown.notes:
+        screen.note(note)
     if not location.is_server:
         screen.line(f"MLflow   {ui_command(location)} --port 5000  then open")
-    links = sweep_links(base, record.experiment_id, parent.sweep_id, record.run_id, shown)
+    links = sweep_links(base_of(location), parent.record, shown.views)
     if not (parent.directory / REPORT).is_file():
         del links["report"]
     for name, address in links.items():
         screen.line(f"{name:8} {address}")
-    screen.note("charts show 10 runs until more are switched on (the eye); parallel opens with one metric")

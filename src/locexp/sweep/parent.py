@@ -25,6 +25,7 @@ from locexp.system.process import process_tags
 from locexp.tracking.location import check, location_of
 
 if TYPE_CHECKING:
+    from locexp.tracking.presenting import Presented
     from locexp.tracking.session import Session
 
 logger = logging.getLogger(__name__)
@@ -113,7 +114,7 @@ class Parent:
         assert self._session is not None
         self._write_list()
         try:
-            self._session.log_file(self.directory / LIST, str(LIST.parent))
+            self._session.log_file(self.directory, LIST)
         except Exception as error:  # the server was lost, or what keeps artifacts, whose client raises what it likes
             logger.warning("the list of jobs is not in the store yet (%s)", first_line(error, 200))
             logger.info("the files hold everything", exc_info=error)
@@ -147,6 +148,12 @@ class Parent:
             logger.info("the parent run was not closed", exc_info=error)
         with contextlib.suppress(OSError):  # a full disk: the record that is there says how it ended, at least
             record.write(self.directory)
+
+    def present(self) -> Presented:
+        """Write the saved views of the sweep to the store; returns which it has."""
+        from locexp.tracking.store import present_sweep
+
+        return present_sweep(self.location, self.sweep_id)
 
 
 def _new_id(directory: Path, overrides: Sequence[str]) -> str:

@@ -54,6 +54,24 @@ def write_whole(path: Path, content: str | bytes) -> None:
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
+def share(source: Path, target: Path) -> None:
+    """Put a file into another place, too, whole or not at all: by a hard link, or a copy where there can be none.
+
+    Only for a file that is replaced by a new one rather than edited: linked names are one file, with its bytes once on
+    the disk, until one of them is replaced or removed; the other stays.
+
+    Raises:
+        OSError: it cannot be written; what was at the target before is still there.
+    """
+    with replacing(target) as partial:
+        partial.unlink(missing_ok=True)
+        try:
+            os.link(source.resolve(), partial)
+        except OSError:  # another disk, or a file system without links
+            shutil.copy2(source, partial)
+    partial.unlink(missing_ok=True)  # to rename one link to another of the same file does nothing
+
+
 def move_folder(source: Path, target: Path) -> None:
     """Copy a folder to a place, on whatever file system, where it is whole or not at all; a folder there goes.
 

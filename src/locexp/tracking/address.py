@@ -133,6 +133,11 @@ def read_folder(given: str, key: str) -> Path | None:
         named = urllib.parse.unquote(f"{'' if host == 'localhost' else host}{slash}{path}")
     elif not colon or "/" in scheme:
         first = given.split("/")[0]
+        if given.startswith(f"{first}//") and first.lower() in (*STORES, *ARTIFACTS):
+            raise UserError(
+                f"{key}={given}: has no colon. Did you mean {first}:{given.removeprefix(first)}? A folder of this name "
+                f"is given as ./{given}"
+            )
         is_file = Path(first).suffix in DATABASE_FILES
         if given.startswith("//") or (HOST.fullmatch(first) and not is_file and not os.path.exists(first)):
             raise _meant(given, key)

@@ -11,14 +11,12 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from locexp.errors import UserError, first_line, listed, nearest
-from locexp.models.saving import MODEL
-from locexp.records.files import file_within
+from locexp.records.files import FREED, file_within
 from locexp.records.record import RECORD, RunRecord
 from locexp.tracking.mlflow_internals import use_store
+from locexp.tracking.models import IN_MODEL
 from locexp.tracking.store import MlflowStore
 
-IN_MODEL = f"data/{MODEL}"
-"""The Keras model in a model of MLflow's TensorFlow flavour."""
 MOST_NAMED = 5
 
 
@@ -56,6 +54,8 @@ def fetch_model(store: MlflowStore, uri: str, folder: Path) -> tuple[RunRecord, 
 def fetch_of_run(store: MlflowStore, run: RunRecord, folder: Path) -> tuple[RunRecord, Path] | None:
     """Download the model of a run; returns the run's whole record and the file, or ``None`` where it has no model."""
     assert run.run_id is not None
+    if "models" in run.tags.get(FREED, ""):
+        return None
     outputs = store.client.get_run(run.run_id).outputs
     if not outputs or not outputs.model_outputs:
         return None

@@ -12,7 +12,6 @@ import sys
 import threading
 import urllib.parse
 import urllib.request
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.request import proxy_bypass
@@ -26,7 +25,7 @@ from locexp.records.record import RunRecord
 from locexp.system.commands import command, typed
 from locexp.system.folders import check_writable
 from locexp.tracking.address import DATABASE, read_artifact_root, read_store
-from locexp.tracking.mlflow_internals import check_store, experiment_link, parallel_link, run_link
+from locexp.tracking.mlflow_internals import check_store
 from locexp.tracking.probe import fetch, is_away, why_not
 
 PROBE_SECONDS = 3.0
@@ -250,27 +249,6 @@ def answers(location: Location) -> bool:
     except UserError:
         return False
     return True
-
-
-def sweep_links(
-    base: str, experiment_id: str, sweep_id: str, parent_run_id: str, run_ids: Sequence[str]
-) -> dict[str, str]:
-    """Return the addresses that open a sweep in the MLflow UI served at ``base``.
-
-    Args:
-        base: where the UI is.
-        experiment_id, sweep_id, parent_run_id: of the sweep.
-        run_ids: of the runs for the parallel coordinates; the address grows with each.
-
-    Returns:
-        ``report`` (in the artifact viewer of the parent run), ``charts`` (of the sweep's runs) and ``parallel``.
-    """
-    own = f"tags.sweep_id = '{sweep_id}' and tags.kind = 'run'"
-    return {
-        "report": f"{run_link(base, experiment_id, parent_run_id)}/artifacts/comparison/report.html",
-        "charts": experiment_link(base, experiment_id, view="CHART", condition=own),
-        "parallel": parallel_link(base, experiment_id, run_ids),
-    }
 
 
 def ui_command(location: Location) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.util
-import json
 import logging
 import os
 import re
@@ -17,7 +16,6 @@ import shlex
 import sqlite3
 import sys
 import urllib.parse
-from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
@@ -31,6 +29,8 @@ LEAN_SERVER = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
+MODE = "workflowType=machine_learning"
+"""In an address: without it, MLflow opens its pages for generative AI unless the browser has last seen the others."""
 CHECKED_BYTES = 50_000_000
 """A SQLite store up to this size is looked through for damage before a run, which takes .3 s."""
 SERVER_KEEPS = tuple(f"MLFLOW_{name}_" for name in ("S3", "BOTO", "GCS", "KERBEROS", "SQLALCHEMYSTORE", "MYSQL"))
@@ -226,9 +226,23 @@ def _remove(database: Path) -> None:
         database.with_name(database.name + suffix).unlink(missing_ok=True)
 
 
-def run_link(base: str, experiment_id: str, run_id: str) -> str:
-    """Return the address of a run in the MLflow UI served at ``base``."""
-    return f"{base}/#/experiments/{experiment_id}/runs/{run_id}"
+def run_link(base: str, experiment_id: str, run_id: str, artifact: str = "") -> str:
+    """Return the address of a run in the MLflow UI served at ``base``, or of one of its artifacts in the viewer."""
+    path = f"/artifacts/{urllib.parse.quote(artifact)}" if artifact else ""
+    return f"{base}/#/experiments/{experiment_id}/runs/{run_id}{path}?{MODE}"
+
+
+def artifact_address(run_id: str, path: str) -> str:
+    """Return where MLflow's own pages find an artifact, such as a picture in a description."""
+    return f"get-artifact?{urllib.parse.urlencode({'path': path, 'run_uuid': run_id}, safe='/')}"
+
+
+def view_link(base: str, experiment_id: str, key: str, *, mode: str = "TABLE") -> str:
+    """Return the address that opens a saved view, as a table or as charts (CHART).
+
+    With a filter or an order in the address, MLflow would not look at the view.
+    """
+    return f"{base}/#/experiments/{experiment_id}/runs?{MODE}&compareRunsMode={mode}&viewStateShareKey={key}"
 
 
 def experiment_link(
@@ -236,19 +250,11 @@ def experiment_link(
 ) -> str:
     """Return the address of an experiment's runs: flat, sorted by a metric (TABLE) or as charts (CHART).
 
-    MLflow 3 opens experiments in its GenAI mode unless the workflow type is given; sorting by a metric shows nested
-    runs, which it folds away otherwise. ``condition`` is a search filter.
+    Sorting by a metric shows nested runs, which MLflow folds away otherwise. ``condition`` is a search filter.
     """
     search = f"&searchFilter={urllib.parse.quote(condition, safe='')}" if condition else ""
     metric = urllib.parse.quote(f"metrics.`{order_by}`", safe="")
     return (
-        f"{base}/#/experiments/{experiment_id}/runs?workflowType=machine_learning&compareRunsMode={view}"
+        f"{base}/#/experiments/{experiment_id}/runs?{MODE}&compareRunsMode={view}"
         f"&orderByKey={metric}&orderByAsc=false{search}"
     )
-
-
-def parallel_link(base: str, experiment_id: str, run_ids: Sequence[str]) -> str:
-    """Return the address of the parallel coordinates of runs; it grows with each run."""
-    runs = urllib.parse.quote(json.dumps(list(run_ids), separators=(",", ":")), safe="")
-    experiments = urllib.parse.quote(json.dumps([experiment_id]), safe="")
-    return f"{base}/#/compare-runs?runs={runs}&experiments={experiments}"

@@ -16,15 +16,21 @@ from mlflow.entities import LoggedModelOutput
 from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
 
-from locexp.models.pixels import pixel_model
+from locexp.models.pixels import pixel_model, takes_pixels
+from locexp.models.saving import MODEL as FILE
+from locexp.records.files import file_within
 from locexp.records.record import RunRecord
+from locexp.system.files import share
 from locexp.tracking import locexp_model
+from locexp.tracking.artifacts import artifact_folder
 from locexp.tracking.limits import PARAMETER, cut
 
 MODEL = "model"
+IN_MODEL = f"data/{FILE}"
+"""The Keras model in a model of MLflow's TensorFlow flavour."""
 
 
-def log_model(client: MlflowClient, run_id: str, record: RunRecord, model: Any, step: int) -> str:
+def log_model(client: MlflowClient, run_id: str, record: RunRecord, model: Any, step: int, directory: Path) -> str:
     """Log a run's model in the place of one that was logged before, and return its id in MLflow.
 
     ``mlflow.tensorflow.log_model`` does more: it loads what it has saved and serves the example with it, and reads each
@@ -37,6 +43,7 @@ def log_model(client: MlflowClient, run_id: str, record: RunRecord, model: Any, 
         record: of the run.
         model: the Keras model; one that takes 0 to 1 is logged with its scaling, so that all take 0 to 255.
         step: the epoch that the model is listed under.
+        directory: of the run, whose own file of this model is linked where the store is on the same disk.
     """
     run = client.get_run(run_id)
     earlier = run.outputs.model_outputs if run.outputs else []
@@ -44,7 +51,13 @@ def log_model(client: MlflowClient, run_id: str, record: RunRecord, model: Any, 
     try:
         with tempfile.TemporaryDirectory() as folder:
             _save(pixel_model(model), folder, record.dataset, entity, run_id)
-            client.log_model_artifacts(entity.model_id, folder)
+            own, place = file_within(directory, FILE), artifact_folder(entity.artifact_location)
+            if own is not None and place is not None and takes_pixels(model):
+                (Path(folder) / IN_MODEL).unlink()
+                client.log_model_artifacts(entity.model_id, folder)
+                share(own, place / IN_MODEL)
+            else:
+                client.log_model_artifacts(entity.model_id, folder)
     except BaseException:
         client.finalize_logged_model(entity.model_id, "FAILED")
         raise

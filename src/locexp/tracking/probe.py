@@ -20,6 +20,11 @@ def fetch(url: str, seconds: float) -> Any:
     Raises:
         OSError, http.client.HTTPException, ValueError: there is no answer in time, or not one of MLflow's.
     """
+    return json.loads(fetch_bytes(url, seconds))
+
+
+def fetch_bytes(url: str, seconds: float) -> bytes:
+    """Return what an MLflow server answers; for the rest see :func:`fetch`."""
     user, password, token = (os.environ.get(f"MLFLOW_TRACKING_{name}") for name in ("USERNAME", "PASSWORD", "TOKEN"))
     request = urllib.request.Request(url)
     if user and password:
@@ -27,7 +32,7 @@ def fetch(url: str, seconds: float) -> Any:
     elif token:
         request.add_header("Authorization", f"Bearer {token}")
     with urllib.request.urlopen(request, timeout=seconds) as answer:
-        return json.load(answer)
+        return bytes(answer.read())
 
 
 def why_not(error: Exception) -> str:

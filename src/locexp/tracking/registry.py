@@ -8,6 +8,7 @@ import io
 import mlflow
 
 from locexp.errors import UserError
+from locexp.records.files import FREED
 from locexp.records.record import RunRecord
 from locexp.system.commands import command
 from locexp.tracking.limits import DESCRIPTION
@@ -28,6 +29,8 @@ def model_of(store: MlflowStore, run: RunRecord) -> str:
         UserError: it has none.
     """
     assert run.run_id is not None
+    if "models" in run.tags.get(FREED, ""):
+        raise UserError(f"the model of run {run.name} ({run.run_id}) was freed by {command('clean')}.")
     outputs = store.client.get_run(run.run_id).outputs
     if outputs and outputs.model_outputs:
         return str(outputs.model_outputs[-1].model_id)

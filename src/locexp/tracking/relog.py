@@ -10,7 +10,7 @@ from locexp.models.saving import load_model
 from locexp.records.files import logged_files
 from locexp.records.record import CUT_OFF, RECORD, RunRecord
 from locexp.system.process import is_alive
-from locexp.tracking.location import check, locate
+from locexp.tracking.location import check, locate, location_in
 
 
 def relog(directory: str, uri: str | None, say: Callable[[str], None], *, ended: bool = False) -> None:
@@ -41,6 +41,11 @@ def relog(directory: str, uri: str | None, say: Callable[[str], None], *, ended:
         except (UserError, RunFailedError, OSError) as error:
             say(f"not logged: {error}")
             failed.append(child.parent.name)
+    if parent.is_sweep:
+        from locexp.tracking.store import present_sweep
+
+        for note in present_sweep(location_in(RunRecord.read(folder)), parent.tags["sweep_id"]).notes:
+            say(note)
     if failed:
         raise RunFailedError(f"{directory}: {counted(len(failed), 'job')} could not be logged: {listed(failed)}")
 

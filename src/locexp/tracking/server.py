@@ -16,8 +16,10 @@ from collections.abc import Callable
 
 from locexp.errors import RunFailedError, UserError
 from locexp.tracking.location import Location, check, experiment_address
-from locexp.tracking.mlflow_internals import LEAN_SERVER, SERVER_KEEPS, experiment_link, is_store
+from locexp.tracking.mlflow_internals import LEAN_SERVER, SERVER_KEEPS, experiment_link, is_store, view_link
 from locexp.tracking.probe import fetch
+from locexp.tracking.view_format import VIEW_TAG, created
+from locexp.tracking.views import MEANS, SWEEPS
 
 HOST = "127.0.0.1"
 START_SECONDS = 90.0
@@ -103,15 +105,27 @@ def serve(location: Location, port: int | None, say: Callable[[str], None]) -> N
 
 
 def links(location: Location, base: str) -> str:
-    """Return the lines with the addresses that open an experiment's runs, as a table and as charts, in a server."""
+    """Return the lines with the addresses that open an experiment in a server: its runs, the front of its last sweep
+    (the charts of all runs where no sweep has a saved view), its sweeps.
+    """
     try:
-        found = fetch(experiment_address(base, location), 10)["experiment"]["experiment_id"]
+        experiment = fetch(experiment_address(base, location), 10)["experiment"]
     except urllib.error.HTTPError as error:
         why = f"there is no experiment {location.experiment!r} yet" if error.code == 404 else f"it answers {error}"
         return f"{base}/  ({why})"
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise RunFailedError(f"{base}: did not answer for experiment {location.experiment!r} ({error}).") from error
-    return f"runs    {experiment_link(base, found)}\ncharts  {experiment_link(base, found, view='CHART')}"
+    found, tags = experiment["experiment_id"], experiment.get("tags", [])
+    views = {tag["key"].removeprefix(VIEW_TAG): tag["value"] for tag in tags if tag["key"].startswith(VIEW_TAG)}
+    lines = {"runs": experiment_link(base, found)}
+    sweeps = [key for key in views if key + MEANS in views]
+    if sweeps:
+        lines["front"] = view_link(base, found, max(sweeps, key=lambda key: created(views[key])), mode="CHART")
+    else:
+        lines["charts"] = experiment_link(base, found, view="CHART")
+    if SWEEPS in views:
+        lines["sweeps"] = view_link(base, found, SWEEPS)
+    return "\n".join(f"{name:7} {address}" for name, address in lines.items())
 
 
 def _wait(process: subprocess.Popen[bytes], base: str) -> None:

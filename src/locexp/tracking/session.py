@@ -16,10 +16,13 @@ from mlflow.exceptions import MlflowException
 
 from locexp.records.files import logged_files
 from locexp.records.record import RunRecord, finite_metrics, milliseconds
+from locexp.tracking.artifacts import log_file
+from locexp.tracking.descriptions import describe_run
 from locexp.tracking.limits import DATASET, NAME, PARAMETER, TAG, cut
 from locexp.tracking.location import Location, deleted, deleted_run, lock_of
 from locexp.tracking.mlflow_internals import SystemMetrics, make_store, silence_loggers, use_store
 from locexp.tracking.models import log_model
+from locexp.tracking.presenting import described, new_experiment_tags
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +60,7 @@ class Session:
             self.experiment_id = self._experiment(location)
         self._location = location
         self.run_id = ""
+        self._artifacts: str | None = None
         self._system_metrics: SystemMetrics | None = None
 
     def _experiment(self, location: Location) -> str:
@@ -64,7 +68,8 @@ class Session:
         found = self.client.get_experiment_by_name(name)
         if found is None:
             try:
-                return str(self.client.create_experiment(name, artifact_location=location.artifact_root))
+                made = self.client.create_experiment(name, location.artifact_root, new_experiment_tags())
+                return str(made)
             except MlflowException:  # another process was quicker
                 found = self.client.get_experiment_by_name(name)
                 if found is None:
@@ -105,7 +110,7 @@ class Session:
             )
         elif known.info.lifecycle_stage == "deleted":
             raise deleted_run(self._location, known.info.run_id)
-        self.run_id = str(known.info.run_id)
+        self.run_id, self._artifacts = str(known.info.run_id), known.info.artifact_uri
         if "error" in known.data.tags and "error" not in record.tags:  # of an end that was not the last
             self.client.delete_tag(self.run_id, "error")
         params = [Param(name, value) for name, value in parameters.items()]
@@ -137,9 +142,9 @@ class Session:
         for start in range(0, len(values), METRICS_PER_CALL):
             self.client.log_batch(self.run_id, metrics=values[start : start + METRICS_PER_CALL])
 
-    def log_file(self, path: Path, folder: str) -> None:
-        """Log one file under a folder of the run's artifacts."""
-        self.client.log_artifact(self.run_id, str(path), folder)
+    def log_file(self, directory: Path, path: Path) -> None:
+        """Log one file of a folder, at a path relative to it, among the run's artifacts."""
+        log_file(self.client, self.run_id, self._artifacts, directory, path)
 
     def finish(self, record: RunRecord, directory: Path, model: Any | None) -> None:
         """Log final metrics, files and the model, and close the run with the record's status.
@@ -151,12 +156,14 @@ class Session:
         """
         end = record.end_time or time.time()
         epochs = int(record.metrics.get("epochs", 0))
-        model_id = None if model is None else log_model(self.client, self.run_id, record, model, epochs)
+        model_id = None if model is None else log_model(self.client, self.run_id, record, model, epochs, directory)
         self._log(record.metrics, epochs, end, model_id)
-        self.client.log_batch(self.run_id, tags=[RunTag(name, value) for name, value in cut(record.tags, TAG).items()])
+        tags = cut(record.tags, TAG)
+        if not record.is_sweep:  # which is described when it has been compared
+            tags |= described(self.client.get_run(self.run_id).data.tags, describe_run(record)[:TAG])
+        self.client.log_batch(self.run_id, tags=[RunTag(name, value) for name, value in tags.items()])
         for path in logged_files(directory, record):
-            folder = None if path.parent == Path() else str(path.parent)
-            self.client.log_artifact(self.run_id, str(directory / path), folder)
+            self.log_file(directory, path)
         self._stop_sampling()
         self.client.set_terminated(self.run_id, record.status, milliseconds(end))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,9 +15,12 @@ from mlflow.exceptions import MlflowException
 from locexp.errors import RunFailedError, UserError, first_line, nearest
 from locexp.records.files import OF_SWEEP, file_within
 from locexp.records.record import RunRecord
+from locexp.records.store import Describe
 from locexp.system.process import uncollected
+from locexp.tracking.artifacts import log_file
 from locexp.tracking.location import Location, deleted_run, local_path
 from locexp.tracking.mlflow_internals import is_store
+from locexp.tracking.presenting import Presented, not_presented, present
 
 PAGE = 1000
 
@@ -148,11 +151,21 @@ class MlflowStore:
             except (MlflowException, OSError):
                 return None
 
-    def keep_folder(self, run: RunRecord, folder: Path) -> None:
-        """Log the files of a comparison as artifacts of a run, under their folder's name."""
+    def keep_comparison(
+        self, parent: RunRecord, runs: Sequence[RunRecord], folder: Path, describe: Describe
+    ) -> list[str]:
+        """Log the files of a comparison as artifacts of the parent run; write the sweep's views and description."""
+        assert parent.run_id is not None
+        uri = self._artifact_uris.get(parent.run_id)
         for name in OF_SWEEP[folder.name]:
             if (folder / name).is_file():
-                self.client.log_artifact(run.run_id, str(folder / name), folder.name)
+                log_file(self.client, parent.run_id, uri, folder.parent, Path(folder.name, name))
+        return present(self.client, self.location, parent, runs, describe).notes
+
+    def artifact_uri(self, run: RunRecord) -> str:
+        """Return where the artifacts of a run of this store are."""
+        assert run.run_id is not None
+        return self._artifact_uris[run.run_id]
 
     def _search(self, condition: str) -> list[RunRecord]:
         found: list[RunRecord] = []
@@ -187,6 +200,16 @@ class MlflowStore:
             experiment_id=run.info.experiment_id,
             logged=True,
         )
+
+
+def present_sweep(location: Location, sweep_id: str) -> Presented:
+    """Write the saved views of a sweep to its store; failing costs a note."""
+    try:
+        store = MlflowStore(location)
+        parent, runs = store.sweep(sweep_id), store.children(sweep_id)
+    except Exception as error:  # a server that was lost: its client raises what it likes
+        return not_presented(error)
+    return present(store.client, location, parent, runs)
 
 
 def _is_whole(run: Run) -> bool:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from locexp.errors import UserError, listed
 from locexp.models.saving import MODEL
+from locexp.records.files import FREED
 from locexp.records.folder_store import FolderStore
 from locexp.records.format import MalformedError
 from locexp.records.record import RECORD, RunRecord
 from locexp.records.store import Store
-from locexp.system.commands import for_shell, typed
+from locexp.system.commands import command, for_shell, typed
 from locexp.tracking.location import check, location_of
 
 if TYPE_CHECKING:
@@ -107,6 +108,8 @@ def _of_run(record: RunRecord, what: str) -> FoundModel:
 
 
 def _without_model(record: RunRecord) -> str:
+    if "models" in record.tags.get(FREED, ""):
+        return f"its model was freed by {command('clean')}; name a run of another setting, or train it again."
     if record.status == "FINISHED":
         tracked = f" MLflow's run {record.run_id} may have it." if record.run_id else ""
         return f"this run has finished, but its {MODEL} is gone.{tracked}"

@@ -102,6 +102,28 @@ def test_folders_are_parts(tmp_path: Path, layout: str) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("folders", "expected"),
+    [
+        (("airport", "train_station", "test_tube"), [None, None, None]),  # classes
+        (("Final_Training", "Final_Test", "train_station"), ["test", "train", None]),
+        (("images-train2017", "images-val2017"), ["train", "validation"]),
+        (("set/train_station/train", "set/train_station/val", "set/airport/train"), ["train", "train", "validation"]),
+        (("a/train_pets", "b/test_pets"), [None, None]),  # nothing beside them says that these are parts
+    ],
+)
+def test_a_folder_of_several_words_is_a_part_beside_its_like(
+    folders: tuple[str, ...], expected: list[str | None], tmp_path: Path
+) -> None:
+    files = {
+        f"{folder}/{index}.{end}": (xml(CAT) if end == "xml" else b"")
+        for end in ("jpg", "xml")
+        for index, folder in enumerate(folders)
+    }
+    listing = read(write(tmp_path / "train_pets", files))
+    assert [image.part for image in sorted(listing.images, key=lambda image: image.path)] == expected
+
+
 def test_an_image_is_the_one_called_as_its_annotation_before_the_one_named_in_it(tmp_path: Path) -> None:
     files = {
         "a.jpg": b"",

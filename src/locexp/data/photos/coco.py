@@ -15,7 +15,7 @@ from locexp.data.photos.folder import Unmatched, stem_of, walked
 from locexp.data.photos.gathering import Gathering, Spoilt
 from locexp.data.photos.keys import PhotoKeys
 from locexp.data.photos.listing import Listing, MarkedObject
-from locexp.data.photos.part_names import part_of_name, part_of_path
+from locexp.data.photos.part_names import part_of_name
 from locexp.data.photos.pipeline import photos
 from locexp.data.photos.recognised import nothing_found
 from locexp.errors import UserError, first_line
@@ -118,7 +118,7 @@ def _images(gathering: Gathering, file: str, content: Json, categories: Mapping[
         except Spoilt as reason:
             gathering.leave_out(file, f"annotations[{number}]: {reason}", image=None)
     folder = posixpath.dirname(file)
-    part_of_file = part_of_path(file) or part_of_name(stem_of(file))
+    part_of_file = gathering.folder.part_of(file) or part_of_name(stem_of(file))
     for number, image in enumerate(_entries(content, "images")):
         where = f"{file}, images[{number}]"
         try:
@@ -141,7 +141,7 @@ def _images(gathering: Gathering, file: str, content: Json, categories: Mapping[
             match,
             objects,
             where=where,
-            part=part_of_file or part_of_path(match.path),
+            part=part_of_file or gathering.folder.part_of(match.path),
             size=_size(image),
         )
     for key in by_image:

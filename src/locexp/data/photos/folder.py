@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from locexp.data.files import named, reading
-from locexp.data.photos.part_names import part_of_path
+from locexp.data.photos.part_names import part_of_path, parts_of_folders
 from locexp.errors import UserError, nearest
 
 IMAGE_ENDINGS = (
@@ -94,7 +94,7 @@ class Folder:
                 return Match(place, False)
         base = posixpath.basename(given)
         table = self._by_name if is_image(base) else self._by_stem
-        found = _best(table.get(_folded(base), ()), given, near, part)
+        found = self._best(table.get(_folded(base), ()), given, near, part)
         if len(found) == 1:
             return Match(found[0], _differs(found[0], given))
         if found:
@@ -118,6 +118,33 @@ class Folder:
             if close:
                 return close
         return list(found) if len(found) == 1 else []
+
+    def part_of(self, path: str) -> str | None:
+        """Return ``train``, ``validation`` or ``test`` where the folders of a file say it."""
+        return part_of_path(path, self._parts)
+
+    @cached_property
+    def _parts(self) -> dict[str, str]:
+        return parts_of_folders({posixpath.dirname(file) for file in self.files})
+
+    def _best(self, found: Sequence[str], given: str, near: str, part: str | None) -> Sequence[str]:
+        """Return which of some images of one name agree most with the path that was given; several where they tie."""
+        if len(found) < 2:
+            return found
+        wanted = _folded(given).split("/")[-2::-1]
+
+        def agreement(image: str) -> tuple[int, bool, int]:
+            folders = _folded(image).split("/")[-2::-1]
+            same = next(
+                (n for n, pair in enumerate(zip(folders, wanted, strict=False)) if pair[0] != pair[1]),
+                min(len(folders), len(wanted)),
+            )
+            shared = posixpath.commonprefix([image.split("/"), near.split("/")])
+            return same, part is not None and self.part_of(image) == part, len(shared)
+
+        ranks = {image: agreement(image) for image in found}
+        best = max(ranks.values())
+        return [image for image, rank in ranks.items() if rank == best]
 
     @cached_property
     def _by_name(self) -> dict[str, list[str]]:
@@ -226,23 +253,3 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     for name, path in pairs:
         groups.setdefault(_folded(name), []).append(path)
     return groups
-
-
-def _best(found: Sequence[str], given: str, near: str, part: str | None) -> Sequence[str]:
-    """Return which of some images of one name agree most with the path that was given; several where they tie."""
-    if len(found) < 2:
-        return found
-    wanted = _folded(given).split("/")[-2::-1]
-
-    def agreement(image: str) -> tuple[int, bool, int]:
-        folders = _folded(image).split("/")[-2::-1]
-        same = next(
-            (n for n, pair in enumerate(zip(folders, wanted, strict=False)) if pair[0] != pair[1]),
-            min(len(folders), len(wanted)),
-        )
-        shared = posixpath.commonprefix([image.split("/"), near.split("/")])
-        return same, part is not None and part_of_path(image) == part, len(shared)
-
-    ranks = {image: agreement(image) for image in found}
-    best = max(ranks.values())
-    return [image for image, rank in ranks.items() if rank == best]

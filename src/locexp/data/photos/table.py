@@ -19,7 +19,7 @@ from locexp.data.photos.folder import Folder, Match, Unmatched, walked
 from locexp.data.photos.gathering import Gathering, Spoilt
 from locexp.data.photos.keys import PhotoKeys
 from locexp.data.photos.listing import Listing, MarkedObject
-from locexp.data.photos.part_names import part_of_name, part_of_path
+from locexp.data.photos.part_names import part_of_name
 from locexp.data.photos.pipeline import photos
 from locexp.data.photos.recognised import nothing_found, other_format, recognised
 from locexp.errors import UserError, first_line, listed, nearest
@@ -169,7 +169,7 @@ def _with_parts(table: Columns, lines: Sequence[tuple[int, list[str]]]) -> Colum
 
 
 def _rows(gathering: Gathering, file: str, lines: Sequence[tuple[int, list[str]]], table: Columns) -> list[_Row]:
-    folder, part = posixpath.dirname(file), part_of_path(file) or part_of_name(posixpath.splitext(file)[0])
+    folder, part = posixpath.dirname(file), gathering.folder.part_of(file) or part_of_name(posixpath.splitext(file)[0])
     rows: list[_Row] = []
     missing: set[str] = set()
     for line, cells in lines:
@@ -177,7 +177,8 @@ def _rows(gathering: Gathering, file: str, lines: Sequence[tuple[int, list[str]]
         match = None
         try:
             match = gathering.folder.find(values["file"], folder, part)
-            rows.append(_row(match, f"{file}, line {line}", values, table, part))
+            own_part = part or gathering.folder.part_of(match.path)
+            rows.append(_row(match, f"{file}, line {line}", values, table, own_part))
         except Unmatched as reason:
             if values["file"] not in missing:  # once for all its objects
                 gathering.leave_out(values["file"] or file, f"{file}, line {line}: {reason}", image=None)
@@ -204,7 +205,7 @@ def _row(match: Match, where: str, values: Mapping[str, str], table: Columns, pa
     sides = [values.get(key, "") for key in ("image_width", "image_height")]
     size = (int(sides[0]), int(sides[1])) if all(side.isdecimal() and int(side) for side in sides) else None
     group = values.get("group") or None
-    return _Row(match, where, values.get("label", ""), box, part or part_of_path(match.path), group, size)
+    return _Row(match, where, values.get("label", ""), box, part, group, size)
 
 
 def _is_number(cell: str) -> bool:

@@ -18,7 +18,7 @@ from locexp.data.photos.folder import Match, Unmatched, stem_of, walked
 from locexp.data.photos.gathering import LATIN, Gathering, Spoilt
 from locexp.data.photos.keys import PhotoKeys
 from locexp.data.photos.listing import Listing, MarkedObject
-from locexp.data.photos.part_names import part_of_path, part_of_word
+from locexp.data.photos.part_names import part_of_word
 from locexp.data.photos.pipeline import photos
 from locexp.data.photos.recognised import nothing_found
 from locexp.data.photos.text import decoded, read_bytes
@@ -78,7 +78,7 @@ def read(folder: Path, origin: str | int = "auto") -> Listing:
         except Spoilt as reason:
             gathering.leave_out(file, str(reason), match.path)
             continue
-        part = parts.get(file, "") if parts else part_of_path(file) or part_of_path(match.path)
+        part = parts.get(file, "") if parts else walk.part_of(file) or walk.part_of(match.path)
         if part == "":
             gathering.note("in no list of ImageSets, not used", file, "annotation")
             gathering.ignore(match.path)
@@ -126,7 +126,9 @@ def _image(gathering: Gathering, file: str, root: Element) -> Match:
     partners = gathering.folder.partners(file)
     named = [image for image in partners if posixpath.basename(image) == base]
     if not partners:
-        return gathering.folder.find(name or posixpath.basename(file), posixpath.dirname(file), part_of_path(file))
+        return gathering.folder.find(
+            name or posixpath.basename(file), posixpath.dirname(file), gathering.folder.part_of(file)
+        )
     if len(named or partners) > 1:
         raise Unmatched(f"several images are called so: {', '.join(named or partners)}")
     if base and not named:

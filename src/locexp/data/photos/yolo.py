@@ -14,7 +14,7 @@ from locexp.data.photos.folder import Match, stem_of, walked
 from locexp.data.photos.gathering import Gathering, Spoilt
 from locexp.data.photos.keys import PhotoKeys
 from locexp.data.photos.listing import Listing, MarkedObject
-from locexp.data.photos.part_names import part_of_path, part_of_word
+from locexp.data.photos.part_names import part_of_word
 from locexp.data.photos.pipeline import photos
 from locexp.data.photos.recognised import is_yolo, nothing_found, recognised
 from locexp.data.photos.yolo_description import Description, described, is_described_by, parts_of
@@ -83,7 +83,7 @@ def read(folder: Path, origin: str | int = "auto") -> Listing:
         except (Spoilt, UserError) as reason:
             gathering.refuse(file, str(reason), is_only=False, image=match.path)
             continue
-        gathering.add(match, objects, where=file, part=parts.get(match.path) or part_of_path(match.path))
+        gathering.add(match, objects, where=file, part=parts.get(match.path) or gathering.folder.part_of(match.path))
     if description.names:
         gathering.note(f"class names are those of {description.file}")
     else:

@@ -1,0 +1,69 @@
+"""What a sweep is described with in MLflow: the answer, the front and the settings, in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from locexp.analysis.answer import answers
+from locexp.analysis.comparison import SweepComparison
+from locexp.analysis.results import TASKS, TITLES
+from locexp.analysis.tables import Table, table
+from locexp.errors import counted
+from locexp.records.record import RunRecord
+from locexp.system.commands import command
+from locexp.tracking.descriptions import escaped
+from locexp.tracking.limits import TAG
+from locexp.tracking.links import HERE, sweep_links
+from locexp.tracking.location import location_in, store_overrides
+from locexp.tracking.mlflow_internals import artifact_address
+
+MOST_ROWS = 24
+"""A longer table would hide what is below it."""
+GAP = "&ensp;"
+"""Ends a cell: MLflow's tables leave no room between columns."""
+LINKS = {
+    "front": "the front in charts, a dot per run",
+    "means": "means by setting",
+    "charts": "the runs in charts",
+    "report": "the whole report",
+}
+
+
+def describe(comparison: SweepComparison, parent: RunRecord, views: Collection[str]) -> str:
+    """Return the description of a compared sweep, in at most :data:`~locexp.tracking.limits.TAG` characters.
+
+    Args:
+        comparison: of the sweep.
+        parent: its parent run, from the store.
+        views: see :func:`locexp.tracking.links.sweep_links`.
+    """
+    assert parent.run_id is not None
+    links = sweep_links(HERE, parent, views)
+    again = command("compare", parent.tags["sweep_id"], *store_overrides(location_in(parent)))
+    opening = [  # of which MLflow folds away all but the first lines
+        " · ".join(f"[{title}]({links[name]})" for name, title in LINKS.items() if name in links),
+        f"**{escaped(answers(comparison)[0])}**",
+        f"![The accuracy–IoU front]({artifact_address(parent.run_id, 'comparison/front.png')})",
+    ]
+    whole = table(comparison)
+    titles = ["setting", *(TITLES[name] for name in dict.fromkeys([*TASKS, comparison.metric])), "verdict"]
+    columns = [index for index, title in enumerate(whole.titles) if title in titles]
+    for rows in range(min(len(whole.rows), MOST_ROWS), -1, -1):
+        text = "\n\n".join([*opening, *_table(whole, columns, rows), f"`{again}` makes the report again."])
+        if len(text) <= TAG:
+            break
+    return text[:TAG]
+
+
+def _table(whole: Table, columns: Sequence[int], most: int) -> list[str]:
+    """Return the table in Markdown, at most so many settings of it (marked ones first), and what is left out."""
+    by_interest = sorted(range(len(whole.rows)), key=lambda index: not whole.rows[index].marks)
+    shown = [whole.rows[index] for index in sorted(by_interest[:most])]
+    lines = [[f"{escaped(whole.titles[column])}{GAP}" for column in columns], ["---"] * len(columns)]
+    for row in shown:
+        first, *others = (escaped(str(row.cells[column])) for column in columns)
+        first = f"**{first}**" if "chosen" in row.marks else first
+        lines.append([f"{text}{GAP}" for text in (first, *others)])
+    left_out = len(whole.rows) - len(shown)
+    parts = ["\n".join("| " + " | ".join(line) + " |" for line in lines)] if shown else []
+    return [*parts, f"{counted(left_out, 'more setting')} in the report."] if left_out else parts

@@ -1,0 +1,88 @@
+"""What the networks of a comparison answered to test images: for each setting its first seed's, for a page to show."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+from locexp.analysis.answer import shortened
+from locexp.analysis.comparison import SweepComparison
+from locexp.analysis.results import ReadFile
+from locexp.errors import counted
+from locexp.evaluation.metrics import sign_of
+from locexp.plots.samples import ANSWERS, IMAGES, Samples, parse_samples
+
+MAX_GALLERIES = 24
+"""A page with more galleries than this would take long to open."""
+MAX_BYTES = 1_250_000
+"""Of all pictures of the galleries; on a page they take a third more."""
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The gallery of a setting.
+
+    Attributes:
+        setting: its index.
+        label: the setting and the seed.
+        image_set: which of the image sets the answers are to; ``None`` where the run has only a picture.
+        answers: to the images of the set, in their order; empty where there is none.
+        picture: a PNG of images and boxes, of a run that keeps no samples; else empty.
+    """
+
+    setting: int
+    label: str
+    image_set: int | None
+    samples: Samples | None
+    picture: bytes = b""
+
+
+@dataclass
+class Galleries:
+    """The galleries of a comparison, the best setting on validation first.
+
+    Attributes:
+        shown: at most :data:`MAX_GALLERIES`.
+        image_sets: the images of the galleries: settings of one data set share one.
+        missing: in words, which galleries are left out.
+    """
+
+    shown: list[Gallery] = field(default_factory=list)
+    image_sets: list[Samples] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+
+def read_galleries(comparison: SweepComparison, read: ReadFile) -> Galleries:
+    """Return the gallery of each setting's first seed, as many as a page can hold, and what is left out."""
+    finished = [index for index, setting in enumerate(comparison.settings) if setting.runs]
+    sign, settings = sign_of(comparison.metric), comparison.settings
+    ordered = sorted(finished, key=lambda index: -sign * settings[index].validation[comparison.metric].mean)
+    made = Galleries()
+    known: dict[str, int] = {}
+    absent, left_out, room = [], 0, MAX_BYTES
+    for index in ordered:
+        if left_out or len(made.shown) == MAX_GALLERIES:
+            left_out += 1
+            continue
+        seed, run = min(settings[index].runs.items())
+        samples = parse_samples(read(run, f"pictures/{IMAGES}"), read(run, f"pictures/{ANSWERS}"))
+        picture = b"" if samples is not None else read(run, "pictures/gallery_random.png")
+        if picture is None:
+            absent.append(settings[index].label)
+            continue
+        digest = "" if samples is None else hashlib.sha256(samples.images).hexdigest()
+        size = len(picture) if samples is None else (0 if digest in known else len(samples.images))
+        if size > room:
+            left_out += 1
+            continue
+        room -= size
+        if samples is not None and digest not in known:
+            known[digest] = len(made.image_sets)
+            made.image_sets.append(samples)
+        made.shown.append(Gallery(index, f"{settings[index].label}, seed {seed}", known.get(digest), samples, picture))
+    if absent:
+        made.missing.append(f"There is no gallery of: {shortened(absent)}.")
+    if left_out:
+        shown = f"Galleries are shown for the {counted(len(made.shown), 'setting')} best on validation"
+        made.missing.append(f"{shown}; those of the other {left_out} are with their runs.")
+    return made
