@@ -159,7 +159,7 @@ def test_a_description_that_was_there_before_is_theirs(bench: Bench) -> None:
 def test_the_description_of_a_sweep_has_the_answer_the_picture_and_the_settings(bench: Bench) -> None:
     compare()
     links, answer, picture, table, again = description(bench).split("\n\n")
-    assert answer.startswith("**Use classification\\_weight=1 bbox\\_weight=100: it has the best")
+    assert answer.startswith("**Use classification\\_weight=1 bbox\\_weight=100: loc\\_acc\\_75 0.68")
     found = re.findall(r"\]\((\S+)\)", links)
     assert [address.partition("#")[0] for address in found] == ["./"] * 3  # below whatever path MLflow is served at
     assert all("workflowType=machine_learning" in address for address in found)
