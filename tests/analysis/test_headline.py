@@ -13,7 +13,7 @@ from locexp.analysis.results import sort_runs
 from locexp.analysis.statistics import Interval
 from locexp.evaluation.metrics import METRICS
 from locexp.records.record import RunRecord
-from tests.analysis.test_methods import groups
+from tests.analysis.test_methods import groups, run
 
 SPREAD = [-0.004, -0.003, -0.002, -0.001, 0.001, 0.002, 0.003, 0.004]
 """What a seed adds to every metric: half the width of the 95 % interval of eight is .0024 (2.3646 · .0029277 / √8)."""
@@ -120,12 +120,44 @@ def test_one_setting_is_no_choice() -> None:
     assert headline(sweep({"0.5": (0.95, 0.70, 0.40)}, seeds=1))[1].startswith("1 seed, and")
 
 
+def test_one_setting_beside_others_that_cannot_be_chosen() -> None:
+    """Of two, one trains a task alone; of final runs, those of one setting have finished."""
+    alone = headline(sweep({"0": (0.99, 0.1, 0.0), "0.5": (0.95, 0.70, 0.40)}))
+    assert alone[0].startswith("One setting to choose from, bbox_weight=0.5: loc_acc_75 0.4000")
+    assert alone[1] == "8 seeds, and no other that could be chosen."
+    final = headline(sweep({"0.5": (0.95, 0.70, 0.40)}, role="final"))
+    assert final[0].startswith("One final setting, bbox_weight=0.5, the default: loc_acc_75 0.4000")
+    assert final[1] == "8 fresh seeds, and no other final setting to compare it with."
+
+
+def two(chosen: Sequence[float], default: Sequence[float | None]) -> SweepComparison:
+    """Box weights 100 and 0.5 with all metrics alike, seed by seed; ``None`` has not finished."""
+    runs = [
+        record(weight, seed, place, dict.fromkeys(METRICS, value))
+        for place, (weight, values) in enumerate({"0.5": default, "100": chosen}.items())
+        for seed, value in enumerate(values)
+        if value is not None
+    ]
+    return compare_settings(sort_runs(runs), default_hash="0.5", metric="loc_acc_75", read=lambda *_: None)
+
+
+def test_seeds_without_a_difference_tell_nothing() -> None:
+    """Six seeds would do, but five of them are equal."""
+    found = two([0.7, 0.7, 0.7, 0.7, 0.7, 0.8], [0.7] * 6)
+    assert headline(found)[1] == "Not sure: too few of 6 seeds differ from the default to tell."
+
+
+def test_settings_that_share_no_seed_are_not_compared() -> None:
+    lines = headline(two([0.8], [None, 0.7]))
+    assert lines[1:] == ["Not sure: no seed has finished of both it and the default.", "Cost: not known."]
+
+
 def test_the_default_may_be_what_to_use() -> None:
     found = sweep({"0.5": (0.95, 0.80, 0.60), "100": (0.93, 0.82, 0.40)})
     assert headline(found) == [
         "Use bbox_weight=0.5, the default: loc_acc_75 0.6000 ± 0.0024 on test.",
         "Sure: better than the other (8 seeds).",
-        "Cost: 0.020 of the best mean IoU (100).",
+        "Cost: 0.020 below the best mean IoU (100).",
     ]
 
 
@@ -134,8 +166,15 @@ def test_without_a_default_the_others_are_what_there_is() -> None:
     lines = headline(sweep(settings, default=None))
     assert lines[1:] == [
         "Not sure: 1, 2, 3, 4, 5 may do as well (8 seeds).",
-        "Cost: none; no setting has a better accuracy or mean IoU.",
+        "Cost: none; no setting to choose from has a better accuracy or mean IoU.",
     ]
+
+
+def test_a_task_alone_may_be_better_and_a_small_gap_is_none_of_zero() -> None:
+    settings = {"0": (0.99, 0.1, 0.0), "1": (0.95, 0.70, 0.50), "2": (0.9496, 0.71, 0.60)}
+    assert headline(sweep(settings, default=None))[2] == "Cost: less than 0.001 below the best accuracy (1)."
+    settings["2"] = (0.96, 0.71, 0.60)
+    assert headline(sweep(settings, default=None))[2].startswith("Cost: none; no setting to choose from has ")
 
 
 def test_fresh_seeds_are_called_so() -> None:
@@ -177,3 +216,22 @@ def test_of_methods_it_is_said_how_many_beat_fixed_weights() -> None:
         "Sure: better than the default (p = 0.008, 10 seeds); "
         "1 of 3 methods beats the best fixed weights, bbox_weight=10."
     )
+
+
+def test_with_methods_what_is_said_is_what_was_shown() -> None:
+    """On test, the weights that were not chosen are better; on two seeds, nothing is known of the method."""
+    runs = []
+    for seed in range(10):
+        runs += [run("one", seed, 0, 0.70), run("ten", seed, 1, 0.80, weight="10")]
+        runs += [run("mgda", seed, 2, 0.60, method="mgda")]
+        runs[-3].metrics["test/loc_acc_75"] += 0.2
+    few = [one for one in runs if int(one.tags["seed"]) < 2]
+    found, found_few = (
+        compare_settings(sort_runs(some), default_hash=None, metric="loc_acc_75", read=lambda *_: None)
+        for some in (runs, few)
+    )
+    methods = "no method is shown to beat the best fixed weights, bbox_weight=10."
+    assert headline(found)[1] == (
+        f"Careful: on test, though not on validation, bbox_weight=1 is better (10 seeds); {methods}"
+    )
+    assert headline(found_few)[1] == f"Not sure: 2 others may do as well (2 seeds); {methods}"

@@ -15,6 +15,9 @@ from locexp.errors import abbreviated, counted, listed
 LONGEST_NAMED = 14
 """Other settings are named where that takes so many characters at most; else they are counted."""
 
+LEAST_GAP = 0.001
+"""Smaller differences of means are not shown in digits."""
+
 
 def headline(comparison: SweepComparison, *, longest_name: int | None = None) -> list[str]:
     """Return what to use, how sure that is, and what it costs: at most three sentences.
@@ -27,15 +30,32 @@ def headline(comparison: SweepComparison, *, longest_name: int | None = None) ->
     """
     names = [name if longest_name is None else abbreviated(name, longest_name) for name in comparison.names]
     if len(comparison.candidates) == 1:
-        return [_use(comparison, names), f"{_seeds(comparison)}, and no other setting to compare it with."]
+        return _alone(comparison, names)
     return [_use(comparison, names), _sure(comparison, names), _cost(comparison, names)]
+
+
+def _alone(comparison: SweepComparison, names: Sequence[str]) -> list[str]:
+    """Say what there is of a single setting; a sweep may have others that cannot be chosen."""
+    what, other = "One setting to choose from", "other that could be chosen"
+    if comparison.is_final:
+        what, other = "One final setting", "other final setting to compare it with"
+    elif len(comparison.settings) == 1:
+        what, other = "One setting", "other setting to compare it with"
+    is_default = ", the default" if comparison.is_final and comparison.default == comparison.chosen else ""
+    return [
+        f"{what}, {names[comparison.chosen]}{is_default}: {_value(comparison)}.",
+        f"{_seeds(comparison)}, and no {other}.",
+    ]
+
+
+def _value(comparison: SweepComparison) -> str:
+    metric = comparison.metric
+    return f"{TITLES[metric]} {known(comparison.settings[comparison.chosen].test[metric])} on test"
 
 
 def _use(comparison: SweepComparison, names: Sequence[str]) -> str:
     chosen, default, metric = comparison.chosen, comparison.default, comparison.metric
-    value = f"{TITLES[metric]} {known(comparison.settings[chosen].test[metric])} on test"
-    if len(comparison.candidates) == 1:
-        return f"One setting, {names[chosen]}: {value}."
+    value = _value(comparison)
     if default == chosen:
         return f"Use {names[chosen]}, the default: {value}."
     if default is None:
@@ -48,11 +68,17 @@ def _sure(comparison: SweepComparison, names: Sequence[str]) -> str:
     test = next((test for test in decision.against_default if test.setting == chosen), None)
     seeds = _seeds(comparison, test)
     others, lead = _others(comparison, names)
-    others = _methods(comparison, names) or others
+    methods = _methods(comparison, names)
     if test is None:
-        return f"{lead}: {others} ({seeds})."
+        return f"{lead}: {others} ({seeds}){f'; {methods}' if methods else ''}."
+    if test.difference.n == 0:
+        return "Not sure: no seed has finished of both it and the default."
     if test.verdict == "too few seeds to tell":
+        if test.difference.n >= test.min_seeds:  # those without a difference do not count
+            return f"Not sure: too few of {seeds} differ from the default to tell."
         return f"Not sure: {seeds} cannot tell it from the default; at least {test.min_seeds} are needed."
+    if lead != "Careful":
+        others = methods or others
     by = f"(p = {probability(test.corrected)}, {seeds})"
     rest = f"; {others}" if others and test.verdict != "no difference seen" else ""  # nothing is shown, so that is all
     heads = {
@@ -88,18 +114,20 @@ def _others(comparison: SweepComparison, names: Sequence[str]) -> tuple[str, str
 
 
 def _methods(comparison: SweepComparison, names: Sequence[str]) -> str:
-    """Return how many weighting methods do better than the best fixed weights; empty where the sweep has none."""
+    """Return how many weighting methods are shown to beat the best fixed weights; empty where the sweep has none."""
     methods = comparison.methods
     if methods is None:
         return ""
     better = sum(test.verdict == "better" for test in methods.against_fixed)
     beat = f"{better} of {counted(len(methods.against_fixed), 'method')} {'beats' if better == 1 else 'beat'}"
-    return f"{beat if better else 'no method beats'} the best fixed weights, {names[methods.best_fixed]}"
+    return f"{beat if better else 'no method is shown to beat'} the best fixed weights, {names[methods.best_fixed]}"
 
 
 def _cost(comparison: SweepComparison, names: Sequence[str]) -> str:
     if not comparison.by_task:
         return _below_the_best(comparison, names)
+    if not any(test.difference.n for test in comparison.by_task.values()):
+        return "Cost: not known."
     lost, gained, unseen, too_few = [], [], [], False
     for task, test in comparison.by_task.items():
         difference = test.difference
@@ -120,7 +148,7 @@ def _cost(comparison: SweepComparison, names: Sequence[str]) -> str:
 
 
 def _below_the_best(comparison: SweepComparison, names: Sequence[str]) -> str:
-    """Return how far below the best of each task the chosen setting is: there is no default to compare it with."""
+    """Return how far below the best of each task the chosen setting is, where it cannot be compared with a default."""
     settings, chosen = comparison.settings, comparison.chosen
     below = []
     for task in TASKS:
@@ -128,8 +156,11 @@ def _below_the_best(comparison: SweepComparison, names: Sequence[str]) -> str:
         best = max(means, key=lambda index: means[index])
         if means[best] > means[chosen]:
             name = _named(comparison, [best], names)
-            below.append(f"{means[best] - means[chosen]:.3f} of the best {TITLES[task]} ({name})")
-    return f"Cost: {' and '.join(below)}." if below else "Cost: none; no setting has a better accuracy or mean IoU."
+            gap = means[best] - means[chosen]
+            shown = f"{gap:.3f}" if gap >= LEAST_GAP else f"less than {LEAST_GAP}"
+            below.append(f"{shown} below the best {TITLES[task]} ({name})")
+    none = "Cost: none; no setting to choose from has a better accuracy or mean IoU."  # one task alone may
+    return f"Cost: {listed(below)}." if below else none
 
 
 def _named(comparison: SweepComparison, indices: Sequence[int], names: Sequence[str]) -> str:
