@@ -135,7 +135,9 @@ def test_a_view_that_a_user_changed_is_theirs(bench: Bench, change: str) -> None
     present(bench)
     after = tags_of(bench)
     assert after.get(tag) == theirs.get(tag)
-    assert after[view_format.VIEW_TAG + MEANS] == theirs[view_format.VIEW_TAG + MEANS]  # such a one has no mean
+    _, means = view(bench, MEANS)  # still locexp's own
+    assert "params.`loss.bbox_weight.further`" in means["selectedColumns"]
+    assert "loss.bbox_weight.further" not in charts(means, "PARALLEL")[0]["selectedParams"]  # a text has no mean
     bench.client.set_experiment_tag(bench.experiment, "mine", "1")  # a user's own tags are nobody's business
     present(bench)
     assert tags_of(bench)["mine"] == "1"
@@ -230,6 +232,19 @@ def test_what_varies_is_what_the_sweep_varies() -> None:
         set(),
     )
     assert varied([{"seed": "0"}, {"seed": "1"}, {}], "seed") == ({"seed"}, {"seed"})  # the third never began
+
+
+def test_a_parameter_without_a_mean_is_a_column_and_takes_no_other_ones_place() -> None:
+    parent = RunRecord("s", tags={"sweep_id": "i"})
+    parameters = [
+        {"loss.weighting._target_": name, "loss.bbox_weight": weight} for name, weight in (("a", "1"), ("b", "2"))
+    ]
+    tags = {"varied.loss/weighting": "", "varied.loss.bbox_weight": ""}
+    views, notes = sweep_views(parent, [RunRecord("r", parameters=one, tags=tags) for one in parameters])
+    assert notes == []
+    for one in views:
+        columns = view_format.read_tag(one.text)[1]["selectedColumns"]
+        assert {"params.`loss.weighting._target_`", "params.`loss.bbox_weight`"} <= set(columns)
 
 
 def test_beyond_a_page_runs_come_by_seed(workplace: Path) -> None:

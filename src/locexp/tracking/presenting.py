@@ -12,7 +12,7 @@ import json
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 
 from mlflow import MlflowClient
@@ -125,7 +125,7 @@ def present(
             for name, text in described(tags, describe(found.views)).items():
                 client.set_tag(parent.run_id, name, text)
         except Exception as error:  # likewise, which is said once
-            found.notes[:] = found.notes or not_presented(error).notes
+            return replace(found, notes=found.notes or not_presented(error).notes)
     return found
 
 

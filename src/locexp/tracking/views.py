@@ -71,8 +71,8 @@ def sweep_views(parent: RunRecord, runs: Sequence[RunRecord]) -> tuple[list[View
         (sweep_id + MEANS, "means", SETTING, milliseconds(parent.start_time)),
         (sweep_id, "runs", None, milliseconds(parent.start_time) + 1),  # the menu has the latest first
     ):
-        axes = [one for one in varied if tag is None or one in _numeric(varied, runs)]
-        for shown in range(len(axes), -1, -1):
+        for shown in range(len(varied), -1, -1):
+            axes = varied[:shown] if tag is None else _numeric(varied[:shown], runs)
             state = ui.page(
                 condition_of(sweep_id),
                 columns=[*map(ui.metric, HEADLINES), *map(ui.parameter, varied[:shown])],
@@ -80,9 +80,7 @@ def sweep_views(parent: RunRecord, runs: Sequence[RunRecord]) -> tuple[list[View
                 ascending=is_long,
                 sections=[
                     _front(what),
-                    ui.Section(
-                        "What was varied, and what came of it", [ui.parallel(axes[:shown], HEADLINES)], columns=1
-                    ),
+                    ui.Section("What was varied, and what came of it", [ui.parallel(axes, HEADLINES)], columns=1),
                     _headlines(),
                 ],
                 list_hidden=not is_long,
@@ -92,7 +90,7 @@ def sweep_views(parent: RunRecord, runs: Sequence[RunRecord]) -> tuple[list[View
             text = ui.as_tag(f"{began} {what}: {name}", state, created)
             if len(text) <= ui.LONGEST_VIEW:
                 break
-        left_out = max(left_out, len(axes) - shown)
+        left_out = max(left_out, len(varied) - shown)
         views.append(View(key, text))
     notes = []
     if left_out:
