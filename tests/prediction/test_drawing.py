@@ -10,7 +10,7 @@ from locexp.records.record import RunRecord
 from locexp.system.files import write_whole
 from tests.conftest import TINY, door_here, train_here
 
-FEW = {"scenes.png", "gallery_random.png"}
+FEW = {"scenes.png", "gallery_random.png", "samples.webp", "samples.csv"}
 
 
 def pictures(run: Path) -> dict[str, bytes]:
@@ -29,7 +29,7 @@ def test_the_runs_of_a_sweep_draw_few_and_the_others_later(workplace: Path) -> N
         assert "Not all pictures are drawn (trainer.pictures); later: python -m locexp.draw RUN" in notes
     assert (first / "pictures" / "scenes.png").samefile(second / "pictures" / "scenes.png")
     alone = pictures(Path("alone"))
-    assert len(alone) == 8
+    assert len(alone) == 10
     done = door_here("draw", str(first))
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-1] == f"Pictures {first.absolute()}/pictures"

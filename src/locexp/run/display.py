@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from locexp.errors import listed
 from locexp.evaluation.metrics import BESIDE, HEADLINES
 from locexp.models.saving import MODEL
-from locexp.records.record import RunRecord
+from locexp.records.record import RECORD, RunRecord
 from locexp.tracking.links import base_of
 from locexp.tracking.location import Location, ui_command
 from locexp.tracking.mlflow_internals import run_link
 
+LEFT = ("pictures/", "tables/", MODEL, RECORD)
+"""What is named of what a run leaves; one that draws nothing has no pictures."""
 EXPLANATION = "baseline: what one constant box reaches; skill: 0 at the baseline, 1 if perfect"
 
 
@@ -52,7 +55,8 @@ def conclusion(record: RunRecord, directory: Path, location: Location) -> list[s
     assert record.experiment_id is not None
     assert record.run_id is not None
     command = "" if location.is_server else f"{ui_command(location)}  then open "
+    there = [name for name in LEFT if (directory / name).exists()]
     return [
-        f"Files    {directory}  (pictures/, tables/, {MODEL}, run.json)",
+        f"Files    {directory}  ({listed(there)})",
         f"MLflow   {command}{run_link(base_of(location), record.experiment_id, record.run_id)}",
     ]
