@@ -19,6 +19,8 @@ from locexp.tracking.mlflow_internals import artifact_address
 
 MOST_ROWS = 24
 """A longer table would hide what is below it."""
+LONGEST_NAME = 200
+"""Characters of a setting's name in a sentence at most: the picture and the table below need room, too."""
 GAP = "&ensp;"
 """Ends a cell: MLflow's tables leave no room between columns."""
 LINKS = {
@@ -39,7 +41,7 @@ def describe(comparison: SweepComparison, parent: RunRecord, views: Collection[s
     """
     assert parent.run_id is not None
     links = sweep_links(HERE, parent, views)
-    first, *others = headline(comparison)
+    first, *others = headline(comparison, longest_name=LONGEST_NAME)
     again = command("compare", parent.tags["sweep_id"], *store_overrides(location_in(parent)))
     opening = [  # of which MLflow folds away all but the first lines
         " · ".join(f"[{title}]({links[name]})" for name, title in LINKS.items() if name in links),
