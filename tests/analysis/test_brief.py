@@ -98,6 +98,23 @@ def test_each_task_alone_is_called_so() -> None:
     ]
 
 
+def test_two_settings_that_train_the_same_task_alone_are_told_apart() -> None:
+    runs = []
+    for place, (classification, box) in enumerate((("0", "1"), ("0", "10"), ("1", "1"), ("1", "0"))):
+        one = record(
+            box, 0, place, dict.fromkeys(METRICS, 0.5), **{"varied.loss.classification_weight": classification}
+        )
+        one.parameters["loss.classification_weight"] = classification
+        one.tags["config_hash"] = str(place)
+        runs.append(one)
+    found = compare_settings(sort_runs(runs), default_hash="2", metric="loc_acc_75", read=lambda *_: None)
+    names = [line.split("  ")[0] for line in brief(found, None)[3:8]]
+    assert names[0] == "setting"
+    assert len(set(names)) == 5
+    assert "class alone" in names
+    assert sum("bbox alone" in name for name in names) == 2
+
+
 def test_unequal_seeds_and_failures_have_their_columns() -> None:
     whole = sweep({"0.5": (0.95, 0.70, 0.40), "100": (0.93, 0.80, 0.60)}, seeds=3)
     runs = [run for setting in whole.settings for run in setting.runs.values()][:-1]

@@ -115,7 +115,8 @@ def _names(comparison: SweepComparison) -> tuple[str, list[str]]:
     Where one key varies it is the title, and settings are called by its values.
     """
     settings, title, names = comparison.settings, "setting", list(comparison.names)
-    alone = [setting.single_task is not None and not setting.beside for setting in settings]
+    tasks = [None if setting.beside else setting.single_task for setting in settings]
+    alone = [task is not None and tasks.count(task) == 1 for task in tasks]  # two of a task have their own names
     keys = {tuple(setting.varied) for setting, is_alone in zip(settings, alone, strict=True) if not is_alone}
     if len(keys) == 1 and len(next(iter(keys))) == 1:
         title = names[alone.index(False)].partition("=")[0]
