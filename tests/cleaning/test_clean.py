@@ -431,8 +431,7 @@ def test_a_cleaned_sweep_is_finished(workplace: Path) -> None:
     clean("last", "keep=best", "confirm=true")
     freed = [path.parent for path in folder.glob("*/run.json") if not (path.parent / "model.keras").exists()]
     assert len(freed) >= 2  # of seven, five metrics may have a best one each
-    done = door_here("train", f"sweep.resume={RunRecord.read(folder).tags['sweep_id']}")
-    assert done.returncode == 0, done.stderr
+    assert train_here(f"sweep.resume={RunRecord.read(folder).tags['sweep_id']}") == 0
     assert (folder / "comparison" / "comparison.json").read_bytes() == before
     assert sorted(path.name for path in folder.glob("[0-9]*")) == [str(job) for job in range(7)]
     assert "was freed" in door_here("draw", str(freed[0])).stderr
