@@ -424,17 +424,15 @@ def test_bad_input_is_one_line(words: list[str], said: str, sweep: Path) -> None
 @pytest.mark.slow
 def test_a_cleaned_sweep_is_finished(workplace: Path) -> None:
     """Of a real one: it is compared, continued, drawn and used as before."""
-    words = [word for word in TINY if "epochs" not in word]
-    assert train_here(*words, "trainer.epochs=1", "--multirun", "loss.bbox_weight=0.5,1,30", "seed=1,2") == 0
+    assert train_here(*TINY, "--multirun", "seed=1,2,3,4,5,6,7") == 0
     (folder,) = (path.parent for path in Path("multirun").glob("*/*/run.json"))
     compare_command(["last"], lambda _: None)
     before = (folder / "comparison" / "comparison.json").read_bytes()
     clean("last", "keep=best", "confirm=true")
     freed = [path.parent for path in folder.glob("*/run.json") if not (path.parent / "model.keras").exists()]
-    assert freed
-    done = door_here("train", f"sweep.resume={RunRecord.read(folder).tags['sweep_id']}")
-    assert done.returncode == 0, done.stderr
+    assert len(freed) >= 2  # of seven, five metrics may have a best one each
+    assert train_here(f"sweep.resume={RunRecord.read(folder).tags['sweep_id']}") == 0
     assert (folder / "comparison" / "comparison.json").read_bytes() == before
-    assert sorted(path.name for path in folder.glob("[0-9]*")) == [str(job) for job in range(6)]
+    assert sorted(path.name for path in folder.glob("[0-9]*")) == [str(job) for job in range(7)]
     assert "was freed" in door_here("draw", str(freed[0])).stderr
     assert door_here("export", "last", "format=keras").returncode == 0

@@ -111,7 +111,7 @@ REFUSED = {
     "data.split_seed=${now:%S}": "differs from command to command",
     'bbox.scene_seed="${oc.decode:${now:%S}}"': "differs from command to command",
     "sweep.seeds=[1,${seed}]": "a sweep cannot depend on the seeds of its runs.",
-    "model=${seed}": "Error resolving interpolation '${seed}'",
+    "model=${seed}": "a group is chosen before any key has a value; expected one of ",
     "data.limit=${oc.env:HOME}": "data.limit=/",
     "hydra.run.dir=${nosuch}": "interpolation key 'nosuch' not found.",
     "hydra.run.dir=${hydra.job.num}": "missing mandatory value: hydra.job.num.",

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from locexp.analysis.chosen import best_run
 from locexp.analysis.comparison import SweepComparison, compare_settings
 from locexp.analysis.results import SettingRuns, sort_runs
 from locexp.evaluation.metrics import METRICS
 from locexp.records.record import RunRecord
-
-Keep = Literal["settings", "best"]
-"""What keeps its models: needed settings, or only those of their runs that are the best by some metric."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from locexp.cleaning.choice import Keep, identity, label_of, needed_by
-from locexp.cleaning.plan import MODELS, PICTURES, RunFiles, bytes_freed, files_of
+from locexp.cleaning.choice import identity, label_of, needed_by
+from locexp.cleaning.plan import MODELS, PICTURES, Keep, RunFiles, bytes_freed, files_of
 from locexp.errors import RunFailedError, UserError, counted, first_line
 from locexp.records.files import FREED
 from locexp.records.folder_store import FolderStore

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from locexp.models.saving import MODEL
 from locexp.records.files import file_within
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MODELS, PICTURES, PREDICTIONS = KINDS = ("models", "pictures", "predictions")
 """What can be freed."""
+Keep = Literal["settings", "best"]
+"""What keeps its models: settings that the answer needs, or only those of their runs that are the best by a metric."""
 PICTURES_FREED = (
     *("sample", "worst_cases", "iou_groups", "reliability"),
     *("learning_curves", "confusion_matrix", "weighting"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
-from locexp.cleaning.choice import Keep
+from locexp.cleaning.plan import KINDS, PREDICTIONS, Keep
 from locexp.cli.keys import is_override, read_keys
 from locexp.configuration.rules import check_tracking
 from locexp.configuration.schema import TrackingConfig
@@ -50,7 +50,6 @@ def clean_command(arguments: Sequence[str], say: Callable[[str], None]) -> None:
     """
     which, cfg = parse_arguments(arguments)
     from locexp.cleaning.clean import free, plan, summary
-    from locexp.cleaning.plan import KINDS, PREDICTIONS
 
     with _found(which, cfg, say) as sweep:
         say(f"sweep    {sweep.parent.tags['sweep_id']}: {sweep.parent.name}")
