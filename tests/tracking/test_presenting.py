@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -211,6 +212,17 @@ def test_long_names_and_many_keys_fit_in_a_tag() -> None:
         assert 0 < count <= len(parallel["selectedParams"]) < 60
         (scatter,) = charts(state, "SCATTER")
         assert scatter["xaxis"]["key"] == "test/accuracy"
+
+
+def test_many_metrics_of_the_users_own_fit_in_a_tag() -> None:
+    parent = RunRecord("s", tags={"sweep_id": "i"})
+    metrics = {f"{hashlib.sha256(bytes([number])).hexdigest()}/norm": 1.0 for number in range(250)}
+    runs = [RunRecord("r", parameters={"lr": lr}, tags={"varied.lr": lr}, metrics=metrics) for lr in ("1", "2")]
+    views, notes = sweep_views(parent, runs)
+    assert notes == []
+    for one in views:
+        assert len(one.text) <= view_format.LONGEST_VIEW
+        assert "params.`lr`" in view_format.read_tag(one.text)[1]["selectedColumns"]
 
 
 def varied(parameters: list[dict[str, str]], *keys: str) -> tuple[set[str], set[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,7 +72,8 @@ def sweep_views(parent: RunRecord, runs: Sequence[RunRecord]) -> tuple[list[View
         (sweep_id + MEANS, "means", SETTING, milliseconds(parent.start_time)),
         (sweep_id, "runs", None, milliseconds(parent.start_time) + 1),  # the menu has the latest first
     ):
-        for shown in range(len(varied), -1, -1):
+        # What there is no room for: folded sections of the user's own metrics first, which are then shown open.
+        for shown, collapsed in itertools.product(range(len(varied), -1, -1), (_prefixes(runs), SPLITS)):
             axes = varied[:shown] if tag is None else _numeric(varied[:shown], runs)
             state = ui.page(
                 condition_of(sweep_id),
@@ -84,7 +86,7 @@ def sweep_views(parent: RunRecord, runs: Sequence[RunRecord]) -> tuple[list[View
                     _headlines(),
                 ],
                 list_hidden=not is_long,
-                collapsed=_prefixes(runs),
+                collapsed=collapsed,
                 grouped_by=tag,
             )
             text = ui.as_tag(f"{began} {what}: {name}", state, created)
