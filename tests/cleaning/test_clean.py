@@ -359,6 +359,29 @@ def test_a_sweep_that_has_not_ended_is_refused(sweep: Path, which: str, tags: di
     assert contents(sweep) == before
 
 
+def test_results_that_the_store_lacks_are_logged_first(sweep: Path) -> None:
+    with contextlib.closing(sqlite3.connect(sweep.parents[1] / "mlruns" / "mlflow.db")) as connection, connection:
+        connection.execute("UPDATE runs SET status = 'FAILED' WHERE name LIKE '%bbox_weight=64 seed=1%'")
+        assert connection.total_changes == 1
+    with pytest.raises(UserError, match=r"^1 run finished whose results are not in day's store; log them first: .*log"):
+        clean(str(sweep))
+
+
+def test_a_model_in_mlflow_whose_files_are_gone_goes_too(sweep: Path) -> None:
+    """As where a command was interrupted between the two."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mlflow.tracking.MlflowClient.delete_logged_model", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            clean(str(sweep), "confirm=true")
+    lines = clean(str(sweep), "confirm=true")
+    assert "It is freed. Comparisons give the same numbers as before." in lines
+    assert clean(str(sweep), "confirm=true")[-1] == "There is nothing to free."
+
+
 def test_another_command_in_the_folder_is_waited_for(sweep: Path) -> None:
     from filelock import FileLock
 

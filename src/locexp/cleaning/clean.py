@@ -71,12 +71,13 @@ def plan(sweep: Sweep, kinds: Sequence[str], keep: Keep) -> tuple[list[RunFiles]
         keep: what keeps its models.
 
     Returns:
-        The losing runs, and in words, which settings keep everything.
+        The losing runs that hold any of it, and in words, which settings keep everything.
 
     Raises:
         UserError: the sweep is running, or has not ended; no run has finished.
     """
     _check_ended(sweep)
+    _check_logged(sweep)
     records = [one for own, run in sweep.children if (one := run or own) is not None]
     needed = needed_by(records, sweep.parent.tags.get("default_hash"))
     in_registry: set[str] = set()
@@ -96,7 +97,7 @@ def plan(sweep: Sweep, kinds: Sequence[str], keep: Keep) -> tuple[list[RunFiles]
         found = files_of(own, run, [MODELS, PICTURES] if is_needed else kinds, sweep.store)
         if in_registry & {record.run_id, *found.model_ids}:
             kept[identity(record)] = f"{record.name}: in MLflow's registry"
-        else:
+        elif found.holds_any:
             losing.append(found)
     rest = ["the models of the best runs alone, of each setting"] if keep == "best" else []
     return losing, [*kept.values(), *rest]
@@ -133,7 +134,7 @@ def free(sweep: Sweep, losing: Sequence[RunFiles], say: Callable[[str], None]) -
 def summary(losing: Sequence[RunFiles], kept: Sequence[str]) -> list[str]:
     """Return the lines that say what is freed, and what stays."""
     files = [file for one in losing for file in one.files]
-    runs = counted(sum(bool(one.files) for one in losing), "run")
+    runs = counted(len(losing), "run")
     freed = bytes_freed(files)
     lines = [f"stays    {label}" for label in kept]
     lines += [f"frees    {size / 1e6:9.1f} MB  {kind}" for kind, size in freed.items()]
@@ -153,6 +154,16 @@ def _mark(one: RunFiles, store: MlflowStore | None) -> None:
 
 def _with(earlier: str, kinds: Sequence[str]) -> str:
     return ", ".join(dict.fromkeys([*filter(None, earlier.split(", ")), *kinds]))
+
+
+def _check_logged(sweep: Sweep) -> None:
+    """Refuse a sweep with results that its store lacks: what is chosen from its folder is another setting, maybe."""
+    lacking = [own for own, run in sweep.children if own and run and own.status == "FINISHED" != run.status]
+    if lacking:
+        raise UserError(
+            f"{counted(len(lacking), 'run')} finished whose results are not in {sweep.parent.tags['sweep_id']}'s store; log "
+            f"them first: {command('log', str(sweep.folder))}"
+        )
 
 
 def _check_ended(sweep: Sweep) -> None:

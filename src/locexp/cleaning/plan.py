@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from locexp.models.saving import MODEL
-from locexp.records.files import file_within
+from locexp.records.files import FREED, file_within
 from locexp.records.record import RunRecord
 
 if TYPE_CHECKING:
@@ -61,6 +61,11 @@ class RunFiles:
     kinds: tuple[str, ...]
     files: list[File] = field(default_factory=list)
     model_ids: list[str] = field(default_factory=list)
+
+    @property
+    def holds_any(self) -> bool:
+        """Whether there is anything to free: files, or models in MLflow whose files an interrupted command removed."""
+        return bool(self.files) or (bool(self.model_ids) and self.run is not None and FREED in self.run.tags)
 
 
 def files_of(own: RunRecord | None, run: RunRecord | None, kinds: Sequence[str], store: MlflowStore | None) -> RunFiles:

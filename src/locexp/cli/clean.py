@@ -56,7 +56,7 @@ def clean_command(arguments: Sequence[str], say: Callable[[str], None]) -> None:
         losing, kept = plan(sweep, [kind for kind in KINDS if kind != PREDICTIONS or cfg.predictions], cfg.keep)
         for line in summary(losing, kept):
             say(line)
-        if not any(one.files for one in losing):
+        if not losing:
             say("There is nothing to free.")
         elif cfg.confirm:
             free(sweep, losing, say)
