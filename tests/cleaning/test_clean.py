@@ -363,7 +363,7 @@ def test_results_that_the_store_lacks_are_logged_first(sweep: Path) -> None:
     with contextlib.closing(sqlite3.connect(sweep.parents[1] / "mlruns" / "mlflow.db")) as connection, connection:
         connection.execute("UPDATE runs SET status = 'FAILED' WHERE name LIKE '%bbox_weight=64 seed=1%'")
         assert connection.total_changes == 1
-    with pytest.raises(UserError, match=r"^1 run finished whose results are not in day's store; log them first: .*log"):
+    with pytest.raises(UserError, match=r"^1 run finished, but the store lacks their results; log them first: .*log"):
         clean(str(sweep))
 
 

@@ -161,8 +161,8 @@ def _check_logged(sweep: Sweep) -> None:
     lacking = [own for own, run in sweep.children if own and run and own.status == "FINISHED" != run.status]
     if lacking:
         raise UserError(
-            f"{counted(len(lacking), 'run')} finished whose results are not in {sweep.parent.tags['sweep_id']}'s store; log "
-            f"them first: {command('log', str(sweep.folder))}"
+            f"{counted(len(lacking), 'run')} finished, but the store lacks their results; "
+            f"log them first: {command('log', str(sweep.folder))}"
         )
 
 
