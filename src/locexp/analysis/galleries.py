@@ -1,4 +1,4 @@
-"""What the networks of a comparison answered to test images: for each setting its first seed's, for a page to show."""
+"""What the networks of a comparison predict for test images: for each setting its first seed's, for a page to show."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Gallery:
     Attributes:
         setting: its index.
         label: the setting and the seed.
-        image_set: which of the image sets the answers are to; ``None`` where the run has only a picture.
-        answers: to the images of the set, in their order; empty where there is none.
+        image_set: which of the image sets the samples are of; ``None`` where the run has only a picture.
+        samples: the images and the predictions for them; ``None`` where the run has only a picture.
         picture: a PNG of images and boxes, of a run that keeps no samples; else empty.
     """
 
