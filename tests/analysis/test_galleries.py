@@ -15,11 +15,12 @@ from tests.analysis.reports import compared, files_of, report, weight_sweep
 
 MOST = 2_500_000
 """Bytes of a report, as the project promises."""
+ROOM = 1_600_000
 MANY = tuple(str(weight) for weight in np.geomspace(0.01, 1000, 24).round(4).tolist())
 
 
 def test_settings_of_one_data_set_share_its_images() -> None:
-    galleries = read_galleries(compared(weight_sweep()), files_of())
+    galleries = read_galleries(compared(weight_sweep()), files_of(), room=ROOM)
     assert [gallery.setting for gallery in galleries.shown] == [3, 2, 1, 0]  # the best on validation first
     assert [gallery.image_set for gallery in galleries.shown] == [0, 0, 0, 0]
     assert (len(galleries.image_sets), galleries.missing) == (1, [])
@@ -27,7 +28,7 @@ def test_settings_of_one_data_set_share_its_images() -> None:
 
 
 def test_settings_with_other_images_have_their_own() -> None:
-    galleries = read_galleries(compared(weight_sweep()), files_of(sets=2))
+    galleries = read_galleries(compared(weight_sweep()), files_of(sets=2), room=ROOM)
     assert [gallery.image_set for gallery in galleries.shown] == [0, 1, 0, 1]
     assert len(galleries.image_sets) == 2
 
@@ -40,7 +41,7 @@ def test_an_old_run_still_shows_its_picture() -> None:
             return files_of()(record, path)
         return b"a picture" if path == "pictures/gallery_random.png" else None
 
-    first, *others = read_galleries(compared(weight_sweep()), read).shown
+    first, *others = read_galleries(compared(weight_sweep()), read, room=ROOM).shown
     assert (first.picture, first.samples, first.image_set) == (b"a picture", None, None)
     assert all(other.samples is not None for other in others)
 
@@ -59,7 +60,7 @@ def test_files_that_cannot_be_read_are_said_to_be_missing(name: str, content: by
     def read(record: RunRecord, path: str) -> bytes | None:
         return content if path.endswith(name) else files_of()(record, path)
 
-    galleries = read_galleries(compared(weight_sweep(("1", "2"))), read)
+    galleries = read_galleries(compared(weight_sweep(("1", "2"))), read, room=ROOM)
     assert galleries.shown == []
     assert galleries.missing == ["There is no gallery of: bbox_weight=2, bbox_weight=1."]
 
@@ -68,7 +69,7 @@ def test_pictures_that_are_too_large_together_are_left_out_the_worst_first() -> 
     def read(record: RunRecord, path: str) -> bytes | None:
         return bytes(500_000) if path.endswith(".png") else None
 
-    galleries = read_galleries(compared(weight_sweep()), read)
+    galleries = read_galleries(compared(weight_sweep()), read, room=ROOM)
     assert [gallery.setting for gallery in galleries.shown] == [3, 2]
     assert galleries.missing == [
         "Galleries are shown for the 2 settings best on validation; those of the other 2 are with their runs."
@@ -77,7 +78,7 @@ def test_pictures_that_are_too_large_together_are_left_out_the_worst_first() -> 
 
 def test_there_are_at_most_so_many_galleries() -> None:
     weights = [str(weight) for weight in range(1, MAX_GALLERIES + 3)]
-    galleries = read_galleries(compared(weight_sweep(weights, seeds=1)), files_of())
+    galleries = read_galleries(compared(weight_sweep(weights, seeds=1)), files_of(), room=ROOM)
     assert len(galleries.shown) == MAX_GALLERIES
     assert "those of the other 2 are with their runs" in galleries.missing[0]
 
@@ -102,3 +103,13 @@ def test_a_report_of_144_runs_is_small(tmp_path: Path, kind: str) -> None:
     assert page.stat().st_size <= MOST
     if kind == "digits":
         assert page.read_text(encoding="utf-8").count('class="tile') == 24 * 24
+
+
+@pytest.mark.slow
+def test_galleries_give_way_to_what_else_is_on_the_page(tmp_path: Path) -> None:
+    """400 settings of 60 epochs, with photos for a gallery each."""
+    weights = [f"{weight:.5g}" for weight in np.geomspace(1e-3, 1e3, 400)]
+    read = files_of(epochs=60, count=24, side=96, channels=3, sets=24)
+    page = report(tmp_path, weight_sweep(weights, seeds=1), default=f"w{weights[5]}", read=read)
+    assert 0.75 * MOST < page.stat().st_size <= MOST
+    assert 'class="tile' in page.read_text(encoding="utf-8")

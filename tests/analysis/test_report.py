@@ -78,7 +78,9 @@ def test_galleries_begin_with_the_best_setting_whichever_way_the_metric_counts(m
         run(rate, seed, job, 0.6 + job / 10, rate=rate) for seed in range(2) for job, rate in enumerate(("0.1", "0.3"))
     ]
     comparison = compare_settings(sort_runs(runs), default_hash=None, metric=metric, read=lambda *_: None)
-    galleries = read_galleries(comparison, lambda run, path: b"a picture" if path.endswith(".png") else None)
+    galleries = read_galleries(
+        comparison, lambda run, path: b"a picture" if path.endswith(".png") else None, room=10_000
+    )
     assert galleries.shown[0].label.split(", ")[0].endswith(first)
     assert (len(galleries.shown), galleries.missing) == (2, [])
 

@@ -6,6 +6,7 @@ import html
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.analysis.reports import IMAGES, files_of, report, weight_sweep
@@ -110,7 +111,7 @@ def test_a_click_shows_a_setting_with_its_tests_curves_and_gallery(open_page: Op
     visit.assert_quiet()
 
 
-@pytest.mark.parametrize("column", ["accuracy", "mean IoU", "n"])
+@pytest.mark.parametrize("column", ["accuracy", "mean IoU", "n", "skill"])
 def test_the_table_sorts_by_a_column_either_way(open_page: Open, page_file: Path, column: str) -> None:
     visit = opened(open_page, page_file)
     before = labels(visit)
@@ -313,6 +314,36 @@ def test_the_page_is_no_wider_than_the_window(open_page: Open, page_file: Path, 
     long.page.hover('#scatter [data-setting="1"] .mean')
     assert not long.overflows()
     long.assert_quiet()
+
+
+def test_of_many_settings_the_intervals_are_shown_where_one_looks(open_page: Open, tmp_path: Path) -> None:
+    weights = [f"{weight:.4g}" for weight in np.geomspace(0.01, 100, 50)]
+    visit = opened(open_page, report(tmp_path, weight_sweep(weights), default=f"w{weights[20]}"), width=NARROW)
+    crosses = visit.page.locator("#scatter .cross")
+    assert crosses.count() == 50
+    assert crosses.locator("visible=true").count() == 2  # of the chosen and the default one
+    assert "shown where you point" in visit.page.locator("#legend").inner_text()
+    visit.page.get_by_role("button", name=f"bbox_weight={weights[30]}", exact=True).click()
+    assert crosses.locator("visible=true").count() == 3
+    visit.page.click("[data-view=compared]")
+    for _ in range(4):
+        visit.page.click("[data-view=in]")
+    assert crosses.locator("visible=true").count() > 3
+    visit.assert_quiet()
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_axes_have_a_scale_and_names_are_within_the_frame(open_page: Open, page_file: Path, width: int) -> None:
+    visit = opened(open_page, page_file, width=width)
+    at_x = visit.page.locator("#scatter svg > g[aria-hidden] > text[text-anchor=middle]").all_text_contents()
+    assert len(at_x) >= 4  # at least two ticks, and both titles
+    frame = visit.page.locator("#scatter .frame").bounding_box()
+    assert frame is not None
+    for name in visit.page.locator("#scatter .name:visible").all():
+        box = name.bounding_box()
+        assert box is not None
+        assert frame["y"] - 1 <= box["y"]
+        assert box["y"] + box["height"] <= frame["y"] + frame["height"] + 1
 
 
 @pytest.mark.parametrize("seeds", [1, 2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import shlex
 from pathlib import Path
@@ -9,11 +10,23 @@ from pathlib import Path
 import pytest
 
 from tests.configuration.composed import compose_one, planned
-from tests.docs.pages import DOCS, commands
+from tests.docs.pages import DOCS, ROOT, commands
 
-PAGES = [DOCS / "index.md", DOCS / "faq.md", DOCS / "which.md", *sorted((DOCS / "howto").glob("*.md"))]
-ELSEWHERE = ("trainer.resume", "sweep.resume", "data.path", "hydra/launcher", "hydra.launcher")
-"""Keys that need what is not here: a run, a folder of photos, a launcher's package."""
+PAGES = [
+    ROOT / "README.md",
+    *(DOCS / f"{name}.md" for name in ("index", "faq", "which", "tutorial", "weighting", "box_losses", "diagnosis")),
+    *sorted((DOCS / "howto").glob("*.md")),
+]
+ELSEWHERE = (
+    "trainer.resume",
+    "sweep.resume",
+    "data.path",
+    "hydra/launcher",
+    "hydra.launcher",
+    "--help",
+    "--config-dir",
+)
+"""Words that need what is not here (a run, a folder of photos, a launcher's package), or compose nothing."""
 WHOLE = ("sweep=bbox_weight", "sweep=weighting", "sweep=bbox_loss", "sweep=simplex")
 
 
@@ -45,3 +58,20 @@ def test_measured_numbers_are_those_of_their_pages() -> None:
     numbers = set(re.findall(r"\.\d{4} ± \.\d{4}", text))
     assert len(numbers) > 40
     assert not [number for number in numbers if number not in sources]
+
+
+def test_measured_numbers_of_the_weight_sweep_are_those_of_the_demo() -> None:
+    """Of its table, that is: mean and half width, as the pages write them."""
+    demo = (DOCS / "demo" / "report.html").read_text(encoding="utf-8")
+    sources = {
+        f"{mean} ± {half}".replace("0.", ".")
+        for mean, half in re.findall(r">(0\.\d{4})</span><br><i>±(0\.\d{4})<", demo)
+    }
+    text = (DOCS / "which.md").read_text(encoding="utf-8").partition("## Which method?")[0]
+    numbers = re.findall(r"\.\d{4} ± \.\d{4}", text)
+    assert len(numbers) > 20
+    assert not [number for number in numbers if number not in sources]
+    (lead,) = re.findall(r"<p class=lead>(.*?)</p>", demo)
+    for page in (ROOT / "README.md", DOCS / "comparing.md"):
+        assert html.unescape(lead) in page.read_text(encoding="utf-8"), page
+    assert "id=scatter" in demo  # a page that is explored, not one of an earlier version

@@ -98,7 +98,9 @@ def test_pictures_in_hand_are_drawn_here_when_their_process_is_killed(
     assert all(contents(directory) == expected for directory in directories)
 
 
-@pytest.mark.parametrize(("amount", "names"), [("few", {"gallery_random.png"}), ("none", set())])
+@pytest.mark.parametrize(
+    ("amount", "names"), [("few", {"gallery_random.png", "samples.csv", "samples.webp"}), ("none", set())]
+)
 def test_fewer_are_drawn(amount: Amount, names: set[str], tmp_path: Path) -> None:
     every = replace(data(tmp_path / "all"))
     assert draw_here(replace(every, directory=tmp_path / "fewer", amount=amount)).result() == []

@@ -1,4 +1,4 @@
-"""What the networks of a comparison answered to test images: for each setting its first seed's, for a page to show."""
+"""What the networks of a comparison predict for test images: for each setting its first seed's, for a page to show."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from locexp.plots.samples import ANSWERS, IMAGES, Samples, parse_samples
 
 MAX_GALLERIES = 24
 """A page with more galleries than this would take long to open."""
-MAX_BYTES = 1_250_000
-"""Of all pictures of the galleries; on a page they take a third more."""
+TILE_BYTES = 500
+"""About what a page needs for the boxes of an image and the words below it, without names."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Gallery:
     Attributes:
         setting: its index.
         label: the setting and the seed.
-        image_set: which of the image sets the answers are to; ``None`` where the run has only a picture.
-        answers: to the images of the set, in their order; empty where there is none.
+        image_set: which of the image sets the samples are of; ``None`` where the run has only a picture.
+        samples: the images and the predictions for them; ``None`` where the run has only a picture.
         picture: a PNG of images and boxes, of a run that keeps no samples; else empty.
     """
 
@@ -52,14 +52,20 @@ class Galleries:
     missing: list[str] = field(default_factory=list)
 
 
-def read_galleries(comparison: SweepComparison, read: ReadFile) -> Galleries:
-    """Return the gallery of each setting's first seed, as many as a page can hold, and what is left out."""
+def read_galleries(comparison: SweepComparison, read: ReadFile, *, room: int) -> Galleries:
+    """Return the gallery of each setting's first seed, as many as a page can hold, and what is left out.
+
+    Args:
+        comparison: of what.
+        read: returns a file of a run.
+        room: how many bytes of the page they may take.
+    """
     finished = [index for index, setting in enumerate(comparison.settings) if setting.runs]
     sign, settings = sign_of(comparison.metric), comparison.settings
     ordered = sorted(finished, key=lambda index: -sign * settings[index].validation[comparison.metric].mean)
     made = Galleries()
     known: dict[str, int] = {}
-    absent, left_out, room = [], 0, MAX_BYTES
+    absent, left_out = [], 0
     for index in ordered:
         if left_out or len(made.shown) == MAX_GALLERIES:
             left_out += 1
@@ -71,7 +77,7 @@ def read_galleries(comparison: SweepComparison, read: ReadFile) -> Galleries:
             absent.append(settings[index].label)
             continue
         digest = "" if samples is None else hashlib.sha256(samples.images).hexdigest()
-        size = len(picture) if samples is None else (0 if digest in known else len(samples.images))
+        size = _size(picture, samples, is_known=digest in known)
         if size > room:
             left_out += 1
             continue
@@ -86,3 +92,11 @@ def read_galleries(comparison: SweepComparison, read: ReadFile) -> Galleries:
         shown = f"Galleries are shown for the {counted(len(made.shown), 'setting')} best on validation"
         made.missing.append(f"{shown}; those of the other {left_out} are with their runs.")
     return made
+
+
+def _size(picture: bytes, samples: Samples | None, *, is_known: bool) -> int:
+    """Return about how many bytes a gallery takes on a page, where pictures are in base64."""
+    if samples is None:
+        return TILE_BYTES + len(picture) * 4 // 3
+    names = sum(len(f"{one.label}{one.predicted}{one.file}".encode()) for one in samples.answers)
+    return names + TILE_BYTES * len(samples.answers) + (0 if is_known else len(samples.images) * 4 // 3)

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import jinja2
@@ -16,7 +17,7 @@ from locexp.analysis.comparison import SweepComparison
 from locexp.analysis.curves import read_curves
 from locexp.analysis.exports import as_csv, as_json
 from locexp.analysis.figures import CAPTIONS, draw_figures
-from locexp.analysis.galleries import read_galleries
+from locexp.analysis.galleries import Galleries, read_galleries
 from locexp.analysis.headline import headline
 from locexp.analysis.page_data import page_data
 from locexp.analysis.results import ReadFile
@@ -27,6 +28,8 @@ from locexp.plots.files import save
 from locexp.plots.names import abbreviated
 from locexp.system.files import write_whole
 
+MOST_BYTES = 2_500_000
+"""Of the page: galleries are left out before it grows beyond this."""
 LONGEST_CLASS = 14
 """How many letters of a class's name are shown at an image."""
 PAGES = jinja2.Environment(
@@ -61,10 +64,8 @@ def write_report(
     for name in CAPTIONS:  # an earlier comparison may have had other figures
         (directory / f"{name}.png").unlink(missing_ok=True)
     sentences, settings = answers(comparison), table(comparison)
-    curves, without = read_curves(comparison, read)
-    missing = (
-        [f"The learning curves lack {counted(without, 'run')} without a readable history.jsonl."] if without else []
-    )
+    curves, unread = read_curves(comparison, read)
+    missing = [f"The learning curves lack {counted(unread, 'run')} without a readable history.jsonl."] if unread else []
     write_whole(directory / "comparison.csv", as_csv(comparison))
     content = as_json(comparison) | {"notes": [*notes, *missing]}
     write_whole(directory / "comparison.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
@@ -75,26 +76,26 @@ def write_report(
         save(figure, directory / f"{name}.png")
         pictures.append((name, CAPTIONS[name], (directory / f"{name}.png").read_bytes()))
     pictures += _leaks(comparison, read)
-    galleries = read_galleries(comparison, read)
-    missing += galleries.missing
     style, script = (_source(f"report.{kind}") for kind in ("css", "js"))
-    page = PAGES.get_template("report.html").render(
+    render = partial(
+        PAGES.get_template("report.html").render,
         title=title,
         headline=headline(comparison),
         answers=sentences,
-        notes=[*notes, *missing],
         table=settings,
         metric=comparison.metric,
         is_final=comparison.is_final,
         figures=pictures,
-        galleries=galleries,
         data=page_data(comparison, curves),
         style=style,
         script=script,
         # The browser runs this script and no other, whatever a user's names hold.
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
-    write_whole(directory / "report.html", page)
+    bare = render(galleries=Galleries(), notes=[*notes, *missing])
+    galleries = read_galleries(comparison, read, room=MOST_BYTES - len(bare.encode()))
+    missing += galleries.missing
+    write_whole(directory / "report.html", render(galleries=galleries, notes=[*notes, *missing]))
     return missing
 
 

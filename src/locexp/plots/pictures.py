@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Pictures = dict[str, Figure | Image.Image]
 
 Amount = Literal["all", "few", "none"]
-"""How many pictures a run has: few are those that the report of its sweep shows."""
+"""How many pictures a run has: few are the gallery of test images, and what the report of its sweep draws on."""
 GALLERY_SIZE = 24
 SCENES_SHOWN = 12
 GALLERY = "gallery_random"

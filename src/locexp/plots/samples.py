@@ -1,4 +1,4 @@
-"""Some test images of a run, as they are, and what the network answered to them: what a page draws boxes on.
+"""Some test images of a run, as they are, and what the network predicts for them: what a page draws boxes on.
 
 ``samples.webp`` has the images one below the other, without boxes, so that the runs of one data set have the same file;
 ``samples.csv`` has one row for each of them.
@@ -38,7 +38,7 @@ HEADER = (
 
 @dataclass(frozen=True)
 class Sample:
-    """What a network answered to an image.
+    """What a network predicts for an image.
 
     Attributes:
         label, predicted: names of the classes.

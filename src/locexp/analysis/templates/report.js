@@ -28,7 +28,7 @@ function ticks(low, high, most) {
   const found = [];
   for (let number = Math.ceil(low / step - 1e-9); number * step <= high + step * 1e-9; number++)
     found.push([number * step, (number * step).toFixed(digits)]);
-  return found;
+  return found.length < 2 && most < 100 ? ticks(low, high, most * 1.5) : found;  // one alone gives no scale
 }
 
 // ---- the picture of the front
@@ -44,6 +44,7 @@ const kindOf = (setting, index) => index === data.chosen ? "chosen" : index === 
   : setting.alone ? "alone" : setting.ratio === null ? "method" : "plain";
 const MARGIN = {left: 70, right: 14, top: 12, bottom: 44};
 const LEAST_RANGE = .01;
+const MOST_INTERVALS = 40;  // of more settings than this in view they would hide one another
 
 const box = find("#scatter"), shown = settings.map((setting, index) => ({setting, index})).filter(one => one.setting.means);
 const picture = svg("svg", {role: "group", "aria-label":
@@ -146,9 +147,11 @@ function draw() {
     if (one.name) {
       const isRight = px > (left + right) / 2;
       const isDefault = one.index === data.default && one.index !== data.chosen;
-      fill(one.name, {x: px + (isRight ? -12 : 12), y: py + (isDefault ? 18 : -9), "text-anchor": isRight ? "end" : "start"}, []);
+      const y = Math.max(top + 15, Math.min(bottom - 6, py + (isDefault ? 18 : -9)));  // not cut off by the frame
+      fill(one.name, {x: px + (isRight ? -12 : 12), y, "text-anchor": isRight ? "end" : "start", visibility: isInside(one) ? "visible" : "hidden"}, []);
     }
   }
+  picture.classList.toggle("crowded", shown.filter(isInside).length > MOST_INTERVALS);
   for (const button of all("[data-view]")) {
     const asked = VIEWS[button.dataset.view];
     if (asked) button.setAttribute("aria-pressed", asked.every((end, at) => end === view[at]));
@@ -261,7 +264,8 @@ for (const [kind, text] of [["chosen", data.chosen === data.default ? "chosen, t
 if (data.ratios && kinds.has("plain"))
   legend.append(html("li", {}, `bbox / classification weight ${data.ratios[0]} `, html("span", {class: "ramp"}), ` ${data.ratios[1]}`));
 else if (kinds.has("plain")) explain("plain", "a setting");
-legend.append(html("li", {}, "large: mean, with its 95 % intervals; dots: runs; line: the front"));
+const where = shown.length > MOST_INTERVALS ? " (of many settings, shown where you point or enlarge)" : "";
+legend.append(html("li", {}, `large: mean, with its 95 % intervals${where}; dots: runs; line: the front`));
 
 // ---- the table
 
