@@ -97,7 +97,7 @@ def test_the_changelog_keeps_its_form() -> None:
 
 def copied(folder: Path) -> Path:
     """A copy of what a release changes, unreleased; the path of its script."""
-    for name in (".ci/release", "CHANGELOG.md", "CITATION.cff", "src/locexp/__init__.py"):
+    for name in (".ci/release", "CHANGELOG.md", "CITATION.cff", "src/locexp/version.py"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
     (folder / "CHANGELOG.md").write_text(
@@ -117,7 +117,7 @@ def test_a_release_dates_the_changelog_and_sets_the_version_twice(tmp_path: Path
     assert (done.returncode, done.stderr) == (0, "")
     assert "git tag -a v7.8.9" in done.stdout
     assert "## [7.8.9] - 2030-04-05\n\n### Added\n\n- Much.\n\n## [0.1.0]" in (tmp_path / "CHANGELOG.md").read_text()
-    assert '__version__ = "7.8.9"\n' in (tmp_path / "src/locexp/__init__.py").read_text()
+    assert '__version__ = "7.8.9"\n' in (tmp_path / "src/locexp/version.py").read_text()
     cited = yaml.safe_load((tmp_path / "CITATION.cff").read_text())
     assert (cited["version"], str(cited["date-released"])) == ("7.8.9", "2030-04-05")
     assert run(script, "--notes", "7.8.9").stdout == "locexp 7.8.9\n\n### Added\n\n- Much.\n"
