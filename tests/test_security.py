@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -246,7 +247,11 @@ def test_a_sweep_may_be_called_anything(workplace: Path, name: str) -> None:
     words = (*TINY, "--multirun", "loss.bbox_weight=1,20", f"name='{quoted}'", f"tracking.experiment='{quoted}'")
     assert train_here(*words) == 0
     (page,) = [path.read_text() for path in workplace.glob("multirun/*/*/comparison/report.html")]
-    assert "<script" not in page
+    policy = re.search(r"<meta http-equiv=\"Content-Security-Policy\" content=\"([^\"]*)\"", page)
+    assert policy is not None
+    assert "default-src 'none'" in policy[1]
+    assert "unsafe-inline" not in policy[1].partition("script-src")[2].partition(";")[0]
+    assert "<script>alert" not in page
     assert "onerror=alert(1)>" not in page
     assert 'href="javascript' not in page
     assert "49" not in page.partition("<h1>")[2].partition("</h1>")[0]

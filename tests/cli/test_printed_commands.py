@@ -93,7 +93,7 @@ def test_of_a_sweep(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     resume = next(one for one in capsys.readouterr().out.splitlines() if one.startswith("Resume"))
     again = pasted(resume, place)
     assert again.returncode == 1
-    assert "1 have finished before, 1 are missing" in again.stdout
+    assert "1 has finished before, 1 is missing" in again.stdout
     folder = place / "a sweep = 1"
     assert door_here("compare", str(folder / "1")).returncode == 2
     refused = locexp("compare", str(folder / "1"), cwd=place)
@@ -102,7 +102,7 @@ def test_of_a_sweep(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train_here(f"trainer.resume={folder}") == 2
     told = capsys.readouterr().err
     assert "is a sweep; continue it with" in told
-    assert "1 have finished before" in pasted(told, place).stdout
+    assert "1 has finished before" in pasted(told, place).stdout
     cut = json.loads((folder / "sweep" / "sweep.json").read_text())
     cut["jobs"].append({**cut["jobs"][1], "index": 2, "seed": 9})
     (folder / "sweep" / "sweep.json").write_text(json.dumps(cut))

@@ -63,7 +63,8 @@ def test_a_job_that_failed_before_a_later_stage_is_made_up_for(
     assert f"{total} jobs, {total - 1} done, 1 to run" in capsys.readouterr().out
     for missing in (1, 0):
         assert train_here("sweep.resume=last") == 0
-        assert f"{total - missing} have finished before, {missing} are missing" in capsys.readouterr().out
+        have, are = "has" if total - missing == 1 else "have", "is" if missing == 1 else "are"
+        assert f"{total - missing} {have} finished before, {missing} {are} missing" in capsys.readouterr().out
         assert stored(workplace) == begun
         assert parent(workplace)["status"] == "FINISHED"
         assert parent(workplace)["metrics"] == {"sweep/jobs": total, "sweep/finished": total, "sweep/failed": 0}

@@ -202,7 +202,7 @@ def test_a_folder_holds_one_sweep(workplace: Path, capsys: pytest.CaptureFixture
     assert everything(workplace) == before
     identity = runs(workplace, "tags.kind = 'sweep'")[0].data.tags["sweep_id"]
     assert train_here(f"sweep.resume={identity}") == 0
-    assert "1 have finished before, 0 are missing" in capsys.readouterr().out
+    assert "1 has finished before, 0 are missing" in capsys.readouterr().out
 
 
 def test_a_dry_run_lists_and_writes_nothing(
@@ -505,7 +505,8 @@ def test_a_sweep_that_is_shot_goes_on_where_it_was(done: tuple[Path, str], workp
     assert whole < 4
     again = locexp("train", "sweep.resume=last", cwd=workplace)
     assert again.returncode == 0, again.stdout + again.stderr
-    assert f"{whole} have finished before, {4 - whole} are missing" in again.stdout
+    have, are = "has" if whole == 1 else "have", "is" if whole == 3 else "are"
+    assert f"{whole} {have} finished before, {4 - whole} {are} missing" in again.stdout
     children = runs(workplace, "tags.kind = 'run'")
     assert {run.info.status for run in children} <= {"FINISHED", "KILLED"}
     ended = [run for run in children if run.info.status == "FINISHED"]

@@ -141,7 +141,10 @@ def test_the_ui_ends_with_its_server_whatever_the_locale_and_the_signal(sign: si
         cwd=workplace,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},  # only ASCII
+        env={
+            **{name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")},
+            **{"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},  # only ASCII
+        },
     )
     assert process.stdout is not None
     first = process.stdout.readline()

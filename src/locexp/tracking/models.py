@@ -55,6 +55,7 @@ def log_model(client: MlflowClient, run_id: str, record: RunRecord, model: Any, 
             if own is not None and place is not None and takes_pixels(model):
                 (Path(folder) / IN_MODEL).unlink()
                 client.log_model_artifacts(entity.model_id, folder)
+                (place / IN_MODEL).parent.mkdir(parents=True, exist_ok=True)
                 share(own, place / IN_MODEL)
             else:
                 client.log_model_artifacts(entity.model_id, folder)
