@@ -109,7 +109,7 @@ def test_two_settings_that_train_the_same_task_alone_are_told_apart() -> None:
         runs.append(one)
     found = compare_settings(sort_runs(runs), default_hash="2", metric="loc_acc_75", read=lambda *_: None)
     names = [line.split("  ")[0] for line in brief(found, None)[3:8]]
-    assert names[0] == "setting"
+    assert names[0] == "bbox_weight, classification_weight"
     assert len(set(names)) == 5
     assert "class alone" in names
     assert sum("bbox alone" in name for name in names) == 2

@@ -22,7 +22,7 @@ MOST_ROWS = 12
 """Rows of a table in a file or a pipe."""
 NARROWEST, LEAST_NAMED = 12, 16
 """Characters of a setting's name in the table, and in a sentence, at least."""
-SHORT_VERDICTS = {"no difference seen": "none seen"}
+SHORT_VERDICTS = {"no difference seen": "none seen", "no run has finished": "none finished"}
 ALONE = {"classification": "class alone", "bbox": "box alone"}
 
 
@@ -99,7 +99,7 @@ def _table(comparison: SweepComparison, shown: Sequence[int], width: int | None)
     if width is not None:
         widest = max(_width(*column) for column in columns.items())
         most = width - taken if width - taken >= NARROWEST else max(NARROWEST, width - widest)
-        labels = [abbreviated(label, most) for label in labels]
+        title, *labels = (abbreviated(label, most) for label in (title, *labels))
     taken += max(len(title), *map(len, labels))
     for head, cells in others.items():
         if any(cells) and (width is None or taken + _width(head, cells) <= width):
@@ -112,15 +112,21 @@ def _table(comparison: SweepComparison, shown: Sequence[int], width: int | None)
 def _names(comparison: SweepComparison) -> tuple[str, list[str]]:
     """Return the title of the first column, and what the settings are called in it, with their marks.
 
-    Where one key varies it is the title, and settings are called by its values.
+    Where all settings vary the same keys these are the title, and settings are called by their values.
     """
     settings, title, names = comparison.settings, "setting", list(comparison.names)
     tasks = [None if setting.beside else setting.single_task for setting in settings]
     alone = [task is not None and tasks.count(task) == 1 for task in tasks]  # two of a task have their own names
     keys = {tuple(setting.varied) for setting, is_alone in zip(settings, alone, strict=True) if not is_alone}
-    if len(keys) == 1 and len(next(iter(keys))) == 1:
-        title = names[alone.index(False)].partition("=")[0]
-        names = [name.partition("=")[2] for name in names]
+    words = [
+        name.split(" ") if len(setting.varied) > 1 else [name] for name, setting in zip(names, settings, strict=True)
+    ]
+    if len(keys) == 1 and all(
+        is_alone or len(of_one) == len(setting.varied)  # else a value has a space in it
+        for of_one, setting, is_alone in zip(words, settings, alone, strict=True)
+    ):
+        title = ", ".join(word.partition("=")[0] for word in words[alone.index(False)])
+        names = [", ".join(word.partition("=")[2] for word in of_one) for of_one in words]
     for index, is_alone in enumerate(alone):
         marks = marks_of(comparison, index)
         if is_alone:
