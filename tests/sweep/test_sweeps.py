@@ -240,20 +240,17 @@ def test_a_dry_run_estimates_from_what_has_run(
 
 
 def test_the_report_holds_its_pictures(done: tuple[Path, str]) -> None:
-    """Front, metrics, learning curves, and a gallery a setting: whole PNG files inside of the page."""
+    """Front, metrics, learning curves, a gallery per setting, and the images that its runs kept: whole files in the page."""
     (report,) = done[0].glob("multirun/*/*/comparison/report.html")
-    pictures = re.findall(r'<img alt="([^"]*)" src="data:image/png;base64,([^"]*)"', report.read_text())
-    assert [name for name, _ in pictures[:3]] == [
-        "Accuracy against mean IoU",
-        "Metrics by setting",
-        "Learning curves",
-    ]
-    assert {name for name, _ in pictures[3:]} == {"bbox_weight=0.5, seed 1", "bbox_weight=20, seed 1"}
-    galleries = {path.read_bytes() for path in done[0].glob("multirun/*/*/*/pictures/gallery_random.png")}
-    for name, content in pictures:
-        picture = base64.b64decode(content, validate=True)
-        assert picture.startswith(b"\x89PNG"), name
-        assert "seed" not in name or picture in galleries, name
+    page = report.read_text()
+    pictures = re.findall(r'<img alt="([^"]*)" src="data:image/png;base64,([^"]*)"', page)
+    assert [name for name, _ in pictures] == ["Accuracy against mean IoU", "Metrics by setting", "Learning curves"]
+    assert all(base64.b64decode(content, validate=True).startswith(b"\x89PNG") for _, content in pictures)
+    galleries = re.findall(r"<details class=gallery[^>]*><summary>([^<]*)</summary>", page)
+    assert set(galleries) == {"bbox_weight=0.5, seed 1", "bbox_weight=20, seed 1"}
+    (images,) = {path.read_bytes() for path in done[0].glob("multirun/*/*/*/pictures/samples.webp")}
+    (embedded,) = re.findall(r'href="data:image/webp;base64,([^"]*)"', page)
+    assert base64.b64decode(embedded, validate=True) == images
 
 
 def test_a_job_that_was_killed_before_its_record_has_begun(tmp_path: Path) -> None:

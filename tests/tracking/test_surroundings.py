@@ -6,6 +6,7 @@ import contextlib
 import http.server
 import json
 import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -124,7 +125,9 @@ def test_an_experiment_that_was_deleted_on_a_server_is_known_before() -> None:
     with answering(200, {"lifecycle_stage": "deleted", "experiment_id": "7"}) as (uri, _):
         with pytest.raises(UserError) as raised:
             check(locate(uri, None, "x"))
-        assert f"MLFLOW_TRACKING_URI={uri} {sys.executable} -m mlflow experiments restore" in str(raised.value)
+        assert f"MLFLOW_TRACKING_URI={uri} {shlex.quote(sys.executable)} -m mlflow experiments restore" in str(
+            raised.value
+        )
     with answering(500) as (uri, _), pytest.raises(UserError, match=r"it answers 500 Internal Server Error\."):
         check(locate(uri, None, "x"))
 

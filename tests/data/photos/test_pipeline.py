@@ -238,7 +238,7 @@ def test_classes_that_are_not_there(folder: Folder, classes: list[str], message:
 def test_no_image_is_left(folder: Folder) -> None:
     folder.add("a.png")
     folder.add("b.png", marked(), marked("dog"))
-    with pytest.raises(UserError, match="no image is left of 2: 1 have no object, and 1 have several"):
+    with pytest.raises(UserError, match="no image is left of 2: 1 has no object, and 1 has several"):
         folder.read()
 
 
