@@ -22,6 +22,7 @@ def test_the_front_says_what_share_of_the_seeds_reach(seeds: int, shown: list[st
 
 @pytest.mark.parametrize("count", [1, 2, 4])
 @pytest.mark.parametrize("epochs", [1, 4])
+@pytest.mark.slow
 def test_no_two_ticks_overlap(count: int, epochs: int) -> None:
     runs = weight_sweep(("0.5", "2", "8", "32")[:count], seeds=1)
     found = compared(runs, "w0.5")

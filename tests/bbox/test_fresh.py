@@ -93,6 +93,7 @@ def test_training_sees_the_scenes_of_each_epoch() -> None:
     assert not np.array_equal(made.truth, data.arrays("train")[2][order])
 
 
+@pytest.mark.slow
 def test_a_users_own_strategy_has_fresh_scenes_for_nothing(workplace: Path, float32: None) -> None:
     (workplace / "own.py").write_text(OWN)
     (workplace / "conf" / "bbox").mkdir(parents=True)

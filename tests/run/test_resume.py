@@ -223,6 +223,7 @@ def corrupt(directory: Path, how: str) -> None:
         (directory / "run.json").write_text(json.dumps(now))
 
 
+@pytest.mark.slow
 def test_what_cannot_go_on_is_refused_and_left_as_it_was(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import shutil
 

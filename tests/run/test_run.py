@@ -427,6 +427,7 @@ def test_same_seed_same_metrics_other_seed_others(workplace: Path) -> None:
     assert first[1:] == other[1:]
 
 
+@pytest.mark.slow
 def test_the_seed_experiment_does_what_the_classic_script_does(
     workplace: Path, offline: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

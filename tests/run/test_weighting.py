@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import TINY, only_run, train_here
 
 
+@pytest.mark.slow
 def test_what_a_run_under_a_method_leaves(workplace: Path) -> None:
     """Effective weights and gradients by epoch, in files and MLflow, and their picture; not with fixed weights."""
     words = [*TINY, "trainer.epochs=3", "loss/weighting=mgda", "loss.bbox_weight=4"]
@@ -41,6 +42,7 @@ def test_what_a_run_under_a_method_leaves(workplace: Path) -> None:
     assert [metric.value for metric in logged] == pytest.approx([row["gradients/cosine"] for row in rows])
 
 
+@pytest.mark.slow
 def test_fixed_weights_are_measured_where_that_is_asked_for(workplace: Path) -> None:
     assert train_here(*TINY, "hydra.run.dir=multirun/a/plain") == 0
     assert train_here(*TINY, "hydra.run.dir=multirun/a/measured", "trainer.diagnostic_batches=3") == 0

@@ -57,6 +57,7 @@ def test_the_simplex() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_seeds_by_hand_are_the_same_jobs() -> None:
     by_hand = first_stage("loss.bbox_weight=1,2", "seed=3,4", multirun=True)
     by_key = first_stage("loss.bbox_weight=1,2", "seed=3", "sweep.seeds=2", multirun=True)

@@ -240,7 +240,7 @@ def test_a_dry_run_estimates_from_what_has_run(
 
 
 def test_the_report_holds_its_pictures(done: tuple[Path, str]) -> None:
-    """Front, metrics, learning curves, a gallery per setting, and the images that its runs kept: whole files in the page."""
+    """Front, metrics, learning curves, a gallery per setting, and the images that its runs kept: whole files in it."""
     (report,) = done[0].glob("multirun/*/*/comparison/report.html")
     page = report.read_text()
     pictures = re.findall(r'<img alt="([^"]*)" src="data:image/png;base64,([^"]*)"', page)

@@ -42,6 +42,7 @@ def drawn(cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_settings_and_backends_of_others_change_no_picture(tmp_path: Path) -> None:
     plain = drawn(tmp_path)
     assert (len(plain.stdout), plain.stderr) == (65, "")

@@ -72,6 +72,7 @@ def test_a_method_does_not_notice_the_others_in_a_stack(name: str, together: Any
     assert_same(state(alone.members[0]), together[2][index])
 
 
+@pytest.mark.slow
 def test_putting_the_variables_back_goes_on_as_if_nothing_had_happened(together: Any) -> None:
     """Had a method kept anything elsewhere (rlw its draws, dwa its epochs), it would be of the end, not the middle."""
     made, middle, end, rows = together
