@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from locexp.records.record import RunRecord
-from locexp.records.sweep_list import SweepList
 from locexp.system.process import process_tags
 from locexp.tracking.location import Location
+from tests.hand_made import write_list, write_predictions
 
 WEIGHTS = ("0.5", "4", "32")
 SEEDS = range(3)
@@ -60,25 +60,15 @@ def child(
                 for epoch in (1, 2, 3)
             )
         )
-        (place / "tables").mkdir()
-        rows = [f"{i % 3},{(i + job) % 3},{(i * 7 + job) % 11 / 11}\n" for i in range(20)]
-        (place / "tables" / "predictions.csv").write_text("label,predicted,iou\n" + "".join(rows))
+        write_predictions(place, job)
 
 
 @pytest.fixture
 def sweep(workplace: Path) -> Path:
     """The folder of a sweep with a second attempt, a failed job, one whose process is gone, and one never started."""
     folder = workplace / "multirun" / "the day"
-    (folder / "sweep").mkdir(parents=True)
     jobs = [(weight, seed) for weight in WEIGHTS for seed in SEEDS] + [("64", 0)]
-    SweepList(
-        overrides=[], multirun=True, config_dir=None, sweep_id="day",
-        jobs=[
-            {"index": index, "name": "", "role": "", "config_hash": weight, "seed": seed}
-            | {"varied": {"loss.bbox_weight": weight, "seed": str(seed)}}
-            for index, (weight, seed) in enumerate(jobs)
-        ],
-    ).write(folder)  # fmt: skip
+    write_list(folder, jobs)
     for job, (weight, seed) in enumerate(jobs[:-1]):
         status = {1: "FAILED", 3: "FAILED", 5: "RUNNING"}.get(job, "FINISHED")
         child(folder, job, weight, seed, status, tags=GONE if status == "RUNNING" else {})

@@ -18,11 +18,11 @@ from locexp.cli.clean import clean_command
 from locexp.cli.compare import compare_command
 from locexp.errors import RunFailedError, UserError
 from locexp.records.record import RunRecord
-from locexp.records.sweep_list import SweepList
 from locexp.system.files import write_whole
 from locexp.system.process import process_tags
 from locexp.tracking.location import Location, local_path, locate
 from tests.conftest import TINY, door_here, train_here
+from tests.hand_made import write_list, write_predictions
 from tests.models.networks import tiny
 
 WEIGHTS = {
@@ -67,8 +67,7 @@ def leave(folder: Path, job: int, weight: str, seed: int, location: Location) ->
         tracking_uri=location.uri,
         artifact_root=location.artifact_root,
     ).write(place)  # fmt: skip
-    rows = [f"{i % 3},{(i + job) % 3},{(i * 7 + job) % 11 / 11}\n" for i in range(20)]
-    (place / "tables" / "predictions.csv").write_text("label,predicted,iou\n" + "".join(rows))
+    write_predictions(place, job)
     (place / "history.jsonl").write_text(json.dumps({"epoch": 1, "timestamp": 1.0, "time/epoch_seconds": 1.0}) + "\n")
     for name in (*PICTURES_FREED, "scenes", "gallery_random"):
         (place / "pictures" / f"{name}.png").write_bytes(f"{name} of {job}".encode() * 50)
@@ -93,17 +92,9 @@ def pristine(tmp_path_factory: pytest.TempPathFactory, quick_stores: None) -> Pa
     """Where a sweep has finished, and is in a store."""
     place = tmp_path_factory.mktemp("pristine")
     folder = place / SWEEP
-    (folder / "sweep").mkdir(parents=True)
     location = locate(str(place / "mlruns"), None, "locexp")
     jobs = [(weight, seed) for weight in WEIGHTS for seed in SEEDS]
-    SweepList(
-        overrides=[], multirun=True, config_dir=None, sweep_id="day",
-        jobs=[
-            {"index": index, "name": "", "role": "", "config_hash": weight, "seed": seed}
-            | {"varied": {"loss.bbox_weight": weight, "seed": str(seed)}}
-            for index, (weight, seed) in enumerate(jobs)
-        ],
-    ).write(folder)  # fmt: skip
+    write_list(folder, jobs)
     for job, (weight, seed) in enumerate(jobs):
         leave(folder, job, weight, seed, location)
     RunRecord(

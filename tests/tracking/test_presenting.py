@@ -14,7 +14,7 @@ from locexp.records.record import RunRecord
 from locexp.tracking import presenting, view_format
 from locexp.tracking.descriptions import describe_run, escaped
 from locexp.tracking.location import locate
-from locexp.tracking.store import MlflowStore
+from locexp.tracking.store import MlflowStore, presented_sweep
 from locexp.tracking.views import sweep_views
 from tests.analysis.test_compare_command import Bench, compare
 from tests.conftest import TINY, door_here, train_here
@@ -150,6 +150,22 @@ def test_a_description_that_a_user_edited_is_theirs(bench: Bench, edited: str) -
     bench.client.set_tag(bench.parent, view_format.DESCRIPTION_TAG, edited)
     present(bench, "another answer")
     assert description(bench) == edited
+
+
+def test_runs_are_read_for_views_that_are_not_there_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep that could not be compared has its views from its end, and one that was compared is not read again."""
+    location = locate(str(bench.place / "mlruns"), None, "locexp")
+    parent = MlflowStore(location).sweep("last")
+    assert set(presented_sweep(location, parent).views) == {RUNS, MEANS}
+    before = tags_of(bench)
+
+    def unread(*_: object) -> list[RunRecord]:
+        raise AssertionError
+
+    monkeypatch.setattr(MlflowStore, "children", unread)
+    again = presented_sweep(location, parent)
+    assert (set(again.views), again.notes) == ({RUNS, MEANS}, [])
+    assert tags_of(bench) == before
 
 
 def test_a_description_that_was_there_before_is_theirs(bench: Bench) -> None:

@@ -22,7 +22,7 @@ MOST_ROWS = 12
 """Rows of a table in a file or a pipe."""
 NARROWEST, LEAST_NAMED = 12, 16
 """Characters of a setting's name in the table, and in a sentence, at least."""
-SHORT_VERDICTS = {"no difference seen": "none seen", "no run has finished": "none finished"}
+SHORTER_VERDICTS = {"no difference seen": "none seen", "no run has finished": "none finished"}
 ALONE = {"classification": "class alone", "bbox": "box alone"}
 
 
@@ -82,7 +82,7 @@ def _table(comparison: SweepComparison, shown: Sequence[int], width: int | None)
         if (beside := BESIDE.get(name)) is not None:
             needed[TITLES[beside]] = [_mean(settings[index].test_beside[beside]) for index in shown]
         if name == comparison.metric:  # which the verdicts are about
-            needed["vs default"] = [SHORT_VERDICTS.get(one, one) for one in verdicts]
+            needed["vs default"] = [SHORTER_VERDICTS.get(one, one) for one in verdicts]
     if len({len(setting.runs) for setting in settings}) > 1:  # else the headline says how many seeds there are
         needed["n"] = [str(len(settings[index].runs)) for index in shown]
     if any(setting.failures for setting in settings):

@@ -15,14 +15,14 @@ from locexp.analysis.answer import answers
 from locexp.analysis.compare import check_ended
 from locexp.analysis.comparison import SweepComparison, compare_settings
 from locexp.analysis.exports import columns
-from locexp.analysis.results import differences, mixed, sort_runs, varied_of
+from locexp.analysis.results import differences, mixed, sort_runs
 from locexp.configuration.schema import BBOX, CLASSIFICATION
 from locexp.errors import NotComparableError, UserError, listed, nearest
 from locexp.evaluation.metrics import METRICS
 from locexp.records.history import HISTORY, parse_history
 from locexp.records.record import RunRecord, milliseconds
 from locexp.records.store import Store
-from locexp.records.sweep_list import setting_name
+from locexp.records.sweep_list import setting_name, varied_of
 
 ALWAYS = tuple(f"{part}/{name}" for part in ("test", "kept") for name in METRICS)
 """Metrics that are columns of :attr:`Sweep.runs` even where no run has them."""
@@ -209,11 +209,11 @@ class Sweep:
             "role": [run.tags.get("role", "") for run in runs],
             "status": [run.status for run in runs],
         }
-        return pd.DataFrame(head | self._varied([(varied_of(run), run.parameters) for run in runs]))
+        return pd.DataFrame(head | self._varied([(varied_of(run.tags), run.parameters) for run in runs]))
 
     def _varied(self, rows: Sequence[tuple[Mapping[str, str], Mapping[str, str]]]) -> dict[str, pd.Series]:
         """Return a column for each key that the sweep varies, and for the loss weights, from values and parameters."""
-        varied = [key for run in self._children for key in varied_of(run)]
+        varied = [key for run in self._children for key in varied_of(run.tags)]
         weights = (CLASSIFICATION, BBOX)
         found = {
             key: typed([one.get(key, parameters.get(key)) for one, parameters in rows])
@@ -232,7 +232,7 @@ class Sweep:
 
 def label_of(run: RunRecord) -> str:
     """Return the name of a run's setting."""
-    return setting_name(varied_of(run))
+    return setting_name(varied_of(run.tags))
 
 
 def folder_of(run: RunRecord) -> str:

@@ -22,7 +22,8 @@ LEAST_GAP = 0.001
 def headline(comparison: SweepComparison, *, longest_name: int | None = None) -> list[str]:
     """Return what to use, how sure that is, and what it costs: at most three sentences.
 
-    They say less than :func:`~locexp.analysis.answer.answers`, and nothing else.
+    They say less than :func:`~locexp.analysis.answer.answers`; where there is no default to compare with, the cost is
+    the difference of means from the best of each task, which is no test.
 
     Args:
         comparison: of the sweep.

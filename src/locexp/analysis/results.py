@@ -15,7 +15,7 @@ from locexp.configuration.schema import BBOX, CLASSIFICATION, METHOD
 from locexp.errors import NotComparableError, UserError, counted, listed
 from locexp.evaluation.metrics import BESIDE, METRICS, skill
 from locexp.records.record import RunRecord
-from locexp.records.sweep_list import BUDGET, FINAL, REPLAY, setting_name
+from locexp.records.sweep_list import BUDGET, FINAL, REPLAY, setting_name, varied_of
 from locexp.system.commands import command
 
 METRIC_OF_TASK = {"classification": "accuracy", "bbox": "mean_iou"}
@@ -152,7 +152,7 @@ def sort_runs(children: Sequence[RunRecord]) -> list[SettingRuns]:
     unfinished: dict[str, set[int]] = {}
     for run in ordered:
         config_hash, seed = run.tags["config_hash"], int(run.tags["seed"])
-        setting = settings.setdefault(config_hash, SettingRuns(config_hash, varied_of(run)))
+        setting = settings.setdefault(config_hash, SettingRuns(config_hash, varied_of(run.tags)))
         setting.parameters = setting.parameters or run.parameters
         if config_hash in again and _role(run) != FINAL:
             continue
@@ -184,12 +184,6 @@ def in_order(children: Sequence[RunRecord]) -> list[RunRecord]:
 
 def _role(run: RunRecord) -> str:
     return run.tags.get("role", "")
-
-
-def varied_of(run: RunRecord) -> dict[str, str]:
-    """Return what the sweep varies but the seed."""
-    names = {name.removeprefix("varied."): value for name, value in run.tags.items() if name.startswith("varied.")}
-    return {key: value for key, value in names.items() if key != "seed"}
 
 
 def differences(settings: Sequence[SettingRuns]) -> list[str]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from locexp.analysis.chosen import best_run
 from locexp.analysis.comparison import SweepComparison, compare_settings
-from locexp.analysis.results import SettingRuns, sort_runs
+from locexp.analysis.results import sort_runs
 from locexp.evaluation.metrics import METRICS
 from locexp.records.record import RunRecord
+from locexp.records.sweep_list import setting_name, varied_of
 
 
 @dataclass(frozen=True)
@@ -67,5 +68,4 @@ def _needed(comparison: SweepComparison) -> list[tuple[int, str]]:
 
 def label_of(run: RunRecord) -> str:
     """Return what varies of a run's setting, in short."""
-    varied = {name.removeprefix("varied."): value for name, value in run.tags.items() if name.startswith("varied.")}
-    return SettingRuns("", varied).label
+    return setting_name(varied_of(run.tags))

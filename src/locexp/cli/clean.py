@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from locexp.cleaning.plan import KINDS, PREDICTIONS, Keep
-from locexp.cli.keys import is_override, read_keys
+from locexp.cli.keys import only_one, read_keys
 from locexp.configuration.rules import check_tracking
 from locexp.configuration.schema import TrackingConfig
 from locexp.errors import RunFailedError, UserError, first_line, listed, nearest
@@ -68,19 +68,17 @@ def clean_command(arguments: Sequence[str], say: Callable[[str], None]) -> None:
 
 def parse_arguments(arguments: Sequence[str]) -> tuple[str, Any]:
     """Return which sweep is meant and the configuration; raises :class:`UserError`."""
-    plain = [argument for argument in arguments if not is_override(argument)]
-    if len(plain) != 1:
-        raise UserError(f"{' '.join(plain) or 'SWEEP'}: which sweep? Give one: {EXPECTED}.")
+    which, overrides = only_one(arguments, "SWEEP", f"which sweep? Give one: {EXPECTED}")
 
     def check_store(override: str, key: str) -> None:
-        if key.startswith("tracking.") and is_folder(plain[0]):
+        if key.startswith("tracking.") and is_folder(which):
             raise UserError(f"{override}: cannot be combined with a folder, which names its store; leave it out.")
 
-    cfg = read_keys(CleanConfig, [argument for argument in arguments if argument not in plain], check_store)
+    cfg = read_keys(CleanConfig, overrides, check_store)
     check_tracking(cfg)
     if cfg.keep not in get_args(Keep):
         raise UserError(f"keep={cfg.keep}: expected {listed(get_args(Keep))}.{nearest(cfg.keep, get_args(Keep))}")
-    return plain[0], cfg
+    return which, cfg
 
 
 @contextlib.contextmanager

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from locexp.cli.keys import is_override
+from locexp.cli.keys import only_one
 from locexp.cli.network import CompareKeys, read_network_keys
 from locexp.configuration.schema import TrackingConfig
-from locexp.errors import UserError
 from locexp.system.folders import check_writable
 from locexp.trained.finding import EXPECTED, found_model
 
@@ -32,14 +31,12 @@ def draw_command(arguments: Sequence[str], say: Callable[[str], None]) -> None:
         UserError: there is no such run, its network is gone, or its data have changed.
         RunFailedError: the pictures cannot be drawn, or the store cannot be read.
     """
-    plain = [argument for argument in arguments if not is_override(argument)]
-    if len(plain) != 1:
-        raise UserError(f"{' '.join(plain) or 'RUN'}: which run? Give one: {EXPECTED}.")
-    cfg = read_network_keys(DrawConfig, [argument for argument in arguments if argument not in plain], plain[0])
-    with found_model(plain[0], cfg.tracking, cfg.compare.metric) as found:
+    which, overrides = only_one(arguments, "RUN", f"which run? Give one: {EXPECTED}")
+    cfg = read_network_keys(DrawConfig, overrides, which)
+    with found_model(which, cfg.tracking, cfg.compare.metric) as found:
         say(f"model    {found.what}")
         if found.record.directory is not None:
-            check_writable(found.record.directory, plain[0])
+            check_writable(found.record.directory, which)
         from locexp.prediction.drawing import draw_again
 
         directory, notes = draw_again(found)

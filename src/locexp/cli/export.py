@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from locexp.cli.keys import is_override
+from locexp.cli.keys import only_one
 from locexp.cli.network import CompareKeys, read_network_keys
 from locexp.configuration.schema import TrackingConfig
 from locexp.errors import UserError
@@ -46,13 +46,10 @@ def export_command(arguments: Sequence[str], say: Callable[[str], None]) -> None
         UserError: there is no such network or format, or it would overwrite something.
         RunFailedError: the network cannot be exported, or the store cannot be read; nothing is left.
     """
-    plain = [argument for argument in arguments if not is_override(argument)]
-    if len(plain) != 1:
-        raise UserError(f"{' '.join(plain) or 'RUN'}: which network? Give one: {EXPECTED}.")
-    overrides = [argument for argument in arguments if argument not in plain]
-    cfg = read_network_keys(ExportConfig, overrides, plain[0])
+    which, overrides = only_one(arguments, "RUN", f"which network? Give one: {EXPECTED}")
+    cfg = read_network_keys(ExportConfig, overrides, which)
     form = find_format(cfg.format)
-    with found_model(plain[0], cfg.tracking, cfg.compare.metric) as found:
+    with found_model(which, cfg.tracking, cfg.compare.metric) as found:
         folder = _folder(found, cfg.format, cfg.out)
         check_folder(folder, overwrite=cfg.overwrite)
         say(f"model    {found.what}")

@@ -22,6 +22,23 @@ def is_override(argument: str) -> bool:
     return "=" in argument and os.sep not in argument.partition("=")[0]
 
 
+def only_one(arguments: Sequence[str], what: str, question: str) -> tuple[str, list[str]]:
+    """Return the one argument of a door that is no override, and the overrides.
+
+    Args:
+        arguments: of the command.
+        what: the argument is, as in RUN.
+        question: which one is meant, with what is expected.
+
+    Raises:
+        UserError: there is none, or there are several.
+    """
+    plain = [argument for argument in arguments if not is_override(argument)]
+    if len(plain) != 1:
+        raise UserError(f"{' '.join(plain) or what}: {question}.")
+    return plain[0], [argument for argument in arguments if is_override(argument)]
+
+
 def read_keys(schema: type, overrides: Sequence[str], check: Callable[[str, str], None] = lambda *_: None) -> Any:
     """Return the configuration of a door.
 

@@ -23,6 +23,8 @@ CONTROL, FINAL = "control", "final"
 Final runs repeat what earlier stages have chosen; where a sweep has any, the comparison is among these alone."""
 SETTING = "setting"
 """The tag of a run by which MLflow groups the runs of a setting, see :func:`group_name`."""
+VARIED = "varied."
+"""Begins the tags of a run that say what the sweep varies, a key each."""
 REPLAY = "replay"
 """Among what varies, marks a run of fixed weights that are the mean weights of a method: which method."""
 BUDGET = ("trainer.epochs", "trainer.batch_size", "data.limit", "trainer.early_stopping")
@@ -109,7 +111,13 @@ class SweepList:
             "role": job["role"],
             SETTING: group_name(job["varied"], job["role"]),
         }
-        return SweepLink(job["name"], tags | {f"varied.{key}": value for key, value in job["varied"].items()})
+        return SweepLink(job["name"], tags | {f"{VARIED}{key}": value for key, value in job["varied"].items()})
+
+
+def varied_of(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return what a sweep varies but the seed, and what a run of it has for each, from the run's tags."""
+    names = {name.removeprefix(VARIED): value for name, value in tags.items() if name.startswith(VARIED)}
+    return {key: value for key, value in names.items() if key != "seed"}
 
 
 def short_names(settings: Sequence[Mapping[str, str]], typed: Collection[str]) -> list[str]:

@@ -117,7 +117,7 @@ def show_end(
 
 def _say_links(screen: Screen, parent: Parent) -> None:
     """Say where the sweep is in the UI."""
-    location, shown = parent.location, parent.present()
+    location, shown = parent.location, parent.presented()
     for note in shown.notes:
         screen.note(note)
     if not location.is_server:

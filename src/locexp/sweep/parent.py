@@ -149,11 +149,11 @@ class Parent:
         with contextlib.suppress(OSError):  # a full disk: the record that is there says how it ended, at least
             record.write(self.directory)
 
-    def present(self) -> Presented:
-        """Write the saved views of the sweep to the store; returns which it has."""
-        from locexp.tracking.store import present_sweep
+    def presented(self) -> Presented:
+        """Return which saved views the store has of the sweep, which has been compared or could not be."""
+        from locexp.tracking.store import presented_sweep
 
-        return present_sweep(self.location, self.sweep_id)
+        return presented_sweep(self.location, self.record)
 
 
 def _new_id(directory: Path, overrides: Sequence[str]) -> str:

@@ -23,8 +23,8 @@ from locexp.records.store import Describe
 from locexp.records.sweep_list import SETTING
 from locexp.tracking.location import PROBE_SECONDS, Location
 from locexp.tracking.probe import fetch_bytes
-from locexp.tracking.view_format import DESCRIPTION_TAG, FIRST_WITH_VIEWS
-from locexp.tracking.views import experiment_views, missing_setting, sweep_views
+from locexp.tracking.view_format import DESCRIPTION_TAG, FIRST_WITH_VIEWS, VIEW_TAG
+from locexp.tracking.views import MEANS, experiment_views, missing_setting, sweep_views
 
 logger = logging.getLogger(__name__)
 
@@ -127,6 +127,13 @@ def present(
         except Exception as error:  # likewise, which is said once
             return replace(found, notes=found.notes or not_presented(error).notes)
     return found
+
+
+def known_views(client: MlflowClient, parent: RunRecord) -> list[str]:
+    """Return the keys of the saved views of a sweep that its experiment has."""
+    there = client.get_experiment(parent.experiment_id).tags
+    sweep_id = parent.tags["sweep_id"]
+    return [key for key in (sweep_id + MEANS, sweep_id) if VIEW_TAG + key in there]
 
 
 def not_presented(error: Exception) -> Presented:

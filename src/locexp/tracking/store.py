@@ -20,7 +20,8 @@ from locexp.system.process import uncollected
 from locexp.tracking.artifacts import log_file
 from locexp.tracking.location import Location, deleted_run, local_path
 from locexp.tracking.mlflow_internals import is_store
-from locexp.tracking.presenting import Presented, not_presented, present
+from locexp.tracking.presenting import Presented, known_views, not_presented, present
+from locexp.tracking.views import condition_of
 
 PAGE = 1000
 
@@ -126,7 +127,7 @@ class MlflowStore:
 
     def children(self, sweep_id: str) -> list[RunRecord]:
         """Return every run of a sweep, finished or not, the latest first."""
-        return self._search(f"tags.kind = 'run' and tags.sweep_id = '{_quotable(sweep_id)}'")
+        return self._search(condition_of(_quotable(sweep_id)))
 
     def finished(self) -> list[RunRecord]:
         """Return every finished run of the experiment, the latest first."""
@@ -200,6 +201,20 @@ class MlflowStore:
             experiment_id=run.info.experiment_id,
             logged=True,
         )
+
+
+def presented_sweep(location: Location, parent: RunRecord) -> Presented:
+    """Return which saved views a store has of a sweep: a comparison has written them, else they are written now.
+
+    Args:
+        location: of the store.
+        parent: the sweep's parent run, which the store has.
+    """
+    try:
+        views = known_views(MlflowStore(location).client, parent)
+    except Exception as error:  # a server that was lost: its client raises what it likes
+        return not_presented(error)
+    return Presented(views, []) if views else present_sweep(location, parent.tags["sweep_id"])
 
 
 def present_sweep(location: Location, sweep_id: str) -> Presented:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from locexp.evaluation.metrics import SELECTION_METRIC
 from locexp.records.record import RunRecord, milliseconds
-from locexp.records.sweep_list import SETTING, group_name
+from locexp.records.sweep_list import SETTING, group_name, varied_of
 from locexp.tracking import view_format as ui
 
 HEADLINES = tuple(f"test/{name}" for name in ("accuracy", "mean_iou", SELECTION_METRIC))
@@ -99,10 +99,7 @@ def sweep_views(parent: RunRecord, runs: Sequence[RunRecord]) -> tuple[list[View
         shown_of = f"{len(varied) - left_out} of {len(varied)}"
         notes.append(f"MLflow's saved views have room for {shown_of} varied parameters")
     if is_long:
-        notes.append(
-            f"MLflow's page loads {ui.PAGE} runs at a time, here in the order of their seeds; its button “Load more” "
-            "adds the others"
-        )
+        notes.append(f"MLflow shows {ui.PAGE} runs, the first seeds of each setting, until “Load more”")
     return views, notes
 
 
@@ -142,12 +139,7 @@ def varied_parameters(runs: Sequence[RunRecord]) -> list[str]:
 
     A choice of a whole group, as ``optimizer=adam,sgd``, varies the parameters below it that all of its choices have.
     """
-    varied = dict.fromkeys(
-        name.removeprefix("varied.").replace("/", ".")
-        for run in runs
-        for name in run.tags
-        if name.startswith("varied.") and name != "varied.seed"
-    )
+    varied = dict.fromkeys(key.replace("/", ".") for run in runs for key in varied_of(run.tags))
     begun = [run.parameters for run in runs if run.parameters]
     shared = sorted(set.intersection(*map(set, begun))) if begun else []
     below = dict.fromkeys(name for key in varied for name in shared if name == key or name.startswith(f"{key}."))
@@ -177,5 +169,4 @@ def missing_setting(run: RunRecord) -> str | None:
     """Return the tag by which runs are grouped, for a run that was logged before there was one; else ``None``."""
     if SETTING in run.tags:
         return None
-    varied = {name.removeprefix("varied."): value for name, value in run.tags.items() if name.startswith("varied.")}
-    return group_name(varied, run.tags.get("role", ""))
+    return group_name(varied_of(run.tags), run.tags.get("role", ""))
