@@ -28,6 +28,7 @@ hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine
 hypothesis.settings.load_profile("untimed")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ.pop("MLFLOW_TRACKING_URI", None)  # where whoever runs the tests keeps results
 # Hydra closes every log handler when it sets its own up, and absl's closes the stream that was stderr when it was
 # imported, unless that is the real one: under pytest it would be the file into which pytest captures.
 absl_logging.get_absl_handler().python_handler.stream = sys.__stderr__
@@ -50,6 +51,13 @@ TINY = (
 def tiny_without(key: str) -> tuple[str, ...]:
     """Return :data:`TINY` without a key that is swept: one that is both fixed and swept is refused."""
     return tuple(word for word in TINY if not word.startswith(f"{key}="))
+
+
+@pytest.fixture(autouse=True)
+def variable_is_left_alone() -> Iterator[None]:
+    """MLflow's ``set_tracking_uri`` sets a variable that later tests' commands would report: tests call ``use_store``."""
+    yield
+    assert "MLFLOW_TRACKING_URI" not in os.environ
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from locexp.configuration.schema import config_hash
 from locexp.models.pixels import takes_pixels
 from locexp.models.saving import load_model
+from locexp.tracking.mlflow_internals import use_store
 from tests.conftest import locexp, train_here
 from tests.models.networks import tiny
 from tests.old_version import expected, unpack
@@ -142,7 +143,7 @@ def test_its_run_that_never_reached_a_store_is_logged(left: Path) -> None:
     assert stored.info.status == "FINISHED"
     assert {name: stored.data.metrics[name] for name in record["metrics"]} == record["metrics"]
     assert len(client.get_metric_history(record["run_id"], "val/mean_iou")) == 4
-    mlflow.set_tracking_uri(f"sqlite:///{left}/mlruns/mlflow.db")
+    use_store(f"sqlite:///{left}/mlruns/mlflow.db")
     pixels = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), np.uint8)
     predicted = mlflow.pyfunc.load_model(f"runs:/{record['run_id']}/model").predict(pixels)
     for name, values in model.predict(pixels / 255.0, verbose=0).items():  # it was trained on 0 to 1

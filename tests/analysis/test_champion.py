@@ -17,6 +17,7 @@ import pytest
 
 from locexp.errors import UserError
 from locexp.records.record import RunRecord
+from locexp.tracking.mlflow_internals import use_store
 from locexp.tracking.server import free_port
 from tests.analysis.test_compare_command import Bench, compare
 from tests.conftest import PORTS, TINY, train_here
@@ -65,7 +66,7 @@ def test_the_best_run_of_the_chosen_setting_is_the_champion(bench: Bench, capsys
     assert (version.version, version.run_id) == (1, runs[best])
     assert f"seed={best}" in version.description
     assert "day-time" in version.description
-    mlflow.set_tracking_uri(f"sqlite:///{bench.place}/mlruns/mlflow.db")
+    use_store(f"sqlite:///{bench.place}/mlruns/mlflow.db")
     predicted = mlflow.pyfunc.load_model("models:/signs@champion").predict(pixels())
     for name, values in model.predict(pixels() / 255.0, verbose=0).items():
         np.testing.assert_allclose(predicted[name], values, atol=1e-6)

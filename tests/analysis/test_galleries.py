@@ -24,7 +24,7 @@ def test_settings_of_one_data_set_share_its_images() -> None:
     assert [gallery.setting for gallery in galleries.shown] == [3, 2, 1, 0]  # the best on validation first
     assert [gallery.image_set for gallery in galleries.shown] == [0, 0, 0, 0]
     assert (len(galleries.image_sets), galleries.missing) == (1, [])
-    assert len({tuple(gallery.samples.answers) for gallery in galleries.shown if gallery.samples}) == 4
+    assert len({tuple(gallery.samples.predictions) for gallery in galleries.shown if gallery.samples}) == 4
 
 
 def test_settings_with_other_images_have_their_own() -> None:

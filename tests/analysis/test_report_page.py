@@ -103,7 +103,7 @@ def test_a_click_shows_a_setting_with_its_tests_curves_and_gallery(open_page: Op
     assert panel.locator("tbody tr").all_inner_texts()[0].startswith("the default setting\t+0.0")
     assert panel.locator(".curves figcaption").all_inner_texts() == ["accuracy", "mean IoU", "loc_acc_75"]
     assert panel.locator(".curves .this").count() == 3
-    assert visit.page.locator("#answers .tile").count() == IMAGES
+    assert visit.page.locator("#its-predictions .tile").count() == IMAGES
     assert visit.page.locator("[aria-current=true] th").inner_text() == "bbox_weight=2"
     # From the table, too; a setting without a finished seed has a row alone.
     visit.page.get_by_role("button", name="bbox_weight=8", exact=True).click()

@@ -1,4 +1,4 @@
-"""A run's sample images, and what the network answered to them, as files and read again."""
+"""A run's sample images, and what the network predicts for them, as files and read again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from locexp.evaluation.terms import UserTerms
-from locexp.plots.samples import ANSWERS, IMAGES, LONGEST_SIDE, parse_samples, write_samples
+from locexp.plots.samples import IMAGES, LONGEST_SIDE, TABLE, parse_samples, write_samples
 from tests.evaluation.cases import numbered, random_predictions
 
 CHOSEN = np.array([1, 4, 7])
@@ -18,7 +18,7 @@ CHOSEN = np.array([1, 4, 7])
 
 def written(folder: Path, images: np.ndarray, terms: UserTerms | None = None) -> tuple[bytes, bytes]:
     write_samples(folder, images, random_predictions(0, 10), terms or numbered(4), CHOSEN)
-    return (folder / IMAGES).read_bytes(), (folder / ANSWERS).read_bytes()
+    return (folder / IMAGES).read_bytes(), (folder / TABLE).read_bytes()
 
 
 def noise(*shape: int) -> np.ndarray:
@@ -28,19 +28,19 @@ def noise(*shape: int) -> np.ndarray:
 @pytest.mark.parametrize("shape", [(28, 28), (20, 40), (24, 24, 3)])
 def test_small_images_are_kept_to_the_pixel(tmp_path: Path, shape: tuple[int, ...]) -> None:
     images = noise(10, *shape)
-    content, answers = written(tmp_path, images)
+    content, table = written(tmp_path, images)
     with Image.open(io.BytesIO(content)) as strip:
         pixels = np.asarray(strip.convert("RGB")).reshape(3, *shape[:2], 3)
     wanted = images[CHOSEN] if len(shape) == 3 else np.repeat(images[CHOSEN][..., None], 3, axis=3)
     np.testing.assert_array_equal(pixels, wanted)
-    found = parse_samples(content, answers)
+    found = parse_samples(content, table)
     assert found is not None
     assert found.size == (shape[1], shape[0])
 
 
 def test_large_images_are_made_smaller(tmp_path: Path) -> None:
-    content, answers = written(tmp_path, noise(10, 200, 400, 3))
-    found = parse_samples(content, answers)
+    content, table = written(tmp_path, noise(10, 200, 400, 3))
+    found = parse_samples(content, table)
     assert found is not None
     assert found.size == (LONGEST_SIDE, LONGEST_SIDE // 2)
 
@@ -51,7 +51,7 @@ def test_answers_are_those_of_the_predictions_in_shares_of_the_image(tmp_path: P
     files = np.array([f"{index}\udcff.png" for index in range(10)])
     found = parse_samples(*written(tmp_path, noise(10, 20, 40), UserTerms(names, files)))
     assert found is not None
-    for index, sample in zip(CHOSEN, found.answers, strict=True):
+    for index, sample in zip(CHOSEN, found.predictions, strict=True):
         assert sample.label == names[predictions.labels[index]]
         assert sample.predicted == names[predictions.probabilities[index].argmax()]
         assert sample.file == f"{index}\\udcff.png"
@@ -61,7 +61,7 @@ def test_answers_are_those_of_the_predictions_in_shares_of_the_image(tmp_path: P
         assert sample.iou == pytest.approx(predictions.iou[index], rel=1e-3)
 
 
-def test_the_same_images_are_the_same_file_whatever_was_answered(tmp_path: Path) -> None:
+def test_the_same_images_are_the_same_file_whatever_was_predicted(tmp_path: Path) -> None:
     images = noise(10, 28, 28)
     for seed in (0, 1):
         (tmp_path / str(seed)).mkdir()

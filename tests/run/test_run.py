@@ -16,6 +16,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
+from locexp.tracking.mlflow_internals import use_store
 from tests.conftest import TINY, only_run, train_here
 
 WORDS = (
@@ -272,7 +273,7 @@ def test_plain_keras_reproduces_the_logged_metrics_without_locexp(finished: Fini
 def test_the_logged_model_predicts_both_heads_by_name(finished: Finished) -> None:
     import mlflow
 
-    mlflow.set_tracking_uri(f"sqlite:///{finished.directory.parents[2]}/mlruns/mlflow.db")
+    use_store(f"sqlite:///{finished.directory.parents[2]}/mlruns/mlflow.db")
     address = f"runs:/{finished.record['run_id']}/model"
     model = mlflow.pyfunc.load_model(address)
     images = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), np.uint8)
@@ -296,7 +297,7 @@ def served(finished: Finished) -> Any:
     """The logged model, as ``mlflow models serve`` loads it."""
     import mlflow
 
-    mlflow.set_tracking_uri(f"sqlite:///{finished.directory.parents[2]}/mlruns/mlflow.db")
+    use_store(f"sqlite:///{finished.directory.parents[2]}/mlruns/mlflow.db")
     return mlflow.pyfunc.load_model(f"runs:/{finished.record['run_id']}/model")
 
 
@@ -359,7 +360,7 @@ def test_mlflow_loads_the_keras_model_itself(
 ) -> None:
     import mlflow
 
-    mlflow.set_tracking_uri(f"sqlite:///{finished.directory.parents[2]}/mlruns/mlflow.db")
+    use_store(f"sqlite:///{finished.directory.parents[2]}/mlruns/mlflow.db")
     model = mlflow.tensorflow.load_model(f"runs:/{finished.record['run_id']}/model")
     images, answer = expected
     for name, values in model.predict(images[..., None], verbose=0).items():
@@ -458,7 +459,7 @@ def _check_fractions(directory: Path, record: dict[str, Any]) -> None:
     from locexp.data.bundled import bundled_digits
 
     digits = bundled_digits()[0][:5]
-    mlflow.set_tracking_uri(f"sqlite:///{directory.parents[2]}/mlruns/mlflow.db")
+    use_store(f"sqlite:///{directory.parents[2]}/mlruns/mlflow.db")
     expected = mlflow.pyfunc.load_model(f"runs:/{record['run_id']}/model").predict(digits)
     for name in ("model.keras", "multi_output_mnist_model.h5"):
         model = keras.models.load_model(directory / name, compile=False)

@@ -31,8 +31,7 @@ def store(workplace: Path) -> MlflowClient:
     before = mlflow.get_tracking_uri()
     mlflow_internals.use_store(f"sqlite:///{workplace}/mlflow.db")
     yield MlflowClient(f"sqlite:///{workplace}/mlflow.db")
-    mlflow.set_tracking_uri(before)
-    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    mlflow_internals.use_store(before)
 
 
 def test_a_run_shorter_than_an_interval_has_a_sample(store: MlflowClient) -> None:
@@ -61,7 +60,7 @@ def test_the_users_variable_is_left_alone(workplace: Path, monkeypatch: pytest.M
     mlflow_internals.use_store(f"sqlite:///{workplace}/mlflow.db")
     assert os.environ.get("MLFLOW_TRACKING_URI") == given
     assert mlflow.get_tracking_uri() == f"sqlite:///{workplace}/mlflow.db"
-    mlflow.set_tracking_uri(before)
+    mlflow_internals.use_store(before)
 
 
 def test_experiments_are_in_the_tables_that_are_read(store: MlflowClient, workplace: Path) -> None:

@@ -10,7 +10,7 @@ from locexp.analysis.comparison import SweepComparison
 from locexp.analysis.results import ReadFile
 from locexp.errors import counted
 from locexp.evaluation.metrics import sign_of
-from locexp.plots.samples import ANSWERS, IMAGES, Samples, parse_samples
+from locexp.plots.samples import IMAGES, TABLE, Samples, parse_samples
 
 MAX_GALLERIES = 24
 """A page with more galleries than this would take long to open."""
@@ -71,7 +71,7 @@ def read_galleries(comparison: SweepComparison, read: ReadFile, *, room: int) ->
             left_out += 1
             continue
         seed, run = min(settings[index].runs.items())
-        samples = parse_samples(read(run, f"pictures/{IMAGES}"), read(run, f"pictures/{ANSWERS}"))
+        samples = parse_samples(read(run, f"pictures/{IMAGES}"), read(run, f"pictures/{TABLE}"))
         picture = b"" if samples is not None else read(run, "pictures/gallery_random.png")
         if picture is None:
             absent.append(settings[index].label)
@@ -98,5 +98,5 @@ def _size(picture: bytes, samples: Samples | None, *, is_known: bool) -> int:
     """Return about how many bytes a gallery takes on a page, where pictures are in base64."""
     if samples is None:
         return TILE_BYTES + len(picture) * 4 // 3
-    names = sum(len(f"{one.label}{one.predicted}{one.file}".encode()) for one in samples.answers)
-    return names + TILE_BYTES * len(samples.answers) + (0 if is_known else len(samples.images) * 4 // 3)
+    names = sum(len(f"{one.label}{one.predicted}{one.file}".encode()) for one in samples.predictions)
+    return names + TILE_BYTES * len(samples.predictions) + (0 if is_known else len(samples.images) * 4 // 3)

@@ -20,7 +20,7 @@ from locexp.evaluation.terms import UserTerms
 from locexp.plots.mosaic import resized
 from locexp.system.files import write_whole
 
-IMAGES, ANSWERS = "samples.webp", "samples.csv"
+IMAGES, TABLE = "samples.webp", "samples.csv"
 """In the folder of a run's pictures."""
 LONGEST_SIDE = 160
 """Larger images are made smaller, in pixels."""
@@ -64,18 +64,18 @@ class Samples:
     Attributes:
         images: a WebP of them, one below the other.
         size: width and height of each, in pixels.
-        answers: one per image.
+        predictions: one per image.
     """
 
     images: bytes
     size: tuple[int, int]
-    answers: list[Sample]
+    predictions: list[Sample]
 
 
 def write_samples(
     directory: Path, images: np.ndarray, predictions: Predictions, terms: UserTerms, chosen: np.ndarray
 ) -> None:
-    """Write :data:`IMAGES` and :data:`ANSWERS` to a folder.
+    """Write :data:`IMAGES` and :data:`TABLE` to a folder.
 
     Args:
         directory: of the pictures.
@@ -94,7 +94,7 @@ def write_samples(
         file = "" if terms.files is None else terms.files[index]
         writer.writerow([index, file, *names, *(f"{number:.4g}" for number in numbers)])
     # A file's name may hold bytes that are no text.
-    write_whole(directory / ANSWERS, text.getvalue().encode(errors="backslashreplace"))
+    write_whole(directory / TABLE, text.getvalue().encode(errors="backslashreplace"))
 
 
 def _strip(images: np.ndarray) -> bytes:
@@ -110,12 +110,12 @@ def _strip(images: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
-def parse_samples(images: bytes | None, answers: bytes | None) -> Samples | None:
+def parse_samples(images: bytes | None, table: bytes | None) -> Samples | None:
     """Return the samples that the contents of the two files hold; ``None`` where one is missing or cannot be read."""
-    if images is None or answers is None:
+    if images is None or table is None:
         return None
     try:
-        found = [_sample(row) for row in csv.DictReader(io.StringIO(answers.decode(), newline=""))]
+        found = [_sample(row) for row in csv.DictReader(io.StringIO(table.decode(), newline=""))]
         with Image.open(io.BytesIO(images), formats=["WEBP"]) as strip:
             width, height = strip.size
         if not found or height % len(found):

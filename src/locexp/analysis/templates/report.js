@@ -374,7 +374,7 @@ function select(index) {
   else panel.append(html("p", {class: "small"}, "There is no history of its runs."));
   const parts = gallery ? [...gallery.children].filter(part => part.tagName !== "SUMMARY").map(part => part.cloneNode(true))
     : [html("p", {class: "small"}, "The page has no gallery of this setting.")];
-  find("#answers").replaceChildren(html("h3", {}, "Its predictions"), ...parts);
+  find("#its-predictions").replaceChildren(html("h3", {}, "Its predictions"), ...parts);
   find("#said").textContent = `Selected: ${setting.label}`;
 }
 
