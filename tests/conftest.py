@@ -55,7 +55,7 @@ def tiny_without(key: str) -> tuple[str, ...]:
 
 @pytest.fixture(autouse=True)
 def variable_is_left_alone() -> Iterator[None]:
-    """MLflow's ``set_tracking_uri`` sets a variable that later tests' commands would report: tests call ``use_store``."""
+    """MLflow's ``set_tracking_uri`` sets a variable that later commands would report: tests call ``use_store``."""
     yield
     assert "MLFLOW_TRACKING_URI" not in os.environ
 
