@@ -18,9 +18,11 @@ NAMES_OF_FORMAT_1 = {"words": "overrides", "told": "stage_results"}
 JOB = {"index": int, "name": str, "config_hash": str, "seed": int, "varied": dict[str, str], "role": str}
 """What is read of a job in the list."""
 
-CONTROL, FINAL = "control", "final"
+CONTROL, FINAL, CONFIRMATION = "control", "final", "confirmation"
 """Roles of runs in a sweep; empty for those that the comparison chooses from. Controls are shown, but never chosen.
-Final runs repeat what earlier stages have chosen; where a sweep has any, the comparison is among these alone."""
+Final runs repeat what earlier stages have chosen; where a sweep has any, the comparison is among these alone.
+Confirmation runs are final runs whose order in the list counts: the setting that was chosen, then what it is tested
+against, one after the other."""
 SETTING = "setting"
 """The tag of a run by which MLflow groups the runs of a setting, see :func:`group_name`."""
 VARIED = "varied."
