@@ -62,8 +62,8 @@ class Stage:
         settings: what runs.
         more: whether another stage may follow from their outcomes.
         until: the epochs after which these runs pause, >= 1; ``None`` for the end of their budget. A later stage with
-            an equal setting and a larger ``until``, or none, continues them: nothing is trained twice. Outcomes are those
-            of the best epoch up to the pause, by the run's monitor.
+            an equal setting and a larger ``until``, or none, continues them: nothing is trained twice. Outcomes are
+            those of the best epoch up to the pause, by the run's monitor.
         dropped: settings of earlier stages that are not pursued from here on.
     """
 
