@@ -207,11 +207,11 @@ def _history(place: Path, run_id: str) -> list[Any]:
 
 
 def killed(place: Path, *words: str, at: str) -> None:
-    """Run a command that is shot when a method of its runs has been called so often."""
+    """Run a command, with its plan a folder above, that is shot when a method of its runs has been called so often."""
     ended = subprocess.run(
         [sys.executable, "-m", "locexp.train", *words],
         cwd=place,
-        env={**os.environ, "KILL_AT": at, "PYTHONPATH": f"{place}:{os.environ.get('PYTHONPATH', '')}"},
+        env={**os.environ, "KILL_AT": at, "PYTHONPATH": f"{place.parent}:{os.environ.get('PYTHONPATH', '')}"},
         capture_output=True,
         text=True,
         timeout=600,
