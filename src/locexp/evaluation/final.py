@@ -45,7 +45,6 @@ def final_metrics(
     if skill is not None:
         values["skill/mean_iou"] = skill
     values |= {"best/epoch": float(best), "kept/epoch": float(kept), "epochs": float(len(history))}
-    for name in ("classification", "bbox"):
-        values[f"mean_weights/{name}"] = float(np.mean([row[f"weights/{name}"] for row in history]))
+    values |= metrics.mean_weights(history)
     values["time/training_seconds"] = sum(row["time/epoch_seconds"] for row in history)
     return values

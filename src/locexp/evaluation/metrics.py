@@ -29,6 +29,28 @@ def sign_of(metric: str) -> float:
     return -1.0 if metric in LOWER_IS_BETTER else 1.0
 
 
+def rank(metrics: dict[str, float], monitor: str) -> tuple[float, float]:
+    """Return what orders epochs: the monitored metric (higher is better), ties by ``val/mean_iou``."""
+    return sign_of(monitor.split("/", 1)[1]) * metrics[monitor], metrics["val/mean_iou"]
+
+
+def metrics_so_far(history: list[dict[str, float]], monitor: str) -> dict[str, float]:
+    """Return the validation metrics of the best epoch so far, by their bare names, and ``mean_weights/…``.
+
+    Args:
+        history: one row per epoch, at least one.
+        monitor: the metric that picks the best epoch.
+    """
+    best = max(history, key=lambda row: rank(row, monitor))
+    return {name: best[f"val/{name}"] for name in HEADLINES} | mean_weights(history)
+
+
+def mean_weights(history: list[dict[str, float]]) -> dict[str, float]:
+    """Return the effective weights of both tasks over all epochs of a history, ``mean_weights/…``."""
+    tasks = ("classification", "bbox")
+    return {f"mean_weights/{name}": float(np.mean([row[f"weights/{name}"] for row in history])) for name in tasks}
+
+
 @dataclass(frozen=True)
 class Predictions:
     """What a network predicts for n examples, with the truth.

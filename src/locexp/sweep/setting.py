@@ -28,8 +28,10 @@ class Setting:
 
     Attributes:
         values: configuration keys and what they are set to.
-        fresh_seeds: 0 for the seeds of the sweep; n for n seeds that no earlier stage has used.
-        role: empty, ``control`` or ``final``, see :data:`locexp.records.sweep_list.CONTROL`.
+        fresh_seeds: 0 for the seeds of the sweep; n for n seeds that had not been used when its role first asked for
+            fresh ones. Later stages of that role have the same, so that all of its runs can be paired.
+        role: empty, ``control``, ``final`` or ``confirmation``, see :data:`locexp.records.sweep_list.CONTROL`. Outcomes
+            of a confirmation have the test metrics, too, ``test/…``: a planned test decides what is tested next.
         facts: stored with its runs beside the values, such as ``{"replay": "mgda"}``.
     """
 
@@ -40,11 +42,35 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class Dropped:
+    """A setting that is not pursued from here on.
+
+    Attributes:
+        setting: as an earlier stage had it.
+        reason: when and why, in one sentence without a full stop.
+    """
+
+    setting: Setting
+    reason: str
+
+
+@dataclass(frozen=True)
 class Stage:
-    """The settings of one stage, and whether another may follow from their outcomes."""
+    """The settings of one stage.
+
+    Attributes:
+        settings: what runs.
+        more: whether another stage may follow from their outcomes.
+        until: the epochs after which these runs pause, >= 1; ``None`` for the end of their budget. A later stage with
+            an equal setting and a larger ``until``, or none, continues them: nothing is trained twice. Outcomes are
+            those of the best epoch up to the pause, by the run's monitor.
+        dropped: settings of earlier stages that are not pursued from here on.
+    """
 
     settings: list[Setting]
     more: bool = False
+    until: int | None = None
+    dropped: list[Dropped] = field(default_factory=list)
 
 
 Stages = Generator[Stage, Outcomes, None]
