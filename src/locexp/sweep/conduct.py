@@ -183,6 +183,8 @@ class Conductor:
                     self._screen.note(f"sweep.on_error=stop: {what}{later}")
                 return
             jobs = staged.next_stage({key: end.results for key, end in self._ends.items()})
+            for note in staged.stage_notes:
+                self._screen.note(note)
             if jobs:
                 self._parent.list_jobs()
                 self._screen.line(f"stage    {jobs[0].stage + 1}: {counted(len(jobs), 'more job')}")
