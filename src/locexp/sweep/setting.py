@@ -7,9 +7,9 @@ one list per setting with one entry per seed: the validation metrics of the kept
 ``mean_weights/bbox``), or ``None`` where the run failed. Given equal outcomes it must yield equal stages: a sweep is
 resumed by running it again.
 
-What a command sweeps with ``--multirun`` beside a plan is crossed with it: each combination has a plan of its own. A plan
-with a parameter ``cells`` (a sequence of :class:`Cell`) gets all combinations instead, and one with ``replicates`` the
-number of seeds.
+What a command sweeps with ``--multirun`` beside a plan is crossed with it: each combination has a plan of its own. A
+plan with a parameter ``cells`` (a sequence of :class:`Cell`) gets all combinations instead, and one with ``replicates``
+the number of seeds.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class Setting:
 
     Attributes:
         values: configuration keys and what they are set to.
-        fresh_seeds: 0 for the seeds of the sweep; n for n seeds that no earlier stage has used, except that all settings
-            of the role ``confirmation`` share theirs, in whatever stage they are.
+        fresh_seeds: 0 for the seeds of the sweep; n for n seeds that had not been used when its role first asked for
+            fresh ones. Later stages of that role have the same, so that all of its runs can be paired.
         role: empty, ``control``, ``final`` or ``confirmation``, see :data:`locexp.records.sweep_list.CONTROL`.
         facts: stored with its runs beside the values, such as ``{"replay": "mgda"}``.
     """

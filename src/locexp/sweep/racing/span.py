@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from itertools import pairwise
 
 from locexp.evaluation.metrics import SELECTION_METRIC
 from locexp.sweep.racing.entrants import Entrants, of_ratio
@@ -40,7 +41,7 @@ def span(
     start = next(ratio for ratio, setting in line.items() if setting is chosen)
     best = values[start]
     assert best is not None
-    step = max(later / early for early, later in zip(axis.ratios, axis.ratios[1:], strict=False))
+    step = max(later / early for early, later in pairwise(axis.ratios))
     ends = {False: start, True: start}
     added = {False: 0, True: 0}
     open_sides = [False, True]

@@ -8,7 +8,7 @@ from locexp.sweep.racing.entrants import Entrants
 from locexp.sweep.racing.layout import Layout
 from locexp.sweep.racing.span import span
 from locexp.sweep.racing.standing import Standing, standing
-from locexp.sweep.setting import Dropped, Stage, Stages, best_of
+from locexp.sweep.setting import Dropped, Setting, Stage, Stages, best_of
 
 
 def stages(known: Entrants, layout: Layout, limit: int | None, margin: float | None) -> Stages:
@@ -39,9 +39,8 @@ def stages(known: Entrants, layout: Layout, limit: int | None, margin: float | N
                 yield Stage([], dropped=[Dropped(setting, why) for setting in racing], notes=[why])
                 return
         kept = now.order if held else now.kept(keep, layout.front)
-        notes = [
-            f"{after} {held}: nothing is dropped" if held else f"{after} {len(kept)} of {len(racing)} settings go on"
-        ]
+        decision = f"{held}: nothing is dropped" if held else f"{len(kept)} of {len(racing)} settings go on"
+        notes = [f"{after} {decision}"]
         lost = [Dropped(racing[one], _reason(now, one, keep, kept, after)) for one in now.order if one not in kept]
         dropped, later = (lost, []) if margin is None else ([], later + lost)
         racing = [racing[index] for index in sorted(kept)]
@@ -52,7 +51,7 @@ def stages(known: Entrants, layout: Layout, limit: int | None, margin: float | N
     chosen = racing[best]
     others = [index for index, setting in enumerate(racing) if setting not in (chosen, known.configured)]
     second = best_of(outcomes, others)
-    edges = []
+    edges: list[Setting] = []
     if margin is not None:
         edges, trained = yield from span(known, chosen, dict(zip(map(id, racing), outcomes, strict=False)), margin)
         later = [one for one in later if one.setting not in trained]
@@ -72,6 +71,6 @@ def _reason(now: Standing, index: int, keep: int, kept: list[int], after: str) -
     place, more = now.order.index(index) + 1, len(kept) - keep
     front = f" and {more} more on the front of accuracy and mean IoU" if more > 0 else ""
     return (
-        f"{after}: {SELECTION_METRIC} {now.values[index]:.3f} on validation, number {place} of {len(now.order)}; the best "
-        f"{keep}{front} were pursued"
+        f"{after}: {SELECTION_METRIC} {now.values[index]:.3f} on validation, number {place} of {len(now.order)}; the "
+        f"best {keep}{front} were pursued"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -106,7 +107,7 @@ def apart(values: np.ndarray, chains: Sequence[Sequence[int]]) -> float:
         orders = np.array([_shuffled(observed, random) for _ in range(PERMUTATIONS)])
         statistics = np.append(_spread(orders), _spread(observed[None]))
     elif columns:
-        links = [(first, second) for chain in chains for first, second in zip(chain, chain[1:], strict=False)]
+        links = [(first, second) for chain in chains for first, second in pairwise(chain)]
         members = sorted({index for link in links for index in link})
         if len(members) < 3:
             return 1.0
