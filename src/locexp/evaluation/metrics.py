@@ -34,6 +34,23 @@ def rank(metrics: dict[str, float], monitor: str) -> tuple[float, float]:
     return sign_of(monitor.split("/", 1)[1]) * metrics[monitor], metrics["val/mean_iou"]
 
 
+def metrics_so_far(history: list[dict[str, float]], monitor: str) -> dict[str, float]:
+    """Return the validation metrics of the best epoch so far, by their bare names, and ``mean_weights/…``.
+
+    Args:
+        history: one row per epoch, at least one.
+        monitor: the metric that picks the best epoch.
+    """
+    best = max(history, key=lambda row: rank(row, monitor))
+    return {name: best[f"val/{name}"] for name in HEADLINES} | mean_weights(history)
+
+
+def mean_weights(history: list[dict[str, float]]) -> dict[str, float]:
+    """Return the effective weights of both tasks over all epochs of a history, ``mean_weights/…``."""
+    tasks = ("classification", "bbox")
+    return {f"mean_weights/{name}": float(np.mean([row[f"weights/{name}"] for row in history])) for name in tasks}
+
+
 @dataclass(frozen=True)
 class Predictions:
     """What a network predicts for n examples, with the truth.
@@ -150,6 +167,16 @@ def baselines(train_boxes: np.ndarray, truth: np.ndarray) -> dict[str, float]:
         "mean_iou": float(geometry.iou(np.broadcast_to(constant, truth.shape), truth).mean()),
         "centered_mean_iou": float(geometry.iou(centered, truth).mean()),
     }
+
+
+def majority_accuracy(train_labels: np.ndarray, labels: np.ndarray) -> float:
+    """Return the accuracy that needs no network: of the class that is most frequent in training, the lowest of several.
+
+    Args:
+        train_labels: whole numbers >= 0, (n,).
+        labels: the same, (m,), of what is evaluated.
+    """
+    return float(np.mean(labels == np.bincount(train_labels).argmax()))
 
 
 def skill(value: float, baseline: float) -> float | None:

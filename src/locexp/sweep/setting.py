@@ -4,8 +4,8 @@ A plan is a generator function ``plan(base, **arguments)``: ``base`` is the comp
 arguments are the keys of its ``sweep`` file. It yields one :class:`Stage` at a time; after each it is sent outcomes,
 one list per setting with one entry per seed: the validation metrics of the kept epoch by name, such as
 ``{"accuracy": .98, "mean_iou": .85}``, with the run's mean effective weights (``mean_weights/classification`` and
-``mean_weights/bbox``), or ``None`` where the run failed. Given equal outcomes it must yield equal stages: a sweep is
-resumed by running it again.
+``mean_weights/bbox``) and what needs no network (``floor/accuracy``, ``floor/mean_iou``), or ``None`` where the run
+failed. Given equal outcomes it must yield equal stages: a sweep is resumed by running it again.
 
 What a command sweeps with ``--multirun`` beside a plan is crossed with it: each combination has a plan of its own. A
 plan with a parameter ``cells`` (a sequence of :class:`Cell`) gets all combinations instead, and one with ``replicates``
