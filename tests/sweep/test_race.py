@@ -186,7 +186,9 @@ def test_failed_runs_are_not_pursued_and_nothing_follows_where_all_failed(base: 
 def test_where_the_chosen_one_is_not_shown_to_be_better_the_runner_up_is_not_tested(base: DictConfig) -> None:
     def answers(stage: Stage) -> Outcomes:
         # The configured one wins one pair of six: p is .0625.
-        rows = [[outcome(peak(weight_of(one)))] * (one.fresh_seeds or 1) for one in stage.settings]
+        rows: Outcomes = []
+        for one in stage.settings:
+            rows.append([outcome(peak(weight_of(one)))] * (one.fresh_seeds or 1))
         if stage.settings[0].role == CONFIRMATION:
             rows[1] = [*rows[1][:5], outcome(1.0)]
         return rows
