@@ -34,15 +34,16 @@ from locexp.sweep.setting import Outcomes, Setting, Stage
 
 NAMES = ("loc_acc_75", "accuracy", "mean_iou")
 NEAR = 0.02
-FRESH = 12
+FRESH = 15
 WEIGHT = "loss.bbox_weight"
 DEFAULTS: dict[str, Any] = {
     "low": 1e-3,
     "high": 1e3,
     "points": 0,
     "rungs": [0.2],
-    "keep": [4],
-    "front": 2,
+    "keep": [3],
+    "front": 0,
+    "finalist_seeds": 2,
     "confirm": 6,
     "range": False,
     "margin": 0.01,
@@ -172,7 +173,10 @@ class Field:
             dropped |= bool(stage.dropped)
             outcomes = []
             for index, setting in zip(indices, stage.settings, strict=True):
-                drawn = fresh[: setting.fresh_seeds] if setting.fresh_seeds else seeds
+                drawn = seeds
+                if setting.fresh_seeds:
+                    after = 0 if setting.role != CONFIRMATION else given["finalist_seeds"]
+                    drawn = fresh[after : after + setting.fresh_seeds]
                 for seed in drawn:
                     trained[index, seed] = max(until, trained.get((index, seed), 0))
                 outcomes.append([self._outcome(index, seed, until) for seed in drawn])
@@ -253,9 +257,9 @@ class Source:
             assert made.truth is not None
             return made, list(range(seeds)), list(range(seeds, seeds + FRESH)), made.truth
         drawn = self.random.permutation(self.stored.test.shape[1])
-        own, others = drawn[:seeds], drawn[seeds:]
-        fresh = others if len(others) >= FRESH else self.random.choice(others, FRESH)
-        return self.stored, own.tolist(), fresh.tolist(), self.stored.test[:, others].mean(axis=1)
+        own, others, unseen = drawn[:seeds], drawn[seeds:], drawn[seeds + 1 :]
+        fresh = np.concatenate([others, self.random.choice(unseen, FRESH)])  # enough for a confirmation, with repeats
+        return self.stored, own.tolist(), fresh.tolist(), self.stored.test[:, unseen].mean(axis=1)
 
 
 def resampled(source: Source, races: int, seeds: int, **changed: Any) -> tuple[np.ndarray, list[Raced]]:
@@ -310,14 +314,17 @@ def resample(sources: Sequence[Source], races: int) -> None:
 
 
 RULES: tuple[tuple[str, int, dict[str, Any]], ...] = (
-    ("rung .2, keep 2", 1, {"keep": [2], "front": 0}),
-    ("rung .2, keep 3", 1, {"keep": [3], "front": 0}),
-    ("rung .2, keep 4", 1, {"keep": [4], "front": 0}),
-    ("rung .2, keep 6", 1, {"keep": [6], "front": 0}),
-    ("rung .2, keep 4, front 2", 1, {}),
-    ("rung .4, keep 4", 1, {"rungs": [0.4], "keep": [4], "front": 0}),
-    ("rungs .2, .4, keep 8, 4", 1, {"rungs": [0.2, 0.4], "keep": [8, 4], "front": 0}),
-    ("2 seeds, rung .2, keep 3", 2, {"keep": [3], "front": 0}),
+    ("keep 2", 1, {"keep": [2], "finalist_seeds": 1}),
+    ("keep 3", 1, {"finalist_seeds": 1}),
+    ("keep 4", 1, {"keep": [4], "finalist_seeds": 1}),
+    ("keep 4 and 2 of the front", 1, {"keep": [4], "front": 2, "finalist_seeds": 1}),
+    ("keep 6", 1, {"keep": [6], "finalist_seeds": 1}),
+    ("keep 2, finalists on 2 seeds", 1, {"keep": [2]}),
+    ("keep 3, finalists on 2 seeds", 1, {}),
+    ("keep 4, finalists on 2 seeds", 1, {"keep": [4]}),
+    ("rung .4, keep 4", 1, {"rungs": [0.4], "keep": [4], "finalist_seeds": 1}),
+    ("rungs .2, .4, keep 8, 4", 1, {"rungs": [0.2, 0.4], "keep": [8, 4], "finalist_seeds": 1}),
+    ("all on 2 seeds, keep 3", 2, {}),
 )
 
 
@@ -378,11 +385,11 @@ def equal(races: int) -> None:
             random = np.random.default_rng(confirm)
             ends = []
             for _ in range(races):
-                seen, test = equal_field(kind, 1 + confirm, len(weights), random)
+                seen, test = equal_field(kind, 3 + confirm, len(weights), random)
                 field = Field(weights, seen, test, (0.1, 0.4), configuration(5))
                 if kind.startswith("counted"):
-                    field.lost = int(random.integers(len(weights))), int(random.integers(1 + confirm))
-                ends.append(field.race([0], list(range(1, 1 + confirm)), DEFAULTS | {"points": 25, "confirm": confirm}))
+                    field.lost = int(random.integers(len(weights))), int(random.integers(3 + confirm))
+                ends.append(field.race([0], list(range(1, 3 + confirm)), DEFAULTS | {"points": 25, "confirm": confirm}))
             better = np.mean([end.better for end in ends], axis=0)
             dropped = 1 - np.mean([end.held for end in ends])
             cost = np.mean([end.epochs[0] for end in ends])

@@ -28,6 +28,7 @@ DEFAULTS: dict[str, Any] = {
     "rungs": [0.2],
     "keep": [4],
     "front": 0,
+    "finalist_seeds": 1,
     "confirm": 6,
     "range": False,
     "margin": 0.01,
@@ -202,6 +203,36 @@ def test_a_configured_setting_that_is_chosen_is_confirmed_against_the_runner_up(
     assert not confirmed.more
 
 
+def test_the_best_are_chosen_from_on_further_seeds(base: DictConfig) -> None:
+    """The seeds of the race have 100 first, the further one 178 by far."""
+
+    def answers(stage: Stage) -> Outcomes:
+        rows: Outcomes = []
+        for one in stage.settings:
+            is_further = one.fresh_seeds == 1
+            value = 1.0 if is_further and weight_of(one) == 178 else peak(weight_of(one))
+            rows.append([outcome(value)] * (one.fresh_seeds or 1))
+        return rows
+
+    _, rest, confirmed, last = raced(base, answers=answers, finalist_seeds=2)
+    assert [(weight_of(one), one.fresh_seeds) for one in rest.settings] == [
+        (weight, further) for further in (0, 1) for weight in (56.2, 100, 178, 316)
+    ]
+    assert weights(confirmed) == [178, 0.5]
+    assert weights(last) == [100]
+
+
+def test_where_nothing_was_dropped_only_the_best_get_further_seeds(base: DictConfig) -> None:
+    stages = raced(base, lambda weight: 0.1 + 0.01 * peak(weight), finalist_seeds=3)
+    assert [len(stage.settings) for stage in stages] == [26, 26, 4, 2, 1]
+    assert [(weight_of(one), one.fresh_seeds) for one in stages[2].settings] == [
+        (100, 2),
+        (56.2, 2),
+        (178, 2),
+        (316, 2),
+    ]
+
+
 def test_no_confirmation_where_none_is_asked_for(base: DictConfig) -> None:
     stages = raced(base, confirm=0)
     assert len(stages) == 2
@@ -247,19 +278,19 @@ def test_a_range_with_an_open_end_gets_further_ratios(base: DictConfig) -> None:
     [(1000, 25, 6, 110), (110, 25, 6, 110), (105, 25, 6, 102), (84, 13, 6, 82), (50, 25, 0, 50), (22, 13, 0, 22)],
 )
 def test_a_budget_is_met_by_the_race_that_fits(budget: int, points: int, confirm: int, cost: int) -> None:
-    whole = Layout(1, 25, 1, 0, 1, 5, (1,), (4,), 2, 6)
+    whole = Layout(1, 25, 1, 0, 1, 0, 5, (1,), (4,), 2, 6)
     found = fitted(whole, budget)
     assert (found.points, found.confirm, found.cost) == (points, confirm, cost)
 
 
 def test_what_a_race_trains_is_what_its_layout_says(base: DictConfig) -> None:
-    for given in ({}, {"front": 2}, {"single_task": True}, {"confirm": 9}):
+    for given in ({}, {"front": 2}, {"single_task": True}, {"finalist_seeds": 2}, {"confirm": 9}):
         stages = raced(base, lambda weight: peak(weight) + (weight == 0.001), **given)
         trained: dict[tuple[str, str], int] = {}
         for stage in stages[:-1]:
             for one in stage.settings:
                 for seed in range(one.fresh_seeds or 1):
-                    trained[str(one.values), f"{one.role}{seed}"] = stage.until or 5
+                    trained[str(one.values), f"{one.role}{bool(one.fresh_seeds)}{seed}"] = stage.until or 5
         said = int(stages[0].notes[0].rsplit(" epochs of training", 1)[0].rsplit(" ", 1)[1])
         assert sum(trained.values()) <= said
         assert sum(trained.values()) >= said - 4 * 2  # fewer on the front than might be

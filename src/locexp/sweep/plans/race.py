@@ -10,15 +10,22 @@ from annotated_types import Ge, Gt, MinLen, doc
 from omegaconf import DictConfig
 
 from locexp.bounds import checked
-from locexp.errors import UserError
+from locexp.errors import UserError, listed
 from locexp.sweep.plans.bbox_weight import check_axis
 from locexp.sweep.racing.entrants import entrants
-from locexp.sweep.racing.layout import LEAST_CONFIRM, Layout, epochs_of, fitted, rungs_of
+from locexp.sweep.racing.layout import LEAST_CONFIRM, Layout, epochs_of, fitted, rungs_of, seconds_of
 from locexp.sweep.racing.stages import stages
 from locexp.sweep.setting import Cell, Stages
+from locexp.sweep.swept import differing
 
 RANGE_CONFIRM = 8
 """The fewest fresh seeds on which the edges of a range are confirmed."""
+
+
+def check_budget(budget: str | None) -> None:
+    """Check how a budget is given; raises :class:`UserError`."""
+    if budget is not None and seconds_of(budget) is None:
+        epochs_of(budget)
 
 
 def check_points(points: int) -> None:
@@ -47,7 +54,7 @@ def check_confirm(confirm: int, range: bool) -> None:
         )
 
 
-@checked("sweep", check_axis, check_points, check_keep, check_confirm)
+@checked("sweep", check_axis, check_points, check_keep, check_confirm, check_budget)
 def race(
     base: DictConfig,
     *,
@@ -57,6 +64,7 @@ def race(
     rungs: Annotated[Sequence[Annotated[float, Gt(0)]], MinLen(1)],
     keep: Annotated[Sequence[Annotated[int, Ge(1)]], MinLen(1)],
     front: Annotated[int, Ge(0)],
+    finalist_seeds: Annotated[int, Ge(1)],
     confirm: Annotated[int, Ge(0)],
     range: bool,
     margin: Annotated[float, Gt(0)],
@@ -76,6 +84,8 @@ def race(
             no other setting dominates in accuracy and mean IoU. Nothing is dropped while the settings that would go on
             lie at the baseline, or while settings do not differ by more than their seeds do
             (:func:`locexp.sweep.standing.apart`).
+        finalist_seeds: on how many seeds those that are trained to the end are, by which one of them is chosen; the
+            seeds of the race are the first.
         confirm: the chosen setting and the configured one run again on so many fresh seeds, and after them, where the
             chosen one is shown to be better, the runner-up; 0: they do not.
         range, margin: also confirm the edges of the range of ratios around the chosen one whose validation metric is
@@ -96,6 +106,12 @@ def race(
         )
     if range and points == 0:
         raise UserError("sweep.points=0 and sweep.range=true: a range is one of ratios; give sweep.points, too.")
+    mixed = differing([base, *(cell.base for cell in cells)])
+    if mixed and not base.sweep.allow_mixed:
+        raise UserError(
+            f"{listed(mixed)}: settings that differ in this cannot be compared, so they cannot race; give one command "
+            "for each, or sweep.allow_mixed=true."
+        )
     asked = max(confirm, RANGE_CONFIRM) if range else confirm
     known = entrants(base, cells, low, high, points, single_task=single_task)
     layout = Layout(
@@ -104,6 +120,7 @@ def race(
         beside=len(known.racing) - len(known.chains) * max(1, points),
         alone=len(known.alone),
         seeds=replicates,
+        extra=max(0, finalist_seeds - replicates),
         epochs=epochs,
         rungs=rungs_of(rungs, epochs),
         keep=tuple(keep),

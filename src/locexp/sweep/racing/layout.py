@@ -31,6 +31,7 @@ class Layout:
         beside: further settings that race: the configured one, where it is not among the others.
         alone: settings of one task, which are trained to the end whatever they reach.
         seeds: replicates of the race.
+        extra: further seeds of those that are trained to the end, by which one of them is chosen.
         epochs: of a whole training.
         rungs: the epochs after which settings are dropped, rising.
         keep: how many of the best go on from each rung.
@@ -44,6 +45,7 @@ class Layout:
     beside: int
     alone: int
     seeds: int
+    extra: int
     epochs: int
     rungs: tuple[int, ...]
     keep: tuple[int, ...]
@@ -67,7 +69,12 @@ class Layout:
         for until, keep in zip(self.rungs[position:], self.keep[position:], strict=True):
             total += going * (until - done)
             going, done = min(going, keep + self.front), until
-        return self.seeds * (total + going * (self.epochs - done))
+        return self.seeds * (total + going * (self.epochs - done)) + self.extra * self.finalists * self.epochs
+
+    @property
+    def finalists(self) -> int:
+        """The most settings that are trained to the end, where the last rung can tell them apart."""
+        return min(self.racing, self.keep[-1] + self.front)
 
     @property
     def confirmation(self) -> int:
@@ -91,7 +98,7 @@ class Layout:
         for until, keep in zip(self.rungs, self.keep, strict=True):
             and_front = f" and up to {self.front} more on the front" if self.front else ""
             text += f" for {until} of {self.epochs} epochs, then the best {keep}{and_front}"
-        text += " to the end"
+        text += f" to the end, on {counted(self.seeds + self.extra, 'seed')}" if self.extra else " to the end"
         if self.confirm:
             edges = ", and the edges of the range," if self.edges else ""
             text += f"; the chosen and the configured one{edges} again on {self.confirm} fresh seeds"
@@ -134,7 +141,7 @@ def epochs_of(budget: str) -> int:
     found = BUDGET.fullmatch(budget)
     if found is None or float(found[1]) <= 0:
         raise UserError(f"sweep.budget={budget}: expected a time such as 10min or 2h, or epochs such as '120 epochs'.")
-    if found[2] in SECONDS:
+    if found[2] in SECONDS:  # a command has been given the epochs instead
         raise UserError(f"sweep.budget={budget}: how many epochs that is has not been measured; give it in epochs.")
     return int(float(found[1]))
 
@@ -142,14 +149,16 @@ def epochs_of(budget: str) -> int:
 def seconds_of(budget: str) -> float | None:
     """Return the seconds of a budget that is a time, ``None`` for any other text."""
     found = BUDGET.fullmatch(budget)
-    return float(found[1]) * SECONDS[found[2]] if found is not None and found[2] in SECONDS else None
+    if found is None or found[2] not in SECONDS:
+        return None
+    return float(found[1]) * SECONDS[found[2]] or None
 
 
 def fitted(whole: Layout, budget: int) -> Layout:
     """Return the race that fits a budget of epochs, as close to ``whole`` as can be.
 
-    Given up in this order: confirming seeds beyond six, further settings on the front, every other ratio, all but the
-    best two after a rung, the confirmation.
+    Given up in this order: confirming seeds beyond six, further settings on the front, further seeds of the best, every
+    other ratio, all but the best two after a rung, the confirmation.
 
     Raises:
         UserError: nothing fits.
@@ -173,6 +182,7 @@ def _smaller(whole: Layout) -> Iterator[Layout]:
     for confirm in sorted({whole.confirm, min(whole.confirm, LEAST_CONFIRM), 0}, reverse=True):
         smaller = replace(whole, confirm=confirm)
         yield smaller
+        yield replace(smaller, front=0)
         for points in grids:
-            yield replace(smaller, points=points, front=0)
-        yield replace(smaller, points=grids[-1], front=0, keep=two)
+            yield replace(smaller, points=points, front=0, extra=0)
+        yield replace(smaller, points=grids[-1], front=0, extra=0, keep=two)

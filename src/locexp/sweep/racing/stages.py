@@ -44,16 +44,27 @@ def stages(known: Entrants, layout: Layout, limit: int | None, margin: float | N
         lost = [Dropped(racing[one], _reason(now, one, keep, kept, after)) for one in now.order if one not in kept]
         dropped, later = (lost, []) if margin is None else ([], later + lost)
         racing = [racing[index] for index in sorted(kept)]
-    outcomes = yield Stage([*racing, *known.alone], more=layout.confirm > 0, dropped=dropped, notes=notes)
-    best = best_of(outcomes, range(len(racing)))
+    # Where nothing was dropped, the best of all that are trained to the end get further seeds in a stage of their own.
+    at_once = [_again(setting, layout.extra) for setting in racing] if layout.extra else []
+    at_once = at_once if len(racing) <= layout.finalists else []
+    more = layout.confirm > 0 or bool(layout.extra and not at_once)
+    outcomes = yield Stage([*racing, *at_once, *known.alone], more=more, dropped=dropped, notes=notes)
+    own, again = outcomes[: len(racing)], outcomes[len(racing) : len(racing) + len(at_once)]
+    finalists = list(range(len(racing)))
+    if layout.extra and not at_once:
+        finalists = standing(own, [], finalists).order[: layout.finalists]
+        settings = [_again(racing[index], layout.extra) for index in finalists]
+        found = yield Stage(settings, more=layout.confirm > 0)
+        again = [found[finalists.index(index)] if index in finalists else [] for index in range(len(racing))]
+    rows = [first + second for first, second in zip(own, again, strict=True)] if again else own
+    best = best_of(rows, finalists)
     if best is None or not layout.confirm:
         return
     chosen = racing[best]
-    others = [index for index, setting in enumerate(racing) if setting not in (chosen, known.configured)]
-    second = best_of(outcomes, others)
+    second = best_of(rows, [index for index in finalists if racing[index] not in (chosen, known.configured)])
     edges: list[Setting] = []
-    if margin is not None:
-        edges, trained = yield from span(known, chosen, dict(zip(map(id, racing), outcomes, strict=False)), margin)
+    if margin is not None:  # on the seeds that all have
+        edges, trained = yield from span(known, chosen, dict(zip(map(id, racing), own, strict=True)), margin)
         later = [one for one in later if one.setting not in trained]
     yield from confirmation(
         chosen,
@@ -64,6 +75,11 @@ def stages(known: Entrants, layout: Layout, limit: int | None, margin: float | N
         seeds=layout.confirm,
         dropped=later,
     )
+
+
+def _again(setting: Setting, seeds: int) -> Setting:
+    """Return a setting on further seeds, the same for all settings."""
+    return Setting(setting.values, fresh_seeds=seeds)
 
 
 def _reason(now: Standing, index: int, keep: int, kept: list[int], after: str) -> str:
