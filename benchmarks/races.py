@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import inspect
 import json
 import math
 import time
@@ -30,6 +31,7 @@ from scipy.interpolate import PchipInterpolator
 from locexp.records.sweep_list import CONFIRMATION
 from locexp.sweep.plans.race import race
 from locexp.sweep.racing.confirmation import is_shown
+from locexp.sweep.racing.stages import stages
 from locexp.sweep.setting import Outcomes, Setting, Stage
 
 NAMES = ("loc_acc_75", "accuracy", "mean_iou")
@@ -149,18 +151,17 @@ class Field:
         seen: (settings, seeds, epochs, 3), what a race sees after each number of epochs.
         test: (settings, seeds).
         baselines: of accuracy and mean IoU.
-        base: the configuration, with as many epochs.
     """
 
     def __init__(
-        self, weights: Sequence[float], seen: np.ndarray, test: np.ndarray, baselines: tuple[float, float], base: Any
+        self, weights: Sequence[float], seen: np.ndarray, test: np.ndarray, baselines: tuple[float, float]
     ) -> None:
         self.lost = (-1, -1)  # the run that fails
-        self.logs, self.seen, self.test, self.baselines, self.base = np.log(weights), seen, test, baselines, base
+        self.logs, self.seen, self.test, self.baselines = np.log(weights), seen, test, baselines
 
     def race(self, seeds: Sequence[int], fresh: Sequence[int], given: Mapping[str, Any]) -> Raced:
         """Run a race on seeds, confirmed on fresh ones, by the generator of the plan."""
-        plan = race(self.base, **given, replicates=len(seeds))
+        plan = stages(**laid_out(self.seen.shape[2], json.dumps(given), len(seeds)))
         trained: dict[tuple[int, int], int] = {}
         spent: list[int] = []
         confirmed: list[tuple[list[int], Outcomes]] = []
@@ -215,6 +216,13 @@ def configuration(epochs: int) -> Any:
         return composer.compose(["data=mnist_5k", f"trainer.epochs={epochs}"]).cfg
 
 
+@functools.cache
+def laid_out(epochs: int, given: str, replicates: int) -> dict[str, Any]:
+    """Return what a race of the plan passes to the generator of its stages, which takes longer than these."""
+    plan = race(configuration(epochs), **json.loads(given), replicates=replicates)
+    return inspect.getgeneratorlocals(plan)
+
+
 def given_for(stored: Stored, **changed: Any) -> dict[str, Any]:
     """Return the keys of a race over the ratios of a stored sweep."""
     on_axis = [weight for weight in stored.weights if weight != 0.5]
@@ -267,7 +275,7 @@ def resampled(source: Source, races: int, seeds: int, **changed: Any) -> tuple[n
     regrets, ends = [], []
     for _ in range(races):
         stored, own, fresh, truth = source.draw(seeds)
-        field = Field(stored.weights, stored.seen(), stored.test, stored.baselines, configuration(stored.epochs))
+        field = Field(stored.weights, stored.seen(), stored.test, stored.baselines)
         end = field.race(own, fresh, given_for(stored, **changed))
         regrets.append(np.nan if end.chosen is None else truth.max() - truth[end.chosen])
         ends.append(end)
@@ -367,7 +375,7 @@ def equal_field(kind: str, seeds: int, settings: int, random: np.random.Generato
     return np.clip(values, 0, 1), np.clip(test, 0, 1)
 
 
-def equal(races: int) -> None:
+def equal(races: int, seeds: Sequence[int]) -> None:
     """Print how often races claim a difference between settings that are equal."""
     head(
         "settings equal in truth",
@@ -381,12 +389,12 @@ def equal(races: int) -> None:
     weights = [float(f"{weight:.3g}") for weight in np.geomspace(1e-3, 1e3, 25)]
     weights = sorted([*weights, 0.5])
     for kind in EQUAL:
-        for confirm in (6, 8, 12):
+        for confirm in seeds:
             random = np.random.default_rng(confirm)
             ends = []
             for _ in range(races):
                 seen, test = equal_field(kind, 3 + confirm, len(weights), random)
-                field = Field(weights, seen, test, (0.1, 0.4), configuration(5))
+                field = Field(weights, seen, test, (0.1, 0.4))
                 if kind.startswith("counted"):
                     field.lost = int(random.integers(len(weights))), int(random.integers(3 + confirm))
                 ends.append(field.race([0], list(range(1, 3 + confirm)), DEFAULTS | {"points": 25, "confirm": confirm}))
@@ -546,6 +554,7 @@ def main() -> None:
     parser.add_argument("folders", nargs="*", type=Path, help="of sweeps of the box weight that have finished")
     parser.add_argument("--races", type=int, default=2000)
     parser.add_argument("--refined", type=int, help="also races over this many ratios, interpolated from each sweep")
+    parser.add_argument("--confirm", type=int, nargs="+", default=[6, 8, 12], help="fresh seeds, of equal settings")
     arguments = parser.parse_args()
     start = time.perf_counter()
     sources = []
@@ -554,7 +563,7 @@ def main() -> None:
         print(f"{stored.name}: {len(stored.weights)} settings, {stored.test.shape[1]} seeds, {stored.epochs} epochs")
         sources += [Source(stored)] + ([Source(stored, arguments.refined)] if arguments.refined else [])
     if arguments.what == "equal":
-        equal(arguments.races)
+        equal(arguments.races, arguments.confirm)
     else:
         {"resample": resample, "rules": rules, "peers": peers}[arguments.what](sources, arguments.races)
     print(f"\n{time.perf_counter() - start:.0f} s")

@@ -8,7 +8,7 @@ from locexp.sweep.racing.entrants import Entrants
 from locexp.sweep.racing.layout import Layout
 from locexp.sweep.racing.span import span
 from locexp.sweep.racing.standing import Standing, standing
-from locexp.sweep.setting import Dropped, Setting, Stage, Stages, best_of
+from locexp.sweep.setting import Dropped, Row, Setting, Stage, Stages, best_of
 
 
 def stages(known: Entrants, layout: Layout, limit: int | None, margin: float | None) -> Stages:
@@ -55,7 +55,8 @@ def stages(known: Entrants, layout: Layout, limit: int | None, margin: float | N
         finalists = standing(own, [], finalists).order[: layout.finalists]
         settings = [_again(racing[index], layout.extra) for index in finalists]
         found = yield Stage(settings, more=layout.confirm > 0)
-        again = [found[finalists.index(index)] if index in finalists else [] for index in range(len(racing))]
+        none: Row = [None] * layout.extra
+        again = [found[finalists.index(index)] if index in finalists else none for index in range(len(racing))]
     rows = [first + second for first, second in zip(own, again, strict=True)] if again else own
     best = best_of(rows, finalists)
     if best is None or not layout.confirm:
