@@ -15,6 +15,7 @@ from locexp.configuration.schema import TrackingConfig
 from locexp.errors import RunFailedError, UserError, listed, nearest
 from locexp.evaluation.metrics import METRICS
 from locexp.records.folder_store import FolderStore, names_folder
+from locexp.records.record import NOT_PURSUED
 from locexp.system.process import is_alive
 from locexp.tracking.environment import unread_variables
 from locexp.tracking.limits import check_registered_name
@@ -115,9 +116,11 @@ def listing(store: MlflowStore) -> list[str]:
         status = run.status
         if status == "RUNNING" and is_alive(run.tags) is False:
             status = "DEAD"  # its process was killed before it could close the run
-            finished = sum(child.status == "FINISHED" for child in store.children(run.tags["sweep_id"]))
+            children = store.children(run.tags["sweep_id"])
+            finished = sum(child.status == "FINISHED" for child in children)
+            lost = sum(child.paused_after is not None and NOT_PURSUED in child.tags for child in children)
             jobs = listed_jobs(store, run)
-            shown = [str(finished), "?" if jobs is None else str(len(jobs)), "?"]
+            shown = [str(finished), "?" if jobs is None else str(len(jobs) - lost), "?"]
         began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.start_time))
         rows.append([run.tags["sweep_id"], status, f"{shown[0]}/{shown[1]}", shown[2], began, run.name])
     return as_text(rows) if len(rows) > 1 else ["There is no sweep in this experiment yet."]

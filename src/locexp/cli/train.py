@@ -124,7 +124,7 @@ def _train(given: SweepList, stored: StoredSweep | None = None) -> None:
         staged.take_stages(stored.sweep_list.stage_results if stored else [])
         jobs = staged.jobs
         if stored is not None:
-            stored.check(jobs)
+            stored.check(jobs, staged.course.stages)
         elif staged.is_sweep:
             if staged.base.sweep.presume_dead:
                 raise UserError(f"sweep.presume_dead=true: goes with {SWEEP}; no run of a new sweep can be dead.")

@@ -110,5 +110,6 @@ class Ends:
         return Tally(len(ends) - lost, finished, paused, len(self.missing(jobs)), self.failures, lost)
 
     def pairs(self) -> Sequence[tuple[SweepJob, JobEnd]]:
-        """Return all jobs, and how each ended."""
-        return [(job, self.of(job)) for job in self._staged.jobs]
+        """Return all jobs, and how each ended; without those that were given up after they had failed before."""
+        ends = [(job, self.of(job)) for job in self._staged.jobs]
+        return [(job, end) for job, end in ends if end.was_started or job.index not in self._staged.course.not_pursued]

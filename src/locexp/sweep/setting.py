@@ -50,7 +50,8 @@ class Setting:
         values: configuration keys and what they are set to.
         fresh_seeds: 0 for the seeds of the sweep; n for n seeds that had not been used when its role first asked for
             fresh ones. Later stages of that role have the same, so that all of its runs can be paired.
-        role: empty, ``control``, ``final`` or ``confirmation``, see :data:`locexp.records.sweep_list.CONTROL`.
+        role: empty, ``control``, ``final`` or ``confirmation``, see :data:`locexp.records.sweep_list.CONTROL`. Outcomes
+            of a confirmation have the test metrics, too, ``test/…``: a planned test decides what is tested next.
         facts: stored with its runs beside the values, such as ``{"replay": "mgda"}``.
     """
 
@@ -81,7 +82,8 @@ class Stage:
         settings: what runs.
         more: whether another stage may follow from their outcomes.
         until: the epochs after which these runs pause, >= 1; ``None`` for the end of their budget. A later stage with
-            an equal setting and a larger ``until``, or none, continues them: nothing is trained twice.
+            an equal setting and a larger ``until``, or none, continues them: nothing is trained twice. Outcomes are
+            those of the best epoch up to the pause, by the run's monitor.
         dropped: settings of earlier stages that are not pursued from here on.
         notes: what is said before the stage begins, one sentence each without a full stop.
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from locexp.configuration.renamed import renamed_overrides
 from locexp.errors import RunFailedError, UserError, counted, listed
@@ -52,8 +52,12 @@ class StoredSweep:
         """Where its files are, or were on the machine that began it."""
         return directory_of(self.parent)
 
-    def check(self, jobs: Sequence[SweepJob]) -> None:
+    def check(self, jobs: Sequence[SweepJob], stages: Sequence[Mapping[str, Any]] = ()) -> None:
         """Check that jobs composed now are those that were stored.
+
+        Args:
+            jobs: composed now.
+            stages: how far these go, see :class:`~locexp.records.sweep_list.SweepList`.
 
         Raises:
             UserError: the configuration files have changed since.
@@ -69,6 +73,12 @@ class StoredSweep:
             if (job.config_hash, job.seed) != (stored["config_hash"], stored["seed"]):
                 raise UserError(
                     f"sweep.resume={self.sweep_id}: job {stored['index']} ({stored['name']}) is another run now than "
+                    f"when the sweep began: {changed}"
+                )
+        for number, (now, then) in enumerate(zip(stages, self.sweep_list.stages, strict=False), 1):
+            if now["until"] != then.get("until"):
+                raise UserError(
+                    f"sweep.resume={self.sweep_id}: stage {number} trains other jobs, or to other epochs, now than "
                     f"when the sweep began: {changed}"
                 )
 

@@ -77,7 +77,7 @@ def _relog_one(folder: Path, directory: str, uri: str | None, parent_run_id: str
     try:
         model = load_model(folder)
     except UserError as error:
-        lacking = f", without its model: {error}"
+        lacking = f", without its model: {error}" if record.paused_after is None else ""
     try:
         if record.logged and has_run(location, record):
             return f"{directory}: is in {location.uri} already, as run {record.run_id}."

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from locexp.errors import UserError, listed
+from locexp.errors import UserError, counted, listed
 from locexp.models.saving import MODEL
 from locexp.records.files import FREED
 from locexp.records.folder_store import FolderStore
 from locexp.records.format import MalformedError
-from locexp.records.record import RECORD, RunRecord
+from locexp.records.record import NOT_PURSUED, RECORD, RunRecord
 from locexp.records.store import Store
 from locexp.system.commands import command, for_shell, typed
 from locexp.tracking.location import check, location_of
@@ -113,6 +113,12 @@ def _without_model(record: RunRecord) -> str:
     if record.status == "FINISHED":
         tracked = f" MLflow's run {record.run_id} may have it." if record.run_id else ""
         return f"this run has finished, but its {MODEL} is gone.{tracked}"
+    if NOT_PURSUED in record.tags:
+        return (
+            f"this run was not pursued ({record.tags[NOT_PURSUED]}), so it has no {MODEL}; name one that has finished."
+        )
+    if record.paused_after is not None:
+        return f"this run paused after {counted(record.paused_after, 'epoch')}; its sweep goes on with it when resumed."
     ended = {"RUNNING": "is still running, or was killed", "KILLED": "was stopped"}.get(record.status, "failed")
     why = f" ({record.error})" if record.error else ""
     return f"this run {ended}{why}, and has left no {MODEL}; name one that has finished."
