@@ -354,7 +354,8 @@ def _read_list(content: bytes, folder: Path) -> object:
         SweepList.read(folder).link(0)
     listed = SweepList.parse(content, path)
     sweep = StoredSweep(RunRecord("sweep", tags={"sweep_id": "x"}), listed, {}, [])
-    sweep.check([])
+    with contextlib.suppress(*EXPECTED):  # there are no jobs now, but were
+        sweep.check([])
     return listed
 
 
