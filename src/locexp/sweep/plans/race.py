@@ -83,7 +83,7 @@ def race(
         keep, front: how many of the best go on from each rung by the selection metric, and how many further ones that
             no other setting dominates in accuracy and mean IoU. Nothing is dropped while the settings that would go on
             lie at the baseline, or while settings do not differ by more than their seeds do
-            (:func:`locexp.sweep.standing.apart`).
+            (:func:`locexp.sweep.racing.standing.apart`).
         finalist_seeds: on how many seeds those that are trained to the end are, by which one of them is chosen; the
             seeds of the race are the first.
         confirm: the chosen setting and the configured one run again on so many fresh seeds, and after them, where the
@@ -140,5 +140,8 @@ def race(
             "be told from two seeds or more; give sweep.seeds=2."
         )
     if max(layout.keep) >= len(known.racing):
-        raise UserError(f"sweep.keep={list(keep)}: expected fewer than the {len(known.racing)} settings that race.")
+        raise UserError(
+            f"sweep.keep={list(keep)}: expected fewer than the {len(known.racing)} settings that race, such as "
+            f"sweep.keep={[1] * len(keep)}."
+        )
     return stages(known, layout, limit, margin if range else None)
