@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from locexp.sweep.plans.race import race
 from locexp.sweep.racing.layout import DETECTABLE, Layout, fitted
 from locexp.sweep.racing.standing import apart, standing
 from locexp.sweep.setting import Outcomes, Setting, Stage
-from tests.conftest import train_here
+from tests.conftest import TINY, tiny_without, train_here
 
 WEIGHT = "loss.bbox_weight"
 DEFAULTS: dict[str, Any] = {
@@ -401,3 +402,33 @@ def test_refusals(workplace: Path, capsys: pytest.CaptureFixture[str], overrides
     assert train_here("sweep=race", "data=mnist_5k", *overrides) == 2
     assert message in capsys.readouterr().err
     assert not list(workplace.iterdir())
+
+
+@pytest.mark.slow
+def test_a_budget_of_time_is_measured(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train_here(*TINY) == 0
+    capsys.readouterr()
+    words = (*tiny_without("trainer.epochs"), "trainer.epochs=3", "sweep=race", "sweep.budget=1h", "sweep.dry_run=true")
+    assert train_here(*words) == 0
+    shown = capsys.readouterr().out
+    assert "note     sweep.budget=1h: " in shown
+    assert "s per epoch (median of 1 finished run with the same data and network)" in shown
+    assert "note     the race: 26 settings on 1 seed for 1 of 3 epochs" in shown
+
+
+@pytest.mark.slow
+def test_a_race_by_the_command(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Tiny networks learn nothing in an epoch, so nothing is dropped; then one is chosen, and confirmed."""
+    words = (*tiny_without("trainer.epochs"), "trainer.epochs=2", "sweep=race", "sweep.points=3", "sweep.keep=[1]")
+    assert train_here(*words) == 0
+    shown = capsys.readouterr().out
+    assert "note     after 1 of 2 epochs 4 of 4 settings are no better than the baseline" in shown
+    (path,) = workplace.glob("multirun/*/*/sweep/sweep.json")
+    jobs = json.loads(path.read_text())["jobs"]
+    assert [(job["role"], job["seed"]) for job in jobs[:5]] == [("", 0)] * 4 + [("", 1)]
+    confirmed = [job for job in jobs if job["role"] == CONFIRMATION]
+    assert sorted({job["seed"] for job in confirmed}) == [2, 3, 4, 5, 6, 7]
+    assert len(confirmed) >= 12
+    assert train_here("sweep.resume=last") == 0
+    assert "0 are missing" in capsys.readouterr().out
+    assert len(json.loads(path.read_text())["jobs"]) == len(jobs)
