@@ -36,7 +36,7 @@ def stages(known: Entrants, layout: Layout, limit: int | None, margin: float | N
             cost = layout.race_from(len(now.order), position + 1) + layout.beside_race
             if spent + cost > limit:
                 why = f"{after} {held}, and the budget does not let all go on: nothing is chosen"
-                yield Stage([], dropped=[Dropped(setting, why) for setting in racing], notes=[why])
+                yield Stage([], dropped=[*later, *(Dropped(setting, why) for setting in racing)], notes=[why])
                 return
         kept = now.order if held else now.kept(keep, layout.front)
         decision = f"{held}: nothing is dropped" if held else f"{len(kept)} of {len(racing)} settings go on"
@@ -60,6 +60,8 @@ def stages(known: Entrants, layout: Layout, limit: int | None, margin: float | N
     rows = [first + second for first, second in zip(own, again, strict=True)] if again else own
     best = best_of(rows, finalists)
     if best is None or not layout.confirm:
+        if later:
+            yield Stage([], dropped=later)
         return
     chosen = racing[best]
     second = best_of(rows, [index for index in finalists if racing[index] not in (chosen, known.configured)])
