@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from locexp.bounds import spelled
-from locexp.configuration.schema import GROUPS, Config, config_directory
+from locexp.configuration.schema import GROUPS, PLAN_GIVEN, Config, config_directory
 from locexp.configuration.targets import import_target
 from tests.docs.pages import key_reference
 
@@ -81,7 +81,7 @@ def test_each_argument_of_a_choice_is_there_with_what_it_takes(group: str) -> No
         function = import_target(target, group)
         hints = typing.get_type_hints(function.__init__ if inspect.isclass(function) else function, include_extras=True)
         for name in inspect.signature(function).parameters:
-            if name not in ("input_shape", "num_classes", "base"):
+            if name not in ("input_shape", "num_classes", *PLAN_GIVEN):
                 cells = row(f"{group}={path.stem}", f"{group.replace('/', '.')}.{name}")
                 assert cells[2] == spelled(hints[name]), cells[0]
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from locexp.analysis import fronts
 from locexp.analysis.decision import Decision, PairedTest, decide, family
 from locexp.analysis.methods import Methods, compare_methods, equivalents
 from locexp.analysis.results import METRIC_OF_TASK, TASKS, ReadFile, SettingRuns
 from locexp.analysis.statistics import Interval, bootstrap_interval, delta_m, mean_interval
+from locexp.evaluation import fronts
 from locexp.evaluation.metrics import sign_of
 from locexp.records.sweep_list import CONTROL, FINAL, short_names
 

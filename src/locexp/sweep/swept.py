@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from omegaconf import DictConfig
 
 from locexp.configuration.compose import Job
 from locexp.configuration.overrides import key_of
@@ -36,19 +38,23 @@ def incomparable_keys(jobs: Sequence[Job]) -> list[str]:
     """Return, in words, what is swept though runs that differ in it are not compared, unless that is allowed."""
     if jobs[0].cfg.sweep.allow_mixed:
         return []
-    settings = {job.config_hash: job.cfg for job in jobs}
+    named = differing({job.config_hash: job.cfg for job in jobs}.values())
+    if not named:
+        return []
+    return [
+        f"{listed(named)}: runs that differ in this are trained, but not compared in the end, since more than a "
+        "setting differs; sweep.allow_mixed=true compares them anyway"
+    ]
+
+
+def differing(settings: Iterable[DictConfig]) -> list[str]:
+    """Return the keys of data, boxes and budget in which settings differ, so that they cannot be compared."""
     parts = [
         {key: value for key, value in flattened(cfg).items() if key.startswith(AGREE) and key not in SAME_SCENES}
-        for cfg in settings.values()
+        for cfg in settings
     ]
     keys = {key for part in parts for key in part}
     differ = {key for key in keys if len({part.get(key) for part in parts}) > 1}
     # Of another class of boxes, or another source of data, the group says more than all of its keys.
     groups = {key.partition(".")[0] for key in differ if key.endswith("._target_")}
-    named = {group if (group := key.partition(".")[0]) in groups else key for key in differ}
-    if not named:
-        return []
-    return [
-        f"{', '.join(sorted(named))}: runs that differ in this are trained, but not compared in the end, since "
-        "more than a setting differs; sweep.allow_mixed=true compares them anyway"
-    ]
+    return sorted({group if (group := key.partition(".")[0]) in groups else key for key in differ})
