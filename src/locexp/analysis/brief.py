@@ -36,8 +36,11 @@ def brief(comparison: SweepComparison, width: int | None) -> list[str]:
     sentences = headline(comparison, longest_name=None if width is None else max(LEAST_NAMED, width // 2))
     rows = MOST_ROWS if width is None else max(FEWEST_ROWS, shutil.get_terminal_size().lines - ROWS_OF_OTHERS)
     shown = settings_that_matter(comparison, rows)
-    left_out = len(comparison.settings) - len(shown)
-    more = f"{counted(left_out, 'more setting')}: report, comparison.csv. " if left_out else ""
+    dropped = len(comparison.not_pursued)
+    left_out = len({*range(len(comparison.settings))} - {*shown, *comparison.not_pursued})
+    parts = [counted(left_out, "more setting")] if left_out else []
+    parts += [f"{counted(dropped, 'setting')} not pursued"] if dropped else []
+    more = f"{', '.join(parts)}: report, comparison.csv. " if parts else ""
     more += "Tests in words: compare.details=true"
     return [*_wrapped(sentences, width), "", *_table(comparison, shown, width), *_wrapped([more], width)]
 
@@ -51,7 +54,8 @@ def settings_that_matter(comparison: SweepComparison, most: int) -> list[int]:
     """Return at most so many settings in the order of the table.
 
     First the chosen and the default one, then what may be as good or better, what the front consists of, each task
-    alone, and the best of the others on validation; at least the first two.
+    alone, and the best of the others on validation; at least the first two. Of those that a race did not pursue, the
+    default one alone.
     """
     settings, metric = comparison.settings, comparison.metric
     by_validation = sorted(
@@ -66,7 +70,7 @@ def settings_that_matter(comparison: SweepComparison, most: int) -> list[int]:
     wanted += [index for index in by_validation if tests.get(index) in ("better", "no difference seen")]
     wanted += [index for index in by_validation if index in comparison.front.best]
     wanted += [index for index in by_validation if settings[index].single_task]
-    wanted += [*by_validation, *range(len(settings))]
+    wanted += [*by_validation, *(index for index in range(len(settings)) if not settings[index].not_pursued)]
     kept = list(dict.fromkeys(wanted))[: max(most, len(first))]
     return sorted(kept, key=lambda index: order_of(settings[index]))
 
@@ -83,7 +87,9 @@ def _table(comparison: SweepComparison, shown: Sequence[int], width: int | None)
             needed[TITLES[beside]] = [_mean(settings[index].test_beside[beside]) for index in shown]
         if name == comparison.metric:  # which the verdicts are about
             needed["vs default"] = [SHORTER_VERDICTS.get(one, one) for one in verdicts]
-    if len({len(setting.runs) for setting in settings}) > 1:  # else the headline says how many seeds there are
+    if (
+        len({len(setting.runs) for setting in settings if not setting.not_pursued}) > 1
+    ):  # else the headline says how many seeds there are
         needed["n"] = [str(len(settings[index].runs)) for index in shown]
     if any(setting.failures for setting in settings):
         needed["failed"] = [str(settings[index].failures) for index in shown]

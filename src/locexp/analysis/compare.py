@@ -71,13 +71,14 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
     children = store.children(sweep_id)
     if not has_ended:
         check_ended(parent, children, options.presume_dead)
+    sweep_list = _list(store, parent)
+    jobs = sweep_list.jobs if sweep_list else None
     try:
-        settings = sort_runs(children)
+        settings = sort_runs(children, jobs)
         notes = [store.note] if store.note else []
-        notes += notes_on(settings, options.allow_mixed) + _not_started(store, parent, children)
+        notes += notes_on(settings, options.allow_mixed) + _not_started(store, parent, children, jobs)
     except UserError as error:
         raise type(error)(f"sweep {sweep_id}: {error}") from None
-    sweep_list = _list(store, parent)
     found = compare_settings(
         settings,
         default_hash=parent.tags.get("default_hash"),
@@ -143,9 +144,10 @@ def _list(store: Store, parent: RunRecord) -> SweepList | None:
     return None
 
 
-def _not_started(store: Store, parent: RunRecord, children: Sequence[RunRecord]) -> list[str]:
+def _not_started(
+    store: Store, parent: RunRecord, children: Sequence[RunRecord], jobs: list[dict[str, Any]] | None
+) -> list[str]:
     """Note the jobs in the sweep's list that have no run: the sweep was cut short."""
-    jobs = listed_jobs(store, parent)
     if jobs is None:
         return [f"It is not known whether jobs are missing: the parent run holds no list of them ({LIST})."]
     begun = {(run.tags.get("config_hash"), run.tags.get("seed")) for run in children}

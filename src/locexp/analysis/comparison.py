@@ -10,12 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from locexp.analysis import fronts
-from locexp.analysis.decision import Decision, PairedTest, decide, family
+from locexp.analysis.confirmation import confirm
+from locexp.analysis.decision import Decision, PairedTest, decide, family, untested
 from locexp.analysis.methods import Methods, compare_methods, equivalents
+from locexp.analysis.race import Race, read_race
 from locexp.analysis.results import METRIC_OF_TASK, TASKS, ReadFile, SettingRuns
 from locexp.analysis.statistics import Interval, bootstrap_interval, delta_m, mean_interval
+from locexp.evaluation.choice import choose
 from locexp.evaluation.metrics import sign_of
-from locexp.records.sweep_list import CONTROL, FINAL, short_names
+from locexp.records.sweep_list import CONFIRMATION, CONTROL, FINAL, short_names
 
 SHARES = (0.25, 0.5, 0.75)
 """The attainment surfaces that are shown: reached by at least these shares of the seeds."""
@@ -64,7 +67,8 @@ class SweepComparison:
             without a default.
         over_examples: for each metric, the 95 % bootstrap interval over test examples of chosen minus default;
             ``None`` where a table of predictions is missing or cannot be read.
-        methods: the comparison of weighting methods, or ``None`` where the sweep varies none.
+        methods: the comparison of weighting methods, or ``None`` where the sweep varies none, or is a race.
+        race: how the settings got to where they are, or ``None`` where all were trained to the end.
     """
 
     settings: list[SettingRuns]
@@ -79,11 +83,17 @@ class SweepComparison:
     by_task: dict[str, PairedTest]
     over_examples: dict[str, tuple[float, float]] | None
     methods: Methods | None
+    race: Race | None = None
 
     @property
     def is_final(self) -> bool:
         """Whether settings are compared that earlier stages chose, on seeds that had no part in that choice."""
-        return self.settings[self.chosen].role == FINAL
+        return self.settings[self.chosen].role in (FINAL, CONFIRMATION)
+
+    @property
+    def not_pursued(self) -> list[int]:
+        """Indices of the settings that a race did not pursue to the end."""
+        return [index for index, setting in enumerate(self.settings) if setting.not_pursued]
 
     @property
     def chosen(self) -> int:
@@ -116,14 +126,23 @@ def compare_settings(
 
     validation, test, second = values("kept", metric), values("test", metric), values("kept", tie_break_of(metric))
     default = next((index for index in candidates if settings[index].config_hash == default_hash), None)
-    decision = decide(validation, test, default, second, candidates)
+    race = read_race(settings, metric, read)
+    if race is None:
+        decision = decide(validation, test, default, second, candidates)
+    else:
+        order = _order(settings, candidates, validation, second)
+        decision = confirm(test, order, default, [index for index in order if _has_ended(settings[index])])
     chosen = decision.chosen
     by_task: dict[str, PairedTest] = {}
     examples: dict[str, tuple[float, float]] | None = {}
     if default is not None and chosen != default:
-        others = [index for index in candidates if index != default]
-        at = others.index(chosen)
-        by_task = {name: family(values("test", name), default, others, len(others))[at] for name in TASKS}
+        others = [chosen] if race else [index for index in candidates if index != default]
+        of_tasks = {name: values("test", name) for name in TASKS}
+        if any(one.setting == chosen and one.verdict == "not tested" for one in decision.against_default):
+            by_task = {name: untested(of_task, default, [chosen])[0] for name, of_task in of_tasks.items()}
+        else:
+            at = others.index(chosen)
+            by_task = {name: family(of_task, default, others, len(others))[at] for name, of_task in of_tasks.items()}
         examples = _over_examples(settings[chosen], settings[default], read)
     return SweepComparison(
         settings=list(settings),
@@ -137,7 +156,8 @@ def compare_settings(
         delta_m=_delta_m(settings),
         by_task=by_task,
         over_examples=examples,
-        methods=compare_methods(settings, candidates, validation, test, second),
+        methods=None if race else compare_methods(settings, candidates, validation, test, second),
+        race=race,
     )
 
 
@@ -158,14 +178,30 @@ def signed(settings: Sequence[SettingRuns], seeds: Sequence[int], name: str) -> 
 
 def candidates_of(settings: Sequence[SettingRuns]) -> list[int]:
     """Return what can be chosen: both tasks trained, no control, no second name of the same method; final runs alone
-    where there are any. A setting without a finished run cannot be."""
+    where there are any, in a race those that it confirmed, the chosen one first. A setting without a finished run
+    cannot be."""
     having = {index: setting for index, setting in enumerate(settings) if setting.runs}
-    finals = [index for index, setting in having.items() if setting.role == FINAL]
+    finals = [index for index, setting in having.items() if setting.role in (FINAL, CONFIRMATION)]
     if finals:
-        return finals
+        return sorted(finals, key=lambda index: settings[index].place or 0)
     left_out = equivalents(settings)
     both = [index for index, setting in having.items() if setting.single_task is None and setting.role != CONTROL]
     return [index for index in both if index not in left_out] or list(having)
+
+
+def _order(
+    settings: Sequence[SettingRuns], candidates: Sequence[int], validation: np.ndarray, tie_break: np.ndarray
+) -> list[int]:
+    """Return what a race confirmed, in the order of the tests; else its choice so far, and then the others."""
+    if settings[candidates[0]].place is not None:
+        return list(candidates)
+    chosen = choose(validation, tie_break, candidates).index
+    return [chosen, *(index for index in candidates if index != chosen)]
+
+
+def _has_ended(setting: SettingRuns) -> bool:
+    """Whether all runs by which a setting is to be confirmed have ended."""
+    return setting.place is not None and setting.unended == 0
 
 
 def _delta_m(settings: Sequence[SettingRuns]) -> dict[int, tuple[float, dict[str, float]]]:

@@ -11,13 +11,15 @@ from typing import Any
 from locexp.analysis.answer import answers
 from locexp.analysis.comparison import SweepComparison
 from locexp.analysis.decision import PairedTest
-from locexp.analysis.results import TASKS
+from locexp.analysis.race import Race
+from locexp.analysis.results import TASKS, SettingRuns
 from locexp.analysis.statistics import Interval
 from locexp.analysis.tables import verdict
 from locexp.evaluation.metrics import BESIDE, METRICS
 
 TEST_COLUMNS = ("difference", "half_width", "p", "corrected", "verdict")
 INTERVAL_COLUMNS = ("mean", "half_width", "n")
+RACE_COLUMNS = ("not_pursued", "race/epochs", "race/validation")
 
 
 def as_csv(comparison: SweepComparison) -> str:
@@ -31,7 +33,7 @@ def columns(comparison: SweepComparison) -> list[list[object]]:
     """Return a list of titles, then one of values per setting, ``None`` where there is none.
 
     The tests against the default and the chosen setting, then mean, half width and n of each metric on test and
-    validation.
+    validation; of a race, the :data:`RACE_COLUMNS`.
     """
     decision = comparison.decision
     families = {"against_default": decision.against_default, "against_chosen": decision.against_chosen}
@@ -51,11 +53,23 @@ def columns(comparison: SweepComparison) -> list[list[object]]:
         for intervals in (setting.test | setting.test_beside, setting.validation):
             row += [number for interval in intervals.values() for number in _interval(interval).values()]
         rows.append(row)
+    if comparison.race is not None:
+        rows[0] += RACE_COLUMNS
+        for index, row in enumerate(rows[1:]):
+            row += of_race(comparison.race, comparison.settings[index], index).values()
     return rows
 
 
+def of_race(race: Race, setting: SettingRuns, index: int) -> dict[str, object]:
+    """Return, by the :data:`RACE_COLUMNS`, when and why a race did not pursue a setting (empty where it did), for how
+    many epochs it was trained in it, and the metric on validation in the last of them."""
+    epochs, value = race.reached(index)
+    return dict(zip(RACE_COLUMNS, (setting.not_pursued, epochs, finite(value)), strict=True))
+
+
 def _test_cells(test: PairedTest) -> list[object]:
-    return [finite(test.difference.mean), finite(test.difference.half_width), test.p, test.corrected, test.verdict]
+    numbers = (test.difference.mean, test.difference.half_width, test.p, test.corrected)
+    return [*map(finite, numbers), test.verdict]
 
 
 def as_json(comparison: SweepComparison) -> dict[str, Any]:
@@ -106,9 +120,9 @@ def _test(test: PairedTest, labels: Sequence[str]) -> dict[str, Any]:
     return {
         "setting": labels[test.setting],
         "difference": _interval(test.difference),
-        "p": test.p,
-        "corrected": test.corrected,
-        "smallest_reachable": test.smallest_reachable_p,
+        "p": finite(test.p),
+        "corrected": finite(test.corrected),
+        "smallest_reachable": finite(test.smallest_reachable_p),
         "verdict": test.verdict,
         "least_seeds": test.min_seeds,
         "seeds_that_would_do": test.seeds_for_power,
@@ -118,6 +132,7 @@ def _test(test: PairedTest, labels: Sequence[str]) -> dict[str, Any]:
 def _setting(comparison: SweepComparison, index: int) -> dict[str, Any]:
     setting, delta_m = comparison.settings[index], comparison.delta_m.get(index)
     measured_beside = {name: interval for name, interval in setting.test_beside.items() if interval.n}
+    race = {} if comparison.race is None else of_race(comparison.race, setting, index)
     return {
         "label": setting.label,
         "config_hash": setting.config_hash,
@@ -129,4 +144,5 @@ def _setting(comparison: SweepComparison, index: int) -> dict[str, Any]:
         "floor_mean_iou": finite(setting.baseline),
         "skill_mean_iou": setting.skill,
         "delta_m": None if delta_m is None else dict(zip(("mean", "terms"), delta_m, strict=True)),
+        **race,
     }

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from locexp.analysis.comparison import SweepComparison
 from locexp.analysis.results import TASKS, TITLES, SettingRuns
 from locexp.analysis.statistics import Interval
+from locexp.errors import counted
 from locexp.evaluation.metrics import BESIDE, METRICS
 
 SHORT_VERDICTS = {"too few seeds to tell": "too few seeds"}
@@ -108,8 +109,17 @@ def _cells(comparison: SweepComparison, index: int, marks: Sequence[str]) -> dic
         "skill": Cell("" if setting.skill is None else f"{setting.skill:+.3f}"),
         **{title: _percent(terms.get(name)) for name, title in DELTAS.items()},
         "Δm %": _percent(delta_m),
+        "on validation": _on_validation(comparison, index),
         "verdict": Cell(verdict(comparison, index)),
     }
+
+
+def _on_validation(comparison: SweepComparison, index: int) -> Cell:
+    """Return how a setting did in a race, on validation, and after how many epochs; empty where there was none."""
+    if comparison.race is None:
+        return Cell()
+    epochs, value = comparison.race.reached(index)
+    return Cell(f"{value:.4f} ({counted(epochs, 'epoch')})" if math.isfinite(value) else "")
 
 
 def _mean(interval: Interval) -> Cell:
@@ -125,8 +135,9 @@ def _percent(value: float | None) -> Cell:
 
 def verdict(comparison: SweepComparison, index: int) -> str:
     """Return the verdict of the tests on a setting against the default one; empty where none was made."""
-    if not comparison.settings[index].runs:
-        return "no run has finished"
+    setting = comparison.settings[index]
+    if not setting.runs:
+        return "not pursued" if setting.not_pursued else "paused" if setting.paused else "no run has finished"
     verdicts = {test.setting: test.verdict for test in comparison.decision.against_default}
     return SHORT_VERDICTS.get(verdicts.get(index, ""), verdicts.get(index, ""))
 
