@@ -11,7 +11,7 @@ from locexp.analysis.digits import known
 from locexp.analysis.headline import headline
 from locexp.analysis.results import TASKS, TITLES
 from locexp.analysis.statistics import Interval
-from locexp.analysis.tables import as_text, marks_of, order_of, verdict
+from locexp.analysis.tables import CONFIRMED, as_text, marks_of, order_of, verdict
 from locexp.errors import abbreviated, counted
 from locexp.evaluation.metrics import BESIDE, sign_of
 
@@ -139,6 +139,8 @@ def _names(comparison: SweepComparison) -> tuple[str, list[str]]:
             task = settings[index].single_task or ""
             names[index] = ALONE[task]
             marks.remove(f"{task} alone")
+        if CONFIRMED in marks and len(marks) > 1:  # they always are
+            marks.remove(CONFIRMED)
         names[index] += f" ({', '.join(marks)})" if marks else ""
     return title, names
 

@@ -11,8 +11,10 @@ from locexp.analysis.results import TASKS, TITLES, SettingRuns
 from locexp.analysis.statistics import Interval
 from locexp.errors import counted
 from locexp.evaluation.metrics import BESIDE, METRICS
+from locexp.records.sweep_list import CONFIRMATION
 
 SHORT_VERDICTS = {"too few seeds to tell": "too few seeds"}
+CONFIRMED = "confirmed"
 DELTAS = {name: f"Δ {TITLES[name]} %" for name in TASKS}
 """Titles of the terms of Δm."""
 
@@ -34,7 +36,8 @@ class Row:
 
     Attributes:
         index: of the setting.
-        marks: what sets it apart: ``chosen``, ``default``, its role, the task that it trained alone.
+        marks: what sets it apart: ``chosen``, ``default``, its role (:data:`CONFIRMED` where a race has confirmed it),
+            the task that it trained alone.
         cells: one per column; the first is what varies, with its marks.
     """
 
@@ -87,7 +90,7 @@ def marks_of(comparison: SweepComparison, index: int) -> list[str]:
     marks = {
         "chosen": index == comparison.chosen,
         "default": index == comparison.default,
-        setting.role: setting.role,
+        CONFIRMED if setting.role == CONFIRMATION else setting.role: setting.role,
         f"{setting.single_task} alone": setting.single_task,
     }
     return [mark for mark, has_it in marks.items() if has_it]
