@@ -320,7 +320,7 @@ def _read_record(content: bytes, folder: Path) -> object:
 def _read_history(content: bytes, folder: Path) -> object:
     from types import SimpleNamespace
 
-    from locexp.run.resume import _whole_epochs
+    from locexp.run.continuation import _whole_epochs
 
     (folder / "history.jsonl").write_bytes(content)
     return _whole_epochs(folder, SimpleNamespace(epoch=2))  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from locexp.configuration.schema import config_hash
 from locexp.errors import UserError
 from locexp.sweep.jobs import StagedJobs, SweepJob
 from locexp.sweep.launchers import capacity_of
+from locexp.sweep.swept import incomparable_keys
 
 
 def first_stage(*words: str, multirun: bool = False) -> list[SweepJob]:
@@ -250,7 +251,7 @@ def test_what_will_not_be_compared_is_said_before_it_is_trained(words: list[str]
     with composing() as composer:
         staged = StagedJobs(composer, words, multirun=True)
         staged.next_stage({})
-        notes = staged.incomparable_keys()
+        notes = incomparable_keys(staged.jobs)
     assert [said in note for note in notes] == ([True] if said else [])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,11 @@ def run(stack: Any, validation: Validation, epochs: int = 1, **keys: Any) -> lis
     from locexp.training.trainer import Schedule, train
 
     train(stack, Schedule(epochs, 32, **keys), validation)
-    timeless = [
-        [{name: value for name, value in row.items() if not name.startswith("time/")} for row in member.history]
-        for member in stack.members
-    ]
-    return timeless
+    return [[timeless(row) for row in member.history] for member in stack.members]
+
+
+def timeless(row: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in row.items() if not name.startswith("time/")}
 
 
 def test_equal_seeds_give_equal_numbers_and_others_do_not(make_stack: Any, validation: Validation) -> None:
@@ -97,7 +98,7 @@ def test_what_is_kept(make_stack: Any, validation: Validation, keep: str) -> Non
 
 
 def test_ties_go_to_mean_iou() -> None:
-    from locexp.training.trainer import rank
+    from locexp.evaluation.metrics import rank
 
     low, high = {"val/accuracy": 0.5, "val/mean_iou": 0.2}, {"val/accuracy": 0.5, "val/mean_iou": 0.3}
     assert rank(high, "val/accuracy") > rank(low, "val/accuracy")
@@ -322,3 +323,46 @@ def test_networks_with_other_outputs_are_refused() -> None:
         check_model(keras.Model(images, {"classification": good, "bbox": bad}))
     with pytest.raises(UserError, match="got a dict"):
         check_model({})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_a_training_that_paused_equals_one_that_did_not(
+    make_stack: Any, validation: Validation, tmp_path: Path, keep: str
+) -> None:
+    """In stacks of other sizes, with dropout, a schedule of the learning rate, and a member that stops early."""
+    import keras
+
+    from locexp.training.checkpoint import CHECKPOINT, read_checkpoint, restore, write_checkpoint
+    from locexp.training.trainer import Schedule, train
+
+    def rate() -> Any:
+        return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(3e-3, 4 * 8))
+
+    pairs = ((1.0, 0.5), (1.0, 20.0), (1e-12, 0.0))
+    keys: dict[str, Any] = {"dropout": 0.3, "optimizer": rate, "monitor": "val/accuracy"}
+    schedule = Schedule(4, 32, keep=keep, early_stopping=1)
+    whole = make_stack(seeds=(0, 1, 2), weights=pairs, **keys)
+    train(whole, schedule, validation)
+    assert not any(member.paused for member in whole.members)
+    begun = make_stack(seeds=(0, 1, 2), weights=pairs, **keys)
+    train(begun, schedule, validation, until=1)
+    assert [len(member.history) for member in begun.members] == [1, 1, 1]
+    assert all(member.paused and not member.stopped for member in begun.members)
+    for index, member in enumerate(begun.members):
+        write_checkpoint(tmp_path / f"{index}-{CHECKPOINT}", member, str(index))
+    members = []
+    for index, paused in enumerate(begun.members):
+        (member,) = make_stack(seeds=(index,), weights=(pairs[index],), **keys).members
+        restore(member, read_checkpoint(tmp_path / f"{index}-{CHECKPOINT}"), str(index), paused.history)
+        members.append(member)
+    for until in (1, 2, 3, None):
+        for group in (members[:2], members[2:]):
+            train(type(begun)(group, begun.images, begun.labels, begun.boxes), schedule, validation, until=until)
+        assert all(member.paused or member.stopped or len(member.history) == 4 for member in members)
+    assert {len(member.history) for member in members} > {4}, "no member stopped early, or all did"
+    for ours, theirs in zip(members, whole.members, strict=True):
+        assert [timeless(row) for row in ours.history] == [timeless(row) for row in theirs.history]
+        assert (ours.best_epoch, ours.stopped, ours.paused) == (theirs.best_epoch, theirs.stopped, False)
+        for our, their in zip(ours.model.get_weights(), theirs.model.get_weights(), strict=True):
+            np.testing.assert_array_equal(our, their)

@@ -29,6 +29,11 @@ def sign_of(metric: str) -> float:
     return -1.0 if metric in LOWER_IS_BETTER else 1.0
 
 
+def rank(metrics: dict[str, float], monitor: str) -> tuple[float, float]:
+    """Return what orders epochs: the monitored metric (higher is better), ties by ``val/mean_iou``."""
+    return sign_of(monitor.split("/", 1)[1]) * metrics[monitor], metrics["val/mean_iou"]
+
+
 @dataclass(frozen=True)
 class Predictions:
     """What a network predicts for n examples, with the truth.

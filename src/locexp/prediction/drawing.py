@@ -11,8 +11,9 @@ from locexp.evaluation.metrics import Predictions
 from locexp.models.pixels import batch_of
 from locexp.plots.pictures import PictureData, draw_here
 from locexp.records.history import read_history
+from locexp.run.continuation import check_data
 from locexp.run.data_files import write_data_files
-from locexp.run.resume import check_data, configuration_of
+from locexp.run.resume import configuration_of
 from locexp.run.training_data import load_training_data
 from locexp.trained.finding import FoundModel
 from locexp.trained.network import BATCH, OUTPUTS, load_network

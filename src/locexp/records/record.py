@@ -15,6 +15,10 @@ from locexp.system.files import write_whole
 RECORD = "run.json"
 CUT_OFF = "ended without closing its record"
 """The error of a run whose process was killed."""
+PAUSED = "paused"
+"""The tag of a run that was stopped after some epochs to be continued: how many. Its status is KILLED."""
+NOT_PURSUED = "not_pursued"
+"""The tag of a run that its sweep has given up: when and why. It keeps its status, PAUSED as a rule."""
 
 
 @dataclass
@@ -61,6 +65,12 @@ class RunRecord:
     def is_sweep(self) -> bool:
         """Whether it is the parent of a sweep's runs."""
         return self.tags.get("kind") == "sweep"
+
+    @property
+    def paused_after(self) -> int | None:
+        """After how many epochs the run paused, where it did so as it was asked to, and has not gone on."""
+        paused = self.tags.get(PAUSED, "")
+        return int(paused) if self.status == "KILLED" and paused.isdecimal() else None
 
     def write(self, directory: Path) -> None:
         """Write ``run.json``, all at once.

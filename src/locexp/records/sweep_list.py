@@ -65,6 +65,9 @@ class SweepList:
         parent_run_id: MLflow's id of the run that holds the sweep; null until the run is there.
         conductor: the process that runs the sweep, see :func:`locexp.system.process.process_tags`.
         config_name: of the primary configuration.
+        stages: for each stage ``until``, the jobs that it begins or continues by their index, with the epochs after
+            which they pause (null: at the end of their budget), and ``not_pursued``, those that it gives up, with when
+            and why. Sweeps of locexp 0.2 have none: all their jobs train to the end.
     """
 
     overrides: list[str]
@@ -76,6 +79,7 @@ class SweepList:
     parent_run_id: str | None = None
     conductor: dict[str, str] = field(default_factory=dict)
     config_name: str = "config"
+    stages: list[dict[str, dict[str, Any]]] = field(default_factory=list)
 
     def write(self, directory: Path) -> None:
         """Write the list into the sweep's folder, all at once."""
@@ -95,6 +99,11 @@ class SweepList:
         for number, job in enumerate(found.jobs):
             check_types(job, JOB, JOB, f"{source}, job {number}")
         return found
+
+    def until(self, index: int) -> int | None:
+        """Return the epochs after which a job pauses by now; ``None`` for the end of its budget."""
+        asked = [stage["until"][str(index)] for stage in self.stages if str(index) in stage.get("until", {})]
+        return asked[-1] if asked else None
 
     def link(self, index: int) -> SweepLink:
         """Return what ties the run of a job to the sweep.

@@ -28,6 +28,15 @@ def introduction(record: RunRecord) -> list[str]:
     ]
 
 
+def epoch_line(epoch: int, epochs: int, metrics: dict[str, float]) -> str:
+    """Return the line about an epoch, from 1, of so many."""
+    return (
+        f"epoch {epoch:{len(str(epochs))}}/{epochs}  {metrics['time/epoch_seconds']:4.1f} s  validation: "
+        f"accuracy {metrics['val/accuracy']:.3f}  IoU {metrics['val/mean_iou']:.3f}  "
+        f"loc_acc_50 {metrics['val/loc_acc_50']:.3f}"
+    )
+
+
 def final_table(record: RunRecord) -> list[str]:
     """Return the lines that sum a finished run up: test metrics, with the baseline of those that have one."""
     metrics = record.metrics

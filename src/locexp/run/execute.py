@@ -14,9 +14,9 @@ from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import Callbacks
 from locexp.errors import RunFailedError, Terminated, UserError, counted, first_line, worded
 from locexp.plots.pictures import Draw, draw_here
+from locexp.run.continuation import Resumed
 from locexp.run.folder import RunFolder
 from locexp.run.prepare import Prepared
-from locexp.run.resume import Resumed
 from locexp.run.run import Run
 from locexp.system.process import collected_once
 from locexp.system.screen import Screen
@@ -62,7 +62,8 @@ def execute(runs: Sequence[Run], *, note: Callable[[str], None] = logger.warning
     Where they cannot be trained together, they are trained one by one.
 
     Args:
-        runs: not opened yet; equal in data, boxes, network and schedule.
+        runs: not opened yet; equal in data, boxes, network and schedule, in the epochs that they have behind them, and
+            in when they pause.
         note: shows what did not go as planned.
         draw: draws the pictures of a run.
 
@@ -109,7 +110,7 @@ def _train(runs: Sequence[Run], note: Callable[[str], None], draw: Draw, *, from
 def _trained(runs: Sequence[Run]) -> Stack:
     first, members = runs[0].prepared, [run.prepared.member for run in runs]
     stack = Stack(members, *first.data.arrays("train"), fresh=first.data.fresh)
-    train(stack, first.schedule, first.data.arrays("validation"), [_Watch(runs)])
+    train(stack, first.schedule, first.data.arrays("validation"), [_Watch(runs)], until=runs[0].until)
     return stack
 
 
@@ -157,7 +158,7 @@ def _finish(runs: Sequence[Run], stack: Stack, draw: Draw) -> None:
     """Report and close runs that were trained; the pictures of one are drawn while others are saved and logged."""
     data, size = runs[0].prepared.data, runs[0].prepared.schedule.evaluation_batch_size
     for run in runs:
-        if run.is_open and run.failure is not None:
+        if run.is_open and (run.failure is not None or run.prepared.member.paused):
             _close(run, run.failure)
     trained = {index: run for index, run in enumerate(runs) if run.is_open}
     try:

@@ -8,9 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -19,50 +17,22 @@ from locexp.configuration.overrides import key_of
 from locexp.configuration.renamed import ADDED, added_keys, rename_keys
 from locexp.configuration.rules import validate
 from locexp.configuration.schema import RESUME_RUN, Config, config_hash, register
-from locexp.errors import UserError, first_line, listed
-from locexp.records.history import HISTORY, read_history
-from locexp.records.provenance import VERSIONS, flattened, provenance
-from locexp.records.record import RECORD, RunRecord
+from locexp.errors import UserError, first_line
+from locexp.records.provenance import flattened
+from locexp.records.record import NOT_PURSUED, RECORD, RunRecord
+from locexp.run.continuation import Resumed, rebuild
 from locexp.run.folder import began_in
-from locexp.run.prepare import Prepared, prepare
-from locexp.run.training_data import TrainingData, load_training_data
+from locexp.run.prepare import Prepared
 from locexp.system.commands import command, typed
 from locexp.system.files import locked
 from locexp.system.folders import check_writable
 from locexp.system.process import is_alive
 from locexp.tracking.location import check, location_in, location_of, store_overrides
 
-if TYPE_CHECKING:
-    from locexp.training.checkpoint import Checkpoint
-
 CONFIG = Path("config") / "resolved.yaml"
 LOCK = CONFIG.with_name("lock")
 """The file in a run's folder that the command which continues the run holds."""
 RUN_ID = re.compile("[0-9a-f]{32}")
-ENDED_EARLY = "The run ended early"
-"""How the note of a run that was stopped starts; it is removed when the run goes on."""
-
-
-@dataclass(frozen=True)
-class Resumed:
-    """A run that goes on: found, checked and restored, with nothing changed on disk yet.
-
-    Attributes:
-        directory: its folder.
-        record: as it is from now on.
-        history: its whole epochs, up to the checkpoint's.
-        spent: seconds that the run has taken before.
-    """
-
-    directory: Path
-    record: RunRecord
-    history: list[dict[str, float]]
-    spent: float
-
-
-def training_id(cfg: DictConfig) -> str:
-    """Return what identifies a checkpoint: the setting and the seed."""
-    return f"{config_hash(cfg)} seed={cfg.seed}"
 
 
 def resume_command(directory: Path) -> str:
@@ -86,30 +56,16 @@ def resume(given: str, wanted: DictConfig, overrides: Sequence[str]) -> tuple[Pr
     cfg = configuration_of(directory, record)
     _set_tracking(cfg, record, wanted, overrides)
 
-    from locexp.training.checkpoint import CHECKPOINT, read_checkpoint, restore
+    from locexp.training.checkpoint import CHECKPOINT, read_checkpoint
 
     try:
         checkpoint = read_checkpoint(directory / CHECKPOINT)
     except UserError as error:
         closing = f" Close the run with {command('log', str(directory))}"
         raise UserError(f"{error}{closing if record.status == 'RUNNING' else ''}") from None
-    rows, lost = _whole_epochs(directory, checkpoint)
     check_writable(directory, RESUME_RUN)
     check(location_of(cfg.tracking))
-    check_data(record, load_training_data(cfg))
-    prepared = prepare(cfg)
-    bare = [{name: value for name, value in row.items() if name != "timestamp"} for row in rows]
-    restore(prepared.member, checkpoint, training_id(cfg), bare)
-    resumed = Resumed(
-        directory=directory,
-        record=_renewed(record, cfg, directory, _notes(record, cfg, checkpoint, lost)),
-        history=rows,
-        spent=max(
-            record.metrics.get("time/total_seconds", 0.0),
-            sum(row["time/epoch_seconds"] + row["time/evaluation_seconds"] for row in rows),
-        ),
-    )
-    return prepared, resumed
+    return rebuild(cfg, directory, record, checkpoint)
 
 
 @contextlib.contextmanager
@@ -134,64 +90,6 @@ def _set_tracking(cfg: DictConfig, record: RunRecord, wanted: DictConfig, overri
     cfg.tracking.artifact_root = None if "uri" in asked else record.artifact_root
     cfg.tracking.uri, cfg.tracking.experiment = record.tracking_uri, record.experiment
     cfg.tracking.update(asked)
-
-
-def check_data(record: RunRecord, data: TrainingData) -> None:
-    """Check that data are those that a run was started with; raises :class:`UserError`."""
-    dataset = data.dataset
-    now = {"sha256": dataset.digest, "scenes_sha256": data.scenes_digest, "class_names": list(dataset.class_names)}
-    then = {"class_names": now["class_names"]} | record.dataset  # 0.1 did not record them
-    if differ := [key for key in now if then.get(key) != now[key]]:
-        what = {"sha256": "images", "scenes_sha256": "boxes", "class_names": "names of classes"}[differ[0]]
-        raise UserError(
-            f"data: the {what} are not those that the run was started with: {then.get('name')} ({then.get('source')}), "
-            f"{then.get('train')} to train, {then.get('test')} to test, then; {dataset.name} ({dataset.source}), "
-            f"{len(dataset.train)} to train, {len(dataset.test)} to test, now."
-        )
-
-
-def _notes(record: RunRecord, cfg: DictConfig, checkpoint: Checkpoint, lost: list[str]) -> list[str]:
-    """Return the notes of the run as it goes on."""
-    notes = [note for note in record.notes if not note.startswith(ENDED_EARLY)]
-    notes += [f"Continued after epoch {checkpoint.epoch}.", *lost]
-    if cfg.trainer.callbacks:
-        names = listed(cfg.trainer.callbacks)
-        notes.append(f"The callbacks ({names}) start anew: their own state is not in the checkpoint.")
-    if checkpoint.stopped and checkpoint.epoch < cfg.trainer.epochs:
-        notes.append(f"Training had ended early at epoch {checkpoint.epoch}; only its results were missing.")
-    now = provenance(cfg, ())
-    for name in VERSIONS:
-        then = record.tags.get(name)
-        if then != now.get(name):
-            notes.append(f"Begun with {name} {then}, continued with {now.get(name)}: numbers may differ.")
-    if record.status == "RUNNING" and record.tags.get("host") != now["host"]:
-        notes.append(f"The run was on {record.tags.get('host')}; whether it still runs there could not be checked.")
-    return notes
-
-
-def _renewed(record: RunRecord, cfg: DictConfig, directory: Path, notes: list[str]) -> RunRecord:
-    """Return the record of the run as it goes on."""
-    location = location_of(cfg.tracking)
-    tags = record.tags | provenance(cfg, ())
-    tags |= {"overrides": record.tags.get("overrides", ""), "directory": str(directory.absolute())}
-    tags["resumed"] = str(int(tags.get("resumed", 0)) + 1)
-    tags.pop("error", None)
-    same_store = (record.tracking_uri, record.experiment) == (location.uri, location.experiment)
-    return replace(
-        record,
-        status="RUNNING",
-        tags=tags,
-        metrics={},
-        notes=notes,
-        error=None,
-        end_time=None,
-        tracking_uri=location.uri,
-        artifact_root=location.artifact_root,
-        experiment=location.experiment,
-        run_id=record.run_id if same_store else None,
-        experiment_id=record.experiment_id if same_store else None,
-        logged=False,
-    )
 
 
 def _find(given: str, wanted: DictConfig) -> Path:
@@ -231,6 +129,11 @@ def _stopped(directory: Path) -> RunRecord:
     if record.status == "FINISHED":
         later = "" if record.logged else f" Log its results with {command('log', str(directory))}"
         raise UserError(f"{directory}: this run has finished, so there is nothing to continue.{later}")
+    if NOT_PURSUED in record.tags:
+        raise UserError(
+            f"{directory}: was not pursued ({record.tags[NOT_PURSUED]}), and its checkpoint has gone; train its "
+            f"setting anew with the overrides in {directory / 'config' / 'overrides.yaml'}"
+        )
     if record.status == "RUNNING" and is_alive(record.tags):
         raise UserError(f"{directory}: this run is still going on (process {record.tags['pid']}).")
     return record
@@ -277,22 +180,3 @@ def _check_relative_path(directory: Path, cfg: DictConfig) -> None:
         return
     if (began / path).exists():
         raise UserError(f"data.path={path}: not found from here; go to {began}, where the run was started.")
-
-
-def _whole_epochs(directory: Path, checkpoint: Checkpoint) -> tuple[list[dict[str, float]], list[str]]:
-    """Return the rows up to the checkpoint, and in words what was left out.
-
-    Raises:
-        UserError: they are not those of a run.
-    """
-    path = directory / HISTORY
-    try:
-        rows = read_history(directory)
-        epochs = [int(row["epoch"]) for row in rows]
-    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
-        raise UserError(f"{path}: is not the history of a run ({error}).") from None
-    kept = checkpoint.epoch
-    if epochs != list(range(1, len(rows) + 1)) or len(rows) < kept:
-        raise UserError(f"{path}: holds epochs {listed(epochs) or 'none'}; expected all from 1 to {kept} at least.")
-    lost = [f"{HISTORY} goes beyond the checkpoint: what follows epoch {kept} is trained again."]
-    return rows[:kept], lost if len(rows) > kept else []

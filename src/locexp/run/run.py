@@ -24,12 +24,14 @@ from locexp.models.saving import MODEL, save, save_checked
 from locexp.models.spread import spread_metrics
 from locexp.plots.pictures import Draw, PictureData
 from locexp.records.history import append_history, write_history
+from locexp.records.record import PAUSED
 from locexp.records.sweep_list import SweepLink
+from locexp.run.continuation import ENDED_EARLY, Resumed, begin_again, training_id
 from locexp.run.data_files import write_data_files
-from locexp.run.display import conclusion, final_table, introduction
-from locexp.run.prepare import Prepared, prepare
+from locexp.run.display import conclusion, epoch_line, final_table, introduction
+from locexp.run.prepare import Prepared
 from locexp.run.record import amount_of_pictures, open_record
-from locexp.run.resume import CONFIG, ENDED_EARLY, Resumed, resume_command, training_id
+from locexp.run.resume import CONFIG, resume_command
 from locexp.system.commands import command
 from locexp.system.files import write_whole
 from locexp.system.screen import Screen
@@ -57,6 +59,7 @@ class Run:
         screen: where progress is shown.
         link: to the sweep that the run belongs to.
         resumed: the run that this one continues.
+        until: the epoch after which it pauses, to be continued later; ``None`` trains it to its end.
         current: entered for whatever is done on the run's behalf, so that what is logged meanwhile is the run's.
 
     Attributes:
@@ -72,10 +75,11 @@ class Run:
         screen: Screen,
         link: SweepLink | None = None,
         resumed: Resumed | None = None,
+        until: int | None = None,
         current: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
     ) -> None:
         self.prepared, self.directory, self.screen = prepared, directory, screen
-        self.current = current
+        self.until, self.current = until, current
         self.error: BaseException | None = None
         self.is_open = False
         self._model: object | None = None
@@ -129,12 +133,7 @@ class Run:
             self._written_id = self.record.run_id
         self._checkpoint()  # before the tracker: the store never holds an epoch that would be trained again
         self._tracker.epoch(row)
-        epochs = str(self.prepared.schedule.epochs)
-        self.screen.line(
-            f"epoch {epoch:{len(epochs)}}/{epochs}  {metrics['time/epoch_seconds']:4.1f} s  validation: "
-            f"accuracy {metrics['val/accuracy']:.3f}  IoU {metrics['val/mean_iou']:.3f}  "
-            f"loc_acc_50 {metrics['val/loc_acc_50']:.3f}"
-        )
+        self.screen.line(epoch_line(epoch, self.prepared.schedule.epochs, metrics))
 
     @property
     def failure(self) -> BaseException | None:
@@ -147,10 +146,8 @@ class Run:
         return error
 
     def restart(self) -> None:
-        """Forget what was trained, and go back to before the first epoch."""
-        write_history(self.directory, [])
-        (self.directory / CHECKPOINT).unlink(missing_ok=True)
-        self.prepared = prepare(self.prepared.cfg, stacked=True)
+        """Forget what was trained; see :func:`~locexp.run.continuation.begin_again`."""
+        self.prepared = begin_again(self.prepared.cfg, self.directory, None if self._resumed is None else self.record)
         self.error = None
 
     def report(self, evaluation: Evaluation, draw: Draw) -> None:
@@ -214,10 +211,14 @@ class Run:
         self._say(notes)
 
     def close(self, error: BaseException | None) -> None:
-        """End the run: FINISHED without an error, KILLED by Ctrl-C or SIGTERM, else FAILED with the error's message."""
+        """End the run: FINISHED without an error, or KILLED where it pauses; KILLED by Ctrl-C or SIGTERM, else FAILED
+        with the error's message."""
+        is_paused = error is None and self.prepared.member.paused
         record, directory = self.record, self.directory
         self.is_open, self.error = False, error
-        if error is None:
+        if is_paused:
+            record.status, record.tags[PAUSED] = "KILLED", str(len(self.prepared.member.history))
+        elif error is None:
             record.status = "FINISHED"
         elif isinstance(error, (KeyboardInterrupt, Terminated)):
             record.status, record.error = "KILLED", "interrupted"
@@ -241,7 +242,7 @@ class Run:
                 f"The results are not in {self._location.uri}. They are in {directory}; log them later with"
             )
             self.screen.line(f"  {command('log', str(directory))}")
-        if (directory / CHECKPOINT).exists() and self.prepared.member.failure is None:
+        if (directory / CHECKPOINT).exists() and self.prepared.member.failure is None and not is_paused:
             self.screen.line("Continue the run after its last whole epoch with")
             self.screen.line(f"  {resume_command(directory)}")
         self._model = None

@@ -19,6 +19,7 @@ from locexp.sweep.parent import Parent
 from locexp.sweep.progress import Progress
 from locexp.sweep.stacks import Stacks
 from locexp.sweep.stored import StoredSweep
+from locexp.sweep.swept import incomparable_keys
 from locexp.system.screen import Screen
 from locexp.tracking.environment import unread_variables
 from locexp.tracking.location import Location, unused_root
@@ -166,7 +167,7 @@ class Conductor:
         unread = unread_variables(location, tracking.uri) + unused_root(location, tracking.artifact_root)
         name, waiting = self._staged.base.name, [self._capacity.note] if self._capacity.note and missing else []
         named = [f"name={name} names the sweep; its runs are named by what varies, and their seeds"] if name else []
-        for note in [*named, *mixed, *unread, *self._staged.incomparable_keys(), *waiting]:
+        for note in [*named, *mixed, *unread, *incomparable_keys(self._staged.jobs), *waiting]:
             self._screen.note(note)
 
     def _run_stages(self, launch: Launch) -> None:

@@ -12,6 +12,7 @@ from locexp.sweep.folder import JobEnd, log_of
 from locexp.sweep.jobs import StagedJobs, SweepJob
 from locexp.sweep.parent import Parent
 from locexp.sweep.stored import StoredSweep, finished_runs
+from locexp.sweep.swept import incomparable_keys
 from locexp.system.commands import command
 from locexp.system.screen import Screen, duration
 from locexp.tracking.links import REPORT, base_of, sweep_links
@@ -48,7 +49,7 @@ def list_jobs(staged: StagedJobs, stored: StoredSweep | None, screen: Screen) ->
         screen.line(f"{job.index:5}  {job.config_hash}  {job.name:44} {state}".rstrip())
     missing = [job for job in jobs if job.key not in done]
     screen.line(f"\n{counted(len(jobs), 'job')}, {len(jobs) - len(missing)} done, {len(missing)} to run")
-    for note in staged.incomparable_keys():
+    for note in incomparable_keys(jobs):
         screen.note(note)
     if staged.more:
         screen.line("More jobs follow in a later stage, from the results of these.")

@@ -17,20 +17,17 @@ from locexp.configuration.effects import check_used
 from locexp.configuration.overrides import combinations, key_of
 from locexp.configuration.schema import sweep_arguments
 from locexp.configuration.targets import import_target
-from locexp.errors import UserError, listed, worded
-from locexp.records.provenance import flattened
-from locexp.records.sweep_list import BUDGET, setting_name
+from locexp.errors import UserError, worded
+from locexp.records.sweep_list import setting_name
 from locexp.run.folder import check_folder
+from locexp.sweep.course import Course, check_pausable, farthest
 from locexp.sweep.setting import Setting, Stage, Stages
+from locexp.sweep.swept import check_swept
 
 RunKey = tuple[str, int]
 """What names a run of a sweep: its config hash and its seed."""
 StageResults = dict[str, dict[str, float] | None]
 """The results that a stage of a plan followed from, by the index of the job."""
-AGREE = ("data.", "bbox.", *BUDGET)
-"""Prefixes of keys that compared runs must share: data, boxes and budget."""
-SAME_SCENES = ("bbox.fresh", "bbox.augment")
-"""The keys of boxes that change what is trained on, but not what is evaluated."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +83,7 @@ class StagedJobs:
         more: whether another stage may follow from the results of those so far.
         notes: what is given without an effect.
         past_results: for each stage but the first, the results that it followed from.
+        course: how far each job is to train, and which are not pursued.
 
     Raises:
         UserError: a configuration is wrong, a value is given twice, or what controls a sweep is swept itself.
@@ -104,7 +102,7 @@ class StagedJobs:
         absolute = self.directory.absolute()
         first = self.base_job.hydra(absolute / "0", index=0) if self.is_sweep else self.base_job.hydra(absolute)
         check_folder(whole(self.base, first).hydra)
-        _check_swept(self._swept, cells)
+        check_swept(self._swept, cells)
         self.default_hash: str | None = None
         with contextlib.suppress(UserError):  # something may be required that the sweep gives
             fixed = [override for override in overrides if key_of(override) not in self._swept]
@@ -115,7 +113,10 @@ class StagedJobs:
         self._cells = list(dict.fromkeys(seedless))
         self._plans = [self._start(cell) for cell in self._cells]
         self.more = False
+        self.course = Course()
         self._asked: list[list[list[SweepJob]]] = []
+        self._had: list[list[tuple[Setting, list[SweepJob]]]] = [[] for _ in self._cells]
+        self._fresh: dict[str, list[int]] = {}
         self.jobs: list[SweepJob] = []
         self.past_results: list[StageResults] = []
 
@@ -138,7 +139,7 @@ class StagedJobs:
         return launcher
 
     def next_stage(self, results: Mapping[RunKey, dict[str, float] | None]) -> list[SweepJob]:
-        """Return the jobs of the next stage that no earlier stage had; a plan that has ended gives none.
+        """Return the jobs that the next stage begins or continues; a plan that has ended gives none.
 
         Args:
             results: the validation metrics of the jobs so far, ``None`` for those that failed.
@@ -147,30 +148,28 @@ class StagedJobs:
             UserError: the command fixes a key that the plan varies, or a job's configuration is wrong.
         """
         asked: dict[int, RunKey] = {}
-        new: list[SweepJob] = []
-        while not new:
+        going: list[SweepJob] = []
+        while not going:
             asked |= {job.index: job.key for cell in self._asked for jobs in cell for job in jobs}
-            new = self._ask(results)
+            going = self._ask(results)
             if not self.more:
                 break  # a plan may also go on from what is known already
-        if self.jobs and new:
+        if asked and going:
             self.past_results.append({str(index): results.get(key) for index, key in sorted(asked.items())})
-        self.jobs += new
-        return new
+        return going
 
     def _ask(self, results: Mapping[RunKey, dict[str, float] | None]) -> list[SweepJob]:
-        """Return the jobs of the next stage that are not known yet."""
+        """Take in the next stage; returns the jobs that it begins or continues."""
         stages = [self._stage(number, results) for number in range(len(self._cells))]
         self.more = any(stage.more for stage in stages)
         settings = [stage.settings for stage in stages]
-        after = max((job.seed for job in self.jobs), default=-1) + 1
         queue = []
         for cell, group in enumerate(settings):
             for position, setting in enumerate(group):
-                seeds = list(range(after, after + setting.fresh_seeds)) if setting.fresh_seeds else self._seeds
+                seeds = self._fresh_seeds(setting) if setting.fresh_seeds else self._seeds
                 queue += [(round_, cell, position, seed) for round_, seed in enumerate(seeds)]
         self._asked = [[[] for _ in group] for group in settings]
-        number = self.jobs[-1].stage + 1 if self.jobs else 0
+        number, wanted = len(self.course.stages), dict[int, int | None]()
         known = {job.key: job for job in self.jobs}
         for _, cell, position, seed in sorted(queue):  # seeds outermost: a sweep cut short holds whole comparisons
             job = self._job(len(known), number, self._cells[cell], settings[cell][position], seed)
@@ -179,28 +178,37 @@ class StagedJobs:
                 swept = " ".join(override for override in self._cells[cell] if key_of(override) in self._swept)
                 raise UserError(f"{swept}: is the same run as {same.name}; what is swept makes no difference.")
             self._asked[cell][position].append(same)
-        return list(known.values())[len(self.jobs) :]
+            wanted[same.index] = farthest(wanted, same.index, self._until(stages[cell], same))
+        with self._plan_errors():
+            dropped = {index: why for cell, stage in enumerate(stages) for index, why in self._dropped(cell, stage)}
+            going = self.course.begin(wanted, dropped)
+        for cell, group in enumerate(settings):
+            self._had[cell] += zip(group, self._asked[cell], strict=True)
+        self.jobs = list(known.values())
+        return [self.jobs[index] for index in going]
 
-    def incomparable_keys(self) -> list[str]:
-        """Return, in words, what is swept though runs that differ in it are not compared."""
-        if self.base.sweep.allow_mixed:
-            return []
-        settings = {job.config_hash: job.cfg for job in self.jobs}
-        parts = [
-            {key: value for key, value in flattened(cfg).items() if key.startswith(AGREE) and key not in SAME_SCENES}
-            for cfg in settings.values()
-        ]
-        keys = {key for part in parts for key in part}
-        differ = {key for key in keys if len({part.get(key) for part in parts}) > 1}
-        # Of another class of boxes, or another source of data, the group says more than all of its keys.
-        groups = {key.partition(".")[0] for key in differ if key.endswith("._target_")}
-        named = {group if (group := key.partition(".")[0]) in groups else key for key in differ}
-        if not named:
-            return []
-        return [
-            f"{', '.join(sorted(named))}: runs that differ in this are trained, but not compared in the end, since "
-            "more than a setting differs; sweep.allow_mixed=true compares them anyway"
-        ]
+    def _fresh_seeds(self, setting: Setting) -> list[int]:
+        """Return the fresh seeds of a setting: those that earlier ones of its role had, and as many more as it asks."""
+        seeds = self._fresh.setdefault(setting.role, [])
+        after = max((seed for seed in (*seeds, *(job.seed for job in self.jobs))), default=-1) + 1
+        seeds += range(after, after + setting.fresh_seeds - len(seeds))
+        return seeds[: setting.fresh_seeds]
+
+    def _until(self, stage: Stage, job: SweepJob) -> int | None:
+        """Return after how many epochs a stage has a job pause; raises :class:`UserError` where it cannot."""
+        cfg = job.composition.cfg
+        if stage.until is None or stage.until >= cfg.trainer.epochs:
+            return None
+        check_pausable(cfg)
+        return stage.until
+
+    def _dropped(self, cell: int, stage: Stage) -> Iterator[tuple[int, str]]:
+        """Yield the jobs that a stage gives up, by their index, with the reason."""
+        for dropped in stage.dropped:
+            jobs = [job for setting, had in self._had[cell] if setting == dropped.setting for job in had]
+            if not jobs:
+                raise ValueError(f"it drops {dropped.setting}, which no earlier stage has")
+            yield from ((job.index, dropped.reason) for job in jobs)
 
     def take_stages(self, past_results: Sequence[StageResults]) -> None:
         """Take in the first stage and those that followed from these results, whatever the jobs would yield now.
@@ -221,6 +229,8 @@ class StagedJobs:
                 stage = plan.send([[results.get(job.key) for job in jobs] for jobs in self._asked[number]])
             if not isinstance(stage, Stage):
                 raise TypeError(f"it yields a {type(stage).__name__}; expected locexp.sweep.setting.Stage")
+            if stage.until is not None and (type(stage.until) is not int or stage.until < 1):
+                raise ValueError(f"it yields a stage with until={stage.until!r}; expected a whole number >= 1, or None")
             return stage
         return Stage([])
 
@@ -281,19 +291,3 @@ class StagedJobs:
 def _as_it_is() -> Stages:
     """Yield the one setting of a cell that no plan varies."""
     yield Stage([Setting()])
-
-
-def _check_swept(keys: Sequence[str], cells: Sequence[tuple[str, ...]]) -> None:
-    """Refuse to sweep what controls the whole sweep, and values that are given twice."""
-    for key in keys:
-        if key.replace("/", ".").split(".")[0] in ("sweep", "hydra", "tracking", "name"):
-            raise UserError(f"{key}: cannot be swept, since it says how the whole sweep is run.")
-        if key == "trainer.threads":
-            raise UserError(
-                f"{key}: TensorFlow takes one value in a process, so it cannot be swept; give one command for each."
-            )
-    if len(set(cells)) < len(cells):
-        twice = next(cell for cell in cells if cells.count(cell) > 1)
-        raise UserError(
-            f"{listed(override for override in twice if key_of(override) in keys)}: is given twice in the sweep."
-        )

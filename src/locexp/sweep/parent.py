@@ -124,6 +124,7 @@ class Parent:
             self._list,
             jobs=[job.stored() for job in self._staged.jobs],
             stage_results=self._staged.past_results,
+            stages=self._staged.course.stages,
             sweep_id=self.sweep_id,
             parent_run_id=self.record.run_id,
             conductor=process_tags(),

@@ -28,7 +28,8 @@ class Setting:
 
     Attributes:
         values: configuration keys and what they are set to.
-        fresh_seeds: 0 for the seeds of the sweep; n for n seeds that no earlier stage has used.
+        fresh_seeds: 0 for the seeds of the sweep; n for n seeds that had not been used when its role first asked for
+            fresh ones. Later stages of that role have the same, so that all of its runs can be paired.
         role: empty, ``control``, ``final`` or ``confirmation``, see :data:`locexp.records.sweep_list.CONTROL`.
         facts: stored with its runs beside the values, such as ``{"replay": "mgda"}``.
     """

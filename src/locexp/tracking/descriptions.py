@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from locexp.errors import first_line
-from locexp.records.record import RunRecord
+from locexp.errors import counted, first_line
+from locexp.records.record import NOT_PURSUED, RunRecord
 
 NAMES = {
     "accuracy": "accuracy",
@@ -26,6 +26,9 @@ def escaped(text: str) -> str:
 
 def describe_run(record: RunRecord) -> str:
     """Return what a run that has ended is described with: a line."""
+    if record.paused_after is not None:
+        why = f"not pursued: {record.tags[NOT_PURSUED]}" if NOT_PURSUED in record.tags else "to be continued"
+        return escaped(f"Paused after {counted(record.paused_after, 'epoch')}, {why}")
     if record.status != "FINISHED":
         return f"{record.status}: {escaped(first_line(record.error or 'no reason known', 200))}"
     found = {title: record.metrics.get(f"test/{name}") for name, title in NAMES.items()}

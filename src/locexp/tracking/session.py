@@ -15,7 +15,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from mlflow.exceptions import MlflowException
 
 from locexp.records.files import logged_files
-from locexp.records.record import RunRecord, finite_metrics, milliseconds
+from locexp.records.record import PAUSED, RunRecord, finite_metrics, milliseconds
 from locexp.tracking.artifacts import log_file
 from locexp.tracking.descriptions import describe_run
 from locexp.tracking.limits import DATASET, NAME, PARAMETER, TAG, cut
@@ -111,8 +111,9 @@ class Session:
         elif known.info.lifecycle_stage == "deleted":
             raise deleted_run(self._location, known.info.run_id)
         self.run_id, self._artifacts = str(known.info.run_id), known.info.artifact_uri
-        if "error" in known.data.tags and "error" not in record.tags:  # of an end that was not the last
-            self.client.delete_tag(self.run_id, "error")
+        for name in ("error", PAUSED):  # of an end that was not the last
+            if name in known.data.tags and name not in record.tags:
+                self.client.delete_tag(self.run_id, name)
         params = [Param(name, value) for name, value in parameters.items()]
         tags = [RunTag(name, value) for name, value in tag_values.items()]
         for start in range(0, max(len(params), 1), PARAMS_PER_CALL):

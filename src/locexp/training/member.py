@@ -55,6 +55,7 @@ class Member:
         failure: why training failed.
         cause: the error behind that, if there was one.
         stopped: it trains no more.
+        paused: its training has ended before its end, as it was asked to, and can go on from a checkpoint.
 
     Raises:
         UserError: the model has the wrong outputs, its heads share nothing and the method needs what they share, or a
@@ -110,6 +111,7 @@ class Member:
         self.failure: str | None = None
         self.cause: BaseException | None = None
         self.stopped = False
+        self.paused = False
 
     @property
     def variables(self) -> list[Variable]:

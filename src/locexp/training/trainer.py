@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from locexp.errors import Terminated, worded
-from locexp.evaluation.metrics import Predictions, sign_of, summarise
+from locexp.evaluation.metrics import Predictions, rank, summarise
 from locexp.training.columns import GRAMIAN, WEIGHTS
 from locexp.training.diagnostics import gradient_metrics, weight_metrics
 from locexp.training.member import Member
@@ -59,30 +59,31 @@ def steps_per_epoch(examples: int, batch_size: int) -> int:
     return -(-examples // batch_size)
 
 
-def rank(metrics: dict[str, float], monitor: str) -> tuple[float, float]:
-    """Return what orders epochs: the monitored metric (higher is better), ties by ``val/mean_iou``."""
-    return sign_of(monitor.split("/", 1)[1]) * metrics[monitor], metrics["val/mean_iou"]
-
-
 def train(
     stack: Stack,
     schedule: Schedule,
     validation: tuple[np.ndarray, np.ndarray, np.ndarray],
     observers: Sequence[Observer] = (),
+    *,
+    until: int | None = None,
 ) -> None:
     """Train the members of a stack; each ends with its kept weights, its history and, if it diverged, its failure.
 
     The scenes of an epoch, where they are new in each, are made on a thread while the one before trains; it ends with
     the training, however that ends, and what it raises is raised here.
 
-    Members that have a history already (see :mod:`locexp.training.checkpoint`) go on after its last epoch.
+    Members that have a history already (see :mod:`locexp.training.checkpoint`) go on after its last epoch. Those that
+    pause are left as that epoch left them: what is kept is not set yet, and their callbacks are not told of an end.
 
     Args:
         stack: what to train.
         schedule: how.
         validation: images (uint8, (n, height, width[, 3])), labels (n,), boxes (n, 4).
         observers: shown the progress.
+        until: the epoch after which members pause that have not stopped by then; ``None``, or one beyond the last,
+            trains to the end. Schedules, callbacks and fresh scenes are those of the whole training in any case.
     """
+    last = schedule.epochs if until is None else min(until, schedule.epochs)
     steps = steps_per_epoch(stack.examples, schedule.batch_size)
     for member in stack.members:
         _call(member, "set_params", {"epochs": schedule.epochs, "steps": steps})
@@ -90,13 +91,14 @@ def train(
     stack.traced()  # in no epoch's time
     with contextlib.closing(stack):
         # Members go on together: their histories are equally long, but for those that have stopped.
-        for epoch in range(max(len(member.history) for member in stack.members) + 1, schedule.epochs + 1):
+        for epoch in range(max(len(member.history) for member in stack.members) + 1, last + 1):
             for member in stack.members:
                 if not member.stopped:
                     _call(member, "on_epoch_begin", epoch - 1, {})
             if all(member.stopped for member in stack.members):
                 break
             start = time.perf_counter()
+            stack.begin_epoch(epoch - 1, last=epoch == last)
             predictions = _train_epoch(stack, schedule, epoch, observers)
             seconds = time.perf_counter() - start
             trained = [index for index in predictions if not stack.members[index].stopped]  # the others have diverged
@@ -121,6 +123,9 @@ def train(
                 for evaluation in evaluations.values():
                     evaluation.cancel()  # none is left but where something went wrong
     for member in stack.members:
+        member.paused = last < schedule.epochs and not member.stopped
+        if member.paused:
+            continue
         _call(member, "on_train_end", {})
         # After the callbacks, some of which restore weights of their own choice: what is kept is what is reported.
         if member.best_weights is not None and member.failure is None:
@@ -176,7 +181,6 @@ def _train_epoch(stack: Stack, schedule: Schedule, epoch: int, observers: Sequen
     """Train those that have not stopped; returns the predictions of each, by its index."""
     chosen = [index for index, member in enumerate(stack.members) if not member.stopped]
     members = [stack.members[index] for index in chosen]
-    stack.begin_epoch(epoch - 1, last=epoch == schedule.epochs)
     size, examples = schedule.batch_size, stack.examples
     orders = np.stack([member.batch_order(epoch - 1, examples) for member in members])
     full, total = examples // size, steps_per_epoch(examples, size)
