@@ -62,7 +62,7 @@ def columns(comparison: SweepComparison) -> list[list[object]]:
 
 def of_race(race: Race, setting: SettingRuns, index: int) -> dict[str, object]:
     """Return, by the :data:`RACE_COLUMNS`, when and why a race did not pursue a setting (empty where it did), for how
-    many epochs it was trained in it, and the metric on validation in the last of them."""
+    many epochs it was trained in it, and the metric on validation in the best of them."""
     epochs, value = race.reached(index)
     return dict(zip(RACE_COLUMNS, (setting.not_pursued, epochs, finite(value)), strict=True))
 

@@ -15,12 +15,12 @@ from locexp.analysis.answer import answers
 from locexp.analysis.compare import check_ended, listed_jobs
 from locexp.analysis.comparison import SweepComparison, compare_settings
 from locexp.analysis.exports import columns
-from locexp.analysis.results import NOT_PURSUED, differences, mixed, sort_runs
+from locexp.analysis.results import differences, mixed, sort_runs
 from locexp.configuration.schema import BBOX, CLASSIFICATION
 from locexp.errors import NotComparableError, UserError, listed, nearest
 from locexp.evaluation.metrics import METRICS
 from locexp.records.history import HISTORY, parse_history
-from locexp.records.record import RunRecord, milliseconds
+from locexp.records.record import NOT_PURSUED, RunRecord, milliseconds
 from locexp.records.store import Store
 from locexp.records.sweep_list import setting_name, varied_of
 
@@ -119,7 +119,7 @@ class Sweep:
         mean IoU) and ``not_pursued`` (when and why a race stopped pursuing it; else empty); then those of
         ``comparison.csv``: ``verdict`` against the default, ``test/accuracy/mean``, ``test/accuracy/half_width`` (of
         the 95 % interval over seeds) and so on, ``against_default/p``, …; of a race ``race/epochs``, for which it was
-        trained in it, and ``race/validation``, the metric in the last of them.
+        trained in it, and ``race/validation``, the metric in the best of them.
 
         Raises:
             NotComparableError: no run has finished, or the runs differ in more than their settings.

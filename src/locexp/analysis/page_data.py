@@ -36,7 +36,8 @@ def page_data(comparison: SweepComparison, curves: Curves) -> dict[str, Any]:
         that have a learning curve, with their titles. ``race``: see :func:`_race`, or null.
     """
     settings = comparison.settings
-    ratios = [ratio for index in comparison.candidates if (ratio := _ratio(settings[index])) is not None]
+    drawn = {*comparison.candidates, *(comparison.race.lines if comparison.race is not None else ())}
+    ratios = [ratio for index in drawn if (ratio := _ratio(settings[index])) is not None]
     return {
         "axes": [f"{TITLES[name]} (test)" for name in TASKS],
         "metric": TITLES[comparison.metric],

@@ -75,5 +75,5 @@ def not_pursued(comparison: SweepComparison) -> list[str]:
     names = shortened([comparison.settings[index].label for index in dropped])
     return [
         f"Not pursued to the end, so neither tested nor called worse: {len(dropped)} of "
-        f"{counted(len(comparison.settings), 'setting')} ({names}). Each one's row says when and why."
+        f"{counted(len(comparison.settings), 'setting')} ({names}). The report and comparison.csv say when and why."
     ]

@@ -21,7 +21,7 @@ from locexp.analysis.galleries import Galleries, read_galleries
 from locexp.analysis.headline import headline
 from locexp.analysis.page_data import page_data
 from locexp.analysis.results import ReadFile
-from locexp.analysis.tables import as_markdown, table
+from locexp.analysis.tables import as_markdown, not_pursued_table, table
 from locexp.errors import counted
 from locexp.evaluation.terms import printable
 from locexp.plots.files import save
@@ -70,7 +70,9 @@ def write_report(
     content = as_json(comparison) | {"notes": [*notes, *missing]}
     write_whole(directory / "comparison.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
     paragraphs = "\n\n".join([*sentences, *(f"Note: {note}" for note in [*notes, *missing])])
-    write_whole(directory / "comparison.md", f"# {title}\n\n{paragraphs}\n\n{as_markdown(settings)}\n")
+    dropped = not_pursued_table(comparison)
+    tables = [as_markdown(settings), *([as_markdown(dropped)] if dropped.rows else [])]
+    write_whole(directory / "comparison.md", "\n\n".join([f"# {title}", paragraphs, *tables]) + "\n")
     pictures = []
     for name, figure in draw_figures(comparison, curves).items():
         save(figure, directory / f"{name}.png")

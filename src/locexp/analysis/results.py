@@ -16,7 +16,7 @@ from locexp.analysis.statistics import Interval, mean_interval
 from locexp.configuration.schema import BBOX, CLASSIFICATION, METHOD
 from locexp.errors import NotComparableError, UserError, counted, listed, verb
 from locexp.evaluation.metrics import BESIDE, METRICS, skill
-from locexp.records.record import RunRecord
+from locexp.records.record import NOT_PURSUED, PAUSED, RunRecord
 from locexp.records.sweep_list import BUDGET, CONFIRMATION, FINAL, REPLAY, setting_name, varied_of
 from locexp.system.commands import command
 
@@ -45,8 +45,6 @@ MUST_AGREE = {
     "code version": ("tags", ("locexp_version", "git_commit", "tensorflow_version", "keras_version")),
 }
 """What runs must share to be compared, and where it is written."""
-PAUSED, NOT_PURSUED = "paused", "not_pursued"
-"""Tags of runs in a race: after how many epochs one paused, and why it was not pursued."""
 
 
 @dataclass
@@ -222,7 +220,7 @@ def _role(run: RunRecord) -> str:
 
 def _is_paused(run: RunRecord | None) -> bool:
     """Whether a run that has not finished waits to be continued."""
-    return run is not None and run.status == "KILLED" and PAUSED in run.tags and NOT_PURSUED not in run.tags
+    return run is not None and run.paused_after is not None and NOT_PURSUED not in run.tags
 
 
 def differences(settings: Sequence[SettingRuns]) -> list[str]:

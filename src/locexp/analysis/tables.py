@@ -78,6 +78,14 @@ def table(comparison: SweepComparison, *, brief: bool = False) -> Table:
     return Table(shown, shown_rows)
 
 
+def not_pursued_table(comparison: SweepComparison) -> Table:
+    """Return what a race did not pursue, with when and why, in the order of the other table."""
+    ordered = sorted(comparison.not_pursued, key=lambda index: order_of(comparison.settings[index]))
+    settings = [(index, comparison.settings[index]) for index in ordered]
+    rows = [Row(index, [], [Cell(setting.label), Cell(setting.not_pursued)]) for index, setting in settings]
+    return Table(["not pursued", "when and why"], rows)
+
+
 def order_of(setting: SettingRuns) -> tuple[list[str], bool, float]:
     """Return what the rows of a table are ordered by."""
     others = [value for name, value in setting.varied.items() if not name.startswith("loss.")]
