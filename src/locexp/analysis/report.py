@@ -85,6 +85,7 @@ def write_report(
         headline=headline(comparison),
         answers=sentences,
         table=settings,
+        dropped=dropped,
         metric=comparison.metric,
         is_final=comparison.is_final,
         figures=pictures,
