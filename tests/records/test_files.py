@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from locexp.errors import UserError
-from locexp.records.files import NOT_LOGGED, OF_RUN, check_unused, file_within, logged_files
+from locexp.records.files import CHECKPOINT, NOT_LOGGED, OF_RUN, check_unused, file_within, logged_files
 from locexp.records.record import RunRecord
-from locexp.training.checkpoint import CHECKPOINT
 
 
 def touch(*paths: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from locexp.records.record import RunRecord
 from locexp.sweep.display import show_end
+from locexp.sweep.ends import Tally
 from locexp.sweep.folder import JobEnd
 from locexp.system.screen import Screen
 from locexp.tracking.location import locate
@@ -27,8 +28,13 @@ def end_of_sweep(ends: list[JobEnd], name: str = "bbox_weight=1", *, stream: io.
         sweep_id="day-time",
     )
     jobs: list[Any] = [SimpleNamespace(name=f"{name} seed={seed}", seed=seed) for seed in range(len(ends))]
-    show_end(Screen(shown), parent, list(zip(jobs, ends, strict=True)), began=0.0, all_logged=True)
+    show_end(Screen(shown), parent, list(zip(jobs, ends, strict=True)), tally_of(ends), began=0.0, all_logged=True)
     return shown.getvalue().splitlines()
+
+
+def tally_of(ends: list[JobEnd]) -> Tally:
+    finished = sum(end.has_finished for end in ends)
+    return Tally(len(ends), finished, 0, len(ends) - finished, sum(end.reason is not None for end in ends), 0)
 
 
 def failed(reason: str = "FAILED: diverged") -> JobEnd:

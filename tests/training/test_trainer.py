@@ -333,7 +333,8 @@ def test_a_training_that_paused_equals_one_that_did_not(
     """In stacks of other sizes, with dropout, a schedule of the learning rate, and a member that stops early."""
     import keras
 
-    from locexp.training.checkpoint import CHECKPOINT, read_checkpoint, restore, write_checkpoint
+    from locexp.records.files import CHECKPOINT
+    from locexp.training.checkpoint import read_checkpoint, restore, write_checkpoint
     from locexp.training.trainer import Schedule, train
 
     def rate() -> Any:

@@ -45,22 +45,6 @@ def final_metrics(
     if skill is not None:
         values["skill/mean_iou"] = skill
     values |= {"best/epoch": float(best), "kept/epoch": float(kept), "epochs": float(len(history))}
-    values |= _mean_weights(history)
+    values |= metrics.mean_weights(history)
     values["time/training_seconds"] = sum(row["time/epoch_seconds"] for row in history)
     return values
-
-
-def metrics_so_far(history: list[dict[str, float]], monitor: str) -> dict[str, float]:
-    """Return the validation metrics of the best epoch so far, by their bare names, and ``mean_weights/…``.
-
-    Args:
-        history: one row per epoch, at least one.
-        monitor: the metric that picks the best epoch.
-    """
-    best = max(history, key=lambda row: metrics.rank(row, monitor))
-    return {name: best[f"val/{name}"] for name in HEADLINES} | _mean_weights(history)
-
-
-def _mean_weights(history: list[dict[str, float]]) -> dict[str, float]:
-    tasks = ("classification", "bbox")
-    return {f"mean_weights/{name}": float(np.mean([row[f"weights/{name}"] for row in history])) for name in tasks}

@@ -34,6 +34,23 @@ def rank(metrics: dict[str, float], monitor: str) -> tuple[float, float]:
     return sign_of(monitor.split("/", 1)[1]) * metrics[monitor], metrics["val/mean_iou"]
 
 
+def metrics_so_far(history: list[dict[str, float]], monitor: str) -> dict[str, float]:
+    """Return the validation metrics of the best epoch so far, by their bare names, and ``mean_weights/…``.
+
+    Args:
+        history: one row per epoch, at least one.
+        monitor: the metric that picks the best epoch.
+    """
+    best = max(history, key=lambda row: rank(row, monitor))
+    return {name: best[f"val/{name}"] for name in HEADLINES} | mean_weights(history)
+
+
+def mean_weights(history: list[dict[str, float]]) -> dict[str, float]:
+    """Return the effective weights of both tasks over all epochs of a history, ``mean_weights/…``."""
+    tasks = ("classification", "bbox")
+    return {f"mean_weights/{name}": float(np.mean([row[f"weights/{name}"] for row in history])) for name in tasks}
+
+
 @dataclass(frozen=True)
 class Predictions:
     """What a network predicts for n examples, with the truth.

@@ -34,7 +34,8 @@ REPLACED = ("pictures", "tables", "comparison")
 """The folders whose files are written whole and replaced, never edited: one that is linked into another place stays as
 it was there. Of the others, the log and the history grow while the run goes on, and a full disk has the record edited.
 """
-NOT_LOGGED = (MODEL, "checkpoint.npz")
+CHECKPOINT = "checkpoint.npz"
+NOT_LOGGED = (MODEL, CHECKPOINT)
 """The model is logged as a model of MLflow; a checkpoint is gone when the run has finished."""
 FREED = "freed"
 """The tag of a run that says which kinds of its files were freed, such as ``models, pictures``."""

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from locexp.configuration.schema import config_hash
 from locexp.errors import UserError, listed
+from locexp.records.files import CHECKPOINT
 from locexp.records.history import HISTORY, read_history, write_history
 from locexp.records.provenance import VERSIONS, provenance
 from locexp.records.record import PAUSED, RunRecord
@@ -88,7 +89,7 @@ def begin_again(cfg: DictConfig, directory: Path, record: RunRecord | None) -> P
         directory: of the run.
         record: of a run that is continued, which goes back to its checkpoint; ``None`` for one from its start.
     """
-    from locexp.training.checkpoint import CHECKPOINT, read_checkpoint
+    from locexp.training.checkpoint import read_checkpoint
 
     if record is None:
         write_history(directory, [])

@@ -16,7 +16,7 @@ from locexp.data.suspicions import MIDDLE_GREY, ground
 from locexp.plots.pictures import Amount
 from locexp.records.problems import note_on_problems
 from locexp.records.provenance import flattened, provenance, run_name
-from locexp.records.record import RunRecord
+from locexp.records.record import PAUSED, RunRecord
 from locexp.records.sweep_list import SweepLink
 from locexp.run.folder import chosen_files
 from locexp.run.prepare import monitor
@@ -100,12 +100,24 @@ def _bare_record(cfg: DictConfig, directory: Path, overrides: Sequence[str], lin
 
 
 def record_failure(
-    cfg: DictConfig, directory: Path, overrides: Sequence[str], link: SweepLink, error: Exception
+    cfg: DictConfig,
+    directory: Path,
+    overrides: Sequence[str],
+    link: SweepLink,
+    error: Exception,
+    earlier: RunRecord | None = None,
 ) -> None:
-    """Record and track a run of a sweep that failed before it could start, with its traceback in its log."""
+    """Record and track a run of a sweep that failed before it could start, with its traceback in its log.
+
+    Args:
+        cfg, directory, overrides, link: of the run.
+        error: what it failed with.
+        earlier: the record of a run that was to go on.
+    """
     logger.info("the run failed before it started", exc_info=error)
-    record = _bare_record(cfg, directory, overrides, link)
-    record.status, record.end_time = "FAILED", time.time()
+    record = earlier or _bare_record(cfg, directory, overrides, link)
+    record.status, record.end_time, record.logged = "FAILED", time.time(), False
+    record.tags.pop(PAUSED, None)
     record.error = str(error).strip() or type(error).__name__
     record.tags["error"] = record.error[:500]
     record.write(directory)

@@ -18,6 +18,7 @@ from locexp.configuration.renamed import ADDED, added_keys, rename_keys
 from locexp.configuration.rules import validate
 from locexp.configuration.schema import RESUME_RUN, Config, config_hash, register
 from locexp.errors import UserError, first_line
+from locexp.records.files import CHECKPOINT
 from locexp.records.provenance import flattened
 from locexp.records.record import NOT_PURSUED, RECORD, RunRecord
 from locexp.run.continuation import Resumed, rebuild
@@ -56,7 +57,7 @@ def resume(given: str, wanted: DictConfig, overrides: Sequence[str]) -> tuple[Pr
     cfg = configuration_of(directory, record)
     _set_tracking(cfg, record, wanted, overrides)
 
-    from locexp.training.checkpoint import CHECKPOINT, read_checkpoint
+    from locexp.training.checkpoint import read_checkpoint
 
     try:
         checkpoint = read_checkpoint(directory / CHECKPOINT)

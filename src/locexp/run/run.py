@@ -23,6 +23,7 @@ from locexp.models.costs import cost_metrics
 from locexp.models.saving import MODEL, save, save_checked
 from locexp.models.spread import spread_metrics
 from locexp.plots.pictures import Draw, PictureData
+from locexp.records.files import CHECKPOINT
 from locexp.records.history import append_history, write_history
 from locexp.records.record import PAUSED
 from locexp.records.sweep_list import SweepLink
@@ -38,7 +39,7 @@ from locexp.system.screen import Screen
 from locexp.system.workers import Task
 from locexp.tracking.location import location_of
 from locexp.tracking.tracker import Tracker
-from locexp.training.checkpoint import CHECKPOINT, write_checkpoint
+from locexp.training.checkpoint import write_checkpoint
 
 logger = logging.getLogger(__name__)
 

@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import Callbacks, set_up_logging
 from locexp.errors import RunFailedError, Terminated, UserError, counted, first_line, verb
+from locexp.records.files import CHECKPOINT
+from locexp.records.record import NOT_PURSUED
 from locexp.records.sweep_list import SweepList
-from locexp.sweep.display import show_end
-from locexp.sweep.folder import JobEnd, check_free, close_dead, end_of, held, next_attempt
-from locexp.sweep.jobs import PlacedJob, RunKey, StagedJobs, SweepJob
+from locexp.sweep.display import extent, show_end, stage_line
+from locexp.sweep.ends import Ends
+from locexp.sweep.folder import JobEnd, attempts_at, check_free, close_dead, end_of, folder_for, held, read_record
+from locexp.sweep.jobs import PlacedJob, StagedJobs, SweepJob
 from locexp.sweep.launchers import Launch, capacity_of, end_workers, is_stacked, launch_with_hydra
 from locexp.sweep.parent import Parent
 from locexp.sweep.progress import Progress
@@ -53,7 +56,7 @@ class Conductor:
         self._began = time.time()
         self._capacity = capacity_of(staged.launcher)
         self._parent = Parent(staged, command, stored)
-        self._ends: dict[RunKey, JobEnd] = {}
+        self._ends = Ends(staged)
         self._take_stored()
         self._mixed: list[str] = []
         self._uncompared: RunFailedError | None = None
@@ -62,14 +65,11 @@ class Conductor:
 
     def _take_stored(self) -> None:
         if self._stored:
-            self._ends |= {key: JobEnd(record) for key, record in self._stored.finished.items()}
+            self._ends.take(self._stored.paused | self._stored.finished)
 
     def missing(self, jobs: Sequence[SweepJob]) -> list[SweepJob]:
-        """Return the jobs that have not finished."""
-        return [job for job in jobs if self._end_of(job).record is None]
-
-    def _end_of(self, job: SweepJob) -> JobEnd:
-        return self._ends.get(job.key, JobEnd())
+        """Return the jobs that have neither finished nor paused where they were to."""
+        return self._ends.missing(jobs)
 
     def conduct(self) -> None:
         """Run what is missing.
@@ -106,17 +106,17 @@ class Conductor:
                 self._mend()
                 self._introduce()
                 self._run_stages(launch)
-            if any(end.record for end in self._ends.values()):
+            if self._ends.tally.finished:
                 self._show_comparison()
-            status = "FAILED" if self._failures else "FINISHED"
+            status = "FAILED" if self._ends.failures else "FINISHED"
         except (KeyboardInterrupt, Terminated):
             status = "KILLED"
             raise
         finally:
             if status == "KILLED" or parent.is_open:
                 self._close_in_any_case(status)
-        if self._failures:
-            raise RunFailedError(f"{self._failures} of {counted(len(self._staged.jobs), 'job')} did not finish")
+        if self._ends.failures:
+            raise RunFailedError(f"{self._ends.failures} of {counted(len(self._staged.jobs), 'job')} did not finish")
         if not self._is_logged:
             raise RunFailedError(f"not all results reached the tracking store {parent.location.uri}")
         if self._uncompared is not None:
@@ -135,14 +135,10 @@ class Conductor:
             self._uncompared = error
 
     @property
-    def _failures(self) -> int:
-        return sum(end.reason is not None for end in self._ends.values())
-
-    @property
     def _is_logged(self) -> bool:
         """Whether the store has the sweep and every run of it that has finished."""
-        records = [self._parent.record, *(end.record for end in self._ends.values())]
-        return all(record.logged for record in records if record is not None)
+        records = [self._parent.record, *self._ends.records]
+        return all(record.logged for record in records)
 
     def _mend(self) -> None:
         """Mend what an earlier command left."""
@@ -156,12 +152,9 @@ class Conductor:
     def _introduce(self) -> None:
         jobs = self._staged.jobs
         missing = len(self.missing(jobs))
-        later = ", more stages follow from their results" if self._staged.more else ""
-        self._screen.line(f"sweep    {self._parent.sweep_id}: {counted(len(jobs), 'job')}{later}")
+        self._screen.line(f"sweep    {self._parent.sweep_id}: {extent(self._staged)}")
         if self._stored:
-            done = len(jobs) - missing
-            have, are = verb(done, "has", "have"), verb(missing, "is", "are")
-            self._screen.line(f"resumed  {done} {have} finished before, {missing} {are} missing")
+            self._screen.line(f"resumed  {self._ends.tally}")
         mixed = [f"mixed code, as sweep.allow_mixed asks: {what}" for what in self._mixed]
         location, tracking = self._parent.location, self._parent.tracking
         unread = unread_variables(location, tracking.uri) + unused_root(location, tracking.artifact_root)
@@ -171,11 +164,14 @@ class Conductor:
             self._screen.note(note)
 
     def _run_stages(self, launch: Launch) -> None:
-        staged, jobs = self._staged, self._staged.jobs
+        staged, going = self._staged, self._staged.jobs
         progress = Progress(self._screen, staged.typed)
-        while jobs:
-            missing = self.missing(jobs)
-            progress.add(jobs, {key: end.record for key, end in self._ends.items() if end.record is not None})
+        self._give_up()
+        while going:
+            missing = self.missing(going)
+            done = {job.key: end for job in going if job not in missing and (end := self._ends.of(job).record)}
+            shown = [job for job in going if job in missing or job.key in done]
+            progress.add(shown, done, staged.course.until)
             left = self._run_jobs(launch, missing, progress)
             if self._stops:
                 if left or staged.more:
@@ -183,15 +179,32 @@ class Conductor:
                     later = ", and no later stage" if staged.more else ""
                     self._screen.note(f"sweep.on_error=stop: {what}{later}")
                 return
-            jobs = staged.next_stage({key: end.results for key, end in self._ends.items()})
-            if jobs:
-                self._parent.list_jobs()
-                self._screen.line(f"stage    {jobs[0].stage + 1}: {counted(len(jobs), 'more job')}")
+            known = len(staged.course.stages)
+            going = staged.next_stage(self._ends.results())
+            if len(staged.course.stages) > known:
+                self._parent.list_jobs()  # before anything goes that an earlier stage would need
+                self._screen.line(stage_line(staged, going))
+                self._give_up()
+
+    def _give_up(self) -> None:
+        """Mark the runs that are not pursued; what they would go on from is removed."""
+        for index, reason in self._staged.course.not_pursued.items():
+            job = self._staged.jobs[index]
+            folders = attempts_at(self._parent.directory, index)
+            record = read_record(folders[-1]) if folders else None
+            if record is None or record.status == "RUNNING":
+                continue
+            if record.tags.get(NOT_PURSUED) != reason:
+                record.tags[NOT_PURSUED] = reason
+                self._parent.amend(record, folders[-1])
+            (folders[-1] / CHECKPOINT).unlink(missing_ok=True)
+            if self._ends.of(job).record is not None:
+                self._ends.set(job, JobEnd(record))
 
     @property
     def _stops(self) -> bool:
         """Whether a job has failed that ends the sweep."""
-        return self._failures > 0 and self._staged.base.sweep.on_error == "stop"
+        return self._ends.failures > 0 and self._staged.base.sweep.on_error == "stop"
 
     def _run_jobs(self, launch: Launch, waiting: list[SweepJob], progress: Progress) -> int:
         """Run jobs; returns how many were left after a failure that ends the sweep."""
@@ -207,8 +220,10 @@ class Conductor:
 
     def _run_batch(self, launch: Launch, jobs: list[SweepJob], progress: Progress) -> list[list[SweepJob]]:
         """Run jobs; returns the batches in which some of them are to be tried again."""
-        placed = [(job, next_attempt(self._parent.directory, job.index)) for job in jobs]
-        progress.watch(placed)
+        pauses, directory = self._staged.course.pauses, self._parent.directory
+        placed = [(job, folder_for(directory, job.index, pauses=pauses(job.index))) for job in jobs]
+        before = {folder: record for _, folder in placed if (record := read_record(folder)) is not None}
+        progress.watch(placed, before)
         error: Exception | None = None
         stopped = False
         cut_off: list[list[SweepJob]] = []
@@ -227,12 +242,12 @@ class Conductor:
             progress.end()
             for job, folder in placed:
                 end = end_of(folder, stopped=stopped)
-                if end is None:
+                if end is None or (folder in before and read_record(folder) == before[folder]):
                     unstarted.append((job, folder))
                 elif end.cut_off and error is not None and len(jobs) > 1:
                     cut_off.append([job])  # which took the others with it is not known: each is tried by itself
                 else:
-                    self._ends[job.key] = end
+                    self._ends.set(job, end)
         if cut_off:
             names = ", ".join(job.name for (job,) in cut_off)
             self._screen.note(f"a worker was killed; what was at work is tried again, one by one: {names}")
@@ -244,7 +259,7 @@ class Conductor:
         elif unstarted:
             return [*cut_off, [job for job, _ in unstarted]]  # the launcher gave up on them when another job was killed
         for job, folder in unstarted:
-            self._ends[job.key] = JobEnd(folder=folder, reason=reason)
+            self._ends.set(job, JobEnd(folder=folder, reason=reason))
         return cut_off
 
     def _close_in_any_case(self, status: str) -> None:
@@ -256,11 +271,9 @@ class Conductor:
 
     def _close_sweep(self, status: str) -> None:
         end_workers()
-        jobs = self._staged.jobs
-        ends = [(job, self._end_of(job)) for job in jobs]
-        counts = {"jobs": len(jobs), "finished": len(jobs) - len(self.missing(jobs)), "failed": self._failures}
-        self._parent.close(status, {f"sweep/{name}": float(count) for name, count in counts.items()})
-        show_end(self._screen, self._parent, ends, began=self._began, all_logged=self._is_logged)
+        tally = self._ends.tally
+        self._parent.close(status, tally.metrics)
+        show_end(self._screen, self._parent, self._ends.pairs(), tally, began=self._began, all_logged=self._is_logged)
 
 
 @contextlib.contextmanager

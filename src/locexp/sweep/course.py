@@ -27,6 +27,10 @@ class Course:
         """Return after how many epochs a job pauses, ``None`` for the end of its budget."""
         return self._until.get(index)
 
+    def pauses(self, index: int) -> bool:
+        """Whether a job pauses, or has paused, before the end of its budget."""
+        return any(stage["until"].get(str(index)) is not None for stage in self.stages)
+
     def begin(self, wanted: Mapping[int, int | None], dropped: Mapping[int, str]) -> list[int]:
         """Take in a stage; returns the jobs that it begins or continues, by their index.
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from locexp.errors import UserError, counted, first_line, verb
 from locexp.records.provenance import flattened
 from locexp.records.record import RunRecord
+from locexp.sweep.ends import Tally
 from locexp.sweep.folder import JobEnd, log_of
 from locexp.sweep.jobs import StagedJobs, SweepJob
 from locexp.sweep.parent import Parent
@@ -41,23 +42,69 @@ def list_jobs(staged: StagedJobs, stored: StoredSweep | None, screen: Screen) ->
     except UserError:  # there is no store yet
         runs = []
     elsewhere = finished_runs(runs)
-    jobs, done = staged.jobs, stored.finished if stored else {}
+    jobs, course, done = staged.jobs, staged.course, stored.finished if stored else {}
+    paused = stored.paused if stored else {}
+    missing = []
     for job in jobs:
-        state = "done" if job.key in done else ""
-        if not state and job.key in elsewhere:
+        until, state = course.until(job.index), "done" if job.key in done else ""
+        pause = paused[job.key].paused_after if job.key in paused and not state else None
+        if job.index in course.not_pursued:
+            state = state or "not pursued"
+        elif pause is not None and until is not None and pause >= until:
+            state = f"paused after {counted(pause, 'epoch')}"
+        elif not state:
+            missing.append(job)
+        if pause is not None and not state:
+            state = f"paused after {counted(pause, 'epoch')}, goes on"
+        elif not state and job.key in elsewhere:
             state = f"(finished before, in {elsewhere[job.key].tags.get('sweep_id', 'a run by itself')})"
         screen.line(f"{job.index:5}  {job.config_hash}  {job.name:44} {state}".rstrip())
-    missing = [job for job in jobs if job.key not in done]
-    screen.line(f"\n{counted(len(jobs), 'job')}, {len(jobs) - len(missing)} done, {len(missing)} to run")
+    screen.line(f"\n{extent(staged, brief=True)}, {len(jobs) - len(missing)} done, {len(missing)} to run")
     for note in incomparable_keys(jobs):
         screen.note(note)
     if staged.more:
         screen.line("More jobs follow in a later stage, from the results of these.")
     if missing:
-        screen.line(_estimate(missing, runs))
+        epochs = {job.index: int(job.composition.cfg.trainer.epochs) for job in missing}
+        share = sum((course.until(index) or total) / total for index, total in epochs.items()) / len(missing)
+        screen.line(_estimate(missing, runs, share))
 
 
-def _estimate(jobs: Sequence[SweepJob], runs: Sequence[RunRecord]) -> str:
+def extent(staged: StagedJobs, *, brief: bool = False) -> str:
+    """Return how many jobs a sweep has by now, and how far they go before more is known.
+
+    Args:
+        staged: the jobs.
+        brief: leave out what follows.
+    """
+    ends = {
+        (staged.course.until(job.index), int(job.composition.cfg.trainer.epochs))
+        for job in staged.jobs
+        if job.index not in staged.course.not_pursued
+    }
+    pauses = sorted(f"{until} of {epochs}" for until, epochs in ends if until is not None)
+    first = f", {'some ' if len(ends) > len(pauses) else ''}paused after {' or '.join(pauses)} epochs" if pauses else ""
+    later = ", more stages follow from their results" if staged.more and not brief else ""
+    return f"{counted(len(staged.jobs), 'job')}{first}{later}"
+
+
+def stage_line(staged: StagedJobs, going: Sequence[SweepJob]) -> str:
+    """Return the line about a stage that begins: which jobs it adds, which go on, and which are not pursued."""
+    course, number = staged.course, len(staged.course.stages)
+    new = [job for job in going if job.stage == number - 1]
+    continued = [job for job in going if job not in new]
+    parts = [counted(len(new), "more job")] if new else []
+    if continued:
+        ends = {course.until(job.index) or int(job.composition.cfg.trainer.epochs) for job in continued}
+        to = f" to epoch {' or '.join(map(str, sorted(ends)))}"
+        parts.append(f"{counted(len(continued), 'job')} {verb(len(continued), 'goes', 'go')} on{to}")
+    lost = len(course.stages[-1]["not_pursued"])
+    parts += [f"{lost} {verb(lost, 'is', 'are')} not pursued"] if lost else []
+    return f"stage    {number}: {', '.join(parts)}"
+
+
+def _estimate(jobs: Sequence[SweepJob], runs: Sequence[RunRecord], share: float) -> str:
+    """Return how long jobs will take that train this share of their epochs."""
     wanted = flattened(jobs[0].cfg)
     alike = [
         run.metrics["time/total_seconds"] / run.metrics.get("time/stack_members", 1)
@@ -66,15 +113,22 @@ def _estimate(jobs: Sequence[SweepJob], runs: Sequence[RunRecord]) -> str:
     ]
     if not alike:
         return "The time cannot be estimated: no finished run in this store has the same data, network and epochs."
-    seconds, known = statistics.median(alike), counted(len(alike), "finished run")
+    seconds, known = statistics.median(alike) * share, counted(len(alike), "finished run")
+    pauses = "" if share == 1 else ", and by their epochs up to a pause"
     return (
         f"About {duration(seconds * len(jobs))}, at {seconds:.1f} s per job (median of {known} with the same data, "
-        "network and epochs; of those that trained side by side, their share)."
+        f"network and epochs; of those that trained side by side, their share{pauses})."
     )
 
 
 def show_end(
-    screen: Screen, parent: Parent, ends: Sequence[tuple[SweepJob, JobEnd]], *, began: float, all_logged: bool
+    screen: Screen,
+    parent: Parent,
+    ends: Sequence[tuple[SweepJob, JobEnd]],
+    tally: Tally,
+    *,
+    began: float,
+    all_logged: bool,
 ) -> None:
     """Say how a sweep ended: its failures, how to resume, and where its results are.
 
@@ -82,16 +136,17 @@ def show_end(
         screen: where.
         parent: the sweep's parent run, closed.
         ends: all jobs, and how each ended.
+        tally: of these.
         began: when this command did, in seconds since 1970.
         all_logged: all results have reached the store.
     """
     say, record = screen.line, parent.record
-    finished = [(job, end.record) for job, end in ends if end.record is not None]
     assert record.end_time is not None
     took = duration(record.end_time - began)
     resumed = " since it was resumed" if record.start_time < began else ""
-    have = "has" if 1 in (len(finished), len(ends)) else "have"
-    say(f"{record.status:8} {len(finished)} of {counted(len(ends), 'job')} {have} finished, in {took}{resumed}")
+    have = "has" if 1 in (tally.finished, tally.jobs) else "have"
+    lost = f", {tally.not_pursued} not pursued" if tally.not_pursued else ""
+    say(f"{record.status:8} {tally.finished} of {counted(tally.jobs, 'job')} {have} finished{lost}, in {took}{resumed}")
     unfinished = [(job, end, end.folder) for job, end in ends if end.folder is not None]
     for job, end, folder in unfinished[:MOST_UNFINISHED]:
         log = log_of(folder)
@@ -106,13 +161,15 @@ def show_end(
         more = f" and {len(waiting) - MOST_NAMED} more" if len(waiting) > MOST_NAMED else ""
         were = verb(len(waiting), "was", "were")
         say(f"waiting  {len(waiting)} {were} not started: {', '.join(waiting[:MOST_NAMED])}{more}")
-    if len(finished) < len(ends) or record.status != "FINISHED":
+    if tally.paused:
+        say(f"paused   {tally.paused} {verb(tally.paused, 'has', 'have')} not been trained to the end")
+    if tally.missing or record.status != "FINISHED":
         say(f"Resume   {command('train', f'sweep.resume={parent.sweep_id}', *store_overrides(parent.location))}")
     if not all_logged:
         say(f"The results are not all in {parent.location.uri}. They are in {parent.directory}; log them later with")
         say(f"  {command('log', str(parent.directory))}")
     say(f"Files    {parent.directory}")
-    if any(run.run_id for _, run in finished):
+    if any(end.has_finished and end.record is not None and end.record.run_id for _, end in ends):
         _say_links(screen, parent)
 
 

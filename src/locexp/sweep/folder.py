@@ -15,7 +15,10 @@ from pathlib import Path
 import psutil
 
 from locexp.errors import RunFailedError, UserError
+from locexp.evaluation.metrics import metrics_so_far
+from locexp.records.files import CHECKPOINT
 from locexp.records.format import MalformedError, NewerFormatError
+from locexp.records.history import read_history
 from locexp.records.record import CUT_OFF, RunRecord
 from locexp.records.sweep_list import LIST, SweepList
 from locexp.system.files import locked
@@ -61,13 +64,30 @@ def held(directory: Path, key: str) -> Iterator[None]:
         yield
 
 
-def next_attempt(directory: Path, index: int) -> Path:
-    """Return the folder for the next attempt at a job of the sweep in ``directory``: ``3``, ``3-2`` for a second."""
-    folder, attempt = directory / str(index), 1
+def folder_for(directory: Path, index: int, *, pauses: bool) -> Path:
+    """Return the folder for the next attempt at a job of the sweep in ``directory``: ``3``, ``3-2`` for a second.
+
+    A run that pauses goes on where it is, from its checkpoint, also after it was stopped between pauses.
+    """
+    attempts = attempts_at(directory, index)
+    if attempts and pauses and _can_go_on(attempts[-1]):
+        return attempts[-1]
+    return directory / (f"{index}-{len(attempts) + 1}" if attempts else str(index))
+
+
+def attempts_at(directory: Path, index: int) -> list[Path]:
+    """Return the folders of all attempts at a job of the sweep in ``directory``, the last one last."""
+    found, folder = [], directory / str(index)
     while folder.exists():
-        attempt += 1
-        folder = directory / f"{index}-{attempt}"
-    return folder
+        found.append(folder)
+        folder = directory / f"{index}-{len(found) + 1}"
+    return found
+
+
+def _can_go_on(folder: Path) -> bool:
+    """Whether a run that was stopped can be continued in its folder."""
+    record = read_record(folder)
+    return record is not None and record.status == "KILLED" and (folder / CHECKPOINT).is_file()
 
 
 def index_of(folder: Path) -> int:
@@ -80,7 +100,7 @@ class JobEnd:
     """How a job ended, in this command or before; a job that was not started has none.
 
     Attributes:
-        record: of its finished run, or ``None``.
+        record: of its run where that has finished, or has paused; or ``None``.
         folder: the folder of the attempt, in this command, that did not finish; or ``None``.
         reason: why that failed; ``None`` where it was stopped with the sweep.
         cut_off: the process of the run ended before it could say how.
@@ -97,15 +117,34 @@ class JobEnd:
         return self.record is not None or self.folder is not None
 
     @property
-    def results(self) -> dict[str, float] | None:
-        """What a plan may see: the validation metrics of the kept epoch by their bare names, and the run's mean
-        effective weights, ``mean_weights/…``; ``None`` where the run did not finish.
+    def has_finished(self) -> bool:
+        """Whether its run has results."""
+        return self.record is not None and self.record.status == "FINISHED"
+
+    def has_reached(self, until: int | None) -> bool:
+        """Whether its run has finished, or has paused after so many epochs at least."""
+        if self.record is None or until is None:
+            return self.has_finished
+        return self.has_finished or (self.record.paused_after or 0) >= until
+
+    def results(self, until: int | None, monitor: str, *, with_test: bool = False) -> dict[str, float] | None:
+        """Return what a plan may see: validation metrics by their bare names, of the kept epoch, or of the best one up
+        to a pause; and the run's mean effective weights so far, ``mean_weights/…``. ``None`` where the run failed.
+
+        Args:
+            until: the epochs after which the run was to pause; ``None`` for its end.
+            monitor: the metric that picks the best epoch.
+            with_test: the test metrics, too, ``test/…``.
         """
-        if self.record is None:
+        if self.record is None or not self.has_reached(until):
             return None
-        metrics = self.record.metrics
+        if until is not None:
+            rows = read_history(self.record.directory or Path(self.record.tags["directory"]))[:until]
+            if rows:
+                return metrics_so_far(rows, monitor)
+        metrics, prefixes = self.record.metrics, ("mean_weights/", "test/") if with_test else ("mean_weights/",)
         kept = {name.removeprefix("kept/"): value for name, value in metrics.items() if name.startswith("kept/")}
-        return kept | {name: value for name, value in metrics.items() if name.startswith("mean_weights/")}
+        return kept | {name: value for name, value in metrics.items() if name.startswith(prefixes)}
 
 
 def end_of(folder: Path, *, stopped: bool) -> JobEnd | None:
@@ -121,7 +160,7 @@ def end_of(folder: Path, *, stopped: bool) -> JobEnd | None:
         if log is None or log.stat().st_size == 0:
             return None
         return JobEnd(folder=folder, reason=None if stopped else "ended before it left a record", cut_off=True)
-    if record.status == "FINISHED":
+    if record.status == "FINISHED" or record.paused_after is not None:
         return JobEnd(record)
     reason = f"{record.status}: {record.error or 'the record could not be written'}"
     is_elsewhere = record.status == "RUNNING" and is_alive(record.tags) is None

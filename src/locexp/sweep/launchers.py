@@ -24,8 +24,10 @@ from locexp.configuration.overrides import key_of, value_of
 from locexp.configuration.quoting import quoted
 from locexp.configuration.schema import Config, register
 from locexp.errors import UserError, counted, nearest
+from locexp.records.files import CHECKPOINT
+from locexp.records.record import RECORD
 from locexp.records.sweep_list import LIST, SweepLink, SweepList
-from locexp.sweep.folder import index_of
+from locexp.sweep.folder import index_of, read_record
 from locexp.sweep.jobs import PlacedJob, SweepJob
 from locexp.system.files import write_whole
 from locexp.system.process import core_count, end_with, forget_networks
@@ -184,7 +186,8 @@ class StoredJobs:
         if self.threads is not None and job.cfg.trainer.threads == "auto":
             job.cfg.trainer.threads = self.threads
             extra = [f"trainer.threads={self.threads}"]
-        return whole(job.cfg, job.hydra(folder, index=entry["index"], extra=extra))
+        is_new = not (folder / RECORD).exists()  # one that goes on has its configuration
+        return whole(job.cfg, job.hydra(folder, index=entry["index"], extra=extra, write_configuration=is_new))
 
 
 def train_stored_job(cfg: DictConfig) -> None:
@@ -197,7 +200,8 @@ def train_stored_job(cfg: DictConfig) -> None:
     directory = Path(hydra.runtime.output_dir)
     sweep = SweepList.read(directory.parent)
     end_with(sweep.conductor)
-    run = prepare_job(cfg, directory, list(hydra.overrides.task), sweep.link(index_of(directory)), stacked=False)
+    index, overrides = index_of(directory), list(hydra.overrides.task)
+    run = prepare_job(cfg, directory, overrides, sweep.link(index), until=sweep.until(index), stacked=False)
     if isinstance(run, Exception):
         return
     from locexp.run.execute import execute
@@ -208,23 +212,33 @@ def train_stored_job(cfg: DictConfig) -> None:
 
 
 def prepare_job(
-    cfg: DictConfig, directory: Path, overrides: Sequence[str], link: SweepLink, *, stacked: bool
+    cfg: DictConfig, directory: Path, overrides: Sequence[str], link: SweepLink, *, until: int | None, stacked: bool
 ) -> Run | Exception:
     """Prepare a job and return its run; or what keeps it from starting, which its record then says.
 
+    Where the folder has a run, that goes on from its checkpoint.
+
     Args:
         cfg, stacked: see :func:`locexp.run.prepare.prepare`.
-        directory, overrides, link: see :class:`locexp.run.run.Run`.
+        directory, overrides, link, until: see :class:`locexp.run.run.Run`.
     """
-    from locexp.run.prepare import prepare
-
+    earlier, resumed = read_record(directory), None
     try:
-        prepared = prepare(cfg, stacked=stacked)
+        if earlier is None:
+            from locexp.run.prepare import prepare
+
+            prepared = prepare(cfg, stacked=stacked)
+        else:
+            from locexp.run.continuation import rebuild
+            from locexp.training.checkpoint import read_checkpoint
+
+            checkpoint = read_checkpoint(directory / CHECKPOINT)
+            prepared, resumed = rebuild(cfg, directory, earlier, checkpoint, stacked=stacked)
     except Exception as error:
         from locexp.run.record import record_failure
 
-        record_failure(cfg, directory, overrides, link, error)
+        record_failure(cfg, directory, overrides, link, error, earlier)
         return error
     from locexp.run.run import Run  # imports TensorFlow, which `prepare` has started quietly
 
-    return Run(prepared, directory, overrides, Screen(io.StringIO()), link)
+    return Run(prepared, directory, overrides, Screen(io.StringIO()), link, resumed, until)

@@ -119,6 +119,20 @@ class Parent:
             logger.warning("the list of jobs is not in the store yet (%s)", first_line(error, 200))
             logger.info("the files hold everything", exc_info=error)
 
+    def amend(self, record: RunRecord, directory: Path) -> None:
+        """Write the record of a run of the sweep that has ended anew, here and in the store; raises OSError."""
+        record.write(directory)
+        if not record.logged:
+            return  # it will be logged whole
+        assert self._session is not None
+        try:
+            self._session.amend(record, directory)
+        except Exception as error:  # as in list_jobs
+            logger.warning("%s: its tags are not in the store yet (%s)", record.name, first_line(error, 200))
+            logger.info("the files hold everything", exc_info=error)
+            record.logged = False
+            record.write(directory)
+
     def _write_list(self) -> None:
         replace(
             self._list,

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from locexp.errors import abbreviated, counted, first_line
 from locexp.evaluation.choice import EQUAL, SHARE
-from locexp.evaluation.metrics import SELECTION_METRIC
-from locexp.records.history import HISTORY
+from locexp.evaluation.metrics import SELECTION_METRIC, metrics_so_far
+from locexp.records.history import HISTORY, read_history
 from locexp.records.record import RunRecord
 from locexp.records.sweep_list import CONTROL, FINAL, short_names
+from locexp.run.prepare import monitor
 from locexp.sweep.folder import POLL_SECONDS, read_record
 from locexp.sweep.jobs import PlacedJob, RunKey, SweepJob
 from locexp.system.screen import Screen, duration
@@ -46,34 +47,57 @@ class Progress:
 
     def __init__(self, screen: Screen, typed: Collection[str] = ()) -> None:
         self._screen, self._typed = screen, typed
-        self._jobs: list[SweepJob] = []
-        self._finished: list[tuple[SweepJob, RunRecord]] = []
+        self._jobs: dict[int, SweepJob] = {}
+        self._so_far: dict[int, tuple[SweepJob, RunRecord]] = {}
         self._names: dict[int, str] = {}
-        self._before = 0
+        self._epochs: dict[int, tuple[int, int]] = {}
+        self._total = self._before = 0
         self._ended: set[int] = set()
+        self._spent = self._mine = 0
+        self._before_them: Mapping[Path, RunRecord] = {}
         self._failures: dict[int, tuple[str, str]] = {}
         self._start = time.monotonic()
         self._active: dict[int, PlacedJob] = {}
         self._stop = threading.Event()
 
-    def add(self, jobs: Sequence[SweepJob], finished: Mapping[RunKey, RunRecord]) -> None:
-        """Add the jobs of a stage.
+    def add(
+        self,
+        jobs: Sequence[SweepJob],
+        done: Mapping[RunKey, RunRecord],
+        until: Callable[[int], int | None] = lambda index: None,
+    ) -> None:
+        """Add the jobs that a stage begins or continues.
 
         Args:
-            jobs: all of the stage.
-            finished: records of those that had finished before.
+            jobs: all of them.
+            done: records of those that have come as far as they are to, before.
+            until: returns after how many epochs a job of an index pauses; ``None`` for its end.
         """
-        self._jobs += jobs
-        done = [(job, finished[job.key]) for job in jobs if job.key in finished]
-        self._finished += done
-        self._before += len(done)
-        names = short_names([job.varied for job in self._jobs], self._typed)
-        self._names = {job.index: name for job, name in zip(self._jobs, names, strict=True)}
+        self._before += len(done) + len(self._ended)
+        self._total += len(jobs)
+        self._ended.clear()
+        for job in jobs:
+            _, start = self._epochs.get(job.index, (0, 0))
+            self._jobs[job.index], self._epochs[job.index] = job, (start, until(job.index) or _budget(job))
+            if job.key in done:
+                self._so_far[job.index] = job, done[job.key]
+            else:
+                self._mine += self._length(job.index)
+        names = short_names([job.varied for job in self._jobs.values()], self._typed)
+        self._names = dict(zip(self._jobs, names, strict=True))
 
-    def watch(self, jobs: list[PlacedJob]) -> None:
-        """Begin to watch jobs and the folders that they will write to; those that are tried again have not ended."""
+    def watch(self, jobs: list[PlacedJob], before: Mapping[Path, RunRecord] | None = None) -> None:
+        """Begin to watch jobs and the folders that they will write to; those that are tried again have not ended.
+
+        Args:
+            jobs: with their folders.
+            before: the records in the folders of those that go on, as they were left.
+        """
         self._active = {job.index: (job, directory) for job, directory in jobs}
-        self._ended -= self._active.keys()
+        self._before_them = before or {}
+        for index in self._ended & self._active.keys():
+            self._ended.remove(index)
+            self._spent -= self._length(index)
         self._failures = {index: failed for index, failed in self._failures.items() if index not in self._active}
         self._stop.clear()
         self._thread = threading.Thread(target=self._loop, daemon=True)
@@ -90,40 +114,50 @@ class Progress:
             self._look()
 
     def _look(self) -> None:
-        underway, at_work = 0.0, []
+        underway, epochs, at_work = 0.0, 0.0, []
         for index, (job, directory) in list(self._active.items()):
             record = read_record(directory)
-            if record is None:
+            if record is None or record == self._before_them.get(directory):
                 continue
             for note in record.notes:
                 self._screen.note(note)
             if record.status == "RUNNING":
-                done, epochs = _lines(directory / HISTORY), int(job.cfg.trainer.epochs)
-                underway += min(0.99, done / epochs)
-                at_work.append((f"epoch {min(done + 1, epochs)}/{epochs}", self._name(job)))
+                done, (start, end) = _lines(directory / HISTORY), self._epochs[index]
+                share = min(0.99, max(0, done - start) / max(1, end - start))
+                underway, epochs = underway + share, epochs + share * (end - start)
+                at_work.append((f"epoch {min(done + 1, end)}/{_budget(job)}", self._name(job)))
                 continue
             del self._active[index]
-            self._end(job, record)
+            self._end(job, record, directory)
         if self._active:
-            self._display(underway, at_work)
+            self._display(underway, epochs, at_work)
 
-    def _end(self, job: SweepJob, record: RunRecord) -> None:
+    def _end(self, job: SweepJob, record: RunRecord, directory: Path) -> None:
         self._ended.add(job.index)
-        left, name = self._left(0.0), self._name(job)
-        if record.status == "FINISHED":
-            self._finished.append((job, record))
+        self._spent += self._length(job.index)
+        left, name, pause = self._left(0.0), self._name(job), record.paused_after
+        if record.status == "FINISHED" or pause is not None:
+            self._so_far[job.index] = job, record
             if self._screen.width is None:
-                width = min(LONGEST_PADDED, max(map(len, map(self._name, self._jobs))))
-                values = f"accuracy {record.metrics['test/accuracy']:.3f}  IoU {record.metrics['test/mean_iou']:.3f}"
-                self._screen.line(f"{self._count()} {name:{width}}  {values}  {left}".rstrip())
+                width = min(LONGEST_PADDED, max(map(len, map(self._name, self._jobs.values()))))
+                values, part = (record.metrics, "test") if pause is None else (means_at_pause(job, directory), "kept")
+                shown = f"accuracy {values[f'{part}/accuracy']:.3f}  IoU {values[f'{part}/mean_iou']:.3f}"
+                of = "" if pause is None else f"  (validation, epoch {pause}/{_budget(job)})"
+                self._screen.line(f"{self._count()} {name:{width}}  {shown}{of}  {left}".rstrip())
             return
         why = first_line(record.error or "no reason known", 100)
         self._failures[job.index] = name, why
         if self._screen.width is None or len(self._failures) <= MOST_FAILURES:
             self._screen.line(f"{self._count()} {self._screen.shortened(name)}  {record.status}: {why}")
 
-    def _display(self, underway: float, at_work: Sequence[tuple[str, str]]) -> None:
-        """Show the display, most needed first: a terminal of few rows has no room for the end of it."""
+    def _display(self, underway: float, epochs: float, at_work: Sequence[tuple[str, str]]) -> None:
+        """Show the display, most needed first: a terminal of few rows has no room for the end of it.
+
+        Args:
+            underway: of the jobs at work, by the share of each that is done.
+            epochs: that these have behind them.
+            at_work: how far each is, and its name.
+        """
         width = self._screen.width or 0
         details = []
         if self._failures:
@@ -139,38 +173,54 @@ class Progress:
         if len(at_work) > len(shown):
             details.append(f"  and {len(at_work) - len(shown)} more")
         self._screen.progress(
-            f"{self._count()}  {self._left(underway)}".rstrip(),
-            share=(self._before + len(self._ended) + underway) / len(self._jobs),
+            f"{self._count()}  {self._left(epochs)}".rstrip(),
+            share=(self._before + len(self._ended) + underway) / self._total,
             details=details,
         )
 
     def _best(self, width: int) -> list[str]:
         """Return the lines about the best settings, by their means on validation."""
-        best = best_settings(self._finished)[:MOST_BEST]
+        best, pause = self._furthest()
         if not best:
             return []
         columns = dict(COLUMNS)
         while len(columns) > 1 and _width(columns) + ROOM_FOR_NAMES > width:
             columns.popitem()
         room = max(2, width - _width(columns))
-        lines = ["best so far (validation means, n seeds)"]
+        after = "" if pause is None else f" after {counted(pause, 'epoch')}"
+        lines = [f"best so far{after} (validation means, n seeds)"]
         lines.append("".join(f"  {title}" for title in columns.values()) + "   n")
-        names = {job.config_hash: self._names[job.index] for job in self._jobs}
-        for setting in best:
+        names = {job.config_hash: self._names[job.index] for job in self._jobs.values()}
+        for setting in best[:MOST_BEST]:
             values = "".join(f"  {setting.means[name]:{len(title)}.3f}" for name, title in columns.items())
             lines.append(f"{values}{setting.seeds:4}  {abbreviated(names[setting.config_hash], room)}")
         return lines
+
+    def _furthest(self) -> tuple[list[SettingSoFar], int | None]:
+        """Return the best settings among those that have come furthest, and where they have paused."""
+        runs = list(self._so_far.values())
+        best = best_settings([(job, record) for job, record in runs if record.status == "FINISHED"])
+        for pause in () if best else sorted({record.paused_after or 0 for _, record in runs}, reverse=True):
+            paused = [(job, record) for job, record in runs if record.paused_after == pause]
+            found = [(job, replace(record, metrics=means_at_pause(job, record.directory))) for job, record in paused]
+            best = best_settings(found)
+            if best:
+                return best, pause
+        return best, None
+
+    def _length(self, index: int) -> int:
+        """Return the epochs that a job trains in its stage."""
+        start, end = self._epochs[index]
+        return end - start
 
     def _name(self, job: SweepJob) -> str:
         return f"{self._names[job.index]} seed={job.seed}"
 
     def _count(self) -> str:
-        total = len(self._jobs)
-        return f"[{self._before + len(self._ended):{len(str(total))}}/{total}]"
+        return f"[{self._before + len(self._ended):{len(str(self._total))}}/{self._total}]"
 
-    def _left(self, underway: float) -> str:
-        mine = len(self._jobs) - self._before
-        fraction = (len(self._ended) + underway) / mine if mine else 1.0
+    def _left(self, epochs: float) -> str:
+        fraction = (self._spent + epochs) / self._mine if self._mine else 1.0
         if not 0 < fraction < 1:
             return ""
         seconds = (time.monotonic() - self._start) * (1 - fraction) / fraction
@@ -216,6 +266,17 @@ def best_settings(finished: Sequence[tuple[SweepJob, RunRecord]]) -> list[Settin
         if len(records) >= SHARE * most - EQUAL
     ]
     return sorted(settings, key=lambda one: (-one.means[SELECTION_METRIC], -one.means["mean_iou"]))
+
+
+def _budget(job: SweepJob) -> int:
+    return int(job.cfg.trainer.epochs)
+
+
+def means_at_pause(job: SweepJob, directory: Path | None) -> dict[str, float]:
+    """Return the validation metrics of a run that has paused, as if it had kept its best epoch so far: ``kept/…``."""
+    rows = read_history(directory) if directory is not None else []
+    found = metrics_so_far(rows, monitor(job.cfg)) if rows else {}
+    return {f"kept/{name}": value for name, value in found.items()}
 
 
 def _width(columns: Mapping[str, str]) -> int:

@@ -17,11 +17,14 @@ from omegaconf import DictConfig, OmegaConf
 from locexp.configuration.hydra_internals import Callbacks
 from locexp.errors import counted
 from locexp.plots.pictures import Draw, Drawer
+from locexp.records.files import CHECKPOINT
+from locexp.records.record import RECORD
 from locexp.records.sweep_list import SweepList
 from locexp.run.folder import RunFolder, shared_logging
 from locexp.sweep.jobs import PlacedJob
 from locexp.sweep.launchers import prepare_job, usual_members
 from locexp.system.process import core_count, forget_networks
+from locexp.training.checkpoint import epochs_done
 
 if TYPE_CHECKING:
     from locexp.run.prepare import Prepared
@@ -30,8 +33,8 @@ if TYPE_CHECKING:
 MAX_DRAWING_PROCESSES = 4
 """Processes that draw pictures, where there are as many cores: each takes a tenth of a gigabyte."""
 SHARED = ("data", "bbox", "model", "trainer")
-"""Groups in which the jobs of a stack are equal. Different networks could train together as well, but then it would not
-be known what time and memory each takes."""
+"""Groups in which the jobs of a stack are equal; they go on from one epoch to one other, too. Different networks could
+train together as well, but then it would not be known what time and memory each takes."""
 MEMORY_SHARE = 0.5
 """How much of the memory that is free a stack may take."""
 
@@ -57,29 +60,38 @@ class Stacks:
         Raises:
             KeyboardInterrupt, Terminated: after every open run has been closed as KILLED.
         """
-        groups: dict[str, list[PlacedJob]] = {}
+        sweep = SweepList.read(jobs[0][1].parent)
+        groups: dict[tuple[str, int, int | None], list[PlacedJob]] = {}
         for job, directory in jobs:
-            group = OmegaConf.to_yaml(OmegaConf.masked_copy(job.cfg, list(SHARED)), resolve=True)
+            shared = OmegaConf.to_yaml(OmegaConf.masked_copy(job.cfg, list(SHARED)), resolve=True)
+            group = shared, epochs_done(directory / CHECKPOINT), sweep.until(job.index)
             groups.setdefault(group, []).append((job, directory))
         with shared_logging(self._hydra), Drawer(min(core_count(), MAX_DRAWING_PROCESSES)) as drawer:
             for waiting in groups.values():
                 while waiting:
-                    waiting = waiting[self._run_stack(waiting, drawer.draw) :]
+                    waiting = waiting[self._run_stack(waiting, sweep, drawer.draw) :]
 
-    def _run_stack(self, waiting: Sequence[PlacedJob], draw: Draw) -> int:
+    def _run_stack(self, waiting: Sequence[PlacedJob], sweep: SweepList, draw: Draw) -> int:
         """Run as many of these jobs, from the first, as fit a stack; returns how many have been."""
         runs: list[tuple[Run, RunFolder]] = []
         taken, most = 0, 1
-        links = SweepList.read(waiting[0][1].parent).link
         try:
             with ExitStack() as folders:
                 while taken < min(most, len(waiting)):
                     job, directory = waiting[taken]
                     taken += 1
-                    hydra = job.hydra(directory, index=job.index)
+                    is_new = not (directory / RECORD).exists()  # one that goes on has its configuration
+                    hydra = job.hydra(directory, index=job.index, write_configuration=is_new)
                     folder = folders.enter_context(RunFolder(job.cfg, hydra, self._callbacks, alone=False))
                     with folder.current():
-                        run = prepare_job(job.cfg, folder.directory, folder.overrides, links(job.index), stacked=True)
+                        run = prepare_job(
+                            job.cfg,
+                            folder.directory,
+                            folder.overrides,
+                            sweep.link(job.index),
+                            until=sweep.until(job.index),
+                            stacked=True,
+                        )
                     if isinstance(run, Exception):
                         folder.error = run
                         most += not runs  # that one was no use for telling how many fit

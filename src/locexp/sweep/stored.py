@@ -6,7 +6,7 @@ What still has to run is :meth:`locexp.sweep.conduct.Conductor.missing`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,12 +33,14 @@ class StoredSweep:
         sweep_list: its stored list, of all stages that had begun.
         finished: the runs that have finished, by config hash and seed.
         dead: runs that are RUNNING in the store though their process has gone.
+        paused: runs that have paused, by config hash and seed, as their folders have them.
     """
 
     parent: RunRecord
     sweep_list: SweepList
     finished: dict[RunKey, RunRecord]
     dead: list[RunRecord]
+    paused: dict[RunKey, RunRecord] = field(default_factory=dict)
 
     @property
     def sweep_id(self) -> str:
@@ -71,7 +73,7 @@ class StoredSweep:
                 )
 
     def check_code(self, now: Mapping[str, str], *, allowed: bool) -> list[str]:
-        """Check that the finished runs were made by the code that runs now; returns, in words, what differs.
+        """Check that the runs so far were made by the code that runs now; returns, in words, what differs.
 
         Args:
             now: the tags of a run that would start now.
@@ -82,7 +84,7 @@ class StoredSweep:
         """
         differ = []
         for name in VERSIONS:
-            then = {run.tags.get(name, "unknown") for run in self.finished.values()}
+            then = {run.tags.get(name, "unknown") for run in (self.paused | self.finished).values()}
             if then - {now.get(name, "unknown")}:
                 differ.append(f"{name} was {listed(sorted(then))}, is {now.get(name, 'unknown')}")
         if differ and not allowed:
@@ -101,10 +103,11 @@ class StoredSweep:
         """
         from locexp.run.training_data import load_training_data
 
-        settings = {job.config_hash: job for job in reversed(jobs) if job.key in self.finished}  # the first of each
+        ended = self.paused | self.finished
+        settings = {job.config_hash: job for job in reversed(jobs) if job.key in ended}  # the first of each
         first = {str((job.cfg.data, job.cfg.bbox)): job for job in settings.values()}
         for job in first.values():
-            run, data = self.finished[job.key], load_training_data(job.cfg)
+            run, data = ended[job.key], load_training_data(job.cfg)
             now = {"data set": ("data_digest", data.dataset.digest), "boxes": ("scenes_digest", data.scenes_digest)}
             for what, (tag, new) in now.items():
                 old = run.tags.get(tag, new)
@@ -136,6 +139,7 @@ class StoredSweep:
                     done.append(f"not logged: {error}")
         if done:
             self.finished = finished_runs(store.children(self.sweep_id))
+            self.paused = paused_runs(self.directory, self.sweep_id)
         return done
 
 
@@ -179,6 +183,7 @@ def load(store: Store, sweep_id: str, *, presume_dead: bool) -> StoredSweep:
         parent,
         replace(sweep_list, overrides=renamed_overrides(sweep_list.overrides)),
         finished=finished_runs(children),
+        paused=paused_runs(directory_of(parent), sweep_id),
         dead=[run for run in children if run.status == "RUNNING"],
     )
 
@@ -189,4 +194,14 @@ def finished_runs(runs: Sequence[RunRecord]) -> dict[RunKey, RunRecord]:
     for run in runs:
         if run.status == "FINISHED" and "config_hash" in run.tags:
             found.setdefault((run.tags["config_hash"], int(run.tags["seed"])), run)
+    return found
+
+
+def paused_runs(directory: Path, sweep_id: str) -> dict[RunKey, RunRecord]:
+    """Return the runs of a sweep that have paused, by config hash and seed: those in its folder, where they go on."""
+    found: dict[RunKey, RunRecord] = {}
+    for path in sorted(directory.glob(f"*/{RECORD}")):
+        record = read_record(path.parent)
+        if record is not None and record.paused_after is not None and record.tags.get("sweep_id") == sweep_id:
+            found[record.tags["config_hash"], int(record.tags["seed"])] = record
     return found

@@ -15,7 +15,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from mlflow.exceptions import MlflowException
 
 from locexp.records.files import logged_files
-from locexp.records.record import PAUSED, RunRecord, finite_metrics, milliseconds
+from locexp.records.record import PAUSED, RECORD, RunRecord, finite_metrics, milliseconds
 from locexp.tracking.artifacts import log_file
 from locexp.tracking.descriptions import describe_run
 from locexp.tracking.limits import DATASET, NAME, PARAMETER, TAG, cut
@@ -167,6 +167,20 @@ class Session:
             self.log_file(directory, path)
         self._stop_sampling()
         self.client.set_terminated(self.run_id, record.status, milliseconds(end))
+
+    def amend(self, record: RunRecord, directory: Path) -> None:
+        """Bring tags, description and record of another run, which has ended, up to date.
+
+        Args:
+            record: of that run, which the store has.
+            directory: of that run.
+        """
+        run_id = str(record.run_id)
+        run = self.client.get_run(run_id)
+        tags = cut(record.tags, TAG) | described(run.data.tags, describe_run(record)[:TAG])
+        changed = {name: value for name, value in tags.items() if run.data.tags.get(name) != value}
+        self.client.log_batch(run_id, tags=[RunTag(name, value) for name, value in changed.items()])
+        log_file(self.client, run_id, run.info.artifact_uri, directory, Path(RECORD))
 
     def abandon(self) -> None:
         """Stop sampling, and close the run if its server still can."""

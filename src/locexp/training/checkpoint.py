@@ -6,16 +6,17 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from locexp.data.files import BROKEN
 from locexp.errors import UserError, first_line
 from locexp.system.files import replacing
-from locexp.training.member import Member
 
-CHECKPOINT = "checkpoint.npz"
+if TYPE_CHECKING:
+    from locexp.training.member import Member  # imports TensorFlow
+
 CHECKPOINT_FORMAT = 2
 OLD_KEY = "identity"
 """What locexp 0.1.0 called ``training_id`` in its checkpoints."""
@@ -116,6 +117,15 @@ def read_checkpoint(path: Path) -> Checkpoint:
     except (*BROKEN, TypeError, AttributeError) as bad:
         raise UserError(f"{path}: is not a whole checkpoint ({first_line(bad)}).") from None
     return checkpoint
+
+
+def epochs_done(path: Path) -> int:
+    """Return how many epochs the run of a checkpoint has behind it; 0 where there is none that can be read."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return int(json.loads(str(file["about"]))["epoch"])
+    except (OSError, *BROKEN, TypeError, AttributeError):
+        return 0
 
 
 def restore(member: Member, checkpoint: Checkpoint, training_id: str, history: Sequence[dict[str, float]]) -> None:
