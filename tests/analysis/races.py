@@ -31,13 +31,16 @@ class HandMade:
     jobs: list[dict[str, Any]] = field(default_factory=list)
     histories: dict[int, bytes] = field(default_factory=dict)
 
-    def add(self, weight: str, seed: int, role: str = "", *, status: str = "FINISHED", **tags: str) -> None:
+    def add(
+        self, weight: str, seed: int, role: str = "", *, status: str = "FINISHED", stage: int = 0, **tags: str
+    ) -> None:
         """Add a job and its run; ``status`` empty for a job that has not begun."""
         index = len(self.jobs)
         varied = {"loss.bbox_weight": weight, "seed": str(seed)}
         name = f"bbox_weight={weight} seed={seed}"
         self.jobs.append(
             {"index": index, "name": name, "config_hash": weight, "seed": seed, "varied": varied, "role": role}
+            | {"stage": stage}
         )
         if not status:
             return
@@ -97,8 +100,8 @@ class HandMade:
 
 
 def value(weight: str, seed: int, epoch: int) -> float:
-    """The metric of a run in an epoch: it rises; seeds differ by thousandths, and the more the greater the weight."""
-    return SCORES[weight] * (1 - 0.5**epoch) + (seed % 4) * (1 + len(weight)) / 1000
+    """The metric of a run in an epoch: it rises; seeds differ by thousandths, the more the longer the weight's name."""
+    return SCORES.get(weight, 0.0) * (1 - 0.5**epoch) + (seed % 4) * (1 + len(weight)) / 1000
 
 
 def reason(weight: str) -> str:
@@ -121,17 +124,20 @@ def confirmed(
     order: Sequence[str] = (CHOSEN, CONFIGURED, RUNNER_UP),
     seeds: Sequence[int] = FRESH,
     ends: Mapping[tuple[str, int], str] | None = None,
+    beside: Sequence[str] = (),
 ) -> HandMade:
     """A race with its confirmation.
 
     Args:
-        order: of the weights in the confirmation; a stage has the first two, the next one each of the others.
+        order: of the weights in the confirmation; a stage has the first two, the next one the others.
         seeds: fresh ones.
         ends: of confirmation runs that have not finished, by weight and seed: the status, empty for not begun.
+        beside: weights that are run beside the first two, outside the order.
     """
     made = raced()
-    for stage in (order[:2], *([weight] for weight in order[2:])):
+    for stage, weights in ((2, [*order[:2], *beside]), (3, order[2:])):
         for seed in seeds:
-            for weight in stage:
-                made.add(weight, seed, CONFIRMATION, status=(ends or {}).get((weight, seed), "FINISHED"))
+            for weight in weights:
+                status = (ends or {}).get((weight, seed), "FINISHED")
+                made.add(weight, seed, CONFIRMATION, status=status, stage=stage)
     return made

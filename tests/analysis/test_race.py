@@ -155,6 +155,18 @@ def test_the_first_test_stands_where_the_second_was_stopped() -> None:
     assert "(bbox_weight=1000): no test, since the planned confirmation has not ended." in " ".join(answers(found))
 
 
+def test_what_is_run_beside_the_order_is_shown_and_not_tested() -> None:
+    """The edges of a range, and a task alone, which cannot be chosen: they are in the first stage of the list."""
+    made = confirmed(beside=("10", "0"))
+    found = made.compared()
+    assert [name for name, *_ in outcomes(found)] == [CONFIGURED, RUNNER_UP]
+    names = [found.settings[index].config_hash for index in found.candidates]
+    assert (names[:3], names[3:]) == ([CHOSEN, CONFIGURED, RUNNER_UP], ["10"])
+    assert len(found.settings[place_of(found, "10")].runs) == 6
+    stopped = confirmed(beside=("10",), ends={("10", 7): "KILLED"}).compared()
+    assert [verdict for _, verdict, _ in outcomes(stopped)] == ["worse", "worse"]  # planned tests have ended
+
+
 def test_a_job_that_failed_has_ended_and_the_others_are_tested() -> None:
     found = confirmed(seeds=range(2, 9), ends={(CONFIGURED, 8): "FAILED"}).compared()
     assert outcomes(found)[0] == (CONFIGURED, "worse", LEAST)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -181,9 +182,13 @@ def candidates_of(settings: Sequence[SettingRuns]) -> list[int]:
     where there are any, in a race those that it confirmed, the chosen one first. A setting without a finished run
     cannot be."""
     having = {index: setting for index, setting in enumerate(settings) if setting.runs}
-    finals = [index for index, setting in having.items() if setting.role in (FINAL, CONFIRMATION)]
+    confirmed = [index for index, setting in having.items() if setting.role == CONFIRMATION]
+    if confirmed:  # a task alone is run beside the others, for Δm
+        both = [index for index in confirmed if settings[index].single_task is None] or confirmed
+        return sorted(both, key=lambda index: math.inf if (place := settings[index].place) is None else place)
+    finals = [index for index, setting in having.items() if setting.role == FINAL]
     if finals:
-        return sorted(finals, key=lambda index: settings[index].place or 0)
+        return finals
     left_out = equivalents(settings)
     both = [index for index, setting in having.items() if setting.single_task is None and setting.role != CONTROL]
     return [index for index in both if index not in left_out] or list(having)
@@ -194,7 +199,7 @@ def _order(
 ) -> list[int]:
     """Return what a race confirmed, in the order of the tests; else its choice so far, and then the others."""
     if settings[candidates[0]].place is not None:
-        return list(candidates)
+        return [index for index in candidates if settings[index].place is not None]
     chosen = choose(validation, tie_break, candidates).index
     return [chosen, *(index for index in candidates if index != chosen)]
 

@@ -62,7 +62,7 @@ class SettingRuns:
         raced: in a race, its runs but those on fresh seeds, by seed, however far they got.
         not_pursued: when and why a race stopped pursuing it, in a sentence; empty where it did not, or confirmed it.
         paused: how many runs of it wait to be continued.
-        place: among the settings that a race confirms, in the order of their tests; the chosen one has 0.
+        place: in the order of the tests by which a race is confirmed, the chosen one has 0; ``None`` for all others.
         unended: planned confirmation runs that have not ended.
     """
 
@@ -192,9 +192,9 @@ def sort_runs(children: Sequence[RunRecord], jobs: Sequence[Mapping[str, Any]] |
         left = seeds - setting.runs.keys()
         setting.paused = sum(_is_paused(setting.raced.get(seed)) for seed in left)
         setting.failures = len(left) - setting.paused
-    for place, (config_hash, unended) in enumerate(confirmed.items() if CONFIRMATION in alone else ()):
-        if config_hash in settings:
-            settings[config_hash].place, settings[config_hash].unended = place, unended
+    for config_hash, plan in confirmed.items():
+        if CONFIRMATION in alone and config_hash in settings:
+            settings[config_hash].place, settings[config_hash].unended = plan.place, plan.unended
     if not any(setting.runs for setting in settings.values()):
         raise NotComparableError("no run of this sweep has finished, so there is nothing to compare.")
     for setting in settings.values():
