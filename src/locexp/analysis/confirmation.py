@@ -1,10 +1,10 @@
 """The confirmation of a race: settings run again on fresh seeds, and tested in an order that was fixed beforehand.
 
 The first setting was chosen on validation, by the race and on its seeds. It is tested against the second; only if it is
-shown to be better, against what a later stage runs, the runner-up. Each test is at 5 %, uncorrected, and so is the error
-of them all: of the comparisons whose settings are equal in truth, the first one in the order is either not reached or
-tested at 5 % (Maurer, Hothorn & Lehmacher 1995). How many seeds there are is fixed beforehand, too, so what has not
-ended is not tested.
+shown to be better, against what a later stage runs, the runner-up. Each test is at 5 %, uncorrected, and so is the
+error of them all: of the comparisons whose settings are equal in truth, the first one in the order is either not
+reached or tested at 5 % (Maurer, Hothorn & Lehmacher 1995). How many seeds there are is fixed beforehand, too, so what
+has not ended is not tested.
 """
 
 from __future__ import annotations
