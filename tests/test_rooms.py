@@ -230,9 +230,9 @@ def test_state_is_found() -> None:
 
 STATE = {
     "locexp.analysis.report.PAGES": "templates, read once",
-    "locexp.analysis.statistics._sign_flips": "a pure function that many tests of one sweep ask for again",
     "locexp.bbox.noise.gaussian_table": "a pure function that every image asks for again",
     "locexp.bbox.warping._tables": "a pure function that every image asks for again",
+    "locexp.evaluation.signed_rank._sign_flips": "a pure function that many tests of one sweep ask for again",
     "locexp.plots.names.font": "a font file, read once in each size",
     "locexp.records.provenance._code_version": "the code in memory, whatever is committed while it runs",
     "locexp.run.prepare._round_trips": "models that have been saved and loaded once",

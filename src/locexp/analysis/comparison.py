@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from locexp.analysis import fronts
 from locexp.analysis.confirmation import confirm
 from locexp.analysis.decision import Decision, PairedTest, decide, family, untested
 from locexp.analysis.methods import Methods, compare_methods, equivalents
 from locexp.analysis.race import Race, read_race
 from locexp.analysis.results import METRIC_OF_TASK, TASKS, ReadFile, SettingRuns
 from locexp.analysis.statistics import Interval, bootstrap_interval, delta_m, mean_interval
+from locexp.evaluation import fronts
 from locexp.evaluation.choice import choose
 from locexp.evaluation.metrics import sign_of
 from locexp.records.sweep_list import CONFIRMATION, CONTROL, FINAL, short_names

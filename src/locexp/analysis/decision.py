@@ -21,13 +21,12 @@ from locexp.analysis.statistics import (
     Interval,
     holm,
     mean_interval,
-    rank_balance,
     seeds_for_power,
     seeds_needed,
-    signed_rank,
     smallest_reachable_p,
 )
 from locexp.evaluation.choice import Choice, choose
+from locexp.evaluation.signed_rank import rank_balance, signed_rank
 
 DECIMALS = 10
 """Differences are rounded to this many, so that equal differences of shares tie in spite of floating point."""

@@ -127,7 +127,7 @@ def _train(given: SweepList, stored: StoredSweep | None = None) -> None:
             check_free(staged.directory)
             check_unused(staged.directory, "hydra.sweep.dir", sweep=True)
         _check_surroundings(staged)
-        for note in staged.notes:
+        for note in [*staged.notes, *staged.stage_notes]:
             Screen().note(note)
         if staged.base.sweep.dry_run:
             list_jobs(staged, stored, Screen())

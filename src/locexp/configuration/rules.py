@@ -18,6 +18,7 @@ from locexp.configuration.overrides import LONGEST_KEY
 from locexp.configuration.renamed import check_configuration
 from locexp.configuration.schema import (
     GROUPS,
+    PLAN_GIVEN,
     SWEEP_KEYS,
     Config,
     DataKeys,
@@ -204,4 +205,4 @@ def _sweep(cfg: DictConfig) -> None:
             )
         return
     plan = import_target(str(sweep._target_), "sweep._target_")
-    check_arguments(plan, arguments, "sweep", given_by_caller=("base",))
+    check_arguments(plan, arguments, "sweep", given_by_caller=PLAN_GIVEN)

@@ -163,6 +163,8 @@ class OptimizerParams(TypedDict, total=False):
 
 
 SWEEP_KEYS = tuple(SweepKeys.__annotations__)
+PLAN_GIVEN = ("base", "cells", "replicates")
+"""What a plan may take that is not a key, see :mod:`locexp.sweep.setting`."""
 SPLIT_KEYS = ("limit", "validation", "split_seed")
 """The keys of ``data`` that its ``_target_`` does not get."""
 GROUPS = {

@@ -169,6 +169,16 @@ def baselines(train_boxes: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     }
 
 
+def majority_accuracy(train_labels: np.ndarray, labels: np.ndarray) -> float:
+    """Return the accuracy that needs no network: of the class that is most frequent in training, the lowest of several.
+
+    Args:
+        train_labels: whole numbers >= 0, (n,).
+        labels: the same, (m,), of what is evaluated.
+    """
+    return float(np.mean(labels == np.bincount(train_labels).argmax()))
+
+
 def skill(value: float, baseline: float) -> float | None:
     """Return (value - baseline) / (1 - baseline), or ``None`` where that is (nearly) 1: there is nothing to gain."""
     return None if baseline > 1 - 1e-6 else (value - baseline) / (1 - baseline)

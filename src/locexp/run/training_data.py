@@ -21,7 +21,7 @@ from locexp.data.conversion import naming
 from locexp.data.load import load_dataset
 from locexp.data.suspicions import ground
 from locexp.errors import ImagesError, UserError, listed
-from locexp.evaluation.metrics import baselines
+from locexp.evaluation.metrics import baselines, majority_accuracy
 from locexp.evaluation.scenes import describe
 from locexp.evaluation.terms import UserTerms
 from locexp.images import channels_of
@@ -133,7 +133,8 @@ def load_training_data(cfg: DictConfig) -> TrainingData:
         constant_targets=bool(np.ptp(boxes, axis=0).max() == 0),
         baselines=baselines(boxes, scenes["test"].boxes),
         validation_baseline=baselines(boxes, scenes["validation"].boxes)["mean_iou"],
-        facts=describe(scenes),
+        facts=describe(scenes)
+        | {"scenes/floor_accuracy": majority_accuracy(dataset.train.labels, dataset.test.labels)},
         fresh=fresh_scenes(strategy, dataset.train.images, seed, scenes["train"], dataset.train.annotations),
         notes=(*dataset.notes, *_notes(strategy, dataset.train, boxes), *_unused(strategy, dataset.train)),
         in_place=frozenset(part for part in scenes if _is_in_place(strategy, part, dataset, scenes[part])),

@@ -181,6 +181,8 @@ class Conductor:
                 return
             known = len(staged.course.stages)
             going = staged.next_stage(self._ends.results())
+            for note in staged.stage_notes:
+                self._screen.note(note)
             if len(staged.course.stages) > known:
                 self._parent.list_jobs()  # before anything goes that an earlier stage would need
                 self._screen.line(stage_line(staged, going))

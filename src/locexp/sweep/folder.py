@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 LOCK = LIST.with_name("lock")
 """The file in a sweep's folder that the command at work holds."""
+FLOORS = {"scenes/floor_accuracy": "floor/accuracy", "scenes/floor_mean_iou": "floor/mean_iou"}
+"""What a run measures of its data before it trains, and what plans see it as."""
 POLL_SECONDS = 0.5
 """Between two looks at what runs leave in their folders."""
 PATIENCE_SECONDS = 10.0
@@ -129,7 +131,8 @@ class JobEnd:
 
     def results(self, until: int | None, monitor: str, *, with_test: bool = False) -> dict[str, float] | None:
         """Return what a plan may see: validation metrics by their bare names, of the kept epoch, or of the best one up
-        to a pause; and the run's mean effective weights so far, ``mean_weights/…``. ``None`` where the run failed.
+        to a pause; the run's mean effective weights so far, ``mean_weights/…``; and what needs no network, as far as it
+        is known: ``floor/accuracy`` and ``floor/mean_iou``. ``None`` where the run failed.
 
         Args:
             until: the epochs after which the run was to pause; ``None`` for its end.
@@ -138,13 +141,15 @@ class JobEnd:
         """
         if self.record is None or not self.has_reached(until):
             return None
+        metrics = self.record.metrics
+        known = {floor: metrics[name] for name, floor in FLOORS.items() if name in metrics}
         if until is not None:
             rows = read_history(self.record.directory or Path(self.record.tags["directory"]))[:until]
             if rows:
-                return metrics_so_far(rows, monitor)
-        metrics, prefixes = self.record.metrics, ("mean_weights/", "test/") if with_test else ("mean_weights/",)
+                return metrics_so_far(rows, monitor) | known
+        prefixes = ("mean_weights/", "test/") if with_test else ("mean_weights/",)
         kept = {name.removeprefix("kept/"): value for name, value in metrics.items() if name.startswith("kept/")}
-        return kept | {name: value for name, value in metrics.items() if name.startswith(prefixes)}
+        return kept | known | {name: value for name, value in metrics.items() if name.startswith(prefixes)}
 
 
 def end_of(folder: Path, *, stopped: bool) -> JobEnd | None:

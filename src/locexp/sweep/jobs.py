@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import re
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,12 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from locexp.configuration.compose import Composer, Job, whole
 from locexp.configuration.effects import check_used
 from locexp.configuration.overrides import combinations, key_of
-from locexp.configuration.schema import sweep_arguments
-from locexp.configuration.targets import import_target
-from locexp.errors import UserError, worded
+from locexp.errors import UserError
 from locexp.records.sweep_list import setting_name
 from locexp.run.folder import check_folder
 from locexp.sweep.course import Course, check_pausable, farthest
-from locexp.sweep.setting import Setting, Stage, Stages
+from locexp.sweep.plan import plan_errors, plan_of, start_plan, takes_cells
+from locexp.sweep.setting import Cell, Setting, Stage
 from locexp.sweep.swept import check_swept
 
 RunKey = tuple[str, int]
@@ -84,6 +83,7 @@ class StagedJobs:
         notes: what is given without an effect.
         past_results: for each stage but the first, the results that it followed from.
         course: how far each job is to train, and which are not pursued.
+        stage_notes: what the plan says before the last stage.
 
     Raises:
         UserError: a configuration is wrong, a value is given twice, or what controls a sweep is swept itself.
@@ -104,16 +104,26 @@ class StagedJobs:
         check_folder(whole(self.base, first).hydra)
         check_swept(self._swept, cells)
         self.default_hash: str | None = None
+        default = None
+        fixed = tuple(override for override in overrides if key_of(override) not in self._swept)
         with contextlib.suppress(UserError):  # something may be required that the sweep gives
-            fixed = [override for override in overrides if key_of(override) not in self._swept]
-            self.default_hash = composer.compose(fixed).config_hash
+            default = composer.compose(fixed)
+            self.default_hash = default.config_hash
         self._fixed = {key_of(override): override for override in overrides}
         self._seeds = self._all_seeds(cells)
         seedless = (tuple(override for override in cell if key_of(override) != "seed") for cell in cells)
         self._cells = list(dict.fromkeys(seedless))
-        self._plans = [self._start(cell) for cell in self._cells]
+        composed = [self._cell(cell) for cell in self._cells]
+        self._takes_cells = takes_cells(plan_of(self.base))
+        if self._takes_cells:
+            self._cells = [tuple(override for override in fixed if key_of(override) != "seed")]
+            varied = default.cfg if default is not None else composed[0].base
+            self._plans = [start_plan(varied, composed, len(self._seeds))]
+        else:
+            self._plans = [start_plan(cell.base, [cell], len(self._seeds)) for cell in composed]
         self.more = False
         self.course = Course()
+        self.stage_notes: list[str] = []
         self._asked: list[list[list[SweepJob]]] = []
         self._had: list[list[tuple[Setting, list[SweepJob]]]] = [[] for _ in self._cells]
         self._fresh: dict[str, list[int]] = {}
@@ -149,6 +159,7 @@ class StagedJobs:
         """
         asked: dict[int, RunKey] = {}
         going: list[SweepJob] = []
+        self.stage_notes = []
         while not going:
             asked |= {job.index: job.key for cell in self._asked for jobs in cell for job in jobs}
             going = self._ask(results)
@@ -162,6 +173,7 @@ class StagedJobs:
         """Take in the next stage; returns the jobs that it begins or continues."""
         stages = [self._stage(number, results) for number in range(len(self._cells))]
         self.more = any(stage.more for stage in stages)
+        self.stage_notes += [note for stage in stages for note in stage.notes]
         settings = [stage.settings for stage in stages]
         queue = []
         for cell, group in enumerate(settings):
@@ -179,7 +191,7 @@ class StagedJobs:
                 raise UserError(f"{swept}: is the same run as {same.name}; what is swept makes no difference.")
             self._asked[cell][position].append(same)
             wanted[same.index] = farthest(wanted, same.index, self._until(stages[cell], same))
-        with self._plan_errors():
+        with plan_errors(self.base):
             dropped = {index: why for cell, stage in enumerate(stages) for index, why in self._dropped(cell, stage)}
             going = self.course.begin(wanted, dropped)
         for cell, group in enumerate(settings):
@@ -222,7 +234,7 @@ class StagedJobs:
 
     def _stage(self, number: int, results: Mapping[RunKey, dict[str, float] | None]) -> Stage:
         plan = self._plans[number]
-        with self._plan_errors(), contextlib.suppress(StopIteration):
+        with plan_errors(self.base), contextlib.suppress(StopIteration):
             if not self._asked:
                 stage = next(plan)
             else:
@@ -234,30 +246,9 @@ class StagedJobs:
             return stage
         return Stage([])
 
-    def _start(self, cell: tuple[str, ...]) -> Stages:
-        cfg = self._composer.compose(cell).cfg
-        if cfg.sweep._target_ is None:
-            return _as_it_is()
-        target = import_target(str(cfg.sweep._target_), "sweep._target_")
-        with self._plan_errors():
-            plan = target(cfg, **sweep_arguments(cfg))
-            if not isinstance(plan, Generator):
-                raise TypeError(f"it returns a {type(plan).__name__}; expected a generator of stages")
-        return plan
-
-    @contextlib.contextmanager
-    def _plan_errors(self) -> Iterator[None]:
-        """Word what a plan raises, which may be the user's own code; raises :class:`UserError`."""
-        try:
-            yield
-        except UserError:
-            raise
-        except Exception as error:
-            raise UserError(f"sweep._target_={self.base.sweep._target_}: failed with {worded(error)}.") from error
-
     def _job(self, index: int, stage: int, cell: tuple[str, ...], setting: Setting, seed: int) -> SweepJob:
         for key in setting.values:
-            if key in self._fixed:
+            if key in self._fixed and not (self._takes_cells and key in self._swept):
                 raise UserError(
                     f"{self._fixed[key]}: the sweep varies {key} itself; leave it out, or sweep it by hand with "
                     "--multirun and without a sweep."
@@ -265,14 +256,18 @@ class StagedJobs:
         overrides = (*cell, *(f"{key}={value}" for key, value in setting.values.items()), f"seed={seed}")
         job = self._composer.compose(overrides)
         varied = dict(override.split("=", 1) for override in cell if key_of(override) in self._swept)
-        for key in [key for key, value in varied.items() if re.search(r"\$\\?\{", value)]:
-            varied[key] = str(OmegaConf.select(job.composition.cfg, key))
         for key, value in setting.values.items():
             varied[key] = f"{value:g}" if isinstance(value, float) else str(value)
+        for key in [key for key, value in varied.items() if re.search(r"\$\\?\{", value)]:
+            varied[key] = str(OmegaConf.select(job.composition.cfg, key))
         varied |= setting.facts
         if len(self._seeds) > 1 or setting.fresh_seeds:
             varied |= {**job.composition.seed_values, "seed": str(seed)}
         return SweepJob(job.overrides, job.seed, job.composition, index, stage, varied, setting.role)
+
+    def _cell(self, overrides: tuple[str, ...]) -> Cell:
+        values = dict(override.split("=", 1) for override in overrides if key_of(override) in self._swept)
+        return Cell(values, self._composer.compose(overrides).cfg)
 
     def _all_seeds(self, cells: Sequence[tuple[str, ...]]) -> list[int]:
         asked, fixed = self.base.sweep.seeds, self._fixed.get("seed")
@@ -286,8 +281,3 @@ class StagedJobs:
             return [int(seed) for seed in asked]
         first = int(self.base.seed)
         return list(range(first, first + (asked or 1)))
-
-
-def _as_it_is() -> Stages:
-    """Yield the one setting of a cell that no plan varies."""
-    yield Stage([Setting()])

@@ -4,8 +4,12 @@ A plan is a generator function ``plan(base, **arguments)``: ``base`` is the comp
 arguments are the keys of its ``sweep`` file. It yields one :class:`Stage` at a time; after each it is sent outcomes,
 one list per setting with one entry per seed: the validation metrics of the kept epoch by name, such as
 ``{"accuracy": .98, "mean_iou": .85}``, with the run's mean effective weights (``mean_weights/classification`` and
-``mean_weights/bbox``), or ``None`` where the run failed. Given equal outcomes it must yield equal stages: a sweep is
-resumed by running it again.
+``mean_weights/bbox``) and what needs no network (``floor/accuracy``, ``floor/mean_iou``), or ``None`` where the run
+failed. Given equal outcomes it must yield equal stages: a sweep is resumed by running it again.
+
+What a command sweeps with ``--multirun`` beside a plan is crossed with it: each combination has a plan of its own. A
+plan with a parameter ``cells`` (a sequence of :class:`Cell`) gets all combinations instead, and one with ``replicates``
+the number of seeds.
 """
 
 from __future__ import annotations
@@ -14,12 +18,28 @@ from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from omegaconf import DictConfig
 
 from locexp.evaluation.choice import choose
 from locexp.evaluation.metrics import SELECTION_METRIC
 from locexp.records.sweep_list import FINAL
 
-Outcomes = list[list[dict[str, float] | None]]
+Row = list[dict[str, float] | None]
+"""The outcomes of one setting."""
+Outcomes = list[Row]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination of what the command sweeps with ``--multirun``, beside seeds.
+
+    Attributes:
+        values: the overrides by key, as a setting may have them.
+        base: the configuration with them.
+    """
+
+    values: dict[str, str]
+    base: DictConfig
 
 
 @dataclass(frozen=True)
@@ -63,12 +83,14 @@ class Stage:
         until: the epochs after which these runs pause, >= 1; ``None`` for the end of their budget. A later stage with
             an equal setting and a larger ``until``, or none, continues them: nothing is trained twice.
         dropped: settings of earlier stages that are not pursued from here on.
+        notes: what is said before the stage begins, one sentence each without a full stop.
     """
 
     settings: list[Setting]
     more: bool = False
     until: int | None = None
     dropped: list[Dropped] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 Stages = Generator[Stage, Outcomes, None]
@@ -88,7 +110,7 @@ def final_stage(chosen: Iterable[Setting], seeds: int) -> Stage:
     return Stage([Setting(setting.values, fresh_seeds=seeds, role=FINAL) for setting in distinct(chosen)])
 
 
-def mean_outcome(outcomes: Sequence[dict[str, float] | None], name: str) -> float | None:
+def mean_outcome(outcomes: Row, name: str) -> float | None:
     """Return the mean of a metric over the seeds that have it; ``None`` where none has."""
     values = [end[name] for end in outcomes if end is not None and name in end]
     return sum(values) / len(values) if values else None

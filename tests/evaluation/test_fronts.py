@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locexp.analysis import fronts
+from locexp.evaluation import fronts
 
 # Few distinct values, so that ties and copies are common.
 grids = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=12).map(

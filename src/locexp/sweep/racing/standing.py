@@ -1,0 +1,154 @@
+"""Who goes on after a rung of a race: what its settings reached on validation, and whether that tells them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from locexp.evaluation.choice import adjusted_means
+from locexp.evaluation.fronts import non_dominated
+from locexp.evaluation.metrics import SELECTION_METRIC, skill
+from locexp.sweep.setting import Outcomes
+
+LEVEL = 0.05
+"""At which settings are shown to differ by more than their seeds do."""
+PERMUTATIONS = 1999
+ALIKE = 2.0
+"""What the squared differences of neighbours count for, as they deviate alike on one seed: on digits, their deviations
+correlate by .3 to .5, at which a squared difference is half of that of unlike ones."""
+LEARNED = 0.05
+"""A setting has left the baseline where accuracy and mean IoU have gone this share of the way from it to 1."""
+BASELINES = {"accuracy": "floor/accuracy", "mean_iou": "floor/mean_iou"}
+"""Metrics of the two tasks, and what outcomes call the values that need no network."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How the settings of a rung stand.
+
+    Attributes:
+        order: indices of those with a finished run, the best first: by ``SELECTION_METRIC``, ties by mean IoU.
+        values: the mean of ``SELECTION_METRIC`` of each setting, NaN without a finished run.
+        front: those of ``order`` that no other one dominates in accuracy and mean IoU.
+        learned: how many have left the baseline in both tasks.
+        p: of the test whether settings differ by more than their seeds do.
+    """
+
+    order: list[int]
+    values: np.ndarray
+    front: list[int]
+    learned: int
+    p: float
+
+    def kept(self, keep: int, front: int) -> list[int]:
+        """Return the best ``keep``, and up to ``front`` further ones that are on the front, the best first."""
+        best = self.order[:keep]
+        return best + [index for index in self.front if index not in best][:front]
+
+    def held(self, keep: int) -> str:
+        """Return why nothing can be dropped yet, as it goes on after "after 1 of 5 epochs"; empty where it can.
+
+        Args:
+            keep: how many are to go on: so many must have learned something to be told from the others.
+        """
+        if self.learned < min(keep, len(self.order)):
+            return (
+                f"{len(self.order) - self.learned} of {len(self.order)} settings are no better than the baseline (the "
+                "most frequent class, a constant box)"
+            )
+        if self.p > LEVEL:
+            return f"settings do not differ by more than seed noise (p {self.p:.2f})"
+        return ""
+
+
+def standing(outcomes: Outcomes, chains: Sequence[Sequence[int]], among: Sequence[int]) -> Standing:
+    """Return how settings stand after a rung.
+
+    Args:
+        outcomes: one list per setting, one entry per seed.
+        chains: indices of settings whose weights follow one another on an axis, see :func:`apart`.
+        among: indices of the settings that race.
+    """
+    having = [index for index in among if any(outcomes[index])]
+    values, accuracy, iou = (_table(outcomes, name) for name in (SELECTION_METRIC, "accuracy", "mean_iou"))
+    means = np.full((3, len(outcomes)), np.nan)
+    for row, table in zip(means, (values, accuracy, iou), strict=True):
+        row[having] = adjusted_means(table[having])
+    order = sorted(having, key=lambda index: (-means[0, index], -means[2, index]))
+    best = non_dominated(means[1:, order].T) if order else np.zeros(0, bool)
+    return Standing(
+        order,
+        means[0],
+        front=[index for index, is_best in zip(order, best, strict=True) if is_best],
+        learned=sum(_has_learned(outcomes[index]) for index in having),
+        p=apart(values, [[index for index in chain if index in set(having)] for chain in chains]),
+    )
+
+
+def apart(values: np.ndarray, chains: Sequence[Sequence[int]]) -> float:
+    """Return the p of a permutation test of whether settings differ by more than their seeds do.
+
+    With two seeds or more, by the spread of the settings' means: were all settings equal, every order of the values of
+    a seed would be as likely (Friedman 1937, with the values for ranks). With one seed the noise has to come from the
+    settings: were all equal, the values along an axis of weights would have no order, but neighbours are closer than
+    others where the weights matter (von Neumann 1941). They are so, too, where a seed's own effect is smooth, hence
+    :data:`ALIKE`.
+
+    Args:
+        values: float (settings, seeds), NaN where a run is missing.
+        chains: indices of settings that are neighbours, chain by chain; only these have a part in the test of one seed.
+
+    Returns:
+        p, 1 where there is nothing to tell it by; the permutations are those of a fixed seed.
+    """
+    random = np.random.default_rng(0)
+    columns = [column for column in values.T if np.isfinite(column).sum() > 1]
+    if len(columns) > 1:
+        observed = np.array(columns)[None]
+        orders = np.repeat(observed, PERMUTATIONS, axis=0)
+        for seed, has in enumerate(np.isfinite(observed[0])):
+            orders[:, seed, has] = random.permuted(orders[:, seed, has], axis=1)
+        statistics = np.append(_spread(orders), _spread(observed))
+    elif columns:
+        links = [(first, second) for chain in chains for first, second in pairwise(chain)]
+        members = sorted({index for link in links for index in link})
+        if len(members) < 3:
+            return 1.0
+        line = np.nanmean(values[members], axis=1)
+        first, second = (np.searchsorted(members, [link[end] for link in links]) for end in (0, 1))
+        orders = np.tile(line, (PERMUTATIONS + 1, 1))
+        orders[:-1] = random.permuted(orders[:-1], axis=1)
+        statistics = -np.square(orders[:, first] - orders[:, second]).sum(axis=1)
+        statistics[-1] *= ALIKE
+    else:
+        return 1.0
+    return float((statistics >= statistics[-1] - 1e-12).mean())
+
+
+def _spread(tables: np.ndarray) -> np.ndarray:
+    """Return the variance of the settings' means, each seed's mean taken out: tables (n, seeds, settings) to (n,)."""
+    centred = tables - np.nanmean(tables, axis=2, keepdims=True)
+    has = np.isfinite(centred).any(axis=(0, 1))
+    return np.asarray(np.nanmean(centred[:, :, has], axis=1).var(axis=1))
+
+
+def _table(outcomes: Outcomes, name: str) -> np.ndarray:
+    seeds = max(map(len, outcomes), default=0)
+    table = np.full((len(outcomes), seeds), np.nan)
+    for row, ends in zip(table, outcomes, strict=True):
+        row[: len(ends)] = [np.nan if end is None else end.get(name, np.nan) for end in ends]
+    return table
+
+
+def _has_learned(outcomes: Sequence[dict[str, float] | None]) -> bool:
+    """Whether both tasks have left their baselines, on average; what has no baseline counts as learned."""
+    ends = [end for end in outcomes if end is not None]
+    for name, baseline in BASELINES.items():
+        gains = [skill(end[name], end[baseline]) for end in ends if name in end and baseline in end]
+        known = [gain for gain in gains if gain is not None]
+        if known and np.mean(known) <= LEARNED:
+            return False
+    return True
