@@ -225,15 +225,21 @@ def test_a_setting_that_was_dropped_and_confirmed_is_pursued() -> None:
     assert found.race.lines[place_of(found, CONFIGURED)].reason == reason(CONFIGURED)
 
 
-def test_a_stopped_race_says_what_waits() -> None:
+def test_a_stopped_race_says_what_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = raced(dropped=())
     for index, run in enumerate(made.runs):
         if run.tags["config_hash"] in DROPPED:
             made.runs[index] = replace(run, status="KILLED", metrics={}, tags=run.tags | {"paused": "1"})
     found = made.compared()
     assert [setting.failures for setting in found.settings] == [0] * 6
-    assert notes_on(found.settings, allow_mixed=False) == ["The race was stopped: 6 runs wait to be continued."]
+    assert notes_on(found.settings, allow_mixed=False) == []
     assert str(table(found).rows[0].cells[-1]) == "paused"
+    made.write(tmp_path / "race")
+    monkeypatch.chdir(tmp_path)
+    lines: list[str] = []
+    compare_command(["./race"], lines.append)
+    resume = "python -m locexp.train sweep.resume=day"
+    assert f"note     Cut short: 6 runs are paused; {resume} continues them." in lines
 
 
 def test_three_lines_say_what_to_use_how_sure_and_what_it_costs() -> None:

@@ -76,7 +76,8 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
     try:
         settings = sort_runs(children, jobs)
         notes = [store.note] if store.note else []
-        notes += notes_on(settings, options.allow_mixed) + _not_started(store, parent, children, jobs)
+        paused = sum(setting.paused for setting in settings)
+        notes += notes_on(settings, options.allow_mixed) + _cut_short(store, parent, children, jobs, paused)
     except UserError as error:
         raise type(error)(f"sweep {sweep_id}: {error}") from None
     found = compare_settings(
@@ -144,22 +145,28 @@ def _list(store: Store, parent: RunRecord) -> SweepList | None:
     return None
 
 
-def _not_started(
-    store: Store, parent: RunRecord, children: Sequence[RunRecord], jobs: list[dict[str, Any]] | None
+def _cut_short(
+    store: Store, parent: RunRecord, children: Sequence[RunRecord], jobs: list[dict[str, Any]] | None, paused: int
 ) -> list[str]:
-    """Note the jobs in the sweep's list that have no run: the sweep was cut short."""
+    """Note the jobs in the sweep's list that have no run, and the runs that wait to be continued."""
     if jobs is None:
         return [f"It is not known whether jobs are missing: the parent run holds no list of them ({LIST})."]
     begun = {(run.tags.get("config_hash"), run.tags.get("seed")) for run in children}
     missing = [job for job in jobs if (job["config_hash"], str(job["seed"])) not in begun]
-    if not missing:
-        return []
     known = {config_hash for config_hash, _ in begun}
     resume = command("train", f"sweep.resume={parent.tags['sweep_id']}", *store_overrides(location_in(parent)))
-    notes = [
+    notes = []
+    if paused:
+        notes.append(
+            f"Cut short: {counted(paused, 'run')} {verb(paused, 'is', 'are')} paused; {resume} continues "
+            f"{verb(paused, 'it', 'them')}."
+        )
+    if not missing:
+        return notes
+    notes.append(
         f"Cut short: {len(missing)} of {counted(len(jobs), 'job')} {verb(len(missing), 'has', 'have')} no run in "
         f"{store.label}; {resume} runs what has not begun."
-    ]
+    )
     absent = {job["config_hash"]: setting_name(job["varied"]) for job in missing if job["config_hash"] not in known}
     if absent:
         default = " the default one among them;" if parent.tags.get("default_hash") in absent else ""

@@ -14,7 +14,7 @@ import numpy as np
 from locexp.analysis.confirmation import planned
 from locexp.analysis.statistics import Interval, mean_interval
 from locexp.configuration.schema import BBOX, CLASSIFICATION, METHOD
-from locexp.errors import NotComparableError, UserError, counted, listed, verb
+from locexp.errors import NotComparableError, UserError, counted, listed
 from locexp.evaluation.metrics import BESIDE, METRICS, skill
 from locexp.records.record import NOT_PURSUED, PAUSED, RunRecord
 from locexp.records.sweep_list import BUDGET, CONFIRMATION, FINAL, REPLAY, setting_name, varied_of
@@ -259,9 +259,6 @@ def notes_on(settings: Sequence[SettingRuns], allow_mixed: bool) -> list[str]:
     failed = sum(setting.failures for setting in settings)
     if failed:
         notes.append(f"Jobs that did not finish: {failed}; they are counted in the column failed, and in nothing else.")
-    paused = sum(setting.paused for setting in settings)
-    if paused:
-        notes.append(f"The race was stopped: {counted(paused, 'run')} {verb(paused, 'waits', 'wait')} to be continued.")
     compared = [setting for setting in settings if setting.role in (FINAL, CONFIRMATION)] or settings
     counts = {len(setting.runs) for setting in compared if setting.runs}
     if len(counts) > 1:
