@@ -27,6 +27,7 @@ from locexp.sweep.display import list_jobs
 from locexp.sweep.folder import check_free, held
 from locexp.sweep.jobs import StagedJobs, SweepJob
 from locexp.sweep.launchers import is_stacked
+from locexp.sweep.measured import with_measured_budget
 from locexp.sweep.stored import StoredSweep, directory_of, load
 from locexp.system.commands import command, typed
 from locexp.system.folders import check_writable
@@ -116,6 +117,9 @@ def _resume_sweep(given: str, overrides: list[str]) -> None:
 def _train(given: SweepList, stored: StoredSweep | None = None) -> None:
     """Compose and check every job, then train the one, or the sweep."""
     with composing(given.config_dir, given.config_name) as composer:
+        notes: list[str] = []
+        if stored is None:
+            given, notes = with_measured_budget(given, composer)
         staged = StagedJobs(composer, given.overrides, multirun=given.multirun)
         staged.take_stages(stored.sweep_list.stage_results if stored else [])
         jobs = staged.jobs
@@ -127,7 +131,7 @@ def _train(given: SweepList, stored: StoredSweep | None = None) -> None:
             check_free(staged.directory)
             check_unused(staged.directory, "hydra.sweep.dir", sweep=True)
         _check_surroundings(staged)
-        for note in [*staged.notes, *staged.stage_notes]:
+        for note in [*notes, *staged.notes, *staged.stage_notes]:
             Screen().note(note)
         if staged.base.sweep.dry_run:
             list_jobs(staged, stored, Screen())

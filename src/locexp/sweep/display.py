@@ -103,11 +103,16 @@ def stage_line(staged: StagedJobs, going: Sequence[SweepJob]) -> str:
     return f"stage    {number}: {', '.join(parts)}"
 
 
+def seconds_alone(run: RunRecord) -> float:
+    """Return how long a finished run took; of one that trained side by side with others, its share."""
+    return run.metrics["time/total_seconds"] / run.metrics.get("time/stack_members", 1)
+
+
 def _estimate(jobs: Sequence[SweepJob], runs: Sequence[RunRecord], share: float) -> str:
     """Return how long jobs will take that train this share of their epochs."""
     wanted = flattened(jobs[0].cfg)
     alike = [
-        run.metrics["time/total_seconds"] / run.metrics.get("time/stack_members", 1)
+        seconds_alone(run)
         for run in runs
         if all(run.parameters.get(key) == wanted.get(key) for key in SAME) and "time/total_seconds" in run.metrics
     ]

@@ -91,11 +91,11 @@ def standing(outcomes: Outcomes, chains: Sequence[Sequence[int]], among: Sequenc
 def apart(values: np.ndarray, chains: Sequence[Sequence[int]]) -> float:
     """Return the p of a permutation test of whether settings differ by more than their seeds do.
 
-    With two seeds or more, by the spread of the settings' means: were all settings equal, every order of the values of
-    a seed would be as likely (Friedman 1937, with the values for ranks). With one seed the noise has to come from the
-    settings: were all equal, the values along an axis of weights would have no order, but neighbours are closer than
-    others where the weights matter (von Neumann 1941). They are so, too, where a seed's own effect is smooth, hence
-    :data:`ALIKE`.
+    By ranks, so that one setting that failed to learn does not hide how the others differ. With two seeds or more, by
+    the spread of the settings' mean ranks: were all settings equal, every order of a seed's values would be as likely
+    (Friedman 1937). With one seed the noise has to come from the settings: were all equal, the values along an axis of
+    weights would have no order, but where the weights matter, neighbours are closer than others (von Neumann 1941; by
+    ranks, Bartels 1982). They are so, too, where a seed's own effect is smooth, hence :data:`ALIKE`.
 
     Args:
         values: float (settings, seeds), NaN where a run is missing.
@@ -105,7 +105,7 @@ def apart(values: np.ndarray, chains: Sequence[Sequence[int]]) -> float:
         p, 1 where there is nothing to tell it by; the permutations are those of a fixed seed.
     """
     random = np.random.default_rng(0)
-    columns = [column for column in values.T if np.isfinite(column).sum() > 1]
+    columns = [_ranks(column) for column in values.T if np.isfinite(column).sum() > 1]
     if len(columns) > 1:
         observed = np.array(columns)[None]
         orders = np.repeat(observed, PERMUTATIONS, axis=0)
@@ -117,7 +117,7 @@ def apart(values: np.ndarray, chains: Sequence[Sequence[int]]) -> float:
         members = sorted({index for link in links for index in link})
         if len(members) < 3:
             return 1.0
-        line = np.nanmean(values[members], axis=1)
+        line = columns[0][members]
         first, second = (np.searchsorted(members, [link[end] for link in links]) for end in (0, 1))
         orders = np.tile(line, (PERMUTATIONS + 1, 1))
         orders[:-1] = random.permuted(orders[:-1], axis=1)
@@ -126,6 +126,14 @@ def apart(values: np.ndarray, chains: Sequence[Sequence[int]]) -> float:
     else:
         return 1.0
     return float((statistics >= statistics[-1] - 1e-12).mean())
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Return the ranks of values as shares of their number, equal ones sharing theirs; NaN stays."""
+    ranks, has = np.full(len(values), np.nan), np.isfinite(values)
+    _, inverse, counts = np.unique(values[has], return_inverse=True, return_counts=True)
+    ranks[has] = (np.cumsum(counts) - (counts - 1) / 2)[inverse] / has.sum()
+    return ranks
 
 
 def _spread(tables: np.ndarray) -> np.ndarray:
