@@ -1,7 +1,7 @@
 """Draw the pictures of docs/understanding.md from a finished race: docs/pictures/understanding_*.png.
 
-    python -m locexp.train data=mnist_5k sweep=race
-    python docs/pictures/understanding.py multirun/DATE/TIME      (the folder of that sweep)
+python -m locexp.train data=mnist_5k sweep=race
+python docs/pictures/understanding.py multirun/DATE/TIME      (the folder of that sweep)
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ def draw_luck(axes: Axes) -> None:
     ways = np.array([comb(SEEDS, count) for count in counts])
     bars = axes.bar(counts, 100 * ways / 2**SEEDS, color=[RED if count in (0, SEEDS) else GREY for count in counts])
     axes.bar_label(bars, [f"{count} of 64" for count in ways], fontsize=7, padding=1)
-    axes.set(xlabel="seeds that speak for A", ylabel="how often, %", title="Luck alone, A and B being equal", ylim=(0, 36))
+    axes.set(xlabel="seeds that speak for A", ylabel="how often, %", ylim=(0, 36))
+    axes.set_title("Luck alone, A and B being equal")
 
 
 def main() -> None:
