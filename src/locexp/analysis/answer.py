@@ -9,6 +9,7 @@ from dataclasses import replace
 from locexp.analysis.comparison import SweepComparison, tie_break_of
 from locexp.analysis.decision import PairedTest
 from locexp.analysis.methods import FIXED
+from locexp.analysis.range_words import on_equality, on_free_tests
 from locexp.analysis.results import TITLES
 from locexp.analysis.statistics import seeds_needed
 from locexp.configuration.schema import BBOX, CLASSIFICATION
@@ -30,6 +31,7 @@ def answers(comparison: SweepComparison) -> list[str]:
     sentences += _limits_of_choice(comparison)
     sentences += _against_default(comparison)
     sentences += _not_shown_worse(comparison)
+    sentences += [*on_equality(comparison), *on_free_tests(comparison)]
     sentences += _methods(comparison)
     front = comparison.front
     labels = [setting.label for setting in comparison.settings]

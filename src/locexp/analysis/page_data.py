@@ -16,7 +16,7 @@ from locexp.analysis.exports import finite
 from locexp.analysis.methods import FIXED
 from locexp.analysis.results import TASKS, TITLES, SettingRuns
 from locexp.analysis.statistics import Interval
-from locexp.analysis.tables import marks_of, verdict
+from locexp.analysis.tables import marks_of, standing, verdict
 from locexp.evaluation.metrics import METRICS, sign_of
 
 MOST_EPOCHS, MOST_POINTS = 60, 6000
@@ -75,6 +75,7 @@ def _setting(comparison: SweepComparison, index: int, curves: Curves) -> dict[st
         "failed": setting.failures,
         "numbers": [[TITLES[name], f"{setting.test[name]:.4f}"] for name in METRICS] if has_runs else [],
         "verdict": verdict(comparison, index),
+        "standing": standing(comparison, index),
         "tests": _tests(comparison, index),
         "curves": {name: _curve(curve, most) for name, curve in curves.get(index, {}).items()},
     }

@@ -55,6 +55,7 @@ class SettingRuns:
         role: see :data:`locexp.records.sweep_list.CONTROL`; the last one where stages gave it several.
         parameters: of one of its runs, finished or not; they differ in the seed alone.
         runs: the finished ones by seed; of a setting with the role ``final``, its final runs alone.
+        earlier: finished runs that led to the choice of a setting with final ones, by seed.
         failures: jobs of this setting, likewise, that ended otherwise and have not finished since.
     """
 
@@ -63,6 +64,7 @@ class SettingRuns:
     role: str = ""
     parameters: dict[str, str] = field(default_factory=dict)
     runs: dict[int, RunRecord] = field(default_factory=dict)
+    earlier: dict[int, RunRecord] = field(default_factory=dict)
     failures: int = 0
 
     @property
@@ -155,6 +157,8 @@ def sort_runs(children: Sequence[RunRecord]) -> list[SettingRuns]:
         setting = settings.setdefault(config_hash, SettingRuns(config_hash, varied_of(run.tags)))
         setting.parameters = setting.parameters or run.parameters
         if config_hash in again and _role(run) != FINAL:
+            if run.status == "FINISHED":
+                setting.earlier.setdefault(seed, run)
             continue
         setting.role = _role(run)  # the list is in order of stages: the last one counts
         if run.status == "FINISHED":

@@ -109,6 +109,7 @@ def _cells(comparison: SweepComparison, index: int, marks: Sequence[str]) -> dic
         **{title: _percent(terms.get(name)) for name, title in DELTAS.items()},
         "Δm %": _percent(delta_m),
         "verdict": Cell(verdict(comparison, index)),
+        "vs best": Cell(standing(comparison, index)),
     }
 
 
@@ -129,6 +130,12 @@ def verdict(comparison: SweepComparison, index: int) -> str:
         return "no run has finished"
     verdicts = {test.setting: test.verdict for test in comparison.decision.against_default}
     return SHORT_VERDICTS.get(verdicts.get(index, ""), verdicts.get(index, ""))
+
+
+def standing(comparison: SweepComparison, index: int) -> str:
+    """Return whether a setting is ``as good`` as the best, ``worse`` or ``open``; empty where it was not tested."""
+    found = None if comparison.equality is None else comparison.equality.standings.get(index)
+    return "" if found is None else found.verdict
 
 
 def as_text(rows: Sequence[Sequence[str]], most: int | None = None) -> list[str]:
