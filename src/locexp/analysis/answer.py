@@ -10,6 +10,7 @@ from locexp.analysis.comparison import SweepComparison, tie_break_of
 from locexp.analysis.decision import PairedTest
 from locexp.analysis.methods import FIXED
 from locexp.analysis.race_answer import chosen_by_race, confirmation, not_pursued
+from locexp.analysis.range_words import on_equality, on_free_tests
 from locexp.analysis.results import TITLES
 from locexp.analysis.sentences import by_verdict, probability, seeds_it_takes, shortened
 from locexp.analysis.statistics import seeds_needed
@@ -25,7 +26,8 @@ def answers(comparison: SweepComparison) -> list[str]:
     if comparison.race is not None:
         sentences = [chosen_by_race(comparison) if comparison.is_final else _chosen(comparison)]
         sentences += [*_nothing_learned(comparison), *confirmation(comparison), *_by_task(comparison)]
-        return [*sentences, *not_pursued(comparison), _front(comparison)]
+        sentences += [*not_pursued(comparison), *on_equality(comparison), *on_free_tests(comparison)]
+        return [*sentences, _front(comparison)]
     sentences = [_chosen(comparison), *_nothing_learned(comparison)]
     if comparison.is_final:
         sentences.append(
@@ -35,6 +37,7 @@ def answers(comparison: SweepComparison) -> list[str]:
     sentences += _limits_of_choice(comparison)
     sentences += _against_default(comparison)
     sentences += _not_shown_worse(comparison)
+    sentences += [*on_equality(comparison), *on_free_tests(comparison)]
     sentences += _methods(comparison)
     return [*sentences, _front(comparison)]
 

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from locexp.analysis.comparison import SweepComparison
 from locexp.analysis.digits import known
 from locexp.analysis.headline import headline
+from locexp.analysis.range_words import on_free
 from locexp.analysis.results import TASKS, TITLES
 from locexp.analysis.statistics import Interval
-from locexp.analysis.tables import CONFIRMED, as_text, marks_of, order_of, verdict
+from locexp.analysis.tables import CONFIRMED, as_text, marks_of, order_of, standing, verdict
 from locexp.errors import abbreviated, counted
 from locexp.evaluation.metrics import BESIDE, sign_of
 
-ROWS_OF_OTHERS = 17
+ROWS_OF_OTHERS = 19
 """What the end of a sweep writes besides the settings of its table, in rows of a terminal of 80 columns."""
 FEWEST_ROWS = 7
 MOST_ROWS = 12
@@ -34,6 +35,7 @@ def brief(comparison: SweepComparison, width: int | None) -> list[str]:
         width: of the terminal; ``None`` for a file or a pipe, whose lines may be of any length.
     """
     sentences = headline(comparison, longest_name=None if width is None else max(LEAST_NAMED, width // 2))
+    sentences += on_free(comparison)
     rows = MOST_ROWS if width is None else max(FEWEST_ROWS, shutil.get_terminal_size().lines - ROWS_OF_OTHERS)
     shown = settings_that_matter(comparison, rows)
     dropped = len(comparison.not_pursued)
@@ -96,6 +98,7 @@ def _table(comparison: SweepComparison, shown: Sequence[int], width: int | None)
     deltas = [comparison.delta_m.get(index) for index in shown]
     skills = [settings[index].skill for index in shown]
     others = {
+        "vs best": [standing(comparison, index) for index in shown],
         "Δm %": ["" if delta is None else f"{round(delta[0], 1) + 0.0:+.1f}" for delta in deltas],
         "skill": ["" if skill is None else f"{round(skill, 2) + 0.0:+.2f}" for skill in skills],
     }

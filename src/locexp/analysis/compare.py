@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ class CompareOptions:
     Attributes:
         allow_mixed: compare runs of different data, budgets or code anyway; the report says so.
         details: show every test in words, and the whole table.
+        keep: what may be lost at most, by metric, such as accuracy: 0.005; says which weights cost nothing else.
+        margin: a setting that loses less of the metric is as good; by default a hundredth.
         metric: what settings are chosen by and tested on.
         presume_dead: treat runs on other machines, whose processes cannot be checked, as dead.
         register: the name in MLflow's registry for the chosen setting's model.
@@ -39,6 +41,8 @@ class CompareOptions:
 
     allow_mixed: bool = False
     details: bool = False
+    keep: dict[str, float] = field(default_factory=dict)
+    margin: float | None = None
     metric: str = SELECTION_METRIC
     presume_dead: bool = False
     register: str | None = None
@@ -62,6 +66,7 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
     from locexp.analysis.brief import brief
     from locexp.analysis.comparison import compare_settings
     from locexp.analysis.description import describe
+    from locexp.analysis.paste import chosen_weights, in_full, in_short
     from locexp.analysis.report import write_report
     from locexp.analysis.results import notes_on, sort_runs
     from locexp.analysis.tables import as_text, table
@@ -86,6 +91,8 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
         metric=options.metric,
         read=store.content,
         typed={key_of(override) for override in sweep_list.overrides} if sweep_list else (),
+        margin=options.margin,
+        keep=options.keep,
     )
     front = found.front
     if len(front.whole) < len(front.points):
@@ -100,6 +107,8 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
     lines = ["", *brief(found, width)]
     if options.details:
         lines = ["", *as_text(table(found, brief=True).lines, width), "", *answers(found)]
+    if (weights := chosen_weights(found)) is not None:
+        lines += [str(line) for line in in_full(weights)] if options.details else in_short(weights)
     lines += [f"note     {note}" for note in [*([] if options.details else cautions(found)), *notes, *missing]]
     report = (home / FOLDER / "report.html").absolute()
     here = Path.cwd()

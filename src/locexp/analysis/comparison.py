@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from locexp.analysis.confirmation import confirm
 from locexp.analysis.decision import Decision, PairedTest, decide, family, untested
+from locexp.analysis.equality import LEAST_SEEDS, Equality, practical_equality
+from locexp.analysis.free import FreeWeights, what_is_free
+from locexp.analysis.margins import TestPart, check_on, margin_for, read_test_part
 from locexp.analysis.methods import Methods, compare_methods, equivalents
+from locexp.analysis.over_examples import over_examples
 from locexp.analysis.race import Race, read_race
 from locexp.analysis.results import METRIC_OF_TASK, TASKS, ReadFile, SettingRuns
-from locexp.analysis.statistics import Interval, bootstrap_interval, delta_m, mean_interval
+from locexp.analysis.statistics import Interval, delta_m, mean_interval
 from locexp.evaluation import fronts
 from locexp.evaluation.choice import choose
 from locexp.evaluation.metrics import sign_of
@@ -69,6 +71,10 @@ class SweepComparison:
         over_examples: for each metric, the 95 % bootstrap interval over test examples of chosen minus default;
             ``None`` where a table of predictions is missing or cannot be read.
         methods: the comparison of weighting methods, or ``None`` where the sweep varies none, or is a race.
+        equality: which candidates are as good as the best; ``None`` of one candidate, without a margin, or with too
+            few seeds to tell unless one was given.
+        free: what costs nothing, for each metric that is to be kept.
+        test_part: what records say of it.
         race: how the settings got to where they are, or ``None`` where all were trained to the end.
     """
 
@@ -84,6 +90,9 @@ class SweepComparison:
     by_task: dict[str, PairedTest]
     over_examples: dict[str, tuple[float, float]] | None
     methods: Methods | None
+    equality: Equality | None
+    free: list[FreeWeights]
+    test_part: TestPart
     race: Race | None = None
 
     @property
@@ -109,6 +118,8 @@ def compare_settings(
     metric: str,
     read: ReadFile,
     typed: Collection[str] = (),
+    margin: float | None = None,
+    keep: Mapping[str, float] | None = None,
 ) -> SweepComparison:
     """Compare the settings of a sweep.
 
@@ -118,7 +129,17 @@ def compare_settings(
         metric: to choose by, one of :data:`~locexp.evaluation.metrics.METRICS`.
         read: for the bootstrap over examples.
         typed: keys of the command, whose values are named with all of their digits.
+        margin: a setting that loses less of the metric is as good; by default see
+            :func:`~locexp.analysis.margins.margin_for`.
+        keep: what may be lost at most, by metric, for what costs nothing.
+
+    Raises:
+        UserError: a margin cannot be told on this test part, or a single-task run is missing to keep a metric.
     """
+    test_part = read_test_part(settings, read)
+    worth_nothing = margin_for(metric, margin, test_part)
+    for name, most in (keep or {}).items():
+        check_on(f"compare.keep={{{name}: {most:g}}}", name, most, test_part)
     seeds = sorted({seed for setting in settings for seed in setting.runs})
     candidates = candidates_of(settings)
 
@@ -144,7 +165,13 @@ def compare_settings(
         else:
             at = others.index(chosen)
             by_task = {name: family(of_task, default, others, len(others))[at] for name, of_task in of_tasks.items()}
-        examples = _over_examples(settings[chosen], settings[default], read)
+        examples = over_examples(settings[chosen], settings[default], read)
+    most_seeds = max(len(settings[index].runs) for index in candidates)
+    can_tell = len(candidates) > 1 and (most_seeds >= LEAST_SEEDS or margin is not None)
+    if race is not None:  # what is planned and has not ended is not tested
+        can_tell = can_tell and all(
+            settings[one].role == CONFIRMATION and not settings[one].unended for one in candidates
+        )
     return SweepComparison(
         settings=list(settings),
         names=short_names([setting.varied for setting in settings], typed),
@@ -158,6 +185,9 @@ def compare_settings(
         by_task=by_task,
         over_examples=examples,
         methods=None if race else compare_methods(settings, candidates, validation, test, second),
+        equality=None if worth_nothing is None or not can_tell else practical_equality(test, candidates, worth_nothing),
+        free=what_is_free(settings, keep or {}, default_hash, read),
+        test_part=test_part,
         race=race,
     )
 
@@ -246,39 +276,3 @@ def _front(settings: Sequence[SettingRuns], candidates: Sequence[int], seeds: Se
         best=[index for index, is_best in zip(candidates, fronts.non_dominated(means), strict=True) if is_best],
         knee=None if knee is None else candidates[knee],
     )
-
-
-def _over_examples(chosen: SettingRuns, default: SettingRuns, read: ReadFile) -> dict[str, tuple[float, float]] | None:
-    """Return intervals over test examples of chosen minus default, each example averaged over the common seeds.
-
-    Empty where the runs do not share their test examples; ``None`` where a table is missing or cannot be read.
-    """
-    seeds = [seed for seed in chosen.runs if seed in default.runs]
-    if len({group.runs[seed].tags.get("scenes_digest") for seed in seeds for group in (chosen, default)}) > 1:
-        return {}
-    sums: dict[str, np.ndarray] = {}
-    for seed in seeds:
-        tables = [_examples(read(group.runs[seed], "tables/predictions.csv")) for group in (chosen, default)]
-        if tables[0] is None or tables[1] is None or len(tables[0]["accuracy"]) != len(tables[1]["accuracy"]):
-            return None
-        for name, values in tables[0].items():
-            sums[name] = sums.get(name, 0) + (values - tables[1][name]) / len(seeds)
-    return {name: bootstrap_interval(differences) for name, differences in sums.items()}
-
-
-def _examples(content: bytes | None) -> dict[str, np.ndarray] | None:
-    """Return accuracy, IoU and loc_acc_75 of each test example from a run's predictions.csv, if that can be read."""
-    try:
-        header, first, *rest = csv.reader(io.StringIO((content or b"").decode(), newline=""))
-        label, predicted, iou = (header.index(name) for name in ("label", "predicted", "iou"))
-        rows = [first, *rest]
-        right = np.array([row[label] == row[predicted] for row in rows])
-        overlap = np.array([float(row[iou]) for row in rows])
-    except (ValueError, IndexError, csv.Error):
-        return None
-    return {
-        "accuracy": right.astype(float),
-        "mean_iou": overlap,
-        "loc_acc_50": (right & (overlap >= 0.5)).astype(float),
-        "loc_acc_75": (right & (overlap >= 0.75)).astype(float),
-    }

@@ -6,11 +6,15 @@ import csv
 import io
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from locexp.analysis.answer import answers
 from locexp.analysis.comparison import SweepComparison
 from locexp.analysis.decision import PairedTest
+from locexp.analysis.equality import equal_range
+from locexp.analysis.free import FreeWeights
+from locexp.analysis.paste import chosen_weights, in_full
 from locexp.analysis.race import Race
 from locexp.analysis.results import TASKS, SettingRuns
 from locexp.analysis.statistics import Interval
@@ -41,6 +45,7 @@ def columns(comparison: SweepComparison) -> list[list[object]]:
     titles = ["setting", "config_hash", "failed", "floor/mean_iou", "skill", "delta_m"]
     titles += [*(f"delta_m/{name}" for name in TASKS), "verdict"]
     titles += [f"{family}/{name}" for family in families for name in TEST_COLUMNS]
+    titles += ["equality/verdict", "equality/p_as_good", "equality/p_worse"]
     measured = {"test": (*METRICS, *BESIDE.values()), "kept": METRICS}
     titles += [f"{part}/{name}/{number}" for part in measured for name in measured[part] for number in INTERVAL_COLUMNS]
     rows: list[list[object]] = [[*titles]]
@@ -50,6 +55,7 @@ def columns(comparison: SweepComparison) -> list[list[object]]:
         row += [setting.skill, delta_m, *(terms.get(name) for name in TASKS), verdict(comparison, index)]
         for cells in tests:
             row += cells.get(index, [None] * len(TEST_COLUMNS))
+        row += _standing_cells(comparison, index)
         for intervals in (setting.test | setting.test_beside, setting.validation):
             row += [number for interval in intervals.values() for number in _interval(interval).values()]
         rows.append(row)
@@ -72,10 +78,16 @@ def _test_cells(test: PairedTest) -> list[object]:
     return [*map(finite, numbers), test.verdict]
 
 
+def _standing_cells(comparison: SweepComparison, index: int) -> list[object]:
+    found = None if comparison.equality is None else comparison.equality.standings.get(index)
+    return [None] * 3 if found is None else [found.verdict, found.p_as_good, found.p_worse]
+
+
 def as_json(comparison: SweepComparison) -> dict[str, Any]:
     """Return the whole comparison as plain values; numbers that are not finite are null."""
     labels = [setting.label for setting in comparison.settings]
     decision, front, methods = comparison.decision, comparison.front, comparison.methods
+    weights = chosen_weights(comparison)
     return {
         "metric": comparison.metric,
         "chosen": labels[comparison.chosen],
@@ -97,6 +109,17 @@ def as_json(comparison: SweepComparison) -> dict[str, Any]:
         "chosen_minus_default_over_examples": {
             name: list(ends) for name, ends in (comparison.over_examples or {}).items()
         },
+        "equality": None
+        if comparison.equality is None
+        else {
+            "margin": comparison.equality.margin,
+            "settings": {labels[index]: asdict(one) for index, one in comparison.equality.standings.items()},
+            "range": [
+                labels[index] for index in equal_range(comparison.settings, comparison.equality, comparison.chosen)
+            ],
+        },
+        "free": [_free(found, labels) for found in comparison.free],
+        "to_paste": [] if weights is None else [asdict(line) for line in in_full(weights)],
         "front": {
             "settings": [labels[index] for index in front.best],
             "knee": None if front.knee is None else labels[front.knee],
@@ -104,6 +127,20 @@ def as_json(comparison: SweepComparison) -> dict[str, Any]:
             "hypervolume": _interval(front.hypervolume),
             "attained": {str(share): corners.tolist() for share, corners in front.attained.items()},
         },
+    }
+
+
+def _free(found: FreeWeights, labels: Sequence[str]) -> dict[str, Any]:
+    return {
+        "metric": found.metric,
+        "margin": found.margin,
+        "alone": labels[found.alone],
+        "most": None if found.last is None else labels[found.last.setting],
+        "tests": [
+            {"setting": labels[step.setting], "difference": _interval(step.difference), "p": finite(step.p)}
+            for step in found.steps
+        ],
+        "over_examples": None if found.over_examples is None else list(found.over_examples),
     }
 
 

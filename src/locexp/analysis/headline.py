@@ -8,6 +8,7 @@ from dataclasses import replace
 from locexp.analysis.comparison import SweepComparison
 from locexp.analysis.decision import PairedTest
 from locexp.analysis.digits import known, short
+from locexp.analysis.range_words import range_of_weights
 from locexp.analysis.results import TASKS, TITLES
 from locexp.analysis.sentences import probability
 from locexp.errors import abbreviated, counted, listed, verb
@@ -148,7 +149,12 @@ def _others(comparison: SweepComparison, names: Sequence[str]) -> tuple[str, str
         return f"on test, though not on validation, {_named(comparison, better, names)} {are} better", "Careful"
     if len(worse) == len(tests):
         return f"better than {'the other' if len(tests) == 1 else f'the {len(tests)} others'}", "Sure"
-    equal = [test.setting for test in tests if test.verdict != "worse"]
+    if in_range := range_of_weights(comparison):
+        return in_range, "Sure"
+    worse += [] if comparison.equality is None else comparison.equality.having("worse")
+    equal = [test.setting for test in tests if test.setting not in worse]
+    if not equal:
+        return "", "Sure"
     return f"{_named(comparison, equal, names)} may do as well", "Not sure"
 
 

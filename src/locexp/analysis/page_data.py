@@ -17,7 +17,7 @@ from locexp.analysis.race import Race
 from locexp.analysis.results import TASKS, TITLES, SettingRuns
 from locexp.analysis.sentences import probability
 from locexp.analysis.statistics import Interval
-from locexp.analysis.tables import marks_of, verdict
+from locexp.analysis.tables import marks_of, standing, verdict
 from locexp.evaluation.metrics import METRICS, sign_of
 
 MOST_EPOCHS, MOST_POINTS = 60, 6000
@@ -101,6 +101,7 @@ def _setting(comparison: SweepComparison, index: int, curves: Curves) -> dict[st
         "numbers": [[TITLES[name], f"{setting.test[name]:.4f}"] for name in METRICS] if has_runs else [],
         "verdict": verdict(comparison, index),
         "reason": setting.not_pursued,
+        "standing": standing(comparison, index),
         "tests": _tests(comparison, index),
         "curves": {name: _curve(curve, most) for name, curve in curves.get(index, {}).items()},
     }

@@ -57,6 +57,7 @@ class SettingRuns:
         role: see :data:`locexp.records.sweep_list.CONTROL`; the last one where stages gave it several.
         parameters: of one of its runs, finished or not; they differ in the seed alone.
         runs: the finished ones by seed; of a setting with the role ``final`` or ``confirmation``, these runs alone.
+        earlier: finished runs that led to the choice of a setting with final ones, or confirmed ones, by seed.
         failures: jobs of this setting, likewise, that ended otherwise and have not finished since; neither those that
             were not pursued nor those that are paused.
         raced: in a race, its runs but those on fresh seeds, by seed, however far they got.
@@ -71,6 +72,7 @@ class SettingRuns:
     role: str = ""
     parameters: dict[str, str] = field(default_factory=dict)
     runs: dict[int, RunRecord] = field(default_factory=dict)
+    earlier: dict[int, RunRecord] = field(default_factory=dict)
     failures: int = 0
     raced: dict[int, RunRecord] = field(default_factory=dict)
     not_pursued: str = ""
@@ -178,6 +180,8 @@ def sort_runs(children: Sequence[RunRecord], jobs: Sequence[Mapping[str, Any]] |
         if is_race and _role(run) not in alone and (run.status == "FINISHED" or seed not in setting.raced):
             setting.raced[seed] = run
         if config_hash in again and _role(run) not in alone:
+            if run.status == "FINISHED":
+                setting.earlier.setdefault(seed, run)
             continue
         setting.role = _role(run)  # the list is in order of stages: the last one counts
         setting.not_pursued = setting.not_pursued or run.tags.get(NOT_PURSUED, "")

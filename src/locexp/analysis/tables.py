@@ -122,6 +122,7 @@ def _cells(comparison: SweepComparison, index: int, marks: Sequence[str]) -> dic
         "Δm %": _percent(delta_m),
         "on validation": _on_validation(comparison, index),
         "verdict": Cell(verdict(comparison, index)),
+        "vs best": Cell(standing(comparison, index)),
     }
 
 
@@ -151,6 +152,12 @@ def verdict(comparison: SweepComparison, index: int) -> str:
         return "not pursued" if setting.not_pursued else "paused" if setting.paused else "no run has finished"
     verdicts = {test.setting: test.verdict for test in comparison.decision.against_default}
     return SHORT_VERDICTS.get(verdicts.get(index, ""), verdicts.get(index, ""))
+
+
+def standing(comparison: SweepComparison, index: int) -> str:
+    """Return whether a setting is ``as good`` as the best, ``worse`` or ``open``; empty where it was not tested."""
+    found = None if comparison.equality is None else comparison.equality.standings.get(index)
+    return "" if found is None else found.verdict
 
 
 def as_text(rows: Sequence[Sequence[str]], most: int | None = None) -> list[str]:

@@ -71,6 +71,7 @@ function describe({setting, index}) {
   if (data.front.includes(index)) lines.push(index === data.knee ? "the knee of the front" : "on the front");
   if (setting.marks.length) lines.unshift(setting.marks.join(", "));
   if (setting.verdict) lines.push(`against the default: ${setting.verdict}`);
+  if (setting.standing) lines.push(`against the best: ${setting.standing}`);
   return lines;
 }
 
@@ -478,7 +479,8 @@ function select(index) {
   rows.find(row => +row.dataset.setting === index)?.setAttribute("aria-current", "true");
   panel.replaceChildren(html("h3", {}, setting.label), html("p", {}, ...setting.marks.map(text => html("span", {class: "badge"}, text)),
     `${counted(setting.runs.length, "seed")}${setting.failed ? `, ${setting.failed} failed` : ""}. `,
-    setting.reason ? `Not pursued ${setting.reason}.` : setting.verdict ? `Verdict against the default: ${setting.verdict}.` : ""));
+    setting.reason ? `Not pursued ${setting.reason}.` : setting.verdict ? `Verdict against the default: ${setting.verdict}. ` : "",
+    setting.standing ? `Against the best: ${setting.standing}.` : ""));
   if (setting.numbers.length)
     panel.append(html("dl", {}, ...setting.numbers.flatMap(([title, text]) => [html("dt", {}, title), html("dd", {}, text)])));
   if (setting.tests.length) panel.append(tests(setting));
