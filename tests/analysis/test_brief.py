@@ -23,13 +23,13 @@ def screenful(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_small_sweep_is_shown_whole() -> None:
     found = sweep({"0.5": (0.95, 0.70, 0.40), "100": (0.93, 0.80, 0.60), "10": (0.95, 0.70, 0.30)})
     expected = [
-        "bbox_weight    loc_acc_75      vs default  accuracy        mean IoU        skill",
-        "0.5 (default)  0.4000 ±0.0024              0.9500 ±0.0024  0.7000 ±0.0024  +0.25",
-        "10             0.3000 ±0.0024  worse       0.9500 ±0.0024  0.7000 ±0.0024  +0.25",
-        "100 (chosen)   0.6000 ±0.0024  better      0.9300 ±0.0024  0.8000 ±0.0024  +0.50",
+        "bbox_weight    loc_acc_75      vs default  accuracy        mean IoU        vs best  skill",
+        "0.5 (default)  0.4000 ±0.0024              0.9500 ±0.0024  0.7000 ±0.0024  worse    +0.25",
+        "10             0.3000 ±0.0024  worse       0.9500 ±0.0024  0.7000 ±0.0024  worse    +0.25",
+        "100 (chosen)   0.6000 ±0.0024  better      0.9300 ±0.0024  0.8000 ±0.0024  as good  +0.50",
         "Tests in words: compare.details=true",
     ]
-    assert brief(found, 80)[4:] == expected
+    assert brief(found, 90)[4:] == expected
     assert brief(found, None)[4:] == expected
 
 

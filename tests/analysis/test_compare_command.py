@@ -35,6 +35,7 @@ SETTINGS = {
 }
 FLOOR = 0.60
 
+NO_MARGIN = ("0", "-0.01", "nan", "inf")
 BAD_NAMES = ("..", "models:/x", "x@champion", " x", "50% off", "a" * 251)
 
 
@@ -369,6 +370,17 @@ def test_missing_metrics_are_named(bench: Bench) -> None:
         (["tracking.experiment="], "tracking.experiment"),
         (["tracking.experiment=[a"], r"tracking.experiment=\[a"),
         (["compare.metric="], "compare.metric=: expected a value"),
+        *(([f"compare.margin={one}"], f"compare.margin={one}: expected a number > 0, at most 1") for one in NO_MARGIN),
+        (["compare.margin=1.5"], "compare.margin=1.5: loc_acc_75 ranges from 0 to 1"),
+        (["compare.margin=1%"], "compare.margin=1%"),
+        (["compare.metric=center_error_px", "compare.margin=0"], "expected a number of pixels > 0"),
+        (["compare.keep=accuracy"], "compare.keep=accuracy: expected what may be lost, by metric, in quotes"),
+        (["compare.keep={acuracy: .1}"], "compare.keep={acuracy: 0.1}: .* Did you mean 'accuracy'"),
+        (["compare.keep={loc_acc_75: .1}"], "expected one of accuracy, mean_iou, center_error_px. It takes both tasks"),
+        (["compare.keep={accuracy: -1}"], "compare.keep={accuracy: -1.0}: expected a number > 0, at most 1"),
+        (["compare.keep={accuracy: 2}"], "compare.keep={accuracy: 2.0}: accuracy ranges from 0 to 1"),
+        (["compare.keep={accuracy: {a: 1}}"], "compare.keep={accuracy: .*: expected a number, what may be lost"),
+        (["compare.keep={accuracy: much}"], "compare.keep={accuracy: much}"),
         (["tracking.experiment=${nowhere}"], "tracking.experiment=.*nowhere"),
         ([], "no run of this sweep has finished"),
         (["compare.register=signs"], "no run of this sweep has finished"),
@@ -383,6 +395,25 @@ def test_what_cannot_be_compared_is_refused(empty: Bench, words: list[str], mess
     with pytest.raises(UserError, match=message):
         compare(*words)
     assert sorted(empty.place.rglob("*")) == before
+
+
+def test_what_is_as_good_and_what_is_free_is_on_the_screen_and_in_the_files(whole: Bench) -> None:
+    """loc_acc_75 is .700 with weight 10, .680 with the chosen 100; differences have no spread but rounding."""
+    for child in whole.client.search_runs([whole.experiment], "tags.kind = 'run'"):
+        whole.client.log_param(child.info.run_id, "loss.weighting._target_", "locexp.losses.weighting.fixed.Fixed")
+    shown = compare("compare.margin=0.03", "compare.keep={accuracy: .02, mean_iou: .06}", "compare.details=true")
+    found = json.loads((whole.place / "sweep-day-time" / "comparison" / "comparison.json").read_text())
+    names = {name.rpartition("=")[2]: one["verdict"] for name, one in found["equality"]["settings"].items()}
+    assert names == {"0.5": "worse", "10": "as good", "100": "as good", "50": "worse"}
+    # Accuracy alone is .955: .5 loses .005, 10 .015, 50 .035. Mean IoU alone is .9: 100 loses .05, 50 .11.
+    most = {one["metric"]: one["most"].rpartition("=")[2] for one in found["free"]}
+    assert most == {"accuracy": "10", "mean_iou": "100"}
+    assert [len(one["tests"]) for one in found["free"]] == [3, 2]
+    assert any(line.startswith("The most box for free: ") and " 2 passed; " in line for line in shown)
+    rows = list(csv.DictReader(io.StringIO((whole.place / "sweep-day-time/comparison/comparison.csv").read_text())))
+    assert {row["equality/verdict"] for row in rows} == {"worse", "as good", ""}
+    refused = door_here("compare", "compare.keep={accuracy: 3}")
+    assert (refused.returncode, refused.stderr.count("\n"), refused.stderr[:6]) == (2, 1, "error:")
 
 
 def test_a_running_sweep_is_left_alone(bench: Bench) -> None:

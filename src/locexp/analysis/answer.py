@@ -9,18 +9,25 @@ from dataclasses import replace
 from locexp.analysis.comparison import SweepComparison, tie_break_of
 from locexp.analysis.decision import PairedTest
 from locexp.analysis.methods import FIXED
+from locexp.analysis.race_answer import chosen_by_race, confirmation, not_pursued
+from locexp.analysis.range_words import on_equality, on_free_tests
 from locexp.analysis.results import TITLES
+from locexp.analysis.sentences import by_verdict, probability, seeds_it_takes, shortened
 from locexp.analysis.statistics import seeds_needed
 from locexp.configuration.schema import BBOX, CLASSIFICATION
 from locexp.errors import counted, listed
 from locexp.evaluation.metrics import sign_of
 
-MAX_LABELS = 8
 NO_TABLES = "No intervals over test examples: a table predictions.csv is missing or cannot be read."
 
 
 def answers(comparison: SweepComparison) -> list[str]:
     """Return the conclusions, a sentence or two each: which setting, against the default, the front, their limits."""
+    if comparison.race is not None:
+        sentences = [chosen_by_race(comparison) if comparison.is_final else _chosen(comparison)]
+        sentences += [*_nothing_learned(comparison), *confirmation(comparison), *_by_task(comparison)]
+        sentences += [*not_pursued(comparison), *on_equality(comparison), *on_free_tests(comparison)]
+        return [*sentences, _front(comparison)]
     sentences = [_chosen(comparison), *_nothing_learned(comparison)]
     if comparison.is_final:
         sentences.append(
@@ -30,16 +37,20 @@ def answers(comparison: SweepComparison) -> list[str]:
     sentences += _limits_of_choice(comparison)
     sentences += _against_default(comparison)
     sentences += _not_shown_worse(comparison)
+    sentences += [*on_equality(comparison), *on_free_tests(comparison)]
     sentences += _methods(comparison)
+    return [*sentences, _front(comparison)]
+
+
+def _front(comparison: SweepComparison) -> str:
     front = comparison.front
     labels = [setting.label for setting in comparison.settings]
     best = shortened([labels[index] for index in front.best])
     knee = "" if front.knee is None else f" Its knee is {labels[front.knee]}."
-    sentences.append(
+    return (
         f"The accuracy–IoU front (means on test): {best}.{knee} Hypervolume per seed {front.hypervolume:.4f}, "
         f"measured from accuracy {front.reference[0]:.2f} and mean IoU {front.reference[1]:.3f}, which need no network."
     )
-    return sentences
 
 
 def cautions(comparison: SweepComparison) -> list[str]:
@@ -119,10 +130,17 @@ def _against_default(comparison: SweepComparison) -> list[str]:
         f"{probability(test.smallest_reachable_p)})."
     ]
     if test.verdict in ("no difference seen", "too few seeds to tell"):
-        sentences[-1] += f" {_seeds_it_takes(test)}"
+        sentences[-1] += f" {seeds_it_takes(test)}"
+    return [*sentences, *_by_task(comparison)]
+
+
+def _by_task(comparison: SweepComparison) -> list[str]:
+    """Say what is gained and lost by task against the default setting, if that is another one."""
+    sentences = []
     parts = [
-        f"{TITLES[task]} {by_task.difference:+.4f} ({by_task.verdict}, p = {probability(by_task.corrected)})"
-        for task, by_task in comparison.by_task.items()
+        f"{TITLES[task]} {test.difference:+.4f} ({test.verdict}"
+        + (")" if test.verdict == "not tested" else f", p = {probability(test.corrected)})")
+        for task, test in comparison.by_task.items()
     ]
     if parts:
         sentences.append("By task, chosen minus default: " + "; ".join(parts) + ".")
@@ -141,7 +159,7 @@ def _not_shown_worse(comparison: SweepComparison) -> list[str]:
     tests = comparison.decision.against_chosen
     if not tests:
         return []
-    settings_with = _by_verdict(tests, [setting.label for setting in comparison.settings])
+    settings_with = by_verdict(tests, [setting.label for setting in comparison.settings])
     sentences = []
     if better := settings_with.get("better"):
         sentences.append(f"Better than the chosen one on test, though not on validation: {shortened(better)}.")
@@ -202,7 +220,7 @@ def _methods(comparison: SweepComparison) -> list[str]:
 
 def _verdicts(tests: Sequence[PairedTest], labels: Sequence[str], sign: float) -> str:
     """Put verdicts into words: ``1 of 3 methods does better (a); worse: b; no difference seen: c (…)``."""
-    settings_with = _by_verdict(tests, labels)
+    settings_with = by_verdict(tests, labels)
     better = settings_with.pop("better", [])
     methods = counted(len(tests), "method")
     parts = [f"none of {methods} does better"]
@@ -218,33 +236,3 @@ def _verdicts(tests: Sequence[PairedTest], labels: Sequence[str], sign: float) -
             ends = [sign * interval.mean + side * interval.half_width for interval in known for side in (-1, 1)]
             parts[-1] += f" (their 95 % intervals reach from {min(ends):+.4f} to {max(ends):+.4f})"
     return "; ".join(parts)
-
-
-def _by_verdict(tests: Sequence[PairedTest], labels: Sequence[str]) -> dict[str, list[str]]:
-    """Return the labels of the tested settings by verdict."""
-    grouped: dict[str, list[str]] = {}
-    for test in tests:
-        grouped.setdefault(test.verdict, []).append(labels[test.setting])
-    return grouped
-
-
-def _seeds_it_takes(test: PairedTest) -> str:
-    if test.difference.n < 2:
-        return f"One seed says nothing about the spread; at least {test.min_seeds} seeds are needed."
-    if test.difference.mean == test.difference.half_width == 0:
-        return "The runs are equal, seed by seed."
-    if test.seeds_for_power is None:
-        return "So small a difference would take more than 1000 seeds to show."
-    return f"A difference like this one would take about {test.seeds_for_power} seeds to show (power .8)."
-
-
-def probability(p: float) -> str:
-    """Return a p value with three decimals, or one digit where it is smaller."""
-    return f"{p:.3f}" if p >= 0.001 else f"{p:.1g}"
-
-
-def shortened(labels: Sequence[str]) -> str:
-    """Join labels; only the first of many: ``a, b, c and 9 others``."""
-    if len(labels) <= MAX_LABELS + 1:
-        return ", ".join(labels)
-    return f"{', '.join(labels[:MAX_LABELS])} and {len(labels) - MAX_LABELS} others"

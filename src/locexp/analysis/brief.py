@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from locexp.analysis.comparison import SweepComparison
 from locexp.analysis.digits import known
 from locexp.analysis.headline import headline
+from locexp.analysis.range_words import on_free
 from locexp.analysis.results import TASKS, TITLES
 from locexp.analysis.statistics import Interval
-from locexp.analysis.tables import as_text, marks_of, order_of, verdict
+from locexp.analysis.tables import CONFIRMED, as_text, marks_of, order_of, standing, verdict
 from locexp.errors import abbreviated, counted
 from locexp.evaluation.metrics import BESIDE, sign_of
 
-ROWS_OF_OTHERS = 17
+ROWS_OF_OTHERS = 19
 """What the end of a sweep writes besides the settings of its table, in rows of a terminal of 80 columns."""
 FEWEST_ROWS = 7
 MOST_ROWS = 12
@@ -34,10 +35,14 @@ def brief(comparison: SweepComparison, width: int | None) -> list[str]:
         width: of the terminal; ``None`` for a file or a pipe, whose lines may be of any length.
     """
     sentences = headline(comparison, longest_name=None if width is None else max(LEAST_NAMED, width // 2))
+    sentences += on_free(comparison)
     rows = MOST_ROWS if width is None else max(FEWEST_ROWS, shutil.get_terminal_size().lines - ROWS_OF_OTHERS)
     shown = settings_that_matter(comparison, rows)
-    left_out = len(comparison.settings) - len(shown)
-    more = f"{counted(left_out, 'more setting')}: report, comparison.csv. " if left_out else ""
+    dropped = len(comparison.not_pursued)
+    left_out = len({*range(len(comparison.settings))} - {*shown, *comparison.not_pursued})
+    parts = [counted(left_out, "more setting")] if left_out else []
+    parts += [f"{counted(dropped, 'setting')} not pursued"] if dropped else []
+    more = f"{', '.join(parts)}: report, comparison.csv. " if parts else ""
     more += "Tests in words: compare.details=true"
     return [*_wrapped(sentences, width), "", *_table(comparison, shown, width), *_wrapped([more], width)]
 
@@ -51,7 +56,8 @@ def settings_that_matter(comparison: SweepComparison, most: int) -> list[int]:
     """Return at most so many settings in the order of the table.
 
     First the chosen and the default one, then what may be as good or better, what the front consists of, each task
-    alone, and the best of the others on validation; at least the first two.
+    alone, and the best of the others on validation; at least the first two. Of those that a race did not pursue, the
+    default one alone.
     """
     settings, metric = comparison.settings, comparison.metric
     by_validation = sorted(
@@ -66,7 +72,7 @@ def settings_that_matter(comparison: SweepComparison, most: int) -> list[int]:
     wanted += [index for index in by_validation if tests.get(index) in ("better", "no difference seen")]
     wanted += [index for index in by_validation if index in comparison.front.best]
     wanted += [index for index in by_validation if settings[index].single_task]
-    wanted += [*by_validation, *range(len(settings))]
+    wanted += [*by_validation, *(index for index in range(len(settings)) if not settings[index].not_pursued)]
     kept = list(dict.fromkeys(wanted))[: max(most, len(first))]
     return sorted(kept, key=lambda index: order_of(settings[index]))
 
@@ -83,13 +89,16 @@ def _table(comparison: SweepComparison, shown: Sequence[int], width: int | None)
             needed[TITLES[beside]] = [_mean(settings[index].test_beside[beside]) for index in shown]
         if name == comparison.metric:  # which the verdicts are about
             needed["vs default"] = [SHORTER_VERDICTS.get(one, one) for one in verdicts]
-    if len({len(setting.runs) for setting in settings}) > 1:  # else the headline says how many seeds there are
+    if (
+        len({len(setting.runs) for setting in settings if not setting.not_pursued}) > 1
+    ):  # else the headline says how many seeds there are
         needed["n"] = [str(len(settings[index].runs)) for index in shown]
     if any(setting.failures for setting in settings):
         needed["failed"] = [str(settings[index].failures) for index in shown]
     deltas = [comparison.delta_m.get(index) for index in shown]
     skills = [settings[index].skill for index in shown]
     others = {
+        "vs best": [standing(comparison, index) for index in shown],
         "Δm %": ["" if delta is None else f"{round(delta[0], 1) + 0.0:+.1f}" for delta in deltas],
         "skill": ["" if skill is None else f"{round(skill, 2) + 0.0:+.2f}" for skill in skills],
     }
@@ -133,6 +142,8 @@ def _names(comparison: SweepComparison) -> tuple[str, list[str]]:
             task = settings[index].single_task or ""
             names[index] = ALONE[task]
             marks.remove(f"{task} alone")
+        if CONFIRMED in marks and len(marks) > 1:  # they always are
+            marks.remove(CONFIRMED)
         names[index] += f" ({', '.join(marks)})" if marks else ""
     return title, names
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from locexp.analysis.compare import listed_jobs
 from locexp.analysis.comparison import candidates_of, signed, tie_break_of
 from locexp.analysis.results import SettingRuns, sort_runs
 from locexp.errors import UserError
@@ -43,13 +44,15 @@ def chosen_run(store: Store, parent: RunRecord, metric: str) -> ChosenRun:
     assert metric in METRICS
     sweep_id = parent.tags["sweep_id"]
     try:
-        settings = sort_runs(store.children(sweep_id))
+        settings = sort_runs(store.children(sweep_id), listed_jobs(store, parent))
     except UserError as error:
         raise type(error)(f"sweep {sweep_id}: {error}") from None
     seeds = sorted({seed for setting in settings for seed in setting.runs})
     metrics = (metric, tie_break_of(metric))
     values, second = (signed(settings, seeds, f"kept/{name}") for name in metrics)
-    setting = settings[choose(values, second, candidates_of(settings)).index]
+    candidates = candidates_of(settings)
+    is_confirmed = settings[candidates[0]].place is not None  # then the race has chosen
+    setting = settings[candidates[0] if is_confirmed else choose(values, second, candidates).index]
     return ChosenRun(best_run(setting, metric), setting, metric)
 
 

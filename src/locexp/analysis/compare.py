@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ class CompareOptions:
     Attributes:
         allow_mixed: compare runs of different data, budgets or code anyway; the report says so.
         details: show every test in words, and the whole table.
+        keep: what may be lost at most, by metric, such as accuracy: 0.005; says which weights cost nothing else.
+        margin: a setting that loses less of the metric is as good; by default a hundredth.
         metric: what settings are chosen by and tested on.
         presume_dead: treat runs on other machines, whose processes cannot be checked, as dead.
         register: the name in MLflow's registry for the chosen setting's model.
@@ -39,6 +41,8 @@ class CompareOptions:
 
     allow_mixed: bool = False
     details: bool = False
+    keep: dict[str, float] = field(default_factory=dict)
+    margin: float | None = None
     metric: str = SELECTION_METRIC
     presume_dead: bool = False
     register: str | None = None
@@ -62,6 +66,7 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
     from locexp.analysis.brief import brief
     from locexp.analysis.comparison import compare_settings
     from locexp.analysis.description import describe
+    from locexp.analysis.paste import chosen_weights, in_full, in_short
     from locexp.analysis.report import write_report
     from locexp.analysis.results import notes_on, sort_runs
     from locexp.analysis.tables import as_text, table
@@ -71,19 +76,23 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
     children = store.children(sweep_id)
     if not has_ended:
         check_ended(parent, children, options.presume_dead)
+    sweep_list = _list(store, parent)
+    jobs = sweep_list.jobs if sweep_list else None
     try:
-        settings = sort_runs(children)
+        settings = sort_runs(children, jobs)
         notes = [store.note] if store.note else []
-        notes += notes_on(settings, options.allow_mixed) + _not_started(store, parent, children)
+        paused = sum(setting.paused for setting in settings)
+        notes += notes_on(settings, options.allow_mixed) + _cut_short(store, parent, children, jobs, paused)
     except UserError as error:
         raise type(error)(f"sweep {sweep_id}: {error}") from None
-    sweep_list = _list(store, parent)
     found = compare_settings(
         settings,
         default_hash=parent.tags.get("default_hash"),
         metric=options.metric,
         read=store.content,
         typed={key_of(override) for override in sweep_list.overrides} if sweep_list else (),
+        margin=options.margin,
+        keep=options.keep,
     )
     front = found.front
     if len(front.whole) < len(front.points):
@@ -98,6 +107,8 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
     lines = ["", *brief(found, width)]
     if options.details:
         lines = ["", *as_text(table(found, brief=True).lines, width), "", *answers(found)]
+    if (weights := chosen_weights(found)) is not None:
+        lines += [str(line) for line in in_full(weights)] if options.details else in_short(weights)
     lines += [f"note     {note}" for note in [*([] if options.details else cautions(found)), *notes, *missing]]
     report = (home / FOLDER / "report.html").absolute()
     here = Path.cwd()
@@ -143,21 +154,28 @@ def _list(store: Store, parent: RunRecord) -> SweepList | None:
     return None
 
 
-def _not_started(store: Store, parent: RunRecord, children: Sequence[RunRecord]) -> list[str]:
-    """Note the jobs in the sweep's list that have no run: the sweep was cut short."""
-    jobs = listed_jobs(store, parent)
+def _cut_short(
+    store: Store, parent: RunRecord, children: Sequence[RunRecord], jobs: list[dict[str, Any]] | None, paused: int
+) -> list[str]:
+    """Note the jobs in the sweep's list that have no run, and the runs that wait to be continued."""
     if jobs is None:
         return [f"It is not known whether jobs are missing: the parent run holds no list of them ({LIST})."]
     begun = {(run.tags.get("config_hash"), run.tags.get("seed")) for run in children}
     missing = [job for job in jobs if (job["config_hash"], str(job["seed"])) not in begun]
-    if not missing:
-        return []
     known = {config_hash for config_hash, _ in begun}
     resume = command("train", f"sweep.resume={parent.tags['sweep_id']}", *store_overrides(location_in(parent)))
-    notes = [
+    notes = []
+    if paused:
+        notes.append(
+            f"Cut short: {counted(paused, 'run')} {verb(paused, 'is', 'are')} paused; {resume} continues "
+            f"{verb(paused, 'it', 'them')}."
+        )
+    if not missing:
+        return notes
+    notes.append(
         f"Cut short: {len(missing)} of {counted(len(jobs), 'job')} {verb(len(missing), 'has', 'have')} no run in "
         f"{store.label}; {resume} runs what has not begun."
-    ]
+    )
     absent = {job["config_hash"]: setting_name(job["varied"]) for job in missing if job["config_hash"] not in known}
     if absent:
         default = " the default one among them;" if parent.tags.get("default_hash") in absent else ""

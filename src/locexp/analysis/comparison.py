@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Collection, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from locexp.analysis.decision import Decision, PairedTest, decide, family
+from locexp.analysis.confirmation import confirm
+from locexp.analysis.decision import Decision, PairedTest, decide, family, untested
+from locexp.analysis.equality import LEAST_SEEDS, Equality, practical_equality
+from locexp.analysis.free import FreeWeights, what_is_free
+from locexp.analysis.margins import TestPart, check_on, margin_for, read_test_part
 from locexp.analysis.methods import Methods, compare_methods, equivalents
+from locexp.analysis.over_examples import over_examples
+from locexp.analysis.race import Race, read_race
 from locexp.analysis.results import METRIC_OF_TASK, TASKS, ReadFile, SettingRuns
-from locexp.analysis.statistics import Interval, bootstrap_interval, delta_m, mean_interval
+from locexp.analysis.statistics import Interval, delta_m, mean_interval
 from locexp.evaluation import fronts
+from locexp.evaluation.choice import choose
 from locexp.evaluation.metrics import sign_of
-from locexp.records.sweep_list import CONTROL, FINAL, short_names
+from locexp.records.sweep_list import CONFIRMATION, CONTROL, FINAL, short_names
 
 SHARES = (0.25, 0.5, 0.75)
 """The attainment surfaces that are shown: reached by at least these shares of the seeds."""
@@ -64,7 +70,12 @@ class SweepComparison:
             without a default.
         over_examples: for each metric, the 95 % bootstrap interval over test examples of chosen minus default;
             ``None`` where a table of predictions is missing or cannot be read.
-        methods: the comparison of weighting methods, or ``None`` where the sweep varies none.
+        methods: the comparison of weighting methods, or ``None`` where the sweep varies none, or is a race.
+        equality: which candidates are as good as the best; ``None`` of one candidate, without a margin, or with too
+            few seeds to tell unless one was given.
+        free: what costs nothing, for each metric that is to be kept.
+        test_part: what records say of it.
+        race: how the settings got to where they are, or ``None`` where all were trained to the end.
     """
 
     settings: list[SettingRuns]
@@ -79,11 +90,20 @@ class SweepComparison:
     by_task: dict[str, PairedTest]
     over_examples: dict[str, tuple[float, float]] | None
     methods: Methods | None
+    equality: Equality | None
+    free: list[FreeWeights]
+    test_part: TestPart
+    race: Race | None = None
 
     @property
     def is_final(self) -> bool:
         """Whether settings are compared that earlier stages chose, on seeds that had no part in that choice."""
-        return self.settings[self.chosen].role == FINAL
+        return self.settings[self.chosen].role in (FINAL, CONFIRMATION)
+
+    @property
+    def not_pursued(self) -> list[int]:
+        """Indices of the settings that a race did not pursue to the end."""
+        return [index for index, setting in enumerate(self.settings) if setting.not_pursued]
 
     @property
     def chosen(self) -> int:
@@ -98,6 +118,8 @@ def compare_settings(
     metric: str,
     read: ReadFile,
     typed: Collection[str] = (),
+    margin: float | None = None,
+    keep: Mapping[str, float] | None = None,
 ) -> SweepComparison:
     """Compare the settings of a sweep.
 
@@ -107,7 +129,17 @@ def compare_settings(
         metric: to choose by, one of :data:`~locexp.evaluation.metrics.METRICS`.
         read: for the bootstrap over examples.
         typed: keys of the command, whose values are named with all of their digits.
+        margin: a setting that loses less of the metric is as good; by default see
+            :func:`~locexp.analysis.margins.margin_for`.
+        keep: what may be lost at most, by metric, for what costs nothing.
+
+    Raises:
+        UserError: a margin cannot be told on this test part, or a single-task run is missing to keep a metric.
     """
+    test_part = read_test_part(settings, read)
+    worth_nothing = margin_for(metric, margin, test_part)
+    for name, most in (keep or {}).items():
+        check_on(f"compare.keep={{{name}: {most:g}}}", name, most, test_part)
     seeds = sorted({seed for setting in settings for seed in setting.runs})
     candidates = candidates_of(settings)
 
@@ -116,15 +148,30 @@ def compare_settings(
 
     validation, test, second = values("kept", metric), values("test", metric), values("kept", tie_break_of(metric))
     default = next((index for index in candidates if settings[index].config_hash == default_hash), None)
-    decision = decide(validation, test, default, second, candidates)
+    race = read_race(settings, metric, read)
+    if race is None:
+        decision = decide(validation, test, default, second, candidates)
+    else:
+        order = _order(settings, candidates, validation, second)
+        decision = confirm(test, order, default, [index for index in order if _has_ended(settings[index])])
     chosen = decision.chosen
     by_task: dict[str, PairedTest] = {}
     examples: dict[str, tuple[float, float]] | None = {}
     if default is not None and chosen != default:
-        others = [index for index in candidates if index != default]
-        at = others.index(chosen)
-        by_task = {name: family(values("test", name), default, others, len(others))[at] for name in TASKS}
-        examples = _over_examples(settings[chosen], settings[default], read)
+        others = [chosen] if race else [index for index in candidates if index != default]
+        of_tasks = {name: values("test", name) for name in TASKS}
+        if any(one.setting == chosen and one.verdict == "not tested" for one in decision.against_default):
+            by_task = {name: untested(of_task, default, [chosen])[0] for name, of_task in of_tasks.items()}
+        else:
+            at = others.index(chosen)
+            by_task = {name: family(of_task, default, others, len(others))[at] for name, of_task in of_tasks.items()}
+        examples = over_examples(settings[chosen], settings[default], read)
+    most_seeds = max(len(settings[index].runs) for index in candidates)
+    can_tell = len(candidates) > 1 and (most_seeds >= LEAST_SEEDS or margin is not None)
+    if race is not None:  # what is planned and has not ended is not tested
+        can_tell = can_tell and all(
+            settings[one].role == CONFIRMATION and not settings[one].unended for one in candidates
+        )
     return SweepComparison(
         settings=list(settings),
         names=short_names([setting.varied for setting in settings], typed),
@@ -137,7 +184,11 @@ def compare_settings(
         delta_m=_delta_m(settings),
         by_task=by_task,
         over_examples=examples,
-        methods=compare_methods(settings, candidates, validation, test, second),
+        methods=None if race else compare_methods(settings, candidates, validation, test, second),
+        equality=None if worth_nothing is None or not can_tell else practical_equality(test, candidates, worth_nothing),
+        free=what_is_free(settings, keep or {}, default_hash, read),
+        test_part=test_part,
+        race=race,
     )
 
 
@@ -158,14 +209,34 @@ def signed(settings: Sequence[SettingRuns], seeds: Sequence[int], name: str) -> 
 
 def candidates_of(settings: Sequence[SettingRuns]) -> list[int]:
     """Return what can be chosen: both tasks trained, no control, no second name of the same method; final runs alone
-    where there are any. A setting without a finished run cannot be."""
+    where there are any, in a race those that it confirmed, the chosen one first. A setting without a finished run
+    cannot be."""
     having = {index: setting for index, setting in enumerate(settings) if setting.runs}
+    confirmed = [index for index, setting in having.items() if setting.role == CONFIRMATION]
+    if confirmed:  # a task alone is run beside the others, for Δm
+        both = [index for index in confirmed if settings[index].single_task is None] or confirmed
+        return sorted(both, key=lambda index: math.inf if (place := settings[index].place) is None else place)
     finals = [index for index, setting in having.items() if setting.role == FINAL]
     if finals:
         return finals
     left_out = equivalents(settings)
     both = [index for index, setting in having.items() if setting.single_task is None and setting.role != CONTROL]
     return [index for index in both if index not in left_out] or list(having)
+
+
+def _order(
+    settings: Sequence[SettingRuns], candidates: Sequence[int], validation: np.ndarray, tie_break: np.ndarray
+) -> list[int]:
+    """Return what a race confirmed, in the order of the tests; else its choice so far, and then the others."""
+    if settings[candidates[0]].place is not None:
+        return [index for index in candidates if settings[index].place is not None]
+    chosen = choose(validation, tie_break, candidates).index
+    return [chosen, *(index for index in candidates if index != chosen)]
+
+
+def _has_ended(setting: SettingRuns) -> bool:
+    """Whether all runs by which a setting is to be confirmed have ended."""
+    return setting.place is not None and setting.unended == 0
 
 
 def _delta_m(settings: Sequence[SettingRuns]) -> dict[int, tuple[float, dict[str, float]]]:
@@ -205,39 +276,3 @@ def _front(settings: Sequence[SettingRuns], candidates: Sequence[int], seeds: Se
         best=[index for index, is_best in zip(candidates, fronts.non_dominated(means), strict=True) if is_best],
         knee=None if knee is None else candidates[knee],
     )
-
-
-def _over_examples(chosen: SettingRuns, default: SettingRuns, read: ReadFile) -> dict[str, tuple[float, float]] | None:
-    """Return intervals over test examples of chosen minus default, each example averaged over the common seeds.
-
-    Empty where the runs do not share their test examples; ``None`` where a table is missing or cannot be read.
-    """
-    seeds = [seed for seed in chosen.runs if seed in default.runs]
-    if len({group.runs[seed].tags.get("scenes_digest") for seed in seeds for group in (chosen, default)}) > 1:
-        return {}
-    sums: dict[str, np.ndarray] = {}
-    for seed in seeds:
-        tables = [_examples(read(group.runs[seed], "tables/predictions.csv")) for group in (chosen, default)]
-        if tables[0] is None or tables[1] is None or len(tables[0]["accuracy"]) != len(tables[1]["accuracy"]):
-            return None
-        for name, values in tables[0].items():
-            sums[name] = sums.get(name, 0) + (values - tables[1][name]) / len(seeds)
-    return {name: bootstrap_interval(differences) for name, differences in sums.items()}
-
-
-def _examples(content: bytes | None) -> dict[str, np.ndarray] | None:
-    """Return accuracy, IoU and loc_acc_75 of each test example from a run's predictions.csv, if that can be read."""
-    try:
-        header, first, *rest = csv.reader(io.StringIO((content or b"").decode(), newline=""))
-        label, predicted, iou = (header.index(name) for name in ("label", "predicted", "iou"))
-        rows = [first, *rest]
-        right = np.array([row[label] == row[predicted] for row in rows])
-        overlap = np.array([float(row[iou]) for row in rows])
-    except (ValueError, IndexError, csv.Error):
-        return None
-    return {
-        "accuracy": right.astype(float),
-        "mean_iou": overlap,
-        "loc_acc_50": (right & (overlap >= 0.5)).astype(float),
-        "loc_acc_75": (right & (overlap >= 0.75)).astype(float),
-    }

@@ -39,7 +39,9 @@ def read_curves(comparison: SweepComparison, read: ReadFile) -> tuple[Curves, in
     curves: dict[int, dict[str, Curve]] = {}
     without = 0
     for index, setting in enumerate(comparison.settings):
-        contents = [_read(read(run, "history.jsonl")) for run in setting.runs.values()]
+        # Of a setting that a race did not pursue, what there is: a run that failed need not have a history.
+        runs = setting.runs or (setting.raced if setting.not_pursued else {})
+        contents = [_read(read(run, "history.jsonl")) for run in runs.values()]
         without += contents.count(None)
         histories = [content for content in contents if content is not None]
         for name in PANELS if histories else ():

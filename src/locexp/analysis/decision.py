@@ -31,7 +31,7 @@ from locexp.evaluation.signed_rank import rank_balance, signed_rank
 DECIMALS = 10
 """Differences are rounded to this many, so that equal differences of shares tie in spite of floating point."""
 
-Verdict = Literal["better", "worse", "not better", "no difference seen", "too few seeds to tell"]
+Verdict = Literal["better", "worse", "not better", "no difference seen", "too few seeds to tell", "not tested"]
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ class PairedTest:
     Attributes:
         setting: its index.
         difference: setting minus the other, with its 95 % interval over seeds.
-        p: of the signed-rank test.
+        p: of the signed-rank test; NaN where none was made, like the next two.
         corrected: the p corrected by Holm.
         smallest_reachable_p: the smallest corrected p that so many pairs with a difference can give, by Holm's first
             step, or ``corrected`` where a later step gave less.
         verdict: on the setting, from the corrected p at 5 %; its direction is that of the signed ranks, which the test
-            is about. Only :mod:`.methods` gives "not better".
+            is about. Only :mod:`.methods` gives "not better", and only :mod:`.confirmation` "not tested".
         min_seeds: the fewest seeds at which the corrected p can be at most 5 %.
         seeds_for_power: how many seeds would find a difference like this one in four of five sweeps; ``None``: over
             1000, or there are fewer than two pairs to estimate its spread from.
@@ -121,15 +121,28 @@ def family(test: np.ndarray, other: int | Sequence[int], settings: Sequence[int]
         settings: indices of those to test.
         comparisons: how many were declared, at least as many as ``settings``; Holm counts these.
     """
-    opponents = np.broadcast_to(np.asarray(other, int), len(settings))
-    gaps = np.round(test[np.asarray(settings, int)] - test[opponents], DECIMALS)
-    differences = [row[np.isfinite(row)] for row in gaps]
+    differences = _differences(test, other, settings)
     p_values = [signed_rank(pairs) for pairs in differences]
     corrected = holm(p_values, comparisons)
     return [
         _paired_test(index, pairs, p, adjusted, comparisons)
         for index, pairs, p, adjusted in zip(settings, differences, p_values, corrected, strict=True)
     ]
+
+
+def untested(test: np.ndarray, other: int, settings: Sequence[int]) -> list[PairedTest]:
+    """Return the differences of settings from another one without a test; arguments are those of :func:`family`."""
+    return [
+        PairedTest(index, mean_interval(pairs), math.nan, math.nan, math.nan, "not tested", seeds_needed(1), None)
+        for index, pairs in zip(settings, _differences(test, other, settings), strict=True)
+    ]
+
+
+def _differences(test: np.ndarray, other: int | Sequence[int], settings: Sequence[int]) -> list[np.ndarray]:
+    """Return, of each setting, the differences of the seeds that both it and the other one have."""
+    opponents = np.broadcast_to(np.asarray(other, int), len(settings))
+    gaps = np.round(test[np.asarray(settings, int)] - test[opponents], DECIMALS)
+    return [row[np.isfinite(row)] for row in gaps]
 
 
 def _paired_test(setting: int, pairs: np.ndarray, p: float, corrected: float, comparisons: int) -> PairedTest:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from locexp.analysis.comparison import SweepComparison
 from locexp.analysis.headline import headline
 from locexp.analysis.results import TASKS, TITLES
-from locexp.analysis.tables import Table, table
+from locexp.analysis.tables import Table, not_pursued_table, table
 from locexp.errors import counted
 from locexp.records.record import RunRecord
 from locexp.system.commands import command
@@ -17,8 +18,8 @@ from locexp.tracking.links import HERE, sweep_links
 from locexp.tracking.location import location_in, store_overrides
 from locexp.tracking.mlflow_internals import artifact_address
 
-MOST_ROWS = 24
-"""A longer table would hide what is below it."""
+MOST_ROWS, MOST_DROPPED = 24, 12
+"""Rows of settings, and of those that a race did not pursue: a longer table would hide what is below it."""
 LONGEST_NAME = 200
 """Characters of a setting's name in a sentence at most: the picture and the table below need room, too."""
 GAP = "&ensp;"
@@ -48,11 +49,13 @@ def describe(comparison: SweepComparison, parent: RunRecord, views: Collection[s
         f"**{escaped(first)}** {escaped(' '.join(others))}",
         f"![The accuracy–IoU front]({artifact_address(parent.run_id, 'comparison/front.png')})",
     ]
-    whole = table(comparison)
+    whole, dropped = table(comparison), not_pursued_table(comparison)
+    whole = replace(whole, rows=[row for row in whole.rows if row.index not in comparison.not_pursued])
     titles = ["setting", *(TITLES[name] for name in dict.fromkeys([*TASKS, comparison.metric])), "verdict"]
     columns = [index for index, title in enumerate(whole.titles) if title in titles]
-    for rows in range(min(len(whole.rows), MOST_ROWS), -1, -1):
-        text = "\n\n".join([*opening, *_table(whole, columns, rows), f"`{again}` makes the report again."])
+    for rows in range(min(max(len(whole.rows), len(dropped.rows)), MOST_ROWS), -1, -1):
+        tables = [*_table(whole, columns, rows), *_table(dropped, range(2), min(rows, MOST_DROPPED))]
+        text = "\n\n".join([*opening, *tables, f"`{again}` makes the report again."])
         if len(text) <= TAG:
             break
     return text[:TAG]

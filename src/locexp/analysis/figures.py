@@ -1,4 +1,4 @@
-"""The figures of a comparison: the accuracy-IoU front, metrics against the weights or by setting, learning curves."""
+"""The figures of a comparison: the accuracy-IoU front, metrics against the weights or by setting, a race, curves."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from locexp.analysis.comparison import SHARES, SweepComparison
 from locexp.analysis.curves import PANELS, Curves
 from locexp.analysis.methods import FIXED
-from locexp.analysis.results import METRIC_OF_TASK, TASKS, SettingRuns
+from locexp.analysis.race import Race
+from locexp.analysis.results import METRIC_OF_TASK, TASKS, TITLES, SettingRuns
 from locexp.evaluation.metrics import sign_of
 from locexp.plots.curves import epoch_ticks
 from locexp.plots.files import without_math
@@ -26,6 +27,7 @@ CAPTIONS = {
     "front": "Accuracy against mean IoU",
     "weights": "Metrics against the weights",
     "settings": "Metrics by setting",
+    "race": "The race",
     "learning_curves": "Learning curves",
 }
 """Every figure that a comparison may have, by the name of its file."""
@@ -60,6 +62,8 @@ def draw_figures(comparison: SweepComparison, curves: Curves) -> dict[str, Figur
         figures["weights"] = _against_weights(compared, alone, baseline)
     else:
         figures["settings"] = _side_by_side(_best(compared, comparison.metric), len(compared), baseline)
+    if comparison.race is not None and comparison.race.lines:
+        figures["race"] = _race(comparison, comparison.race, list(map(_ratio, comparison.settings)))
     if curves:
         figures["learning_curves"] = _learning_curves(curves, list(map(_ratio, comparison.settings)))
     return figures
@@ -209,6 +213,41 @@ def _side_by_side(compared: Compared, count: int, baseline: float) -> Figure:
     panels[0].set_ylim(-0.7, len(compared) - 0.3)
     if len(compared) < count:
         figure.suptitle(f"The best {len(compared)} of {count} settings on validation", fontsize=10)
+    return figure
+
+
+def _race(comparison: SweepComparison, race: Race, ratios: Sequence[float]) -> Figure:
+    """Draw the metric of each setting on validation by epoch, for as long as a race pursued it.
+
+    Args:
+        comparison: of the sweep.
+        race: of it.
+        ratios: of each setting, for the colour.
+    """
+    figure = Figure(figsize=(7.5, 4.4), layout="constrained")
+    axes = figure.subplots()
+    norm, colors = _colored(ratios)
+    roles = {comparison.default: "default", comparison.chosen: "chosen"}
+    for index, line in sorted(race.lines.items(), key=lambda item: bool(roles.get(item[0]))):
+        role = roles.get(index, "")
+        label = without_math(f"{role}: {abbreviated(comparison.settings[index].label, LONGEST_NAME)}") if role else None
+        color, width = COLORS.get(role, colors[index]), 2.6 if role else 1.2
+        epochs = np.arange(1, line.epochs + 1)
+        style = "-" if 0 < ratios[index] < math.inf else "--"
+        axes.plot(
+            epochs, line.means, style, color=color, lw=width, marker=".", ms=6, label=label, zorder=2 + bool(role)
+        )
+        if line.reason:
+            axes.plot(epochs[-1:], line.means[-1:], "x", color=color, ms=9, mew=2, zorder=4)
+    if any(line.reason for line in race.lines.values()):
+        axes.plot([], [], "x", color="black", ms=9, mew=2, ls="", label="not pursued from here")
+    axes.set(xlabel="epoch", ylabel=f"{TITLES[comparison.metric]} (validation)")
+    axes.set_title("Each setting on the seeds of the race, for as long as it was pursued", fontsize=10)
+    epoch_ticks(axes, max(race.epochs, 1))
+    axes.grid(alpha=0.2)
+    axes.legend(fontsize=8)
+    if _are_several(ratios):
+        figure.colorbar(ScalarMappable(norm, "viridis"), ax=axes, label="bbox_weight / classification_weight")
     return figure
 
 

@@ -12,7 +12,7 @@ from functools import cached_property
 import pandas as pd
 
 from locexp.analysis.answer import answers
-from locexp.analysis.compare import check_ended
+from locexp.analysis.compare import check_ended, listed_jobs
 from locexp.analysis.comparison import SweepComparison, compare_settings
 from locexp.analysis.exports import columns
 from locexp.analysis.results import differences, mixed, sort_runs
@@ -20,7 +20,7 @@ from locexp.configuration.schema import BBOX, CLASSIFICATION
 from locexp.errors import NotComparableError, UserError, listed, nearest
 from locexp.evaluation.metrics import METRICS
 from locexp.records.history import HISTORY, parse_history
-from locexp.records.record import RunRecord, milliseconds
+from locexp.records.record import NOT_PURSUED, RunRecord, milliseconds
 from locexp.records.store import Store
 from locexp.records.sweep_list import setting_name, varied_of
 
@@ -65,11 +65,13 @@ class Sweep:
     def runs(self) -> pd.DataFrame:
         """One row per run, finished or not, in the order of the sweep's list.
 
-        Columns: ``setting`` (what varies, in short), ``seed``, ``role`` (``control``, ``final`` or empty), ``status``
-        (RUNNING, FINISHED, FAILED or KILLED), what varies, the metrics of the run (``test/accuracy``,
-        ``kept/mean_iou`` (on validation, with the weights that were kept), …; NaN where the run has none),
-        ``compared`` (whether it is one of the runs that :attr:`settings` sums up), ``start`` (UTC), ``seconds``,
-        ``run_id`` (MLflow's, if it has one), ``folder`` and ``config_hash`` (equal for the runs of one setting).
+        Columns: ``setting`` (what varies, in short), ``seed``, ``role`` (``control``, ``final``, ``confirmation`` or
+        empty), ``status`` (RUNNING, FINISHED, FAILED or KILLED), what varies, the metrics of the run
+        (``test/accuracy``, ``kept/mean_iou`` (on validation, with the weights that were kept), …; NaN where the run
+        has none),
+        ``compared`` (whether it is one of the runs that :attr:`settings` sums up), ``not_pursued`` (when and why a race
+        stopped pursuing it; else empty), ``start`` (UTC), ``seconds``, ``run_id`` (MLflow's, if it has one), ``folder``
+        and ``config_hash`` (equal for the runs of one setting).
         """
         found = {name for run in self._children for name in run.metrics if name.startswith(OF_RUN)}
         names = [*ALWAYS, *sorted(found - {*ALWAYS})]
@@ -78,6 +80,7 @@ class Sweep:
         more = {
             **{name: [run.metrics.get(name, math.nan) for run in self._children] for name in names},
             "compared": [id(run) in compared for run in self._children],
+            NOT_PURSUED: [run.tags.get(NOT_PURSUED, "") for run in self._children],
             "start": pd.to_datetime([milliseconds(run.start_time) for run in self._children], unit="ms", utc=True),
             "seconds": [run.end_time - run.start_time if run.end_time else math.nan for run in self._children],
             "run_id": [run.run_id for run in self._children],
@@ -112,9 +115,11 @@ class Sweep:
         """One row per setting: the numbers of the comparison, to the digit.
 
         Columns: ``setting``, ``role``, what varies, ``n`` (runs that are summed up), ``chosen``, ``default`` (what the
-        command would have run without the sweep) and ``on_front`` (no other setting is better in both accuracy and
-        mean IoU); then those of ``comparison.csv``: ``verdict`` against the default, ``test/accuracy/mean``,
-        ``test/accuracy/half_width`` (of the 95 % interval over seeds) and so on, ``against_default/p``, …
+        command would have run without the sweep), ``on_front`` (no other setting is better in both accuracy and
+        mean IoU) and ``not_pursued`` (when and why a race stopped pursuing it; else empty); then those of
+        ``comparison.csv``: ``verdict`` against the default, ``test/accuracy/mean``, ``test/accuracy/half_width`` (of
+        the 95 % interval over seeds) and so on, ``against_default/p``, …; of a race ``race/epochs``, for which it was
+        trained in it, and ``race/validation``, the metric in the best of them.
 
         Raises:
             NotComparableError: no run has finished, or the runs differ in more than their settings.
@@ -122,7 +127,7 @@ class Sweep:
         """
         comparison = self.comparison
         titles, *rows = columns(comparison)
-        numbers = pd.DataFrame(rows, columns=titles).drop(columns="setting")
+        numbers = pd.DataFrame(rows, columns=titles).drop(columns=["setting", NOT_PURSUED], errors="ignore")
         for name in numbers.columns.difference(["config_hash"]):
             is_text = name.endswith("verdict")
             numbers[name] = numbers[name].fillna("") if is_text else pd.to_numeric(numbers[name])
@@ -136,6 +141,7 @@ class Sweep:
             "chosen": [index == comparison.chosen for index in places],
             "default": [index == comparison.default for index in places],
             "on_front": [index in comparison.front.best for index in places],
+            NOT_PURSUED: [setting.not_pursued for setting in comparison.settings],
         }
         return pd.concat([pd.DataFrame(head), numbers], axis=1)
 
@@ -149,7 +155,7 @@ class Sweep:
         """The comparison itself, of which :attr:`settings` are the numbers; raises what they raise."""
         try:
             check_ended(self._parent, self._children, presume_dead=True)
-            settings = sort_runs(self._children)
+            settings = sort_runs(self._children, listed_jobs(self._store, self._parent))
             reasons = differences(settings)
             if reasons and not self.allow_mixed:
                 raise NotComparableError(f"{mixed(reasons)} load_sweep(…, allow_mixed=True) compares them anyway.")
@@ -198,7 +204,8 @@ class Sweep:
     def _compared(self) -> set[int]:
         """The runs that the comparison sums up, by identity; none where there is nothing to compare."""
         with contextlib.suppress(UserError):
-            return {id(run) for setting in sort_runs(self._children) for run in setting.runs.values()}
+            settings = sort_runs(self._children, listed_jobs(self._store, self._parent))
+            return {id(run) for setting in settings for run in setting.runs.values()}
         return set()
 
     def _keys(self, runs: Sequence[RunRecord]) -> pd.DataFrame:

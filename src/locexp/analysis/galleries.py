@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
-from locexp.analysis.answer import shortened
 from locexp.analysis.comparison import SweepComparison
 from locexp.analysis.results import ReadFile
+from locexp.analysis.sentences import shortened
 from locexp.errors import counted
 from locexp.evaluation.metrics import sign_of
 from locexp.plots.samples import IMAGES, TABLE, Samples, parse_samples

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from locexp.analysis.answer import probability
 from locexp.analysis.comparison import SweepComparison
 from locexp.analysis.decision import PairedTest
 from locexp.analysis.digits import known, short
+from locexp.analysis.range_words import range_of_weights
 from locexp.analysis.results import TASKS, TITLES
-from locexp.errors import abbreviated, counted, listed
+from locexp.analysis.sentences import probability
+from locexp.errors import abbreviated, counted, listed, verb
 
 LONGEST_NAMED = 14
 """Other settings are named where that takes so many characters at most; else they are counted."""
@@ -30,6 +31,8 @@ def headline(comparison: SweepComparison, *, longest_name: int | None = None) ->
         longest_name: characters of a setting's name at most; ``None`` for any number.
     """
     names = [name if longest_name is None else abbreviated(name, longest_name) for name in comparison.names]
+    if comparison.race is not None:
+        return [_use(comparison, names, is_brief=True), _sure_of_race(comparison, names), _cost(comparison, names)]
     if len(comparison.candidates) == 1:
         return _alone(comparison, names)
     return [_use(comparison, names), _sure(comparison, names), _cost(comparison, names)]
@@ -49,14 +52,15 @@ def _alone(comparison: SweepComparison, names: Sequence[str]) -> list[str]:
     ]
 
 
-def _value(comparison: SweepComparison) -> str:
+def _value(comparison: SweepComparison, *, is_brief: bool = False) -> str:
     metric = comparison.metric
-    return f"{TITLES[metric]} {known(comparison.settings[comparison.chosen].test[metric])} on test"
+    interval = comparison.settings[comparison.chosen].test[metric]
+    return f"{TITLES[metric]} {short(interval) if is_brief else known(interval)} on test"
 
 
-def _use(comparison: SweepComparison, names: Sequence[str]) -> str:
+def _use(comparison: SweepComparison, names: Sequence[str], *, is_brief: bool = False) -> str:
     chosen, default, metric = comparison.chosen, comparison.default, comparison.metric
-    value = _value(comparison)
+    value = _value(comparison, is_brief=is_brief)
     if default == chosen:
         return f"Use {names[chosen]}, the default: {value}."
     if default is None:
@@ -75,9 +79,7 @@ def _sure(comparison: SweepComparison, names: Sequence[str]) -> str:
     if test.difference.n == 0:
         return "Not sure: no seed has finished of both it and the default."
     if test.verdict == "too few seeds to tell":
-        if test.difference.n >= test.min_seeds:  # those without a difference do not count
-            return f"Not sure: too few of {seeds} differ from the default to tell."
-        return f"Not sure: {seeds} cannot tell it from the default; at least {test.min_seeds} are needed."
+        return f"Not sure: {_cannot_tell(test, seeds, 'the default')}."
     if lead != "Careful":
         others = methods or others
     by = f"(p = {probability(test.corrected)}, {seeds})"
@@ -88,6 +90,43 @@ def _sure(comparison: SweepComparison, names: Sequence[str]) -> str:
         "no difference seen": f"Not sure: no difference from the default seen {by}",
     }
     return f"{heads[test.verdict]}{rest}."
+
+
+def _sure_of_race(comparison: SweepComparison, names: Sequence[str]) -> str:
+    """Return what the confirmation of a race has shown, and how much was not pursued."""
+    tests, dropped = comparison.decision.against_chosen[:2], len(comparison.not_pursued)
+    rest = f"; {counted(dropped, 'setting')} {verb(dropped, 'was', 'were')} not pursued." if dropped else "."
+    if not comparison.is_final:
+        return f"Not sure: no confirmation on fresh seeds has ended: no test{rest}"
+    if not tests:
+        return f"Not sure: nothing else was confirmed: no test ({_seeds(comparison)}){rest}"
+    if tests[0].verdict == "not tested":
+        return f"Not sure: the planned confirmation has not ended: no test{rest}"
+    others = [(test.setting, _named(comparison, [test.setting], names)) for test in tests]
+    rival, *runner_up = (
+        "the default" if index == comparison.default else f"the runner-up ({name})" for index, name in others
+    )
+    seeds = _seeds(comparison, tests[0])
+    if tests[0].verdict == "too few seeds to tell":
+        return f"Not sure: {_cannot_tell(tests[0], seeds, rival)}{rest}"
+    head = {
+        "worse": f"Sure: better than {rival}",
+        "better": f"Careful: on test {rival} is better",
+        "no difference seen": f"Not sure: no difference from {rival} seen",
+    }[tests[0].verdict]
+    sentence = f"{head} (p = {probability(tests[0].p)}, {seeds})"
+    if not runner_up or tests[0].verdict != "worse":
+        return f"{sentence}{rest}"
+    if tests[1].verdict == "better":
+        return f"{sentence.replace('Sure', 'Careful')}, but on test {runner_up[0]} is better{rest}"
+    more = {"worse": f"and than {runner_up[0]}", "not tested": f"{runner_up[0]} is not tested yet"}
+    return f"{sentence}; {more.get(tests[1].verdict, f'{runner_up[0]} may do as well')}{rest}"
+
+
+def _cannot_tell(test: PairedTest, seeds: str, rival: str) -> str:
+    if test.difference.n >= test.min_seeds:  # those without a difference do not count
+        return f"too few of {seeds} differ from {rival} to tell"
+    return f"{seeds} cannot tell it from {rival}; at least {test.min_seeds} are needed"
 
 
 def _seeds(comparison: SweepComparison, test: PairedTest | None = None) -> str:
@@ -110,7 +149,12 @@ def _others(comparison: SweepComparison, names: Sequence[str]) -> tuple[str, str
         return f"on test, though not on validation, {_named(comparison, better, names)} {are} better", "Careful"
     if len(worse) == len(tests):
         return f"better than {'the other' if len(tests) == 1 else f'the {len(tests)} others'}", "Sure"
-    equal = [test.setting for test in tests if test.verdict != "worse"]
+    if in_range := range_of_weights(comparison):
+        return in_range, "Sure"
+    worse += [] if comparison.equality is None else comparison.equality.having("worse")
+    equal = [test.setting for test in tests if test.setting not in worse]
+    if not equal:
+        return "", "Sure"
     return f"{_named(comparison, equal, names)} may do as well", "Not sure"
 
 
@@ -129,7 +173,7 @@ def _cost(comparison: SweepComparison, names: Sequence[str]) -> str:
         return _below_the_best(comparison, names)
     if not any(test.difference.n for test in comparison.by_task.values()):
         return "Cost: not known."
-    lost, gained, unseen, too_few = [], [], [], False
+    lost, gained, unseen, cannot_tell = [], [], [], ""
     for task, test in comparison.by_task.items():
         difference = test.difference
         if test.verdict == "worse":
@@ -138,8 +182,9 @@ def _cost(comparison: SweepComparison, names: Sequence[str]) -> str:
             gained.append(f"{known(difference)} of {TITLES[task]}")
         else:
             unseen.append(f"{TITLES[task]} {known(difference, sign='+')}")
-            too_few = too_few or test.verdict == "too few seeds to tell"
-    cost = " and ".join(lost) or ("too few seeds" if too_few else "none seen" if unseen else "none")
+            if test.verdict in ("too few seeds to tell", "not tested"):
+                cannot_tell = "too few seeds" if test.verdict == "too few seeds to tell" else "not tested"
+    cost = " and ".join(lost) or cannot_tell or ("none seen" if unseen else "none")
     parts = [f"Cost: {cost}"]
     if unseen:
         parts[-1] += f", with {' and '.join(unseen)}" if lost else f" ({', '.join(unseen)})"

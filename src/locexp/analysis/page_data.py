@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from locexp.analysis.answer import probability
 from locexp.analysis.comparison import SweepComparison
 from locexp.analysis.curves import PANELS, Curve, Curves
 from locexp.analysis.decision import PairedTest
 from locexp.analysis.exports import finite
 from locexp.analysis.methods import FIXED
+from locexp.analysis.race import Race
 from locexp.analysis.results import TASKS, TITLES, SettingRuns
+from locexp.analysis.sentences import probability
 from locexp.analysis.statistics import Interval
-from locexp.analysis.tables import marks_of, verdict
+from locexp.analysis.tables import marks_of, standing, verdict
 from locexp.evaluation.metrics import METRICS, sign_of
 
 MOST_EPOCHS, MOST_POINTS = 60, 6000
@@ -32,10 +33,11 @@ def page_data(comparison: SweepComparison, curves: Curves) -> dict[str, Any]:
         ``axes``: titles of the two metrics of the front. ``settings``: see :func:`_setting`, in the comparison's order.
         ``front``: indices of the settings whose means none dominates, ascending in the first metric. ``baseline``: mean
         IoU of a constant box. ``ratios``: the least and the greatest ratio of the weights. ``panels``: metrics
-        that have a learning curve, with their titles.
+        that have a learning curve, with their titles. ``race``: see :func:`_race`, or null.
     """
     settings = comparison.settings
-    ratios = [ratio for index in comparison.candidates if (ratio := _ratio(settings[index])) is not None]
+    drawn = {*comparison.candidates, *(comparison.race.lines if comparison.race is not None else ())}
+    ratios = [ratio for index in drawn if (ratio := _ratio(settings[index])) is not None]
     return {
         "axes": [f"{TITLES[name]} (test)" for name in TASKS],
         "metric": TITLES[comparison.metric],
@@ -47,7 +49,30 @@ def page_data(comparison: SweepComparison, curves: Curves) -> dict[str, Any]:
         "baseline": _rounded(settings[comparison.chosen].baseline),
         "ratios": [min(ratios), max(ratios)] if len(set(ratios)) > 1 else None,
         "panels": list(PANELS.items()),
+        "race": None if comparison.race is None else _race(comparison, comparison.race),
     }
+
+
+def _race(comparison: SweepComparison, race: Race) -> dict[str, Any]:
+    """Return the race.
+
+    Returns:
+        ``epochs``: of the whole budget. ``lines``: of each setting its index, epochs, the metric on validation in them,
+        and when and why it was not pursued.
+    """
+    most = min(MOST_EPOCHS, max(2, MOST_POINTS // len(comparison.settings)))
+    lines = [
+        {"setting": index, "epochs": epochs, "values": values, "reason": line.reason}
+        for index, line in race.lines.items()
+        for epochs, values in [_thinned(line.means, most)]
+    ]
+    return {"epochs": race.epochs, "lines": lines}
+
+
+def _thinned(means: np.ndarray, most: int) -> tuple[list[int], list[float | None]]:
+    """Return at most so many epochs, the first and the last among them, and the values in them."""
+    shown = np.unique(np.linspace(0, len(means) - 1, min(len(means), most)).round().astype(int))
+    return (shown + 1).tolist(), [_rounded(value, CURVE_DIGITS) for value in means[shown].tolist()]
 
 
 def _setting(comparison: SweepComparison, index: int, curves: Curves) -> dict[str, Any]:
@@ -75,6 +100,8 @@ def _setting(comparison: SweepComparison, index: int, curves: Curves) -> dict[st
         "failed": setting.failures,
         "numbers": [[TITLES[name], f"{setting.test[name]:.4f}"] for name in METRICS] if has_runs else [],
         "verdict": verdict(comparison, index),
+        "reason": setting.not_pursued,
+        "standing": standing(comparison, index),
         "tests": _tests(comparison, index),
         "curves": {name: _curve(curve, most) for name, curve in curves.get(index, {}).items()},
     }
@@ -103,15 +130,14 @@ def _test(against: str, test: PairedTest, sign: float) -> list[str]:
     """Return a test: against what, the difference with its interval, pairs, p, the corrected p, the verdict."""
     difference = Interval(sign * test.difference.mean, test.difference.half_width, test.difference.n)
     measured = f"{difference:+.4f}" if difference.n else "no common seed"
-    return [against, measured, str(difference.n), probability(test.p), probability(test.corrected), test.verdict]
+    p_values = [probability(p) if math.isfinite(p) else "" for p in (test.p, test.corrected)]
+    return [against, measured, str(difference.n), *p_values, test.verdict]
 
 
 def _curve(curve: Curve, most: int) -> list[list[float | None]]:
     """Return epochs, the first and the last among them, means, lowest and highest seed."""
-    count = len(curve.mean)
-    shown = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
-    lines = (values[shown].tolist() for values in (curve.mean, curve.low, curve.high))
-    return [(shown + 1).tolist(), *([_rounded(value, CURVE_DIGITS) for value in line] for line in lines)]
+    epochs, means = _thinned(curve.mean, most)
+    return [[*epochs], means, *(_thinned(values, most)[1] for values in (curve.low, curve.high))]
 
 
 def _interval(interval: Interval) -> list[float | None]:

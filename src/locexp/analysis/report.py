@@ -19,9 +19,11 @@ from locexp.analysis.exports import as_csv, as_json
 from locexp.analysis.figures import CAPTIONS, draw_figures
 from locexp.analysis.galleries import Galleries, read_galleries
 from locexp.analysis.headline import headline
+from locexp.analysis.margins import as_margin
 from locexp.analysis.page_data import page_data
+from locexp.analysis.paste import chosen_weights, in_full
 from locexp.analysis.results import ReadFile
-from locexp.analysis.tables import as_markdown, table
+from locexp.analysis.tables import as_markdown, not_pursued_table, table
 from locexp.errors import counted
 from locexp.evaluation.terms import printable
 from locexp.plots.files import save
@@ -69,8 +71,14 @@ def write_report(
     write_whole(directory / "comparison.csv", as_csv(comparison))
     content = as_json(comparison) | {"notes": [*notes, *missing]}
     write_whole(directory / "comparison.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
+    weights, equality = chosen_weights(comparison), comparison.equality
+    paste = [] if weights is None else in_full(weights)
     paragraphs = "\n\n".join([*sentences, *(f"Note: {note}" for note in [*notes, *missing])])
-    write_whole(directory / "comparison.md", f"# {title}\n\n{paragraphs}\n\n{as_markdown(settings)}\n")
+    dropped = not_pursued_table(comparison)
+    tables = [as_markdown(settings), *([as_markdown(dropped)] if dropped.rows else [])]
+    lines = "".join(f"\n- {line.convention}: `{line.code}`" for line in paste)
+    carried = f"\n\nThe chosen weights, to carry away:\n{lines}" if paste else ""
+    write_whole(directory / "comparison.md", "\n\n".join([f"# {title}", paragraphs, *tables]) + f"{carried}\n")
     pictures = []
     for name, figure in draw_figures(comparison, curves).items():
         save(figure, directory / f"{name}.png")
@@ -82,8 +90,11 @@ def write_report(
         title=title,
         headline=headline(comparison),
         answers=sentences,
+        paste=paste,
         table=settings,
+        dropped=dropped,
         metric=comparison.metric,
+        margin=None if equality is None else as_margin(comparison.metric, equality.margin),
         is_final=comparison.is_final,
         figures=pictures,
         data=page_data(comparison, curves),

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
+from locexp.analysis.confirmation import planned
 from locexp.analysis.statistics import Interval, mean_interval
 from locexp.configuration.schema import BBOX, CLASSIFICATION, METHOD
 from locexp.errors import NotComparableError, UserError, counted, listed
 from locexp.evaluation.metrics import BESIDE, METRICS, skill
-from locexp.records.record import RunRecord
-from locexp.records.sweep_list import BUDGET, FINAL, REPLAY, setting_name, varied_of
+from locexp.records.record import NOT_PURSUED, PAUSED, RunRecord
+from locexp.records.sweep_list import BUDGET, CONFIRMATION, FINAL, REPLAY, setting_name, varied_of
 from locexp.system.commands import command
 
 METRIC_OF_TASK = {"classification": "accuracy", "bbox": "mean_iou"}
@@ -54,8 +56,15 @@ class SettingRuns:
         varied: what the sweep varies but the seed, key by key.
         role: see :data:`locexp.records.sweep_list.CONTROL`; the last one where stages gave it several.
         parameters: of one of its runs, finished or not; they differ in the seed alone.
-        runs: the finished ones by seed; of a setting with the role ``final``, its final runs alone.
-        failures: jobs of this setting, likewise, that ended otherwise and have not finished since.
+        runs: the finished ones by seed; of a setting with the role ``final`` or ``confirmation``, these runs alone.
+        earlier: finished runs that led to the choice of a setting with final ones, or confirmed ones, by seed.
+        failures: jobs of this setting, likewise, that ended otherwise and have not finished since; neither those that
+            were not pursued nor those that are paused.
+        raced: in a race, its runs but those on fresh seeds, by seed, however far they got.
+        not_pursued: when and why a race stopped pursuing it, in a sentence; empty where it did not, or confirmed it.
+        paused: how many runs of it wait to be continued.
+        place: in the order of the tests by which a race is confirmed, the chosen one has 0; ``None`` for all others.
+        unended: planned confirmation runs that have not ended.
     """
 
     config_hash: str
@@ -63,7 +72,13 @@ class SettingRuns:
     role: str = ""
     parameters: dict[str, str] = field(default_factory=dict)
     runs: dict[int, RunRecord] = field(default_factory=dict)
+    earlier: dict[int, RunRecord] = field(default_factory=dict)
     failures: int = 0
+    raced: dict[int, RunRecord] = field(default_factory=dict)
+    not_pursued: str = ""
+    paused: int = 0
+    place: int | None = None
+    unended: int = 0
 
     @property
     def label(self) -> str:
@@ -136,33 +151,54 @@ class SettingRuns:
         return skill(self.test["mean_iou"].mean, self.baseline) if self.runs else None
 
 
-def sort_runs(children: Sequence[RunRecord]) -> list[SettingRuns]:
+def sort_runs(children: Sequence[RunRecord], jobs: Sequence[Mapping[str, Any]] | None = None) -> list[SettingRuns]:
     """Sort the runs of a sweep by setting, in the order of its list; a setting without a finished run is one, too.
+
+    Args:
+        children: the runs.
+        jobs: of the sweep's list, see :class:`~locexp.records.sweep_list.SweepList`, by which a race says what it will
+            confirm; ``None`` where it cannot be read.
 
     Raises:
         UserError: no run has finished, or one lacks a metric.
     """
     ordered = in_order(children)
-    # Runs that led to the choice are not compared, unless no final run has finished.
-    has_finals = any(_role(run) == FINAL and run.status == "FINISHED" for run in ordered)
-    if not has_finals:
-        ordered = [run for run in ordered if _role(run) != FINAL]
-    again = {run.tags["config_hash"] for run in ordered if _role(run) == FINAL}
+    is_race = any(PAUSED in run.tags or NOT_PURSUED in run.tags or _role(run) == CONFIRMATION for run in ordered)
+    confirmed = planned(ordered, jobs)
+    # Runs that led to the choice are not compared, unless no final run has finished, or none of what a race has chosen.
+    finished = {(run.tags["config_hash"], _role(run)) for run in ordered if run.status == "FINISHED"}
+    alone = {FINAL} if any(role == FINAL for _, role in finished) else set()
+    alone |= {CONFIRMATION} if confirmed and (next(iter(confirmed)), CONFIRMATION) in finished else set()
+    ordered = [run for run in ordered if _role(run) not in (FINAL, CONFIRMATION) or _role(run) in alone]
+    again = {run.tags["config_hash"] for run in ordered if _role(run) in alone}
     settings: dict[str, SettingRuns] = {}
     unfinished: dict[str, set[int]] = {}
     for run in ordered:
         config_hash, seed = run.tags["config_hash"], int(run.tags["seed"])
         setting = settings.setdefault(config_hash, SettingRuns(config_hash, varied_of(run.tags)))
         setting.parameters = setting.parameters or run.parameters
-        if config_hash in again and _role(run) != FINAL:
+        if is_race and _role(run) not in alone and (run.status == "FINISHED" or seed not in setting.raced):
+            setting.raced[seed] = run
+        if config_hash in again and _role(run) not in alone:
+            if run.status == "FINISHED":
+                setting.earlier.setdefault(seed, run)
             continue
         setting.role = _role(run)  # the list is in order of stages: the last one counts
+        setting.not_pursued = setting.not_pursued or run.tags.get(NOT_PURSUED, "")
         if run.status == "FINISHED":
             setting.runs.setdefault(seed, run)
-        else:
+        elif NOT_PURSUED not in run.tags:
             unfinished.setdefault(config_hash, set()).add(seed)
+    for setting in settings.values():
+        setting.not_pursued = "" if setting.runs else setting.not_pursued
     for config_hash, seeds in unfinished.items():
-        settings[config_hash].failures = len(seeds - settings[config_hash].runs.keys())
+        setting = settings[config_hash]
+        left = seeds - setting.runs.keys()
+        setting.paused = sum(_is_paused(setting.raced.get(seed)) for seed in left)
+        setting.failures = len(left) - setting.paused
+    for config_hash, plan in confirmed.items():
+        if CONFIRMATION in alone and config_hash in settings:
+            settings[config_hash].place, settings[config_hash].unended = plan.place, plan.unended
     if not any(setting.runs for setting in settings.values()):
         raise NotComparableError("no run of this sweep has finished, so there is nothing to compare.")
     for setting in settings.values():
@@ -184,6 +220,11 @@ def in_order(children: Sequence[RunRecord]) -> list[RunRecord]:
 
 def _role(run: RunRecord) -> str:
     return run.tags.get("role", "")
+
+
+def _is_paused(run: RunRecord | None) -> bool:
+    """Whether a run that has not finished waits to be continued."""
+    return run is not None and run.paused_after is not None and NOT_PURSUED not in run.tags
 
 
 def differences(settings: Sequence[SettingRuns]) -> list[str]:
@@ -216,13 +257,13 @@ def notes_on(settings: Sequence[SettingRuns], allow_mixed: bool) -> list[str]:
     runs = [run for setting in settings for run in setting.runs.values()]
     notes = [f"Mixed, as compare.allow_mixed asks: {reason}" for reason in reasons]
     notes += _leaks(runs)
-    empty = [setting.label for setting in settings if not setting.runs]
+    empty = [one.label for one in settings if not (one.runs or one.not_pursued or one.paused)]
     if empty:
         notes.append(f"No run has finished of: {'; '.join(empty)}.")
     failed = sum(setting.failures for setting in settings)
     if failed:
         notes.append(f"Jobs that did not finish: {failed}; they are counted in the column failed, and in nothing else.")
-    compared = [setting for setting in settings if setting.role == FINAL] or settings
+    compared = [setting for setting in settings if setting.role in (FINAL, CONFIRMATION)] or settings
     counts = {len(setting.runs) for setting in compared if setting.runs}
     if len(counts) > 1:
         notes.append(f"The settings have from {min(counts)} to {max(counts)} seeds; tests pair those that both have.")

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from locexp.analysis.comparison import SweepComparison
 from locexp.analysis.results import TASKS, TITLES, SettingRuns
 from locexp.analysis.statistics import Interval
+from locexp.errors import counted
 from locexp.evaluation.metrics import BESIDE, METRICS
+from locexp.records.sweep_list import CONFIRMATION
 
 SHORT_VERDICTS = {"too few seeds to tell": "too few seeds"}
+CONFIRMED = "confirmed"
 DELTAS = {name: f"Δ {TITLES[name]} %" for name in TASKS}
 """Titles of the terms of Δm."""
 
@@ -33,7 +36,8 @@ class Row:
 
     Attributes:
         index: of the setting.
-        marks: what sets it apart: ``chosen``, ``default``, its role, the task that it trained alone.
+        marks: what sets it apart: ``chosen``, ``default``, its role (:data:`CONFIRMED` where a race has confirmed it),
+            the task that it trained alone.
         cells: one per column; the first is what varies, with its marks.
     """
 
@@ -74,6 +78,14 @@ def table(comparison: SweepComparison, *, brief: bool = False) -> Table:
     return Table(shown, shown_rows)
 
 
+def not_pursued_table(comparison: SweepComparison) -> Table:
+    """Return what a race did not pursue, with when and why, in the order of the other table."""
+    ordered = sorted(comparison.not_pursued, key=lambda index: order_of(comparison.settings[index]))
+    settings = [(index, comparison.settings[index]) for index in ordered]
+    rows = [Row(index, [], [Cell(setting.label), Cell(setting.not_pursued)]) for index, setting in settings]
+    return Table(["not pursued", "when and why"], rows)
+
+
 def order_of(setting: SettingRuns) -> tuple[list[str], bool, float]:
     """Return what the rows of a table are ordered by."""
     others = [value for name, value in setting.varied.items() if not name.startswith("loss.")]
@@ -86,7 +98,7 @@ def marks_of(comparison: SweepComparison, index: int) -> list[str]:
     marks = {
         "chosen": index == comparison.chosen,
         "default": index == comparison.default,
-        setting.role: setting.role,
+        CONFIRMED if setting.role == CONFIRMATION else setting.role: setting.role,
         f"{setting.single_task} alone": setting.single_task,
     }
     return [mark for mark, has_it in marks.items() if has_it]
@@ -108,8 +120,18 @@ def _cells(comparison: SweepComparison, index: int, marks: Sequence[str]) -> dic
         "skill": Cell("" if setting.skill is None else f"{setting.skill:+.3f}"),
         **{title: _percent(terms.get(name)) for name, title in DELTAS.items()},
         "Δm %": _percent(delta_m),
+        "on validation": _on_validation(comparison, index),
         "verdict": Cell(verdict(comparison, index)),
+        "vs best": Cell(standing(comparison, index)),
     }
+
+
+def _on_validation(comparison: SweepComparison, index: int) -> Cell:
+    """Return how a setting did in a race, on validation, and after how many epochs; empty where there was none."""
+    if comparison.race is None:
+        return Cell()
+    epochs, value = comparison.race.reached(index)
+    return Cell(f"{value:.4f} ({counted(epochs, 'epoch')})" if math.isfinite(value) else "")
 
 
 def _mean(interval: Interval) -> Cell:
@@ -125,10 +147,17 @@ def _percent(value: float | None) -> Cell:
 
 def verdict(comparison: SweepComparison, index: int) -> str:
     """Return the verdict of the tests on a setting against the default one; empty where none was made."""
-    if not comparison.settings[index].runs:
-        return "no run has finished"
+    setting = comparison.settings[index]
+    if not setting.runs:
+        return "not pursued" if setting.not_pursued else "paused" if setting.paused else "no run has finished"
     verdicts = {test.setting: test.verdict for test in comparison.decision.against_default}
     return SHORT_VERDICTS.get(verdicts.get(index, ""), verdicts.get(index, ""))
+
+
+def standing(comparison: SweepComparison, index: int) -> str:
+    """Return whether a setting is ``as good`` as the best, ``worse`` or ``open``; empty where it was not tested."""
+    found = None if comparison.equality is None else comparison.equality.standings.get(index)
+    return "" if found is None else found.verdict
 
 
 def as_text(rows: Sequence[Sequence[str]], most: int | None = None) -> list[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from locexp.analysis.compare import CompareOptions, compare_sweep, listed_jobs
 from locexp.cli.keys import is_override, read_keys
+from locexp.cli.margins import check_keep, check_margin
 from locexp.configuration.rules import check_tracking
 from locexp.configuration.schema import TrackingConfig
 from locexp.errors import RunFailedError, UserError, listed, nearest
@@ -24,7 +25,7 @@ from locexp.tracking.location import check, location_of
 if TYPE_CHECKING:
     from locexp.tracking.store import MlflowStore
 
-REGISTER = "compare.register"
+KEEP, REGISTER = "compare.keep", "compare.register"
 
 
 @dataclass
@@ -80,7 +81,9 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[str, Any]:
         raise UserError(f"{' '.join(plain)}: expected one sweep id, or last, or one folder, and key=value overrides.")
     which = plain[0] if plain else "last"
 
-    def check_store(override: str, key: str) -> None:
+    def check(override: str, key: str) -> None:
+        if key == KEEP and not override.partition("=")[2].lstrip().startswith("{"):
+            raise UserError(f"{override}: expected what may be lost, by metric, in quotes: '{KEEP}={{accuracy: .005}}'")
         if key.startswith("tracking.") and names_folder(which):
             raise UserError(
                 f"{override}: cannot be combined with a folder, whose files alone are compared; leave it out, or "
@@ -90,9 +93,11 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[str, Any]:
             what = "a list" if which == "list" else "a folder, for it takes the model from MLflow"
             raise UserError(f"{override}: cannot be combined with {what}; give the sweep by its id, or last.")
 
-    cfg = read_keys(CompareConfig, [argument for argument in arguments if argument not in plain], check_store)
+    cfg = read_keys(CompareConfig, [argument for argument in arguments if argument not in plain], check)
     check_tracking(cfg)
     check_metric(cfg.compare.metric)
+    check_margin(cfg.compare.metric, cfg.compare.margin)
+    check_keep(cfg.compare.keep)
     if cfg.compare.register is not None:
         check_registered_name(cfg.compare.register, REGISTER)
     return which, cfg

@@ -15,6 +15,10 @@ moves passes for most digits, so ``loc_acc_50`` hardly sees localization there."
 
 METRICS = ("accuracy", "mean_iou", "loc_acc_50", "loc_acc_75", "center_error_px")
 """What settings are compared by; none depends on the weights."""
+TASK_OF = {"accuracy": "classification", "mean_iou": "bbox", "center_error_px": "bbox"}
+"""The metrics of one task, and which it is; the others take both."""
+PIXELS = "center_error_px"
+"""The metric that is no share."""
 HEADLINES = (*METRICS, "classification_loss", "bbox_loss")
 """What a run is summed up by, and what can pick its best epoch."""
 BESIDE = {"accuracy": "macro_accuracy", "center_error_px": "center_error_share"}

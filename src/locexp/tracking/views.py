@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from locexp.evaluation.metrics import SELECTION_METRIC
-from locexp.records.record import RunRecord, milliseconds
+from locexp.records.record import NOT_PURSUED, RunRecord, milliseconds
 from locexp.records.sweep_list import SETTING, group_name, varied_of
 from locexp.tracking import view_format as ui
 
@@ -67,6 +67,7 @@ def sweep_views(parent: RunRecord, runs: Sequence[RunRecord]) -> tuple[list[View
     # them but some seeds of every setting.
     is_long = len(runs) > ui.PAGE
     order_by = ui.parameter("seed") if is_long else ui.metric(HEADLINES[-1])
+    dropped = [ui.tag(NOT_PURSUED)] if any(NOT_PURSUED in run.tags for run in runs) else []
     views, left_out = [], 0
     for key, what, tag, created in (
         (sweep_id + MEANS, "means", SETTING, milliseconds(parent.start_time)),
@@ -77,7 +78,7 @@ def sweep_views(parent: RunRecord, runs: Sequence[RunRecord]) -> tuple[list[View
             axes = varied[:shown] if tag is None else _numeric(varied[:shown], runs)
             state = ui.page(
                 condition_of(sweep_id),
-                columns=[*map(ui.metric, HEADLINES), *map(ui.parameter, varied[:shown])],
+                columns=[*map(ui.metric, HEADLINES), *map(ui.parameter, varied[:shown]), *dropped],
                 order_by=order_by,
                 ascending=is_long,
                 sections=[

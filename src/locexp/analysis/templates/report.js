@@ -1,5 +1,5 @@
 "use strict";
-// What one does with the page: the picture of the front, the table, test images side by side. Without it the page has a
+// What one does with the page: the pictures of the front and of a race, the table, test images side by side. Without it the page has a
 // picture in place of the first, and everything else. Users' text only ever becomes text nodes and attributes.
 (() => {
 const data = JSON.parse(document.getElementById("data").textContent);
@@ -71,6 +71,7 @@ function describe({setting, index}) {
   if (data.front.includes(index)) lines.push(index === data.knee ? "the knee of the front" : "on the front");
   if (setting.marks.length) lines.unshift(setting.marks.join(", "));
   if (setting.verdict) lines.push(`against the default: ${setting.verdict}`);
+  if (setting.standing) lines.push(`against the best: ${setting.standing}`);
   return lines;
 }
 
@@ -267,6 +268,121 @@ else if (kinds.has("plain")) explain("plain", "a setting");
 const where = shown.length > MOST_INTERVALS ? " (of many settings, shown where you point or enlarge)" : "";
 legend.append(html("li", {}, `large: mean, with its 95 % intervals${where}; dots: runs; line: the front`));
 
+// ---- the picture of a race
+
+const course = find("#course"), raced = course ? data.race.lines.map(line => ({...line, index: line.setting, setting: settings[line.setting]})) : [];
+const track = svg("svg", {role: "group", "aria-label":
+  `${data.metric} on validation by epoch of ${counted(raced.length, "setting")}; arrow keys go from one to the next`});
+const trackTip = html("div", {class: "tip", hidden: "", "aria-hidden": true});
+const valueOf = ({values}) => values.findLast(value => value !== null) ?? -Infinity;
+let trackSize = {width: 0, height: 0}, passing = null;
+
+function progress({epochs, reason, setting, ...line}) {
+  const value = valueOf(line), lines = [`${data.metric} ${value === -Infinity ? "unknown" : value.toFixed(4)} on validation after ${epochs.at(-1)} of ${counted(data.race.epochs, "epoch")}`];
+  if (setting.marks.length) lines.unshift(setting.marks.join(", "));
+  if (reason) lines.push(`not pursued ${reason}`);
+  return lines;
+}
+function drawCourse() {
+  const {width, height} = trackSize, left = 56, right = width - 14, top = 12, bottom = height - 44;
+  const known = raced.flatMap(({values}) => values.filter(value => value !== null));
+  if (!known.length) return;
+  const low = Math.min(...known), high = Math.max(...known), room = Math.max((high - low) * .05, LEAST_RANGE / 2), last = data.race.epochs;
+  const x = epoch => last === 1 ? (left + right) / 2 : left + 12 + (epoch - 1) / (last - 1) * (right - left - 24);
+  const y = value => bottom + (value - low + room) / (high - low + 2 * room) * (top - bottom);
+  const back = svg("g", {"aria-hidden": true}), front = svg("g", {"aria-hidden": true, "pointer-events": "none"}), on = document.activeElement;
+  for (const [value, text] of ticks(low - room, high + room, (bottom - top) / 55))
+    back.append(svg("path", {class: "axis", d: `M${left} ${y(value)}H${right}`}), svg("text", {x: left - 6, y: y(value) + 4, "text-anchor": "end"}, text));
+  const step = Math.max(1, Math.ceil(last / ((right - left) / 45)));
+  for (let epoch = 1; epoch <= last; epoch += step)
+    back.append(svg("path", {class: "axis", d: `M${x(epoch)} ${top}V${bottom}`}), svg("text", {x: x(epoch), y: bottom + 16, "text-anchor": "middle"}, epoch));
+  back.append(svg("rect", {class: "frame", x: left, y: top, width: right - left, height: bottom - top}),
+    svg("text", {x: (left + right) / 2, y: height - 8, "text-anchor": "middle"}, "epoch"),
+    svg("text", {transform: `translate(13 ${(top + bottom) / 2})rotate(-90)`, "text-anchor": "middle"}, `${data.metric} (validation)`));
+  for (const line of raced) {
+    line.places = line.epochs.flatMap((epoch, at) => line.values[at] === null ? [] : [[x(epoch), y(line.values[at])]]);
+    const parts = [svg("path", {class: "line", d: line.places.length ? `M${line.places.map(place => place.map(one => one.toFixed(1)).join(" ")).join("L")}` : ""})];
+    if (line.epochs.length <= 12) parts.push(...line.places.map(([cx, cy]) => svg("circle", {class: "dot", cx, cy, r: 2.6})));
+    const end = line.places.at(-1);
+    if (end) {
+      const at = `translate(${end[0].toFixed(1)} ${end[1].toFixed(1)})`, kind = kindOf(line.setting, line.index);
+      const mark = line.reason ? svg("path", {class: "dropped", d: "M-5-5 5 5M5-5-5 5"}) : svg("path", {class: "mean", d: SHAPES[kind]});
+      parts.push(svg("g", {transform: at}, svg("circle", {class: "ring", r: 11}), mark));
+      if (["chosen", "default"].includes(kind)) {
+        const isRight = end[0] > (left + right) / 2;
+        const at = line.reason ? end[1] + 4 : end[1] < top + 30 ? end[1] + 24 : end[1] - 12;
+        front.append(svg("text", {class: "name", x: end[0] + (isRight ? -10 : 14), y: at, "text-anchor": isRight ? "end" : "start"}, kind));
+      }
+    }
+    line.group.replaceChildren(...parts);
+  }
+  const groups = svg("g", {}, ...[...raced].sort((a, b) => rank(a) - rank(b)).map(line => line.group));
+  fill(track, {viewBox: `0 0 ${width} ${height}`}, []).replaceChildren(back, groups, front);
+  if (raced.some(line => line.group === on)) on.focus();  // a group that is put elsewhere loses it
+}
+function pass(line) {
+  passing?.group.classList.remove("near");
+  for (const row of rows) row.classList.toggle("near", line !== null && +row.dataset.setting === line.index);
+  passing = line;
+  trackTip.hidden = !line?.places?.length;
+  if (!line) return;
+  line.group.classList.add("near");
+  trackTip.replaceChildren(html("b", {}, line.setting.label), ...progress(line).map(text => html("div", {}, text)));
+  if (trackTip.hidden) return;
+  const [x, y] = line.places.at(-1), left = x > trackSize.width / 2 ? x - trackTip.offsetWidth - 18 : x + 18;
+  trackTip.style.left = `${Math.max(0, Math.min(left, course.clientWidth - trackTip.offsetWidth))}px`;
+  trackTip.style.top = `${Math.max(0, y > trackSize.height / 2 ? y - trackTip.offsetHeight - 14 : y + 14)}px`;
+}
+function under(event) {
+  const frame = track.getBoundingClientRect(), scale = trackSize.width / frame.width;
+  const [x, y] = [(event.clientX - frame.left) * scale, (event.clientY - frame.top) * scale];
+  let found = null, nearest = 24;
+  for (const line of raced) for (let at = 0; at < line.places.length; at++) {
+    const [x0, y0] = line.places[at], [x1, y1] = line.places[at + 1] ?? line.places[at], length = (x1 - x0) ** 2 + (y1 - y0) ** 2;
+    const share = length ? Math.max(0, Math.min(1, ((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / length)) : 0;
+    const far = Math.hypot(x0 + share * (x1 - x0) - x, y0 + share * (y1 - y0) - y);
+    if (far < nearest) [found, nearest] = [line, far];
+  }
+  return found;
+}
+function choose(line) {
+  for (const other of raced) other.group.setAttribute("tabindex", other === line ? 0 : -1);
+  select(line.index);
+}
+if (course) {
+  raced.sort((a, b) => valueOf(b) - valueOf(a) || a.index - b.index);  // the best first, which is the way of the arrow keys
+  raced.forEach((line, at) => {
+    const kind = kindOf(line.setting, line.index);
+    line.group = svg("g", {class: `setting ${kind}`, style: colour(line.setting, kind), tabindex: at ? -1 : 0, role: "button", "aria-pressed": false,
+      "data-setting": line.index, "aria-label": [line.setting.label, ...progress(line)].join("; ")});
+    line.group.addEventListener("focus", () => {
+      pass(line);
+      for (const other of raced) other.group.setAttribute("tabindex", other === line ? 0 : -1);
+    });
+    line.group.addEventListener("blur", () => pass(null));
+  });
+  track.addEventListener("pointermove", event => pass(under(event)));
+  track.addEventListener("pointerleave", () => pass(null));
+  track.addEventListener("click", event => { const line = under(event); if (line) choose(line); });
+  track.addEventListener("keydown", event => {
+    const at = raced.findIndex(line => line.group === document.activeElement), last = raced.length - 1;
+    const to = {ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: last}[event.key];
+    if (at < 0 || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (to !== undefined) raced[Math.max(0, Math.min(last, to))].group.focus();
+    else if (event.key === "Enter" || event.key === " ") choose(raced[at]);
+    else if (event.key === "Escape") pass(null);
+    else return;
+    event.preventDefault();
+  });
+  course.append(track, trackTip);
+  const kinds = new Set(raced.map(line => kindOf(line.setting, line.index))), list = find("#course-legend");
+  const item = (path, text) => list.append(html("li", {}, svg("svg", {viewBox: "-10 -10 20 20", "aria-hidden": true}, path), ` ${text}`));
+  for (const kind of ["chosen", "default", "alone"]) if (kinds.has(kind)) item(mark(kind), kind === "alone" ? "one task alone" : kind);
+  if (raced.some(line => line.reason)) item(svg("g", {class: "setting plain"}, svg("path", {class: "dropped", d: "M-6-6 6 6M6-6-6 6"})), "not pursued from here");
+  if (data.ratios && kinds.has("plain"))
+    list.append(html("li", {}, `bbox / classification weight ${data.ratios[0]} `, html("span", {class: "ramp"}), ` ${data.ratios[1]}`));
+}
+
 // ---- the table
 
 const table = find("#settings table"), body = find("tbody", table), rows = all("tr", body), heads = all("thead th", table);
@@ -305,7 +421,7 @@ filter.addEventListener("input", () => {
     row.hidden = !row.textContent.toLowerCase().includes(text);
     if (!row.hidden) kept.add(+row.dataset.setting);
   }
-  for (const one of shown) one.group.setAttribute("opacity", kept.has(one.index) ? 1 : .15);
+  for (const one of [...shown, ...raced]) one.group.setAttribute("opacity", kept.has(one.index) ? 1 : .15);
   find("#count").textContent = text ? `${kept.size} of ${counted(rows.length, "setting")}` : "";
 });
 
@@ -355,7 +471,7 @@ const galleryOf = new Map(all(".gallery").map(gallery => [+gallery.dataset.setti
 const panel = find("#panel");
 function select(index) {
   const setting = settings[index], gallery = galleryOf.get(index);
-  for (const one of shown) {
+  for (const one of [...shown, ...raced]) {
     one.group.setAttribute("aria-pressed", one.index === index);
     one.group.classList.toggle("selected", one.index === index);
   }
@@ -363,7 +479,8 @@ function select(index) {
   rows.find(row => +row.dataset.setting === index)?.setAttribute("aria-current", "true");
   panel.replaceChildren(html("h3", {}, setting.label), html("p", {}, ...setting.marks.map(text => html("span", {class: "badge"}, text)),
     `${counted(setting.runs.length, "seed")}${setting.failed ? `, ${setting.failed} failed` : ""}. `,
-    setting.verdict ? `Verdict against the default: ${setting.verdict}.` : ""));
+    setting.reason ? `Not pursued ${setting.reason}.` : setting.verdict ? `Verdict against the default: ${setting.verdict}. ` : "",
+    setting.standing ? `Against the best: ${setting.standing}.` : ""));
   if (setting.numbers.length)
     panel.append(html("dl", {}, ...setting.numbers.flatMap(([title, text]) => [html("dt", {}, title), html("dd", {}, text)])));
   if (setting.tests.length) panel.append(tests(setting));
@@ -426,9 +543,14 @@ addEventListener("beforeprint", () => { closed = all("details:not([open])"); clo
 addEventListener("afterprint", () => { closed.forEach(part => { part.open = false; }); });
 
 root.classList.add("explored");
-for (const part of all("[hidden].control, .explorer")) part.hidden = false;
+for (const part of all("[hidden].control, .explorer, .course")) part.hidden = false;
 const fit = () => {
   const width = Math.round(box.clientWidth);
+  const whole = Math.round(course?.clientWidth ?? 0);
+  if (whole && whole !== trackSize.width) {
+    trackSize = {width: whole, height: Math.round(Math.min(400, Math.max(280, whole * .5)))};
+    drawCourse();
+  }
   if (!width || width === size.width) return;
   size = {width, height: Math.round(Math.min(460, Math.max(300, width * .72)))};
   draw();
