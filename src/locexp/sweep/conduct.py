@@ -192,16 +192,17 @@ class Conductor:
         """Mark the runs that are not pursued; what they would go on from is removed."""
         for index, reason in self._staged.course.not_pursued.items():
             job = self._staged.jobs[index]
-            folders = attempts_at(self._parent.directory, index)
-            record = read_record(folders[-1]) if folders else None
-            if record is None or record.status == "RUNNING":
-                continue
-            if record.tags.get(NOT_PURSUED) != reason:
-                record.tags[NOT_PURSUED] = reason
-                self._parent.amend(record, folders[-1])
-            (folders[-1] / CHECKPOINT).unlink(missing_ok=True)
-            if self._ends.of(job).record is not None:
-                self._ends.set(job, JobEnd(record))
+            for folder in attempts_at(self._parent.directory, index):
+                record = read_record(folder)
+                if record is None or record.status == "RUNNING":
+                    continue
+                if record.tags.get(NOT_PURSUED) != reason:
+                    record.tags[NOT_PURSUED] = reason
+                    self._parent.amend(record, folder)
+                (folder / CHECKPOINT).unlink(missing_ok=True)
+                last = self._ends.of(job).record
+                if last is not None and last.start_time == record.start_time:
+                    self._ends.set(job, JobEnd(record))
 
     @property
     def _stops(self) -> bool:
