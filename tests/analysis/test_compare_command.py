@@ -397,8 +397,9 @@ def test_what_cannot_be_compared_is_refused(empty: Bench, words: list[str], mess
     assert sorted(empty.place.rglob("*")) == before
 
 
-def test_what_is_as_good_and_what_is_free_is_on_the_screen_and_in_the_files(whole: Bench) -> None:
+def test_what_is_as_good_and_what_is_free_is_on_the_screen_and_in_the_files(bench: Bench) -> None:
     """loc_acc_75 is .700 with weight 10, .680 with the chosen 100; differences have no spread but rounding."""
+    whole = bench.whole()
     for child in whole.client.search_runs([whole.experiment], "tags.kind = 'run'"):
         whole.client.log_param(child.info.run_id, "loss.weighting._target_", "locexp.losses.weighting.fixed.Fixed")
     shown = compare("compare.margin=0.03", "compare.keep={accuracy: .02, mean_iou: .06}", "compare.details=true")
