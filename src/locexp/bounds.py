@@ -91,7 +91,8 @@ def different(values: Collection[Any]) -> bool:
 
 
 def fits(value: object, hint: Any) -> bool:
-    """Return whether a value fits an annotation; a number is finite, and neither true nor false is one."""
+    """Return whether a value fits an annotation; a number is finite, a whole one has at most 64 bits, and neither true
+    nor false is one."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
         return True
@@ -105,12 +106,19 @@ def fits(value: object, hint: Any) -> bool:
         items = _items(value)
         return items is not None and all(fits(item, arguments[0]) for item in items)
     if hint is float:
-        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+        return isinstance(value, Real) and not isinstance(value, bool) and _is_finite(value)
     if hint is int:
-        return isinstance(value, Integral) and not isinstance(value, bool)
+        return isinstance(value, Integral) and not isinstance(value, bool) and -(2**63) <= value < 2**63
     if hint is None:
         return value is None
     return isinstance(value, hint) if isinstance(hint, type) and origin is None else True
+
+
+def _is_finite(value: Real) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number of more digits than a float can have
+        return False
 
 
 def spelled(hint: Any) -> str:
@@ -184,6 +192,8 @@ def _parts(hint: Any) -> list[Any]:
 def _misfit(value: object, hint: Any) -> str:
     """Say which item of a list does not fit, or the type of a value whose type is wrong; nothing for a wrong name."""
     parts, items = _parts(hint), _items(value)
+    if isinstance(value, int) and abs(value) >= 2**63:
+        return ", got a number that is too large"
     for part in parts:
         if _is_list(part) and items is not None:
             wrong = [

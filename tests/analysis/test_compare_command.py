@@ -372,6 +372,7 @@ def test_missing_metrics_are_named(bench: Bench) -> None:
         (["compare.metric="], "compare.metric=: expected a value"),
         *(([f"compare.margin={one}"], f"compare.margin={one}: expected a number > 0, at most 1") for one in NO_MARGIN),
         (["compare.margin=1.5"], "compare.margin=1.5: loc_acc_75 ranges from 0 to 1"),
+        ([f"compare.margin={'9' * 400}"], "compare.margin=9+: int too large"),
         (["compare.margin=1%"], "compare.margin=1%"),
         (["compare.metric=center_error_px", "compare.margin=0"], "expected a number of pixels > 0"),
         (["compare.keep=accuracy"], "compare.keep=accuracy: expected what may be lost, by metric, in quotes"),

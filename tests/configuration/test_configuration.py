@@ -102,6 +102,11 @@ BAD = {
     "sweep.replay_seeds=3": r"^sweep.replay_seeds=3: was renamed to sweep.final_seeds\.$",
     "sweep=bbox_weight +sweep.replay_seeds=3": r"sweep.replay_seeds=3: was renamed to sweep.final_seeds\.",
     "seed=-1": r"seed=-1: expected a whole number from 0",
+    "optimizer.learning_rate=%s" % ("9" * 400): r"optimizer.learning_rate: is larger than any number",
+    "trainer.epochs=%s" % ("9" * 30): r"trainer.epochs=9+: .* >= 1, got a number that is too large",
+    "sweep=bbox_weight sweep.high=%s"
+    % ("9" * 400): r"sweep.high=9+: expected a finite number, got a number that is too",
+    "trainer.threads=5000": r"trainer.threads=5000: expected auto, or a whole number from 1 to 1024\.",
     "seed=a": r"seed=a: expected a whole number",
     "seed=${foo}": r"interpolation key 'foo' not found",
     "tracking.experiment=%s" % ("e" * 501): r"tracking.experiment=e+… \(501 characters\): expected at most 500",

@@ -41,6 +41,15 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     "argument": (GLOBAL + "bbox:\n  margn: 3\n", "line 3: bbox.margn=3: unknown key; .*Did you mean 'margin'"),
     "type": (GLOBAL + "trainer:\n  epochs: abc\n", "line 3: trainer.epochs=abc: expected a whole number >= 1"),
     "range": (GLOBAL + "trainer:\n\n  epochs: 0\n", "line 4: trainer.epochs=0: expected a whole number >= 1"),
+    "large": (GLOBAL + f"loss:\n  bbox_weight: {'9' * 400}\n", "line 3: loss.bbox_weight: is larger than any number"),
+    "digits": (
+        GLOBAL + f"data:\n  limit: {'9' * 30}\n",
+        "line 3: data.limit=9+: .* >= 1, or null, got a number that is t",
+    ),
+    "argument_large": (
+        GLOBAL + f"model:\n  dropout: {'9' * 400}\n",
+        "line 3: model.dropout: is larger than any number",
+    ),
     "exponent": (GLOBAL + "trainer:\n  epochs: 1e3\n", "line 3: trainer.epochs=1000.0: expected a whole number"),
     "text": (GLOBAL + "loss: mse\n", "line 2: loss=mse: expected keys: classification_weight, bbox_weight"),
     "none": (GLOBAL + "loss:\n", "line 2: loss: expected keys: classification_weight"),

@@ -66,7 +66,7 @@ def read_keys(schema: type, overrides: Sequence[str], check: Callable[[str, str]
             OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
         except HydraException as error:
             raise UserError(explain(error, [override])) from error
-        except OmegaConfBaseException as error:
+        except (OmegaConfBaseException, OverflowError) as error:
             raise UserError(f"{override}: {first_line(error)}.") from error
     return cfg
 

@@ -220,7 +220,7 @@ def explained(overrides: Sequence[str], config_name: str) -> Iterator[None]:
     with _existing_folders():
         try:
             yield
-        except (HydraException, OmegaConfBaseException, UserError) as error:
+        except (HydraException, OmegaConfBaseException, OverflowError, UserError) as error:
             message = str(error) if isinstance(error, UserError) else explain(error, overrides)
             raise UserError(located(message, error, config_name, overrides)) from error
         except RecursionError:
@@ -249,7 +249,7 @@ def show_configuration(parser: argparse.ArgumentParser, arguments: argparse.Name
             show(parser, arguments, config_directory())
     except SystemExit as ended:  # of Hydra, which reports what it could not show
         raise SystemExit(2 if ended.code else 0) from None
-    except (HydraException, OmegaConfBaseException, RecursionError) as error:
+    except (HydraException, OmegaConfBaseException, OverflowError, RecursionError) as error:
         with composing(arguments.config_dir, name) as composer, explained(overrides, name):
             if arguments.cfg:
                 composer.compose(overrides)  # says which key it is about

@@ -35,6 +35,9 @@ def explain(error: BaseException, overrides: Sequence[str]) -> str:
         return _explain_unreadable(error)
     if isinstance(error, MissingConfigException):
         return _explain_missing(error)
+    if isinstance(error, OverflowError):  # OmegaConf makes floats of whole numbers
+        key = re.search(r"full_key: (\S+)", str(error))
+        return f"{key[1] if key else 'a value'}: is larger than any number that can be computed with."
     causes = (error, error.__cause__, error.__context__)
     cause = next((one for one in causes if isinstance(one, OmegaConfBaseException)), error)
     message, reason = re.sub("^In '[^']+': ", "", first_line(error)), first_line(cause)

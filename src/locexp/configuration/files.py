@@ -147,6 +147,10 @@ def _check_spelling(where: str, key: str, node: yaml.ScalarNode) -> None:
     if not isinstance(value, bool | int | float):
         return
     is_bool = isinstance(value, bool)
+    try:
+        float(value)
+    except OverflowError:
+        raise UserError(f"{where}: is larger than any number that can be computed with.") from None
     if (not is_bool and BASE_8_OR_60.fullmatch(node.value)) or (is_text(key) and str(value) != node.value):
         read = str(value).lower() if is_bool else value
         wanted = f"'{node.value}'" if is_text(key) else read

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypedDict, get_args, get_origin, get_type_hints
 
-from annotated_types import Ge, Gt, Interval, MinLen, Predicate, doc
+from annotated_types import Ge, Gt, Interval, Le, MinLen, Predicate, doc
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from locexp.bounds import different
@@ -24,6 +24,8 @@ from locexp.errors import UserError
 
 Seed = Annotated[int, Interval(ge=0, le=2**31 - 1)]
 Count = Annotated[int, Ge(1)]
+MOST_THREADS = 1024
+"""TensorFlow starts as many as it is asked for."""
 Weight = Annotated[float, Ge(0)]
 Fraction = Annotated[float, Interval(gt=0, lt=1)]
 Share = Annotated[float, Interval(ge=0, lt=1)]
@@ -75,7 +77,7 @@ class TrainerConfig:
     epochs: Count = 5
     batch_size: Count = 32
     precision: Annotated[str, Literal["float32", "mixed_bfloat16", "float64"]] = "float32"
-    threads: Annotated[Any, Literal["auto"] | Count] = "auto"
+    threads: Annotated[Any, Literal["auto"] | Annotated[int, Ge(1), Le(MOST_THREADS)]] = "auto"
     steps_per_call: Count = 200
     evaluation_batch_size: Count = 200
     monitor: str = "val/loc_acc_50"
