@@ -108,7 +108,7 @@ def fits(value: object, hint: Any) -> bool:
     if hint is float:
         return isinstance(value, Real) and not isinstance(value, bool) and _is_finite(value)
     if hint is int:
-        return isinstance(value, Integral) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+        return isinstance(value, Integral) and not isinstance(value, bool) and -(2**63) <= int(value) < 2**63
     if hint is None:
         return value is None
     return isinstance(value, hint) if isinstance(hint, type) and origin is None else True

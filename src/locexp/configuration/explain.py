@@ -36,8 +36,8 @@ def explain(error: BaseException, overrides: Sequence[str]) -> str:
     if isinstance(error, MissingConfigException):
         return _explain_missing(error)
     if isinstance(error, OverflowError):  # OmegaConf makes floats of whole numbers
-        key = re.search(r"full_key: (\S+)", str(error))
-        return f"{key[1] if key else 'a value'}: is larger than any number that can be computed with."
+        found = re.search(r"full_key: (\S+)", str(error))
+        return f"{found[1] if found else 'a value'}: is larger than any number that can be computed with."
     causes = (error, error.__cause__, error.__context__)
     cause = next((one for one in causes if isinstance(one, OmegaConfBaseException)), error)
     message, reason = re.sub("^In '[^']+': ", "", first_line(error)), first_line(cause)
