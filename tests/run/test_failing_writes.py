@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import threading
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,32 @@ def test_a_run_that_cannot_write_a_file_has_failed_and_says_which(
     records = [json.loads(path.read_bytes()) for path in workplace.glob("multirun/*/*/run.json")]
     assert [record["status"] for record in records] in ([["FAILED"], []] if lost else [["FINISHED"]])
     assert list(workplace.rglob("*.partial*")) == []
+
+
+@pytest.mark.parametrize("words", [(), pytest.param(("--multirun", "seed=1,2"), marks=pytest.mark.slow)])
+def test_a_log_that_cannot_be_opened_is_a_line(
+    words: tuple[str, ...], workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened = logging.FileHandler._open
+
+    def failing(self: logging.FileHandler) -> Any:
+        if self.baseFilename.endswith("train.log"):
+            raise OSError(*FULL.args, self.baseFilename)
+        return opened(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(logging.FileHandler, "_open", failing)
+        assert train_here(*TINY, *words) == 1
+    shown = capsys.readouterr()
+    assert "No space left on device" in shown.err + shown.out
+    assert "train.log" in shown.err + shown.out
+    assert "Traceback" not in shown.err + shown.out
+    assert not list(workplace.rglob("model.keras"))
+    assert "RUNNING" not in {json.loads(path.read_bytes())["status"] for path in workplace.rglob("run.json")}
+    if words:
+        assert train_here("sweep.resume=last") == 0
+    else:
+        assert train_here(*TINY) == 0
 
 
 def test_what_ended_a_run_is_said_though_its_weights_cannot_be_saved_after(

@@ -53,10 +53,18 @@ def set_up_logging(config: DictConfig, verbose: bool | str | Sequence[str]) -> N
     """Set logging up as ``hydra.job_logging`` or ``hydra.hydra_logging`` say.
 
     Hydra 1.4 warns of each class that is not one of ``logging``'s, such as a handler of the user's own or of ours.
+
+    Raises:
+        OSError: a log file cannot be opened.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Hydra configured Python logging", UserWarning)
-        configure_log(config, verbose)
+        try:
+            configure_log(config, verbose)
+        except ValueError as error:
+            if isinstance(error.__cause__, OSError):
+                raise error.__cause__ from None
+            raise
 
 
 def argument_parser(program: str) -> argparse.ArgumentParser:
