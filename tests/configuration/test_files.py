@@ -60,6 +60,20 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     "package": ("loss:\n  bbox_weight: 3\n", ": begin it with the line `# @package _global_`"),
     "mapping": (GLOBAL + "defaults:\n  optimizer: adamw\n", "line 2: defaults: expected a list, each item as - GROUP"),
     "number": (GLOBAL + "defaults: [3]\n", "line 2: defaults: expected a list, each item as - GROUP: NAME"),
+    **{
+        f"option_{number}": (
+            GLOBAL + f"defaults:\n  - override /optimizer: {option}\n",
+            "line 3: defaults: expected a list, each item as - GROUP: NAME",
+        )
+        for number, option in enumerate(
+            ("3", "1.5", "true", "{a: b}", "[1, 2]", "!!binary aGVsbG8=", "[!!binary aGVsbG8=]")
+        )
+    },
+    "binary": (
+        GLOBAL + "defaults:\n  - !!binary aGVsbG8=\n",
+        "line 3: defaults: expected a list, each item as - GROUP",
+    ),
+    "numbered": (GLOBAL + "defaults:\n  - 3: adam\n", "line 3: defaults: expected a list, each item as - GROUP: NAME"),
     "two": (GLOBAL + "defaults:\n  - tiny\n  - {a: b, c: d}\n", "line 4: defaults: expected a list, each item as"),
     "choice": (
         GLOBAL + "defaults:\n  - override /optimizer: nop\n",

@@ -35,7 +35,7 @@ REMEDIES = {
 BASE_8_OR_60 = re.compile(r"[-+]?0[\d_]+|[^:]+:.*")
 """Numbers as YAML 1.1 reads them, and nobody else: ``012`` is ten, ``1:30`` is ninety."""
 
-NOT_NAMES = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "null"))
+NOT_NAMES = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "null", "binary"))
 """The tags of plain values that are not text."""
 
 
@@ -137,8 +137,19 @@ def _check_nodes(shown: str, root: yaml.Node | None, package: str) -> None:
 def _is_default(item: yaml.Node) -> bool:
     """Whether an item of a list of defaults is a name, or a group with one."""
     if isinstance(item, yaml.MappingNode):
-        return len(item.value) == 1
-    return isinstance(item, yaml.ScalarNode) and item.tag not in NOT_NAMES
+        return len(item.value) == 1 and _is_name(item.value[0][0]) and _is_choice(item.value[0][1])
+    return _is_name(item)
+
+
+def _is_choice(node: yaml.Node) -> bool:
+    """Whether a node chooses of a group: one name, several, or null for none."""
+    if isinstance(node, yaml.SequenceNode):
+        return all(map(_is_name, node.value))
+    return _is_name(node) or node.tag == "tag:yaml.org,2002:null"
+
+
+def _is_name(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.tag not in NOT_NAMES
 
 
 def _check_spelling(where: str, key: str, node: yaml.ScalarNode) -> None:
