@@ -7,6 +7,7 @@ a Markdown file beside it, is made from it, so the docs need no further plugin.
 from __future__ import annotations
 
 import base64
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,9 @@ def executed(source: Path, folder: Path) -> Any:
     from nbclient import NotebookClient
 
     notebook = jupytext.read(source)
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
+    # Under pytest, a test before may have made matplotlib draw without a screen: the kernel has a way of its own.
+    own = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute(env=own)
     return notebook
 
 

@@ -19,7 +19,7 @@ from locexp.errors import UserError
 from locexp.records.record import RunRecord
 from locexp.sweep.folder import JobEnd
 from locexp.sweep.jobs import RunKey, StagedJobs
-from tests.conftest import door_here, tiny_without, train_here
+from tests.conftest import door_here, locexp, tiny_without, train_here
 from tests.sweep.test_sweeps import everything, runs
 
 PLAN = '''
@@ -225,22 +225,23 @@ def killed(place: Path, *words: str, at: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["stacked", "basic"])
-def test_a_sweep_that_is_shot_in_any_rung_ends_as_if_it_had_not_been(
-    rungs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], launcher: str
-) -> None:
-    """Between two epochs before the first pause, in the middle of pausing, of continuing, and of ending."""
+def test_a_sweep_that_is_shot_in_any_rung_ends_as_if_it_had_not_been(rungs: Path, launcher: str) -> None:
+    """Between two epochs before the first pause, in the middle of pausing, of continuing, and of ending.
+
+    All in processes of their own: this one may have another number of threads, and so other numbers.
+    """
     words = (*BASE, "+sweep.until=2", f"hydra/launcher={launcher}")
+    path = {"PYTHONPATH": f"{rungs}:{os.environ.get('PYTHONPATH', '')}"}
     (rungs / "undisturbed").mkdir()
-    monkeypatch.chdir(rungs / "undisturbed")
-    assert train_here(*words) == 0
+    undisturbed = locexp("train", *words, cwd=rungs / "undisturbed", env=path)
+    assert undisturbed.returncode == 0, undisturbed.stderr
     (rungs / "shot").mkdir()
-    monkeypatch.chdir(rungs / "shot")
     killed(rungs / "shot", *words, at="epoch 3")
     for at in ("close 3", "epoch 1", "close 1", "epoch 3"):
         killed(rungs / "shot", "sweep.resume=last", at=at)
-    capsys.readouterr()
-    assert train_here("sweep.resume=last") == 0
-    assert "trainer.resume" not in capsys.readouterr().out
+    done = locexp("train", "sweep.resume=last", cwd=rungs / "shot", env=path)
+    assert done.returncode == 0, done.stderr
+    assert "trainer.resume" not in done.stdout
     places = rungs / "shot", rungs / "undisturbed"
     lists = [sweep_list(place) for place in places]
     for key in ("stages", "stage_results"):
