@@ -214,6 +214,8 @@ class Server:
         wait_until(lambda: answers(locate(self.uri, None, "locexp")))
 
     def stop(self) -> None:
+        if self.process.poll() is not None:
+            return
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 

@@ -427,7 +427,7 @@ def test_a_lost_server_costs_no_result(workplace: Path, server: Server, capsys: 
     directory = only_run(workplace)
     assert f"python -m locexp.log {directory}" in said.out
     assert "failed: not all results reached" in said.err
-    assert "Connection refused)" in said.err
+    assert f"tracking stopped (API request to {server.uri}" in said.err  # the cause depends on the moment of the shot
     record = json.loads((directory / "run.json").read_text())
     assert (record["status"], record["logged"], epochs(workplace)) == ("FINISHED", False, 25)
     assert (directory / "model.keras").is_file()

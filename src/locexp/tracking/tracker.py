@@ -31,6 +31,17 @@ _one_at_a_time = threading.Lock()
 """Runs that train side by side have a tracking thread each, but one database, which has one writer at a time."""
 
 
+def cause_of(error: BaseException | None) -> str:
+    """An error of a store in one line; on the way to a server: the request and its innermost cause."""
+    request, failed, cause = first_line(error).partition(" failed with exception ")
+    if not failed:
+        return request[:200]
+    # Either one sentence with what it was caused by in brackets, or a pair of which one is the sentence.
+    _, wrapped, inner = cause.partition("(Caused by ")
+    parts = re.findall(r"""["']([^"']+)["']""", inner if wrapped else cause if cause.startswith("(") else "")
+    return f"{request}: {(parts or [cause])[-1].rpartition(': ')[2]}"
+
+
 class Tracker:
     """Logs a run as it goes. All of MLflow, its import too, happens in one thread, in order, beside the training.
 
@@ -78,13 +89,8 @@ class Tracker:
 
     @property
     def reason(self) -> str:
-        """Why tracking stopped, in one line; for an error on the way to a server, its innermost cause."""
-        request, failed, cause = first_line(self.error).partition(" failed with exception ")
-        if failed:
-            _, wrapped, inner = cause.partition("(Caused by ")
-            parts = re.findall(r"""["']([^"']+)["']""", inner) if wrapped else []
-            return f"{request}: {(parts or [cause])[-1].rpartition(': ')[2]}"
-        return request[:200]
+        """Why tracking stopped, in one line."""
+        return cause_of(self.error)
 
     def wait(self, say: Callable[[str], None] = logger.info) -> None:
         """Wait until everything handed over so far is logged, or known not to be; ``say`` a line if it takes long."""
