@@ -29,6 +29,7 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 from locexp.records.sweep_list import CONFIRMATION
+from locexp.sweep.plans.bbox_weight import ratios_between
 from locexp.sweep.plans.race import race
 from locexp.sweep.racing.confirmation import is_shown
 from locexp.sweep.racing.stages import stages
@@ -234,8 +235,7 @@ def refined(stored: Stored, points: int, seeds: int, random: np.random.Generator
     """Return a sweep over more ratios, made from a stored one: the means of its settings are interpolated over the
     logarithm of the weight; to each come the deviations of a run of the nearest setting, taken at random."""
     on_axis = [weight for weight in stored.weights if weight != 0.5]
-    grid = np.geomspace(on_axis[0], on_axis[-1], points).tolist()
-    weights = tuple(sorted({*(float(f"{weight:.3g}") for weight in grid), 0.5}))
+    weights = tuple(sorted({*ratios_between(on_axis[0], on_axis[-1], points), 0.5}))
     logs, wanted = np.log(stored.weights), np.log(weights)
     near = np.abs(logs - wanted[:, None]).argmin(axis=1)
     seen, picks = stored.seen(), random.integers(stored.test.shape[1], size=(len(weights), seeds))

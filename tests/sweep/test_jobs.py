@@ -31,12 +31,21 @@ def test_the_weight_sweep() -> None:
     assert len(jobs) == 2 * (9 + 1 + 2)
     pairs = [weights(job) for job in jobs[:12]]
     ratios = [bbox / classification for classification, bbox in pairs[:9]]
-    assert ratios == pytest.approx([10 ** (exponent * 0.75) for exponent in range(-4, 5)], rel=1e-5)
+    assert ratios == [0.001, 0.00562, 0.0316, 0.178, 1, 5.62, 31.6, 178, 1000]  # 10^-3, 10^-2.25, 10^-1.5, …
     assert pairs[9:] == [(1.0, 0.5), (1.0, 0.0), (0.0, 1.0)]
     assert [job.seed for job in jobs] == [0] * 12 + [1] * 12  # whole comparisons first
     assert len({job.key for job in jobs}) == 24
     assert jobs[9].name == "bbox_weight=0.5 seed=0"
     assert jobs[11].varied == {"loss.classification_weight": "0", "loss.bbox_weight": "1", "seed": "0"}
+
+
+def test_weights_of_a_grid_have_three_digits_unless_more_are_typed_or_needed() -> None:
+    def axis(low: str, high: str, points: int) -> list[float]:
+        words = (f"sweep.low={low}", f"sweep.high={high}", f"sweep.points={points}", "sweep.single_task=false")
+        return [weights(job)[1] for job in first_stage("sweep=bbox_weight", "sweep.seeds=1", *words)[:points]]
+
+    assert axis("1.23456", "123.456", 3) == [1.23456, 12.3, 123.456]  # their geometric mean is 12.3456
+    assert axis("100", "101", 5) == [100, 100.2, 100.5, 100.7, 101]  # 100 · 1.01^(1/4) = 100.249
 
 
 def test_weights_of_constant_sum() -> None:

@@ -33,7 +33,7 @@ BUDGET = ("trainer.epochs", "trainer.batch_size", "data.limit", "trainer.early_s
 """The keys of the training budget, in which runs that are compared must agree."""
 
 LEAST_DIGITS, MOST_DIGITS = 3, 6
-"""Significant digits of a number that people read, and of one in a file: plans write ``177.828``."""
+"""Significant digits of a number that people read, and of one in a file."""
 NUMBER = re.compile(r"-?\d+\.\d+(e[-+]?\d+)?")
 
 

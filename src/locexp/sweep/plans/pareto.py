@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from locexp.bounds import checked
 from locexp.errors import UserError
-from locexp.sweep.plans.bbox_weight import check_axis, of_ratio, single_tasks
+from locexp.sweep.plans.bbox_weight import check_axis, of_ratio, rounded, single_tasks
 from locexp.sweep.plans.bbox_weight import configured as configured_weights
 from locexp.sweep.setting import Stage, Stages, distinct, mean_outcome
 
@@ -61,7 +61,7 @@ def pareto(
         asked = [study.ask() for _ in range(min(batch, remaining))]
         remaining -= len(asked)
         ratios = [trial.suggest_float("ratio", low, high, log=True) for trial in asked]
-        settings = [of_ratio(base, ratio) for ratio in ratios]
+        settings = [of_ratio(base, min(high, max(low, rounded(ratio)))) for ratio in ratios]
         settings += [setting for setting in distinct(beside) if setting not in settings]
         beside = []  # once, with the first batch
         outcomes = yield Stage(settings, more=remaining > 0)

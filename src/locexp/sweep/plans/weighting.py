@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-import numpy as np
 from annotated_types import Ge, MinLen, Predicate, doc
 from omegaconf import DictConfig
 
@@ -14,7 +13,7 @@ from locexp.configuration.schema import BBOX, CLASSIFICATION, METHOD
 from locexp.errors import UserError, listed, nearest
 from locexp.losses.weighting import methods as known_methods
 from locexp.records.sweep_list import CONTROL, REPLAY
-from locexp.sweep.plans.bbox_weight import check_axis, configured, of_ratio, pair
+from locexp.sweep.plans.bbox_weight import check_axis, configured, of_ratio, pair, ratios_between
 from locexp.sweep.setting import Setting, Stage, Stages, distinct, mean_outcome
 
 
@@ -53,7 +52,7 @@ def weighting(
         replay: run the replays.
     """
     equal = pair(base, 1.0, 1.0)
-    fixed = [*(of_ratio(base, ratio) for ratio in np.geomspace(low, high, points).tolist()), equal, configured(base)]
+    fixed = [*(of_ratio(base, ratio) for ratio in ratios_between(low, high, points)), equal, configured(base)]
     fixed += [pair(base, 1.0, 0.0), pair(base, 0.0, 1.0)] if single_task else []
     settings = distinct(fixed)
     known = known_methods()

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
 from omegaconf import DictConfig
 
 from locexp.configuration.schema import BBOX, CLASSIFICATION, config_hash
 from locexp.errors import UserError
-from locexp.sweep.plans.bbox_weight import configured as configured_weights
-from locexp.sweep.plans.bbox_weight import pair, single_tasks, unit
+from locexp.sweep.plans import bbox_weight as weights_of
+from locexp.sweep.plans.bbox_weight import ratios_between, single_tasks, unit
 from locexp.sweep.setting import Cell, Setting, distinct
-
-DIGITS = 3
-"""Significant digits of a weight that a race tries: settings that are closer cannot be told apart."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +23,13 @@ class Axis:
         cell: the combination.
         ratios: of bbox_weight to classification_weight, rising.
         settings: one for each.
+        step: from one ratio to the next, as a factor; 1 where there are no ratios.
     """
 
     cell: Cell
     ratios: tuple[float, ...]
     settings: tuple[Setting, ...]
+    step: float
 
 
 @dataclass(frozen=True)
@@ -74,30 +72,29 @@ def entrants(
     if points:
         _check_weights(cells)
     own = next((cell for cell in cells if config_hash(cell.base) == config_hash(base)), None)
-    weights = configured_weights(base).values if points else {}
+    weights = weights_of.configured(base).values if points else {}
     configured = Setting({**(own.values if own is not None else {}), **weights})
+    step = (high / low) ** (1 / (points - 1)) if points else 1.0
     chains = []
     for cell in cells:
-        ratios = np.geomspace(low, high, points).tolist() if points else []
+        ratios = ratios_between(low, high, points) if points else []
         settings = {ratio: of_ratio(cell, ratio) for ratio in ratios}
         if not points:
             settings[_ratio(cell.base)] = Setting(dict(cell.values))
         elif cell is own and configured not in settings.values():
             settings[_ratio(base)] = configured
         rising = sorted(settings)
-        chains.append(Axis(cell, tuple(rising), tuple(settings[ratio] for ratio in rising)))
+        chains.append(Axis(cell, tuple(rising), tuple(settings[ratio] for ratio in rising), step))
     racing = distinct(itertools.chain(*(axis.settings for axis in chains), [configured]))
     known = {str(setting.values): setting for setting in racing}  # one object for each, by which it is found
-    chains = [Axis(one.cell, one.ratios, tuple(known[str(s.values)] for s in one.settings)) for one in chains]
+    chains = [replace(axis, settings=tuple(known[str(one.values)] for one in axis.settings)) for axis in chains]
     configured = known[str(configured.values)]
     return Entrants(racing, single_tasks(base) if single_task else [], configured, chains)
 
 
 def of_ratio(cell: Cell, ratio: float) -> Setting:
     """Return the setting of a combination in which bbox_weight is ``ratio`` times the classification weight."""
-    first = unit(cell.base)
-    weights = pair(cell.base, first, float(f"{first * ratio:.{DIGITS}g}"))
-    return Setting({**cell.values, **weights.values})
+    return Setting({**cell.values, **weights_of.of_ratio(cell.base, ratio).values})
 
 
 def _ratio(cfg: DictConfig) -> float:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from itertools import pairwise
 
 from locexp.evaluation.metrics import SELECTION_METRIC
+from locexp.sweep.plans.bbox_weight import rounded
 from locexp.sweep.racing.entrants import Entrants, of_ratio
 from locexp.sweep.setting import Outcomes, Row, Setting, Stage, mean_outcome
 
@@ -41,7 +41,6 @@ def span(
     start = next(ratio for ratio, setting in line.items() if setting is chosen)
     best = values[start]
     assert best is not None
-    step = max(later / early for early, later in pairwise(axis.ratios))
     ends = {False: start, True: start}
     added = {False: 0, True: 0}
     open_sides = [False, True]
@@ -64,8 +63,8 @@ def span(
                     open_sides.remove(upwards)
                     continue
                 added[upwards] += 1
-                ratio = ends[upwards] * step if upwards else ends[upwards] / step
-                line[ratio] = of_ratio(axis.cell, ratio)
+                ratio = ends[upwards] * axis.step if upwards else ends[upwards] / axis.step
+                line[ratio] = of_ratio(axis.cell, rounded(ratio))
             asked[ratio] = line[ratio]
         if asked:
             outcomes = yield Stage(list(asked.values()), more=True)
