@@ -80,6 +80,13 @@ class Stored:
     truth: np.ndarray | None = None
 
     @property
+    def on_axis(self) -> list[float]:
+        """The weights of the grid, to which the configured one need not belong."""
+        if np.allclose(self.weights, ratios_between(self.weights[0], self.weights[-1], len(self.weights)), rtol=0.01):
+            return list(self.weights)
+        return [weight for index, weight in enumerate(self.weights) if index != self.configured]
+
+    @property
     def epochs(self) -> int:
         """Of a training."""
         return self.validation.shape[2]
@@ -108,6 +115,8 @@ def load(folder: Path) -> Stored:
         rows = [json.loads(line) for line in (path.parent / "history.jsonl").read_text().splitlines()]
         runs.setdefault(weights[1], {})[int(record["tags"]["seed"])] = rows, record
     ratios = tuple(sorted(runs))
+    compared = json.loads((folder / "comparison" / "comparison.json").read_text())
+    configured = float(compared["default"].partition("=")[2])
     seeds = sorted(set.intersection(*(set(found) for found in runs.values())))
     first = runs[ratios[0]][seeds[0]][1]
     histories = [[runs[ratio][seed][0] for seed in seeds] for ratio in ratios]
@@ -119,7 +128,7 @@ def load(folder: Path) -> Stored:
     return Stored(
         folder.name,
         ratios,
-        ratios.index(0.5),
+        ratios.index(configured),
         np.stack([table(f"val/{name}") for name in NAMES], axis=3),
         np.array([[runs[ratio][seed][1]["metrics"]["test/loc_acc_75"] for seed in seeds] for ratio in ratios]),
         table(first["parameters"]["trainer.monitor"]),
@@ -151,18 +160,25 @@ class Field:
         weights: of the settings.
         seen: (settings, seeds, epochs, 3), what a race sees after each number of epochs.
         test: (settings, seeds).
+        configured: which of the weights is the configured one.
         baselines: of accuracy and mean IoU.
     """
 
     def __init__(
-        self, weights: Sequence[float], seen: np.ndarray, test: np.ndarray, baselines: tuple[float, float]
+        self,
+        weights: Sequence[float],
+        seen: np.ndarray,
+        test: np.ndarray,
+        configured: int,
+        baselines: tuple[float, float],
     ) -> None:
         self.lost = (-1, -1)  # the run that fails
+        self.configured, self.weight = configured, weights[configured]
         self.logs, self.seen, self.test, self.baselines = np.log(weights), seen, test, baselines
 
     def race(self, seeds: Sequence[int], fresh: Sequence[int], given: Mapping[str, Any]) -> Raced:
         """Run a race on seeds, confirmed on fresh ones, by the generator of the plan."""
-        plan = stages(**laid_out(self.seen.shape[2], json.dumps(given), len(seeds)))
+        plan = stages(**laid_out(self.seen.shape[2], self.weight, json.dumps(given), len(seeds)))
         trained: dict[tuple[int, int], int] = {}
         spent: list[int] = []
         confirmed: list[tuple[list[int], Outcomes]] = []
@@ -192,8 +208,7 @@ class Field:
         if not confirmed:
             return Raced(None, (sum(trained.values()),) * 2, (False, False), not dropped)
         (chosen, *others), rows = confirmed[0]
-        configured = self._index(Setting({WEIGHT: 0.5}))
-        first = bool(others) and others[0] == configured and is_shown(rows[0], rows[1])
+        first = bool(others) and others[0] == self.configured and is_shown(rows[0], rows[1])
         second = len(confirmed) > 1 and is_shown(rows[0], confirmed[1][1][0])
         return Raced(chosen, (spent[0], spent[-1]), (first, second), not dropped)
 
@@ -209,24 +224,24 @@ class Field:
 
 
 @functools.cache
-def configuration(epochs: int) -> Any:
-    """Return the configuration of the README's example with so many epochs."""
+def configuration(epochs: int, weight: float) -> Any:
+    """Return the configuration of the README's example with so many epochs and another box weight."""
     from locexp.configuration.compose import composing
 
     with composing() as composer:
-        return composer.compose(["data=mnist_5k", f"trainer.epochs={epochs}"]).cfg
+        return composer.compose(["data=mnist_5k", f"trainer.epochs={epochs}", f"{WEIGHT}={weight}"]).cfg
 
 
 @functools.cache
-def laid_out(epochs: int, given: str, replicates: int) -> dict[str, Any]:
+def laid_out(epochs: int, weight: float, given: str, replicates: int) -> dict[str, Any]:
     """Return what a race of the plan passes to the generator of its stages, which takes longer than these."""
-    plan = race(configuration(epochs), **json.loads(given), replicates=replicates)
+    plan = race(configuration(epochs, weight), **json.loads(given), replicates=replicates)
     return inspect.getgeneratorlocals(plan)
 
 
 def given_for(stored: Stored, **changed: Any) -> dict[str, Any]:
     """Return the keys of a race over the ratios of a stored sweep."""
-    on_axis = [weight for weight in stored.weights if weight != 0.5]
+    on_axis = stored.on_axis
     axis = {"low": on_axis[0], "high": on_axis[-1], "points": len(on_axis)}
     return DEFAULTS | axis | changed
 
@@ -234,8 +249,8 @@ def given_for(stored: Stored, **changed: Any) -> dict[str, Any]:
 def refined(stored: Stored, points: int, seeds: int, random: np.random.Generator) -> Stored:
     """Return a sweep over more ratios, made from a stored one: the means of its settings are interpolated over the
     logarithm of the weight; to each come the deviations of a run of the nearest setting, taken at random."""
-    on_axis = [weight for weight in stored.weights if weight != 0.5]
-    weights = tuple(sorted({*ratios_between(on_axis[0], on_axis[-1], points), 0.5}))
+    configured = stored.weights[stored.configured]
+    weights = tuple(sorted({*ratios_between(stored.on_axis[0], stored.on_axis[-1], points), configured}))
     logs, wanted = np.log(stored.weights), np.log(weights)
     near = np.abs(logs - wanted[:, None]).argmin(axis=1)
     seen, picks = stored.seen(), random.integers(stored.test.shape[1], size=(len(weights), seeds))
@@ -248,7 +263,7 @@ def refined(stored: Stored, points: int, seeds: int, random: np.random.Generator
     (_, validation), (truth, test) = made(seen), made(stored.test)
     epochs = np.broadcast_to(np.arange(stored.epochs, dtype=float), validation.shape[:3])
     name = f"{stored.name}, refined to {points} ratios"
-    return Stored(name, weights, weights.index(0.5), validation, test, epochs, stored.baselines, truth[:, 0])
+    return Stored(name, weights, weights.index(configured), validation, test, epochs, stored.baselines, truth[:, 0])
 
 
 class Source:
@@ -275,7 +290,7 @@ def resampled(source: Source, races: int, seeds: int, **changed: Any) -> tuple[n
     regrets, ends = [], []
     for _ in range(races):
         stored, own, fresh, truth = source.draw(seeds)
-        field = Field(stored.weights, stored.seen(), stored.test, stored.baselines)
+        field = Field(stored.weights, stored.seen(), stored.test, stored.configured, stored.baselines)
         end = field.race(own, fresh, given_for(stored, **changed))
         regrets.append(np.nan if end.chosen is None else truth.max() - truth[end.chosen])
         ends.append(end)
@@ -341,6 +356,9 @@ def rules(sources: Sequence[Source], races: int) -> None:
     head(*HEAD)
     for source in sources:
         for label, seeds, changed in RULES:
+            if source.points is None and seeds + 2 > source.stored.test.shape[1]:
+                print(f"| {source.name} | {label} | too few seeds |")
+                continue
             report(source, label, *resampled(source, races, seeds, **changed))
 
 
@@ -386,15 +404,14 @@ def equal(races: int, seeds: Sequence[int]) -> None:
         "something dropped",
         "epochs",
     )
-    weights = [float(f"{weight:.3g}") for weight in np.geomspace(1e-3, 1e3, 25)]
-    weights = sorted([*weights, 0.5])
+    weights = sorted([*ratios_between(1e-3, 1e3, 25), 0.5])
     for kind in EQUAL:
         for confirm in seeds:
             random = np.random.default_rng(confirm)
             ends = []
             for _ in range(races):
                 seen, test = equal_field(kind, 3 + confirm, len(weights), random)
-                field = Field(weights, seen, test, (0.1, 0.4))
+                field = Field(weights, seen, test, weights.index(0.5), (0.1, 0.4))
                 if kind.startswith("counted"):
                     field.lost = int(random.integers(len(weights))), int(random.integers(3 + confirm))
                 ends.append(field.race([0], list(range(1, 3 + confirm)), DEFAULTS | {"points": 25, "confirm": confirm}))

@@ -27,7 +27,8 @@ def test_a_small_sweep_is_shown_whole() -> None:
         "0.5 (default)  0.4000 ±0.0024              0.9500 ±0.0024  0.7000 ±0.0024  worse    +0.25",
         "10             0.3000 ±0.0024  worse       0.9500 ±0.0024  0.7000 ±0.0024  worse    +0.25",
         "100 (chosen)   0.6000 ±0.0024  better      0.9300 ±0.0024  0.8000 ±0.0024  as good  +0.50",
-        "Tests in words: compare.details=true",
+        "loc_acc_75: class right, IoU ≥ .75; open: not told apart; skill 0: a constant box",
+        "Tests: compare.details=true",
     ]
     assert brief(found, 90)[4:] == expected
     assert brief(found, None)[4:] == expected
@@ -35,7 +36,7 @@ def test_a_small_sweep_is_shown_whole() -> None:
 
 def test_columns_are_left_out_before_rows_are_folded() -> None:
     found = sweep({"0.5": (0.95, 0.70, 0.40), "100": (0.93, 0.80, 0.60)})
-    assert brief(found, 76)[4] == "bbox_weight    loc_acc_75      vs default  accuracy        mean IoU"
+    assert brief(found, 78)[4] == "bbox_weight    loc_acc_75      vs default  accuracy        mean IoU"
     narrow = brief(found, 40)
     assert [line for line in narrow if line.startswith("bbox_weight")] == [
         "bbox_weight    loc_acc_75",
@@ -47,7 +48,7 @@ def test_columns_are_left_out_before_rows_are_folded() -> None:
 
 
 def test_of_many_settings_those_that_matter_are_shown() -> None:
-    """200 settings, of which one is chosen, one is the default, and 12 may do as well: a screenful has seven."""
+    """200 settings, of which one is chosen, one is the default, and 12 may do as well: a screenful has six."""
     settings = {str(weight): (0.9, 0.7, 0.4 + weight / 1000) for weight in range(1, 186)}
     settings |= {str(weight): (0.95, 0.7, 0.9) for weight in range(186, 200)}
     settings["200"] = (0.95, 0.75, 0.901)
@@ -55,17 +56,17 @@ def test_of_many_settings_those_that_matter_are_shown() -> None:
     lines = brief(found, 80)
     assert len(lines) <= 13
     assert max(map(len, lines)) <= 80
-    assert lines[-1] == "193 more settings: report, comparison.csv. Tests in words: compare.details=true"
+    assert lines[-1] == "194 more settings: report, comparison.csv. Tests: compare.details=true"
     assert any(line.startswith("200 (chosen)") for line in lines)
     assert any(line.startswith("7 (default)") for line in lines)
     kept = [found.names[index] for index in settings_that_matter(found, 7)]
     assert kept[0] == "bbox_weight=7"  # in the order of the weights
     assert all(int(name.partition("=")[2]) > 185 for name in kept[1:])
-    assert len(brief(found, None)) == len(lines) + 5  # a file gets a few more
+    assert len(brief(found, None)) == len(lines) + 6  # a file gets a few more
 
 
 def test_one_more_setting_is_one() -> None:
-    settings = {str(weight): (0.9, 0.7, 0.4 + weight / 1000) for weight in range(1, 9)}
+    settings = {str(weight): (0.9, 0.7, 0.4 + weight / 1000) for weight in range(1, 8)}
     assert brief(sweep(settings, default="1"), 80)[-1].startswith("1 more setting: ")
 
 

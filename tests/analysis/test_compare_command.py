@@ -520,7 +520,7 @@ def test_the_screen_has_the_answer_and_the_files_the_rest(whole: Bench, monkeypa
     shown, details = compare(), compare("compare.details=true")
     assert shown[0] == ""
     assert shown[1].startswith("Use classification_weight=1 bbox_weight=100: loc_acc_75 ")
-    assert any(line.startswith("Sure: better than the default (p = 0.023, 8 seeds);") for line in shown)
+    assert any(line.startswith("Sure: better than the default (p = 0.023 if it were luck, 8 seeds);") for line in shown)
     assert any(line.startswith("Cost: 0.0200 ± 0.0000 of accuracy; gain: ") for line in shown)
     assert len(shown) <= 24
     assert max(len(line) for line in shown if not line.startswith(("note ", "Report "))) <= 80

@@ -87,8 +87,8 @@ def test_a_better_setting_with_its_cost() -> None:
     found = sweep({"0.5": (0.95, 0.70, 0.40), "100": (0.93, 0.80, 0.60), "10": (0.95, 0.70, 0.30)})
     # Differences of neighbours spread twice as much as one: ±.0049.
     assert headline(found) == [
-        "Use bbox_weight=100: loc_acc_75 0.6000 ± 0.0024 on test (default 0.4000).",
-        "Sure: better than the default (p = 0.016, 8 seeds); better than the other.",
+        "Use bbox_weight=100: loc_acc_75 0.6000 ± 0.0024 on test (default 0.5: 0.4000).",
+        "Sure: better than the default (p = 0.016 if it were luck, 8 seeds); better than the other.",
         "Cost: 0.020 ± 0.005 of accuracy; gain: 0.100 ± 0.005 of mean IoU.",
     ]
 
@@ -96,8 +96,8 @@ def test_a_better_setting_with_its_cost() -> None:
 def test_what_may_do_as_well_is_named() -> None:
     found = sweep({"0.5": (0.95, 0.70, 0.40), "100": (0.95, 0.80, 0.601), "31.6228": (0.95, 0.80, 0.6)})
     assert headline(found) == [
-        "Use bbox_weight=100: loc_acc_75 0.6010 ± 0.0024 on test (default 0.4000).",
-        "Sure: better than the default (p = 0.016, 8 seeds); 31.6 may do as well.",
+        "Use bbox_weight=100: loc_acc_75 0.6010 ± 0.0024 on test (default 0.5: 0.4000).",
+        "Sure: better than the default (p = 0.016 if it were luck, 8 seeds); 31.6 may do as well.",
         "Cost: none seen (accuracy +0.000 ± 0.005); gain: 0.100 ± 0.005 of mean IoU.",
     ]
 
@@ -106,7 +106,7 @@ def test_few_seeds_are_not_sure() -> None:
     """Of two settings six seeds are the least that can tell anything."""
     found = sweep({"0.5": (0.95, 0.70, 0.40), "100": (0.93, 0.80, 0.60)}, seeds=1)
     assert headline(found) == [
-        "Use bbox_weight=100: loc_acc_75 0.604 on test (default 0.396).",
+        "Use bbox_weight=100: loc_acc_75 0.604 on test (default 0.5: 0.396).",
         "Not sure: 1 seed cannot tell it from the default; at least 6 are needed.",
         "Cost: too few seeds (accuracy -0.012, mean IoU +0.108).",
     ]
@@ -179,7 +179,7 @@ def test_a_task_alone_may_be_better_and_a_small_gap_is_none_of_zero() -> None:
 
 def test_fresh_seeds_are_called_so() -> None:
     found = sweep({"0.5": (0.95, 0.70, 0.40), "100": (0.93, 0.80, 0.60)}, role="final")
-    assert headline(found)[1] == "Sure: better than the default (p = 0.008, 8 fresh seeds)."
+    assert headline(found)[1] == "Sure: better than the default (p = 0.008 if it were luck, 8 fresh seeds)."
 
 
 def test_a_long_name_is_shortened_in_the_middle() -> None:
@@ -213,7 +213,7 @@ def test_of_methods_it_is_said_how_many_beat_fixed_weights() -> None:
     assert headline(found)[0].startswith("Use bbox_weight=1 weighting=mgda: loc_acc_75 0.8")
     # Four comparisons with the default, all of one sign: 4 · 2/2¹⁰.
     assert headline(found)[1] == (
-        "Sure: better than the default (p = 0.008, 10 seeds); "
+        "Sure: better than the default (p = 0.008 if it were luck, 10 seeds); "
         "1 of 3 methods beats the best fixed weights, bbox_weight=10."
     )
 

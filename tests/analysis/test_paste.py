@@ -179,7 +179,7 @@ def test_a_loss_of_the_users_own_has_its_name_and_no_conversion() -> None:
 
 def test_the_screen_has_two_lines() -> None:
     assert in_short(weights("mse", 178.0)) == [
-        'Keras    loss_weights={"classification": 1, "bbox": 178}',
+        'Keras    loss_weights={"classification": 1, "bbox": 178}; boxes in pixels: "bbox": 0.227',
         "PyTorch  loss = ce + 178 * mse; boxes in pixels: ce + 0.227 * mse",
     ]
     assert in_short(weights("mae", 2.8, 0.5))[1] == (
@@ -208,5 +208,5 @@ def test_the_names_in_loss_weights_are_the_outputs_of_a_network() -> None:
     from locexp.models.heads import heads
 
     model = keras.Model(image := keras.Input((8,)), heads(image, 3))
-    given = in_short(weights("mse"))[0].partition("=")[2]
+    given = in_short(weights("mse"))[0].partition("=")[2].partition(";")[0]
     assert json.loads(given).keys() == set(model.output_names)

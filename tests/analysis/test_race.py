@@ -1,4 +1,4 @@
-"""The comparison of a race, on one made by hand: what is tested and in which order, and what was not pursued."""
+"""The comparison of a race, on one made by hand: what is tested and in which order, and what was not pursued to the end."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_only_confirmation_runs_are_in_the_numbers_and_the_race_chose() -> None:
     assert [found.settings[index].config_hash for index in found.candidates] == ["10", CONFIGURED, CHOSEN]
     assert outcomes(found) == [(CONFIGURED, "worse", LEAST), (CHOSEN, "better", LEAST)]
     assert headline(found)[1].startswith(
-        "Careful: better than the default (p = 0.031, 6 fresh seeds), but on test the runner-up (100) is better;"
+        "Careful: better than the default (p = 0.031 if it were luck, 6 fresh seeds), but on test the runner-up (100) is better;"
     )
 
 
@@ -120,7 +120,10 @@ def test_a_default_that_is_chosen_is_tested_against_the_runner_up() -> None:
     assert found.decision.against_default == found.decision.against_chosen
     use, sure, _ = headline(found)
     assert use.startswith("Use bbox_weight=100, the default: loc_acc_75 0.87")
-    assert sure == "Sure: better than the runner-up (1000) (p = 0.031, 6 fresh seeds); 3 settings were not pursued."
+    assert (
+        sure
+        == "Sure: better than the runner-up (1000) (p = 0.031 if it were luck, 6 fresh seeds); 3 settings were not pursued to the end."
+    )
 
 
 @pytest.mark.parametrize(
@@ -129,7 +132,9 @@ def test_a_default_that_is_chosen_is_tested_against_the_runner_up() -> None:
 def test_a_confirmation_that_has_not_ended_gives_no_p_value(ends: dict[tuple[str, int], str]) -> None:
     found = confirmed(ends=ends).compared()
     assert [verdict for _, verdict, _ in outcomes(found)] == ["not tested", "not tested"]
-    assert "the planned confirmation has not ended: no test; 2 settings were not pursued." in headline(found)[1]
+    assert (
+        "the planned confirmation has not ended: no test; 2 settings were not pursued to the end." in headline(found)[1]
+    )
     assert headline(found)[2].startswith("Cost: not tested (accuracy +0.")
     assert "p = " not in " ".join([*headline(found), *answers(found)])
     rows = list(csv.DictReader(io.StringIO(as_csv(found))))
@@ -150,7 +155,7 @@ def test_the_first_test_stands_where_the_second_was_stopped() -> None:
     found = confirmed(ends={(RUNNER_UP, 7): "KILLED"}).compared()
     assert [verdict for _, verdict, _ in outcomes(found)] == ["worse", "not tested"]
     assert headline(found)[1].startswith(
-        "Sure: better than the default (p = 0.031, 6 fresh seeds); the runner-up (1000) is not tested yet;"
+        "Sure: better than the default (p = 0.031 if it were luck, 6 fresh seeds); the runner-up (1000) is not tested yet;"
     )
     assert "(bbox_weight=1000): no test, since the planned confirmation has not ended." in " ".join(answers(found))
 
@@ -245,10 +250,10 @@ def test_a_stopped_race_says_what_waits(tmp_path: Path, monkeypatch: pytest.Monk
 def test_three_lines_say_what_to_use_how_sure_and_what_it_costs() -> None:
     """Seeds 2 to 7 add 11/6 · .004 on average: .9 · 31/32 and .5 · 31/32, and .0073."""
     use, sure, cost = headline(confirmed().compared())
-    assert use == "Use bbox_weight=100: loc_acc_75 0.879 on test (default 0.492)."
+    assert use == "Use bbox_weight=100: loc_acc_75 0.879 on test (default 0.5: 0.492)."
     assert sure == (
-        "Sure: better than the default (p = 0.031, 6 fresh seeds); and than the runner-up (1000); "
-        "2 settings were not pursued."
+        "Sure: better than the default (p = 0.031 if it were luck, 6 fresh seeds); and than the runner-up (1000); "
+        "2 settings were not pursued to the end."
     )
     assert cost.startswith("Cost: none; gain: 0.38")
 
@@ -256,7 +261,7 @@ def test_three_lines_say_what_to_use_how_sure_and_what_it_costs() -> None:
 def test_the_screen_has_what_finished_and_how_many_were_not_pursued() -> None:
     lines = brief(confirmed().compared(), 100)
     rows = [line.split("  ")[0] for line in lines[lines.index("") + 1 :]]
-    assert rows[:5] == ["bbox_weight", "0.5 (default)", "10", "100 (chosen)", "1000 (confirmed)"]
+    assert rows[:5] == ["bbox_weight", "0.5 (default)", "10", "100 (chosen)", "1000 (runner-up)"]
     assert lines[-1].startswith("2 settings not pursued: report, comparison.csv.")
 
 
@@ -274,7 +279,7 @@ def test_the_command_on_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     lines: list[str] = []
     compare_command(["./race"], lines.append)
     text = "\n".join(lines)
-    assert lines[1] == "Use bbox_weight=100: loc_acc_75 0.879 on test (default 0.492)."
+    assert lines[1] == "Use bbox_weight=100: loc_acc_75 0.879 on test (default 0.5: 0.492)."
     assert "Cut short" not in text
     assert "did not finish" not in text
     assert "No run has finished" not in text

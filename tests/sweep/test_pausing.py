@@ -144,7 +144,7 @@ def test_what_paused_equals_what_never_did(
     assert "4 jobs, paused after 1 of 4 epochs, more stages follow" in out
     assert "stage    2: 2 jobs go on to epoch 2, 2 are not pursued\n" in out
     assert "stage    3: 2 jobs go on to epoch 4\n" in out
-    assert "FINISHED 4 of 4 jobs have finished, 2 not pursued" in out
+    assert "FINISHED 4 of 4 jobs have finished, 2 more were not pursued to the end" in out
     assert "trainer.resume" not in out
     ours = folders(rungs)
     (rungs / "whole").mkdir()

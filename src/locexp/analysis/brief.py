@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 
 from locexp.analysis.comparison import SweepComparison
 from locexp.analysis.digits import known
@@ -16,14 +18,21 @@ from locexp.analysis.tables import CONFIRMED, as_text, marks_of, order_of, stand
 from locexp.errors import abbreviated, counted
 from locexp.evaluation.metrics import BESIDE, sign_of
 
-ROWS_OF_OTHERS = 19
+ROWS_OF_OTHERS = 20
 """What the end of a sweep writes besides the settings of its table, in rows of a terminal of 80 columns."""
-FEWEST_ROWS = 7
+FEWEST_ROWS = 6
 MOST_ROWS = 12
 """Rows of a table in a file or a pipe."""
 NARROWEST, LEAST_NAMED = 12, 16
 """Characters of a setting's name in the table, and in a sentence, at least."""
 SHORTER_VERDICTS = {"no difference seen": "none seen", "no run has finished": "none finished"}
+MEANINGS = {
+    "loc_acc_50": "loc_acc_50: class right, IoU ≥ .5",
+    "loc_acc_75": "loc_acc_75: class right, IoU ≥ .75",
+    "vs best": "open: not told apart",
+    "skill": "skill 0: a constant box",
+}
+"""What a title does not say of its column, or of a word in it."""
 ALONE = {"classification": "class alone", "bbox": "box alone"}
 
 
@@ -43,8 +52,11 @@ def brief(comparison: SweepComparison, width: int | None) -> list[str]:
     parts = [counted(left_out, "more setting")] if left_out else []
     parts += [f"{counted(dropped, 'setting')} not pursued"] if dropped else []
     more = f"{', '.join(parts)}: report, comparison.csv. " if parts else ""
-    more += "Tests in words: compare.details=true"
-    return [*_wrapped(sentences, width), "", *_table(comparison, shown, width), *_wrapped([more], width)]
+    more += "Tests: compare.details=true"
+    lines, titles = _table(comparison, shown, width)
+    meanings = "; ".join(meaning for title, meaning in MEANINGS.items() if title in titles)
+    below = [meanings, more] if meanings else [more]
+    return [*_wrapped(sentences, width), "", *lines, *_wrapped(below, width)]
 
 
 def _wrapped(sentences: Sequence[str], width: int | None) -> list[str]:
@@ -77,8 +89,8 @@ def settings_that_matter(comparison: SweepComparison, most: int) -> list[int]:
     return sorted(kept, key=lambda index: order_of(settings[index]))
 
 
-def _table(comparison: SweepComparison, shown: Sequence[int], width: int | None) -> list[str]:
-    """Return the lines of a table. A column that nobody would miss is left out where there is no room for it."""
+def _table(comparison: SweepComparison, shown: Sequence[int], width: int | None) -> tuple[list[str], list[str]]:
+    """Return the lines of a table, and its titles. A column that nobody would miss is left out without room for it."""
     settings, metrics = comparison.settings, dict.fromkeys([comparison.metric, *TASKS])
     title, names = _names(comparison)
     verdicts = [verdict(comparison, index) for index in shown]
@@ -88,7 +100,11 @@ def _table(comparison: SweepComparison, shown: Sequence[int], width: int | None)
         if (beside := BESIDE.get(name)) is not None:
             needed[TITLES[beside]] = [_mean(settings[index].test_beside[beside]) for index in shown]
         if name == comparison.metric:  # which the verdicts are about
-            needed["vs default"] = [SHORTER_VERDICTS.get(one, one) for one in verdicts]
+            untested = "not tested" if any(verdicts) else ""
+            needed["vs default"] = [
+                SHORTER_VERDICTS.get(one, one) or ("" if index == comparison.default else untested)
+                for index, one in zip(shown, verdicts, strict=True)
+            ]
     if (
         len({len(setting.runs) for setting in settings if not setting.not_pursued}) > 1
     ):  # else the headline says how many seeds there are
@@ -115,7 +131,7 @@ def _table(comparison: SweepComparison, shown: Sequence[int], width: int | None)
             columns[head] = cells
             taken += _width(head, cells)
     lines = [[title, *columns], *([label, *row] for label, *row in zip(labels, *columns.values(), strict=True))]
-    return as_text(lines, width)
+    return as_text(lines, width), list(columns)
 
 
 def _names(comparison: SweepComparison) -> tuple[str, list[str]]:
@@ -149,6 +165,9 @@ def _names(comparison: SweepComparison) -> tuple[str, list[str]]:
 
 
 def _mean(interval: Interval) -> str:
+    """Return a mean with half the width of its interval; two equal values have none that says anything."""
+    if interval.n == 2 and interval.half_width == 0:
+        interval = replace(interval, half_width=math.nan)
     return known(interval).replace("± ", "±") if interval.n else ""
 
 

@@ -65,7 +65,8 @@ def _use(comparison: SweepComparison, names: Sequence[str], *, is_brief: bool = 
         return f"Use {names[chosen]}, the default: {value}."
     if default is None:
         return f"Use {names[chosen]}: {value}."
-    return f"Use {names[chosen]}: {value} (default {short(comparison.settings[default].test[metric])})."
+    other = short(comparison.settings[default].test[metric])
+    return f"Use {names[chosen]}: {value} (default {_named(comparison, [default], names)}: {other})."
 
 
 def _sure(comparison: SweepComparison, names: Sequence[str]) -> str:
@@ -82,11 +83,11 @@ def _sure(comparison: SweepComparison, names: Sequence[str]) -> str:
         return f"Not sure: {_cannot_tell(test, seeds, 'the default')}."
     if lead != "Careful":
         others = methods or others
-    by = f"(p = {probability(test.corrected)}, {seeds})"
+    by, by_luck = _by(test.corrected, seeds)
     rest = f"; {others}" if others and test.verdict != "no difference seen" else ""  # nothing is shown, so that is all
     heads = {
-        "better": f"Sure: better than the default {by}",
-        "worse": f"Careful: on test the default is better {by}",
+        "better": f"Sure: better than the default {by_luck}",
+        "worse": f"Careful: on test the default is better {by_luck}",
         "no difference seen": f"Not sure: no difference from the default seen {by}",
     }
     return f"{heads[test.verdict]}{rest}."
@@ -95,7 +96,7 @@ def _sure(comparison: SweepComparison, names: Sequence[str]) -> str:
 def _sure_of_race(comparison: SweepComparison, names: Sequence[str]) -> str:
     """Return what the confirmation of a race has shown, and how much was not pursued."""
     tests, dropped = comparison.decision.against_chosen[:2], len(comparison.not_pursued)
-    rest = f"; {counted(dropped, 'setting')} {verb(dropped, 'was', 'were')} not pursued." if dropped else "."
+    rest = f"; {counted(dropped, 'setting')} {verb(dropped, 'was', 'were')} not pursued to the end." if dropped else "."
     if not comparison.is_final:
         return f"Not sure: no confirmation on fresh seeds has ended: no test{rest}"
     if not tests:
@@ -109,18 +110,23 @@ def _sure_of_race(comparison: SweepComparison, names: Sequence[str]) -> str:
     seeds = _seeds(comparison, tests[0])
     if tests[0].verdict == "too few seeds to tell":
         return f"Not sure: {_cannot_tell(tests[0], seeds, rival)}{rest}"
-    head = {
-        "worse": f"Sure: better than {rival}",
-        "better": f"Careful: on test {rival} is better",
-        "no difference seen": f"Not sure: no difference from {rival} seen",
+    by, by_luck = _by(tests[0].p, seeds)
+    sentence = {
+        "worse": f"Sure: better than {rival} {by_luck}",
+        "better": f"Careful: on test {rival} is better {by_luck}",
+        "no difference seen": f"Not sure: no difference from {rival} seen {by}",
     }[tests[0].verdict]
-    sentence = f"{head} (p = {probability(tests[0].p)}, {seeds})"
     if not runner_up or tests[0].verdict != "worse":
         return f"{sentence}{rest}"
     if tests[1].verdict == "better":
         return f"{sentence.replace('Sure', 'Careful')}, but on test {runner_up[0]} is better{rest}"
     more = {"worse": f"and than {runner_up[0]}", "not tested": f"{runner_up[0]} is not tested yet"}
     return f"{sentence}; {more.get(tests[1].verdict, f'{runner_up[0]} may do as well')}{rest}"
+
+
+def _by(p: float, seeds: str) -> tuple[str, str]:
+    """Return a p with its seeds, in short, and as a reader needs it who has never met one."""
+    return f"(p = {probability(p)}, {seeds})", f"(p = {probability(p)} if it were luck, {seeds})"
 
 
 def _cannot_tell(test: PairedTest, seeds: str, rival: str) -> str:

@@ -36,8 +36,8 @@ class Row:
 
     Attributes:
         index: of the setting.
-        marks: what sets it apart: ``chosen``, ``default``, its role (:data:`CONFIRMED` where a race has confirmed it),
-            the task that it trained alone.
+        marks: what sets it apart: ``chosen``, ``default``, its role (``runner-up`` or :data:`CONFIRMED` where a race
+            has confirmed it), the task that it trained alone.
         cells: one per column; the first is what varies, with its marks.
     """
 
@@ -95,10 +95,14 @@ def order_of(setting: SettingRuns) -> tuple[list[str], bool, float]:
 def marks_of(comparison: SweepComparison, index: int) -> list[str]:
     """Return what sets a setting apart, see :class:`Row`."""
     setting = comparison.settings[index]
+    role = setting.role
+    if role == CONFIRMATION:
+        is_runner_up = setting.place is not None and index not in (comparison.chosen, comparison.default)
+        role = "runner-up" if is_runner_up else CONFIRMED
     marks = {
         "chosen": index == comparison.chosen,
         "default": index == comparison.default,
-        CONFIRMED if setting.role == CONFIRMATION else setting.role: setting.role,
+        role: role,
         f"{setting.single_task} alone": setting.single_task,
     }
     return [mark for mark, has_it in marks.items() if has_it]
