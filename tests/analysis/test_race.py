@@ -1,4 +1,4 @@
-"""The comparison of a race, on one made by hand: what is tested and in which order, and what was not pursued to the end."""
+"""The comparison of a race, on one made by hand: what is tested and in which order, and what was not pursued."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from locexp.analysis.headline import headline
 from locexp.analysis.results import notes_on
 from locexp.analysis.tables import table
 from locexp.cli.compare import compare_command
+from locexp.errors import UserError
 from locexp.records.folder_store import FolderStore
 from locexp.records.record import RunRecord
 from locexp.records.sweep_list import CONFIRMATION
@@ -96,7 +97,8 @@ def test_only_confirmation_runs_are_in_the_numbers_and_the_race_chose() -> None:
     assert [found.settings[index].config_hash for index in found.candidates] == ["10", CONFIGURED, CHOSEN]
     assert outcomes(found) == [(CONFIGURED, "worse", LEAST), (CHOSEN, "better", LEAST)]
     assert headline(found)[1].startswith(
-        "Careful: better than the default (p = 0.031 if it were luck, 6 fresh seeds), but on test the runner-up (100) is better;"
+        "Careful: better than the default (p = 0.031 if it were luck, 6 fresh seeds), but on test the runner-up (100) "
+        "is better;"
     )
 
 
@@ -120,9 +122,9 @@ def test_a_default_that_is_chosen_is_tested_against_the_runner_up() -> None:
     assert found.decision.against_default == found.decision.against_chosen
     use, sure, _ = headline(found)
     assert use.startswith("Use bbox_weight=100, the default: loc_acc_75 0.87")
-    assert (
-        sure
-        == "Sure: better than the runner-up (1000) (p = 0.031 if it were luck, 6 fresh seeds); 3 settings were not pursued to the end."
+    assert sure == (
+        "Sure: better than the runner-up (1000) (p = 0.031 if it were luck, 6 fresh seeds); 3 settings were not "
+        "pursued to the end."
     )
 
 
@@ -155,7 +157,8 @@ def test_the_first_test_stands_where_the_second_was_stopped() -> None:
     found = confirmed(ends={(RUNNER_UP, 7): "KILLED"}).compared()
     assert [verdict for _, verdict, _ in outcomes(found)] == ["worse", "not tested"]
     assert headline(found)[1].startswith(
-        "Sure: better than the default (p = 0.031 if it were luck, 6 fresh seeds); the runner-up (1000) is not tested yet;"
+        "Sure: better than the default (p = 0.031 if it were luck, 6 fresh seeds); the runner-up (1000) is not tested "
+        "yet;"
     )
     assert "(bbox_weight=1000): no test, since the planned confirmation has not ended." in " ".join(answers(found))
 
@@ -245,6 +248,16 @@ def test_a_stopped_race_says_what_waits(tmp_path: Path, monkeypatch: pytest.Monk
     compare_command(["./race"], lines.append)
     resume = "python -m locexp.train sweep.resume=day"
     assert f"note     Cut short: 6 runs are paused; {resume} continues them." in lines
+
+
+def test_a_race_that_stopped_in_its_first_rung_says_how_it_goes_on(tmp_path: Path) -> None:
+    made = raced(dropped=())
+    for index, run in enumerate(made.runs):
+        made.runs[index] = replace(run, status="KILLED", metrics={}, tags=run.tags | {"paused": "1"})
+    made.write(tmp_path / "race")
+    resume = r"python -m locexp\.train sweep\.resume=day continues them"
+    with pytest.raises(UserError, match=rf"nothing to compare\. {len(made.runs)} runs are paused; {resume}\."):
+        compare_command([str(tmp_path / "race")], print)
 
 
 def test_three_lines_say_what_to_use_how_sure_and_what_it_costs() -> None:

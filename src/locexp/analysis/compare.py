@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from locexp.configuration.overrides import key_of
-from locexp.errors import UserError, counted, verb
+from locexp.errors import NotComparableError, UserError, counted, verb
 from locexp.evaluation.metrics import SELECTION_METRIC
 from locexp.records.format import MalformedError
 from locexp.records.record import RunRecord
@@ -68,7 +68,7 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
     from locexp.analysis.description import describe
     from locexp.analysis.paste import chosen_weights, in_full, in_short
     from locexp.analysis.report import write_report
-    from locexp.analysis.results import notes_on, sort_runs
+    from locexp.analysis.results import is_paused, notes_on, sort_runs
     from locexp.analysis.tables import as_text, table
 
     parent = store.sweep(which)
@@ -84,7 +84,9 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
         paused = sum(setting.paused for setting in settings)
         notes += notes_on(settings, options.allow_mixed) + _cut_short(store, parent, children, jobs, paused)
     except UserError as error:
-        raise type(error)(f"sweep {sweep_id}: {error}") from None
+        paused = sum(map(is_paused, children)) if isinstance(error, NotComparableError) else 0
+        remedy = f" {_goes_on(parent, paused)}" if paused else ""
+        raise type(error)(f"sweep {sweep_id}: {error}{remedy}") from None
     found = compare_settings(
         settings,
         default_hash=parent.tags.get("default_hash"),
@@ -154,6 +156,15 @@ def _list(store: Store, parent: RunRecord) -> SweepList | None:
     return None
 
 
+def _resume(parent: RunRecord) -> str:
+    return command("train", f"sweep.resume={parent.tags['sweep_id']}", *store_overrides(location_in(parent)))
+
+
+def _goes_on(parent: RunRecord, paused: int) -> str:
+    are, them = verb(paused, "is", "are"), verb(paused, "it", "them")
+    return f"{counted(paused, 'run')} {are} paused; {_resume(parent)} continues {them}."
+
+
 def _cut_short(
     store: Store, parent: RunRecord, children: Sequence[RunRecord], jobs: list[dict[str, Any]] | None, paused: int
 ) -> list[str]:
@@ -163,18 +174,12 @@ def _cut_short(
     begun = {(run.tags.get("config_hash"), run.tags.get("seed")) for run in children}
     missing = [job for job in jobs if (job["config_hash"], str(job["seed"])) not in begun]
     known = {config_hash for config_hash, _ in begun}
-    resume = command("train", f"sweep.resume={parent.tags['sweep_id']}", *store_overrides(location_in(parent)))
-    notes = []
-    if paused:
-        notes.append(
-            f"Cut short: {counted(paused, 'run')} {verb(paused, 'is', 'are')} paused; {resume} continues "
-            f"{verb(paused, 'it', 'them')}."
-        )
+    notes = [f"Cut short: {_goes_on(parent, paused)}"] if paused else []
     if not missing:
         return notes
     notes.append(
         f"Cut short: {len(missing)} of {counted(len(jobs), 'job')} {verb(len(missing), 'has', 'have')} no run in "
-        f"{store.label}; {resume} runs what has not begun."
+        f"{store.label}; {_resume(parent)} runs what has not begun."
     )
     absent = {job["config_hash"]: setting_name(job["varied"]) for job in missing if job["config_hash"] not in known}
     if absent:

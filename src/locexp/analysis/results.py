@@ -194,7 +194,7 @@ def sort_runs(children: Sequence[RunRecord], jobs: Sequence[Mapping[str, Any]] |
     for config_hash, seeds in unfinished.items():
         setting = settings[config_hash]
         left = seeds - setting.runs.keys()
-        setting.paused = sum(_is_paused(setting.raced.get(seed)) for seed in left)
+        setting.paused = sum(is_paused(setting.raced.get(seed)) for seed in left)
         setting.failures = len(left) - setting.paused
     for config_hash, plan in confirmed.items():
         if CONFIRMATION in alone and config_hash in settings:
@@ -222,7 +222,7 @@ def _role(run: RunRecord) -> str:
     return run.tags.get("role", "")
 
 
-def _is_paused(run: RunRecord | None) -> bool:
+def is_paused(run: RunRecord | None) -> bool:
     """Whether a run that has not finished waits to be continued."""
     return run is not None and run.paused_after is not None and NOT_PURSUED not in run.tags
 
