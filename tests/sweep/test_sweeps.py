@@ -550,7 +550,7 @@ def test_changed_configuration_files_are_noticed(workplace: Path, capsys: pytest
     assert train_here("--config-dir", "mine", *TINY, "experiment=own", "--multirun", "seed=1,2") == 0
     mine.write_text("# @package _global_\noptimizer:\n  learning_rate: 0.004\n")
     assert train_here("sweep.resume=last") == 2
-    assert "the configuration files have changed" in capsys.readouterr().err
+    assert "the configuration files, or locexp, have changed" in capsys.readouterr().err
 
 
 @pytest.mark.slow

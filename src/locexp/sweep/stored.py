@@ -60,10 +60,10 @@ class StoredSweep:
             stages: how far these go, see :class:`~locexp.records.sweep_list.SweepList`.
 
         Raises:
-            UserError: the configuration files have changed since.
+            UserError: the configuration files or locexp have changed since.
         """
         begun = self.sweep_list.jobs
-        changed = "the configuration files have changed. Restore them, or begin a new sweep."
+        changed = "the configuration files, or locexp, have changed. Restore them, or begin a new sweep."
         if len(jobs) < len(begun):
             raise UserError(
                 f"sweep.resume={self.sweep_id}: has {counted(len(begun), 'job')} in its list, now there would be "
