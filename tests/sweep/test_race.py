@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 from omegaconf import DictConfig
+from scipy import stats
 
 from locexp.configuration.compose import composing
 from locexp.records.sweep_list import CONFIRMATION
 from locexp.sweep.jobs import StagedJobs
 from locexp.sweep.plans.race import race
+from locexp.sweep.racing.choice import best_first, smoothed
 from locexp.sweep.racing.layout import DETECTABLE, Layout, fitted
 from locexp.sweep.racing.standing import apart, standing
 from locexp.sweep.setting import Outcomes, Setting, Stage
@@ -99,7 +101,9 @@ def test_the_best_go_on_and_the_chosen_one_is_confirmed_against_the_configured_o
         (100, 6, CONFIRMATION),
         (0.5, 6, CONFIRMATION),
     ]
-    assert [(weight_of(one), one.fresh_seeds, one.role) for one in last.settings] == [(56.2, 6, CONFIRMATION)]
+    (runner_up,) = last.settings
+    assert weight_of(runner_up) in (56.2, 178)  # as far from the top
+    assert (runner_up.fresh_seeds, runner_up.role) == (6, CONFIRMATION)
     assert [stage.more for stage in (rest, confirmed, last)] == [True, True, False]
     assert "102 epochs of training" in first.notes[0]
 
@@ -205,13 +209,13 @@ def test_a_configured_setting_that_is_chosen_is_confirmed_against_the_runner_up(
 
 
 def test_the_best_are_chosen_from_on_further_seeds(base: DictConfig) -> None:
-    """The seeds of the race have 100 first, the further one 178 by far."""
+    """The seeds of the race have 100 first, the further one 316 by far, so that means rise up to it."""
 
     def answers(stage: Stage) -> Outcomes:
         rows: Outcomes = []
         for one in stage.settings:
-            is_further = one.fresh_seeds == 1
-            value = 1.0 if is_further and weight_of(one) == 178 else peak(weight_of(one))
+            place = math.log10(weight_of(one))
+            value = 1 - 0.3 * abs(place - 2.5) if one.fresh_seeds == 1 else peak(weight_of(one))
             rows.append([outcome(value)] * (one.fresh_seeds or 1))
         return rows
 
@@ -219,8 +223,29 @@ def test_the_best_are_chosen_from_on_further_seeds(base: DictConfig) -> None:
     assert [(weight_of(one), one.fresh_seeds) for one in rest.settings] == [
         (weight, further) for further in (0, 1) for weight in (56.2, 100, 178, 316)
     ]
-    assert weights(confirmed) == [178, 0.5]
-    assert weights(last) == [100]
+    assert weights(confirmed) == [316, 0.5]
+    assert weights(last) == [178]
+
+
+def test_a_ratio_is_judged_together_with_its_neighbours() -> None:
+    """By numpy's own fits; and of a curve with one lucky run, the top is where its neighbours have it."""
+    random = np.random.default_rng(0)
+    ratios = [3.16, 10.0, 17.8, 31.6, 100.0, 562.0]
+    values = random.uniform(size=len(ratios)).tolist()
+    places = np.log10(ratios)
+    expected = [
+        np.polyfit(places - place, values, 2, w=np.sqrt(stats.norm.pdf(places - place)))[-1] for place in places
+    ]
+    assert smoothed(values, ratios).tolist() == pytest.approx(expected, abs=1e-9)
+    for few in range(1, 4):
+        assert smoothed(values[:few], ratios[:few]).tolist() == pytest.approx(values[:few], abs=1e-9)
+    lucky = [0.80, 0.88, 0.92, 0.93, 0.94, 0.70]
+    rows: Outcomes = [[outcome(value)] for value in lucky]
+    axis = dict(enumerate([10.0, 31.6, 100.0, 316.0, 1000.0, 3160.0]))
+    assert best_first(rows, range(6), [axis])[0] == 3
+    assert best_first(rows, range(6), [])[0] == 4  # settings without an order have no neighbours
+    assert best_first([[None], *rows], range(7), [{index + 1: ratio for index, ratio in axis.items()}])[0] == 4
+    assert best_first([[None]], [0], [axis]) == []
 
 
 def test_where_nothing_was_dropped_only_the_best_get_further_seeds(base: DictConfig) -> None:

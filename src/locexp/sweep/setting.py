@@ -131,8 +131,13 @@ def best_of(outcomes: Outcomes, among: Sequence[int]) -> int | None:
     having = [index for index in among if any(outcomes[index])]
     if not having:
         return None
-    values, second = (
-        np.array([[(end or {}).get(name, np.nan) for end in row] for row in outcomes])
-        for name in (SELECTION_METRIC, "mean_iou")
-    )
+    values, second = (table_of(outcomes, name) for name in (SELECTION_METRIC, "mean_iou"))
     return choose(values, second, having).index
+
+
+def table_of(outcomes: Outcomes, name: str) -> np.ndarray:
+    """Return a metric of outcomes: float (settings, seeds), NaN where there is none."""
+    table = np.full((len(outcomes), max(map(len, outcomes), default=0)), np.nan)
+    for row, ends in zip(table, outcomes, strict=True):
+        row[: len(ends)] = [(end or {}).get(name, np.nan) for end in ends]
+    return table

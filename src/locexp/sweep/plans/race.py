@@ -84,8 +84,8 @@ def race(
             no other setting dominates in accuracy and mean IoU. Nothing is dropped while the settings that would go on
             lie at the baseline, or while settings do not differ by more than their seeds do
             (:func:`locexp.sweep.racing.standing.apart`).
-        finalist_seeds: on how many seeds those that are trained to the end are, by which one of them is chosen; the
-            seeds of the race are the first.
+        finalist_seeds: on how many seeds those that are trained to the end are, by which one of them is chosen
+            (:func:`~locexp.sweep.racing.choice.best_first`); the seeds of the race are the first.
         confirm: the chosen setting and the configured one run again on so many fresh seeds, and after them, where the
             chosen one is shown to be better, the runner-up; 0: they do not.
         range, margin: also confirm the edges of the range of ratios around the chosen one whose validation metric is

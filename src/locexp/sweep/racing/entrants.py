@@ -48,10 +48,11 @@ class Entrants:
     configured: Setting
     chains: list[Axis]
 
-    def indices(self, settings: Sequence[Setting]) -> list[list[int]]:
-        """Return, chain by chain, where its settings lie in a list, in their order on the axis."""
+    def ratios(self, settings: Sequence[Setting]) -> list[dict[int, float]]:
+        """Return, axis by axis, the ratios of its settings by where they lie in a list, rising."""
         where = {id(setting): index for index, setting in enumerate(settings)}
-        return [[where[id(one)] for one in axis.settings if id(one) in where] for axis in self.chains]
+        pairs = (zip(axis.settings, axis.ratios, strict=True) for axis in self.chains)
+        return [{where[id(one)]: ratio for one, ratio in of_axis if id(one) in where} for of_axis in pairs]
 
 
 def entrants(

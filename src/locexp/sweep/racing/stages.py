@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from locexp.evaluation.metrics import SELECTION_METRIC
+from locexp.sweep.racing.choice import best_first
 from locexp.sweep.racing.confirmation import confirmation
 from locexp.sweep.racing.entrants import Entrants
 from locexp.sweep.racing.layout import Layout
 from locexp.sweep.racing.span import span
 from locexp.sweep.racing.standing import Standing, standing
-from locexp.sweep.setting import Dropped, Row, Setting, Stage, Stages, best_of
+from locexp.sweep.setting import Dropped, Row, Setting, Stage, Stages
 
 
 def stages(known: Entrants, layout: Layout, limit: int | None, margin: float | None) -> Stages:
@@ -28,7 +29,7 @@ def stages(known: Entrants, layout: Layout, limit: int | None, margin: float | N
         outcomes = yield Stage(racing, more=True, until=rung, dropped=dropped, notes=notes)
         spent += len(racing) * layout.seeds * (rung - done)
         done, after = rung, f"after {rung} of {layout.epochs} epochs"
-        now = standing(outcomes, known.indices(racing), range(len(racing)))
+        now = standing(outcomes, [list(axis) for axis in known.ratios(racing)], range(len(racing)))
         if not now.order:
             return
         held = now.held(keep) if len(now.order) > keep else ""
@@ -58,13 +59,13 @@ def stages(known: Entrants, layout: Layout, limit: int | None, margin: float | N
         none: Row = [None] * layout.extra
         again = [found[finalists.index(index)] if index in finalists else none for index in range(len(racing))]
     rows = [first + second for first, second in zip(own, again, strict=True)] if again else own
-    best = best_of(rows, finalists)
-    if best is None or not layout.confirm:
+    order = best_first(rows, finalists, known.ratios(racing))
+    if not order or not layout.confirm:
         if later:
             yield Stage([], dropped=later)
         return
-    chosen = racing[best]
-    second = best_of(rows, [index for index in finalists if racing[index] not in (chosen, known.configured)])
+    chosen, *others = (racing[index] for index in order)
+    runner_up = next((one for one in others if one != known.configured), None)
     edges: list[Setting] = []
     if margin is not None:  # on the seeds that all have
         edges, trained = yield from span(known, chosen, dict(zip(map(id, racing), own, strict=True)), margin)
@@ -72,7 +73,7 @@ def stages(known: Entrants, layout: Layout, limit: int | None, margin: float | N
     yield from confirmation(
         chosen,
         known.configured,
-        racing[second] if second is not None else None,
+        runner_up,
         beside=known.alone,
         edges=edges,
         seeds=layout.confirm,

@@ -11,7 +11,7 @@ import numpy as np
 from locexp.evaluation.choice import adjusted_means
 from locexp.evaluation.fronts import non_dominated
 from locexp.evaluation.metrics import SELECTION_METRIC, skill
-from locexp.sweep.setting import Outcomes
+from locexp.sweep.setting import Outcomes, table_of
 
 LEVEL = 0.05
 """At which settings are shown to differ by more than their seeds do."""
@@ -73,7 +73,7 @@ def standing(outcomes: Outcomes, chains: Sequence[Sequence[int]], among: Sequenc
         among: indices of the settings that race.
     """
     having = [index for index in among if any(outcomes[index])]
-    values, accuracy, iou = (_table(outcomes, name) for name in (SELECTION_METRIC, "accuracy", "mean_iou"))
+    values, accuracy, iou = (table_of(outcomes, name) for name in (SELECTION_METRIC, "accuracy", "mean_iou"))
     means = np.full((3, len(outcomes)), np.nan)
     for row, table in zip(means, (values, accuracy, iou), strict=True):
         row[having] = adjusted_means(table[having])
@@ -141,14 +141,6 @@ def _spread(tables: np.ndarray) -> np.ndarray:
     centred = tables - np.nanmean(tables, axis=2, keepdims=True)
     has = np.isfinite(centred).any(axis=(0, 1))
     return np.asarray(np.nanmean(centred[:, :, has], axis=1).var(axis=1))
-
-
-def _table(outcomes: Outcomes, name: str) -> np.ndarray:
-    seeds = max(map(len, outcomes), default=0)
-    table = np.full((len(outcomes), seeds), np.nan)
-    for row, ends in zip(table, outcomes, strict=True):
-        row[: len(ends)] = [np.nan if end is None else end.get(name, np.nan) for end in ends]
-    return table
 
 
 def _has_learned(outcomes: Sequence[dict[str, float] | None]) -> bool:
