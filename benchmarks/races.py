@@ -44,7 +44,7 @@ DEFAULTS: dict[str, Any] = {
     "high": 1e3,
     "points": 0,
     "rungs": [0.2],
-    "keep": [5],
+    "keep": [6],
     "front": 0,
     "finalist_seeds": 1,
     "confirm": 6,

@@ -1,4 +1,4 @@
-"""Which of the settings that were trained to the end a race chooses: each is judged together with its neighbours."""
+"""Which settings of a race are best: each is judged together with its neighbours."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ DECIMALS = 10
 
 
 def best_first(outcomes: Outcomes, among: Sequence[int], axes: Sequence[Mapping[int, float]]) -> list[int]:
-    """Return which settings are best on validation by ``SELECTION_METRIC``, ties by mean IoU, the best first.
+    """Return settings by how good they are on validation by ``SELECTION_METRIC``, ties by mean IoU, the best first.
 
     A ratio has one or two runs, too few to tell it from the next one, but how good ratios are changes slowly along the
     axis. So the mean of a setting is replaced by what its axis says at its place (:func:`smoothed`).
 
     Args:
         outcomes: one list per setting, one entry per seed.
-        among: indices of the settings to choose from; those without a finished run are left out.
+        among: indices of the settings to order; those without a run are left out.
         axes: of each axis, the ratios of its settings by their indices.
     """
     having = [index for index in among if any(outcomes[index])]

@@ -29,7 +29,7 @@ def stages(known: Entrants, layout: Layout, limit: int | None, margin: float | N
         outcomes = yield Stage(racing, more=True, until=rung, dropped=dropped, notes=notes)
         spent += len(racing) * layout.seeds * (rung - done)
         done, after = rung, f"after {rung} of {layout.epochs} epochs"
-        now = standing(outcomes, [list(axis) for axis in known.ratios(racing)], range(len(racing)))
+        now = standing(outcomes, known.ratios(racing), range(len(racing)))
         if not now.order:
             return
         held = now.held(keep) if len(now.order) > keep else ""
@@ -53,7 +53,7 @@ def stages(known: Entrants, layout: Layout, limit: int | None, margin: float | N
     own, again = outcomes[: len(racing)], outcomes[len(racing) : len(racing) + len(at_once)]
     finalists = list(range(len(racing)))
     if layout.extra and not at_once:
-        finalists = standing(own, [], finalists).order[: layout.finalists]
+        finalists = best_first(own, finalists, known.ratios(racing))[: layout.finalists]
         settings = [_again(racing[index], layout.extra) for index in finalists]
         found = yield Stage(settings, more=layout.confirm > 0)
         none: Row = [None] * layout.extra
@@ -91,6 +91,6 @@ def _reason(now: Standing, index: int, keep: int, kept: list[int], after: str) -
     place, more = now.order.index(index) + 1, len(kept) - keep
     front = f" and {more} more on the front of accuracy and mean IoU" if more > 0 else ""
     return (
-        f"{after}: {SELECTION_METRIC} {now.values[index]:.3f} on validation, number {place} of {len(now.order)}; the "
-        f"best {keep}{front} were pursued"
+        f"{after}: {SELECTION_METRIC} {now.values[index]:.3f} on validation, number {place} of {len(now.order)} with "
+        f"its neighbours; the best {keep}{front} were pursued"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,6 +11,7 @@ import numpy as np
 from locexp.evaluation.choice import adjusted_means
 from locexp.evaluation.fronts import non_dominated
 from locexp.evaluation.metrics import SELECTION_METRIC, skill
+from locexp.sweep.racing.choice import best_first
 from locexp.sweep.setting import Outcomes, table_of
 
 LEVEL = 0.05
@@ -30,7 +31,7 @@ class Standing:
     """How the settings of a rung stand.
 
     Attributes:
-        order: indices of those with a finished run, the best first: by ``SELECTION_METRIC``, ties by mean IoU.
+        order: indices of those with a run, the best first, see :func:`~locexp.sweep.racing.choice.best_first`.
         values: the mean of ``SELECTION_METRIC`` of each setting, NaN without a finished run.
         front: those of ``order`` that no other one dominates in accuracy and mean IoU.
         learned: how many have left the baseline in both tasks.
@@ -64,12 +65,12 @@ class Standing:
         return ""
 
 
-def standing(outcomes: Outcomes, chains: Sequence[Sequence[int]], among: Sequence[int]) -> Standing:
+def standing(outcomes: Outcomes, axes: Sequence[Mapping[int, float]], among: Sequence[int]) -> Standing:
     """Return how settings stand after a rung.
 
     Args:
         outcomes: one list per setting, one entry per seed.
-        chains: indices of settings whose weights follow one another on an axis, see :func:`apart`.
+        axes: of each axis, the ratios of its settings by their indices, rising.
         among: indices of the settings that race.
     """
     having = [index for index in among if any(outcomes[index])]
@@ -77,14 +78,14 @@ def standing(outcomes: Outcomes, chains: Sequence[Sequence[int]], among: Sequenc
     means = np.full((3, len(outcomes)), np.nan)
     for row, table in zip(means, (values, accuracy, iou), strict=True):
         row[having] = adjusted_means(table[having])
-    order = sorted(having, key=lambda index: (-means[0, index], -means[2, index]))
+    order = best_first(outcomes, having, axes)
     best = non_dominated(means[1:, order].T) if order else np.zeros(0, bool)
     return Standing(
         order,
         means[0],
         front=[index for index, is_best in zip(order, best, strict=True) if is_best],
         learned=sum(_has_learned(outcomes[index]) for index in having),
-        p=apart(values, [[index for index in chain if index in set(having)] for chain in chains]),
+        p=apart(values, [[index for index in axis if index in set(having)] for axis in axes]),
     )
 
 
