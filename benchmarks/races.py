@@ -337,17 +337,17 @@ def resample(sources: Sequence[Source], races: int) -> None:
 
 
 RULES: tuple[tuple[str, int, dict[str, Any]], ...] = (
-    ("keep 2", 1, {"keep": [2], "finalist_seeds": 1}),
-    ("keep 3", 1, {"finalist_seeds": 1}),
-    ("keep 4", 1, {"keep": [4], "finalist_seeds": 1}),
-    ("keep 4 and 2 of the front", 1, {"keep": [4], "front": 2, "finalist_seeds": 1}),
-    ("keep 6", 1, {"keep": [6], "finalist_seeds": 1}),
-    ("keep 2, finalists on 2 seeds", 1, {"keep": [2]}),
-    ("keep 3, finalists on 2 seeds", 1, {}),
-    ("keep 4, finalists on 2 seeds", 1, {"keep": [4]}),
-    ("rung .4, keep 4", 1, {"rungs": [0.4], "keep": [4], "finalist_seeds": 1}),
-    ("rungs .2, .4, keep 8, 4", 1, {"rungs": [0.2, 0.4], "keep": [8, 4], "finalist_seeds": 1}),
-    ("all on 2 seeds, keep 3", 2, {}),
+    ("keep 3", 1, {"keep": [3]}),
+    ("keep 4", 1, {"keep": [4]}),
+    ("keep 5", 1, {"keep": [5]}),
+    ("keep 6", 1, {}),
+    ("keep 8", 1, {"keep": [8]}),
+    ("keep 4 and 2 of the front", 1, {"keep": [4], "front": 2}),
+    ("keep 3, finalists on 2 seeds", 1, {"keep": [3], "finalist_seeds": 2}),
+    ("keep 6, finalists on 2 seeds", 1, {"finalist_seeds": 2}),
+    ("rung .4, keep 6", 1, {"rungs": [0.4]}),
+    ("rungs .2, .4, keep 8, 4", 1, {"rungs": [0.2, 0.4], "keep": [8, 4]}),
+    ("all on 2 seeds, keep 3", 2, {"keep": [3]}),
 )
 
 
