@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import html
 import re
 import shlex
@@ -60,19 +61,26 @@ def test_measured_numbers_are_those_of_their_pages() -> None:
     assert not [number for number in numbers if number not in sources]
 
 
-def test_measured_numbers_of_the_weight_sweep_are_those_of_the_demo() -> None:
-    """Of its table, that is: mean and half width, as the pages write them."""
-    demo = (DOCS / "demo" / "report.html").read_text(encoding="utf-8")
+def test_measured_numbers_of_the_weight_sweep_are_those_of_its_file() -> None:
+    """``comparison.csv`` of the sweep: mean and half width, as the page writes them."""
+    with (DOCS / "tables" / "bbox_weight.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
     sources = {
-        f"{mean} ± {half}".replace("0.", ".")
-        for mean, half in re.findall(r">(0\.\d{4})</span><br><i>±(0\.\d{4})<", demo)
+        f"{float(row[name]):.4f} ± {float(row[name.removesuffix('mean') + 'half_width']):.4f}".replace("0.", ".")
+        for row in rows
+        for name in row
+        if name.endswith("/mean")
     }
     text = (DOCS / "which.md").read_text(encoding="utf-8").partition("## Which method?")[0]
     numbers = re.findall(r"\.\d{4} ± \.\d{4}", text)
     assert len(numbers) > 20
     assert not [number for number in numbers if number not in sources]
+
+
+def test_the_answer_on_the_first_page_is_that_of_the_demo() -> None:
+    demo = (DOCS / "demo" / "report.html").read_text(encoding="utf-8")
     (lead,) = re.findall(r"<p class=lead>(.*?)</p>", demo)
-    for page in (ROOT / "README.md", DOCS / "comparing.md"):
+    for page in (ROOT / "README.md", DOCS / "understanding.md"):
         assert html.unescape(lead) in page.read_text(encoding="utf-8"), page
     templates = ROOT / "src" / "locexp" / "analysis" / "templates"
     for name in ("report.css", "report.js"):  # a page of another version is made anew, see docs/demo.md
