@@ -27,7 +27,7 @@ def test_a_small_sweep_is_shown_whole() -> None:
         "0.5 (default)  0.4000 ±0.0024              0.9500 ±0.0024  0.7000 ±0.0024  worse    +0.25",
         "10             0.3000 ±0.0024  worse       0.9500 ±0.0024  0.7000 ±0.0024  worse    +0.25",
         "100 (chosen)   0.6000 ±0.0024  better      0.9300 ±0.0024  0.8000 ±0.0024  as good  +0.50",
-        "loc_acc_75: class right, IoU ≥ .75; open: not told apart; skill 0: a constant box",
+        "loc_acc_75: class right, IoU at least .75; skill 0: a constant box",
         "Tests: compare.details=true",
     ]
     assert brief(found, 90)[4:] == expected

@@ -179,7 +179,7 @@ def test_a_loss_of_the_users_own_has_its_name_and_no_conversion() -> None:
 
 def test_the_screen_has_two_lines() -> None:
     assert in_short(weights("mse", 178.0)) == [
-        'Keras    loss_weights={"classification": 1, "bbox": 178}; boxes in pixels: "bbox": 0.227',
+        'Keras    loss_weights={"classification": 1, "bbox": 178}; boxes in pixels: 0.227',
         "PyTorch  loss = ce + 178 * mse; boxes in pixels: ce + 0.227 * mse",
     ]
     assert in_short(weights("mae", 2.8, 0.5))[1] == (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import socket
 import struct
 import threading
@@ -32,13 +34,19 @@ def server_that(says: bytes, *, resets: bool = False) -> Iterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
 @pytest.mark.parametrize(
     ("says", "resets", "cause"),
     [
         (b"", False, "Remote end closed connection without response"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", False, "IncompleteRead(4 bytes read, 5 more expected)"),
-        (b"", True, "Connection reset by peer"),
-        (None, False, "[Errno 111] Connection refused"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", False, "Response ended prematurely"),
+        (b"", True, os.strerror(errno.ECONNRESET)),
+        (None, False, f"[Errno {errno.ECONNREFUSED}] {os.strerror(errno.ECONNREFUSED)}"),
     ],
 )
 def test_a_lost_server_is_named_in_one_line(
@@ -49,13 +57,39 @@ def test_a_lost_server_is_named_in_one_line(
     from mlflow.exceptions import MlflowException
 
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    with server_that(says or b"", resets=resets) as uri:
-        address = "http://127.0.0.1:9" if says is None else uri
+    with server_that(says or b"", resets=resets) as served:
+        address = served if says is not None else f"http://127.0.0.1:{closed_port()}"
         with pytest.raises(MlflowException) as caught:
             MlflowClient(address).get_run("f" * 32)
     said = cause_of(caught.value)
     assert said.startswith(f"API request to {address}/api/2.0/mlflow/runs/get: ")
     assert said.rpartition("runs/get: ")[2] == cause
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        (
+            "HTTPSConnectionPool(host='x.test', port=443): Max retries exceeded with url: /api (Caused by "
+            'SSLError(SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: '
+            "Hostname mismatch, certificate is not valid for 'x.test'. (_ssl.c:1000)\")))",
+            "Hostname mismatch, certificate is not valid for 'x.test'. (_ssl.c:1000)",
+        ),
+        (
+            "HTTPConnectionPool(host='x.test', port=80): Max retries exceeded with url: /api (Caused by "
+            "NameResolutionError(\"HTTPConnection(host='x.test', port=80): Failed to resolve 'x.test' ([Errno -2] Name "
+            'or service not known)"))',
+            "Failed to resolve 'x.test' ([Errno -2] Name or service not known)",
+        ),
+        (
+            "HTTPConnectionPool(host='x.test', port=80): Read timed out. (read timeout=9)",
+            "Read timed out. (read timeout=9)",
+        ),
+    ],
+)
+def test_causes_that_quote_something_are_whole(cause: str, said: str) -> None:
+    """As urllib3 2 words them."""
+    assert cause_of(Exception(f"API request to /x failed with exception {cause}")) == f"API request to /x: {said}"
 
 
 def test_an_error_that_is_no_request_keeps_its_words() -> None:

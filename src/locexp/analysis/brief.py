@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import shutil
 import textwrap
@@ -27,12 +28,12 @@ NARROWEST, LEAST_NAMED = 12, 16
 """Characters of a setting's name in the table, and in a sentence, at least."""
 SHORTER_VERDICTS = {"no difference seen": "none seen", "no run has finished": "none finished"}
 MEANINGS = {
-    "loc_acc_50": "loc_acc_50: class right, IoU ≥ .5",
-    "loc_acc_75": "loc_acc_75: class right, IoU ≥ .75",
-    "vs best": "open: not told apart",
+    "loc_acc_50": "loc_acc_50: class right, IoU at least .5",
+    "loc_acc_75": "loc_acc_75: class right, IoU at least .75",
+    "open": "open: not told apart",
     "skill": "skill 0: a constant box",
 }
-"""What a title does not say of its column, or of a word in it."""
+"""What a title, or a word in a column, does not say of itself."""
 ALONE = {"classification": "class alone", "bbox": "box alone"}
 
 
@@ -53,8 +54,8 @@ def brief(comparison: SweepComparison, width: int | None) -> list[str]:
     parts += [f"{counted(dropped, 'setting')} not pursued"] if dropped else []
     more = f"{', '.join(parts)}: report, comparison.csv. " if parts else ""
     more += "Tests: compare.details=true"
-    lines, titles = _table(comparison, shown, width)
-    meanings = "; ".join(meaning for title, meaning in MEANINGS.items() if title in titles)
+    lines, words = _table(comparison, shown, width)
+    meanings = "; ".join(meaning for word, meaning in MEANINGS.items() if word in words)
     below = [meanings, more] if meanings else [more]
     return [*_wrapped(sentences, width), "", *lines, *_wrapped(below, width)]
 
@@ -89,8 +90,8 @@ def settings_that_matter(comparison: SweepComparison, most: int) -> list[int]:
     return sorted(kept, key=lambda index: order_of(settings[index]))
 
 
-def _table(comparison: SweepComparison, shown: Sequence[int], width: int | None) -> tuple[list[str], list[str]]:
-    """Return the lines of a table, and its titles. A column that nobody would miss is left out without room for it."""
+def _table(comparison: SweepComparison, shown: Sequence[int], width: int | None) -> tuple[list[str], set[str]]:
+    """Return the lines of a table, and the words in it. A column that nobody would miss is left out without room."""
     settings, metrics = comparison.settings, dict.fromkeys([comparison.metric, *TASKS])
     title, names = _names(comparison)
     verdicts = [verdict(comparison, index) for index in shown]
@@ -100,7 +101,7 @@ def _table(comparison: SweepComparison, shown: Sequence[int], width: int | None)
         if (beside := BESIDE.get(name)) is not None:
             needed[TITLES[beside]] = [_mean(settings[index].test_beside[beside]) for index in shown]
         if name == comparison.metric:  # which the verdicts are about
-            untested = "not tested" if any(verdicts) else ""
+            untested = "not tested" if comparison.decision.against_default else ""
             needed["vs default"] = [
                 SHORTER_VERDICTS.get(one, one) or ("" if index == comparison.default else untested)
                 for index, one in zip(shown, verdicts, strict=True)
@@ -131,7 +132,7 @@ def _table(comparison: SweepComparison, shown: Sequence[int], width: int | None)
             columns[head] = cells
             taken += _width(head, cells)
     lines = [[title, *columns], *([label, *row] for label, *row in zip(labels, *columns.values(), strict=True))]
-    return as_text(lines, width), list(columns)
+    return as_text(lines, width), {*columns, *itertools.chain.from_iterable(columns.values())}
 
 
 def _names(comparison: SweepComparison) -> tuple[str, list[str]]:

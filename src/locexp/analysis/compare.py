@@ -84,7 +84,8 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
         paused = sum(setting.paused for setting in settings)
         notes += notes_on(settings, options.allow_mixed) + _cut_short(store, parent, children, jobs, paused)
     except UserError as error:
-        paused = sum(map(is_paused, children)) if isinstance(error, NotComparableError) else 0
+        nothing = isinstance(error, NotComparableError) and not any(run.status == "FINISHED" for run in children)
+        paused = sum(map(is_paused, children)) if nothing else 0
         remedy = f" {_goes_on(parent, paused)}" if paused else ""
         raise type(error)(f"sweep {sweep_id}: {error}{remedy}") from None
     found = compare_settings(

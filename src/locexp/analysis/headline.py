@@ -219,5 +219,7 @@ def _named(comparison: SweepComparison, indices: Sequence[int], names: Sequence[
     """Return the names of settings, or their values where one key alone varies, or how many they are."""
     keys = {tuple(comparison.settings[index].varied) for index in comparison.candidates}
     is_one = len(keys) == 1 and len(next(iter(keys))) == 1
-    named = listed(names[index].partition("=")[2] if is_one else names[index] for index in indices)
+    values = [comparison.names[index].partition("=")[2] for index in indices]  # of the whole names
+    given = [abbreviated(value, len(names[index])) for value, index in zip(values, indices, strict=True)]
+    named = listed(given if is_one else [names[index] for index in indices])
     return named if len(indices) == 1 or len(named) <= LONGEST_NAMED else f"{len(indices)} others"

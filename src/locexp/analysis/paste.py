@@ -105,7 +105,7 @@ def in_short(weights: Weights) -> list[str]:
         keras += f", with {loss or f'your {weights.short_name}'}"
     torch = f"loss = {_ce(weights)} + {_times(weights.bbox)}{weights.short_name}"
     if weights.loss in KERAS and weights.side is not None:
-        keras += f'; boxes in pixels: "bbox": {_number(in_pixels(weights))}'
+        keras += f"; boxes in pixels: {_number(in_pixels(weights))}"
     if weights.loss in POWER_OF_SIDE and weights.side is not None:
         torch += f"; boxes in pixels: {_ce(weights)} + {_times(in_pixels(weights))}{weights.short_name}"
     return [f"Keras    {keras}", f"PyTorch  {torch}"]

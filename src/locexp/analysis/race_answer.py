@@ -17,7 +17,7 @@ def chosen_by_race(comparison: SweepComparison) -> str:
     chosen, title = comparison.settings[comparison.chosen], TITLES[comparison.metric]
     seeds = counted(len(chosen.runs), "fresh seed")
     return (
-        f"Use {chosen.label}: the race chose it on validation, where each ratio was judged with its neighbours. On "
+        f"Use {chosen.label}: the race chose it on validation. On "
         f"{seeds} its {title} is {chosen.test[comparison.metric]:.4f} on test (accuracy "
         f"{chosen.test['accuracy']:.4f}, mean IoU {chosen.test['mean_iou']:.4f}; mean ± 95 % interval over seeds)."
     )

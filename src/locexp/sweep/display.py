@@ -150,7 +150,8 @@ def show_end(
     took = duration(record.end_time - began)
     resumed = " since it was resumed" if record.start_time < began else ""
     have = "has" if 1 in (tally.finished, tally.jobs) else "have"
-    lost = f", {tally.not_pursued} more were not pursued to the end" if tally.not_pursued else ""
+    dropped = tally.not_pursued
+    lost = f", {dropped} more {verb(dropped, 'was', 'were')} not pursued to the end" if dropped else ""
     say(f"{record.status:8} {tally.finished} of {counted(tally.jobs, 'job')} {have} finished{lost}, in {took}{resumed}")
     unfinished = [(job, end, end.folder) for job, end in ends if end.folder is not None]
     for job, end, folder in unfinished[:MOST_UNFINISHED]:

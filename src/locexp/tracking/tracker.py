@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+MOST_SAID = 200
+"""Characters of a cause."""
 PATIENCE_SECONDS = 10.0
 """How long the end of a run waits for its store before the user hears of it."""
 
@@ -35,11 +37,12 @@ def cause_of(error: BaseException | None) -> str:
     """An error of a store in one line; on the way to a server: the request and its innermost cause."""
     request, failed, cause = first_line(error).partition(" failed with exception ")
     if not failed:
-        return request[:200]
+        return request[:MOST_SAID]
     # Either one sentence with what it was caused by in brackets, or a pair of which one is the sentence.
     _, wrapped, inner = cause.partition("(Caused by ")
-    parts = re.findall(r"""["']([^"']+)["']""", inner if wrapped else cause if cause.startswith("(") else "")
-    return f"{request}: {(parts or [cause])[-1].rpartition(': ')[2]}"
+    quoted = re.findall(r"""(["'])(.+?)\1(?=[,)])""", inner if wrapped else cause if cause.startswith("(") else "")
+    sentence = quoted[-1][1] if quoted else cause
+    return f"{request}: {sentence.rpartition(': ')[2]}"[:MOST_SAID]
 
 
 class Tracker:

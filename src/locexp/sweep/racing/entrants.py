@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from locexp.configuration.schema import BBOX, CLASSIFICATION, config_hash
 from locexp.errors import UserError
-from locexp.sweep.plans import bbox_weight as weights_of
+from locexp.sweep.plans import bbox_weight as plan
 from locexp.sweep.plans.bbox_weight import ratios_between, single_tasks, unit
 from locexp.sweep.setting import Cell, Setting, distinct
 
@@ -73,7 +73,7 @@ def entrants(
     if points:
         _check_weights(cells)
     own = next((cell for cell in cells if config_hash(cell.base) == config_hash(base)), None)
-    weights = weights_of.configured(base).values if points else {}
+    weights = plan.configured(base).values if points else {}
     configured = Setting({**(own.values if own is not None else {}), **weights})
     step = (high / low) ** (1 / (points - 1)) if points else 1.0
     chains = []
@@ -82,7 +82,7 @@ def entrants(
         settings = {ratio: of_ratio(cell, ratio) for ratio in ratios}
         if not points:
             settings[_ratio(cell.base)] = Setting(dict(cell.values))
-        elif cell is own and configured not in settings.values():
+        elif cell is own and configured not in settings.values() and _has_both(base):
             settings[_ratio(base)] = configured
         rising = sorted(settings)
         chains.append(Axis(cell, tuple(rising), tuple(settings[ratio] for ratio in rising), step))
@@ -95,7 +95,12 @@ def entrants(
 
 def of_ratio(cell: Cell, ratio: float) -> Setting:
     """Return the setting of a combination in which bbox_weight is ``ratio`` times the classification weight."""
-    return Setting({**cell.values, **weights_of.of_ratio(cell.base, ratio).values})
+    return Setting({**cell.values, **plan.of_ratio(cell.base, ratio).values})
+
+
+def _has_both(cfg: DictConfig) -> bool:
+    """Whether both tasks are trained; one alone has no place on an axis."""
+    return float(cfg.loss.bbox_weight) > 0 and float(cfg.loss.classification_weight) > 0
 
 
 def _ratio(cfg: DictConfig) -> float:

@@ -64,7 +64,8 @@ def span(
                     continue
                 added[upwards] += 1
                 ratio = ends[upwards] * axis.step if upwards else ends[upwards] / axis.step
-                line[ratio] = of_ratio(axis.cell, rounded(ratio))
+                short = of_ratio(axis.cell, rounded(ratio))
+                line[ratio] = short if short not in line.values() else of_ratio(axis.cell, ratio)
             asked[ratio] = line[ratio]
         if asked:
             outcomes = yield Stage(list(asked.values()), more=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from locexp.evaluation.metrics import SELECTION_METRIC
-from locexp.sweep.racing.choice import best_first
+from locexp.sweep.racing.choice import FEW, best_first
 from locexp.sweep.racing.confirmation import confirmation
 from locexp.sweep.racing.entrants import Entrants
 from locexp.sweep.racing.layout import Layout
@@ -42,7 +42,12 @@ def stages(known: Entrants, layout: Layout, limit: int | None, margin: float | N
         kept = now.order if held else now.kept(keep, layout.front)
         decision = f"{held}: nothing is dropped" if held else f"{len(kept)} of {len(racing)} settings go on"
         notes = [f"{after} {decision}"]
-        lost = [Dropped(racing[one], _reason(now, one, keep, kept, after)) for one in now.order if one not in kept]
+        judged = {one for axis in known.ratios(racing) if len(axis) > FEW for one in axis}
+        lost = [
+            Dropped(racing[one], _reason(now, one, keep, kept, after, beside="with its neighbours " * (one in judged)))
+            for one in now.order
+            if one not in kept
+        ]
         dropped, later = (lost, []) if margin is None else ([], later + lost)
         racing = [racing[index] for index in sorted(kept)]
     # Where nothing was dropped, the best of all that are trained to the end get further seeds in a stage of their own.
@@ -86,11 +91,11 @@ def _again(setting: Setting, seeds: int) -> Setting:
     return Setting(setting.values, fresh_seeds=seeds)
 
 
-def _reason(now: Standing, index: int, keep: int, kept: list[int], after: str) -> str:
+def _reason(now: Standing, index: int, keep: int, kept: list[int], after: str, *, beside: str) -> str:
     """Return when and why a setting is not pursued."""
     place, more = now.order.index(index) + 1, len(kept) - keep
     front = f" and {more} more on the front of accuracy and mean IoU" if more > 0 else ""
     return (
-        f"{after}: {SELECTION_METRIC} {now.values[index]:.3f} on validation, number {place} of {len(now.order)} with "
-        f"its neighbours; the best {keep}{front} were pursued"
+        f"{after}: {SELECTION_METRIC} {now.values[index]:.3f} on validation, {beside}number {place} of "
+        f"{len(now.order)}; the best {keep}{front} were pursued"
     )

@@ -10,8 +10,8 @@ import numpy as np
 
 from locexp.evaluation.choice import adjusted_means
 from locexp.evaluation.fronts import non_dominated
-from locexp.evaluation.metrics import SELECTION_METRIC, skill
-from locexp.sweep.racing.choice import best_first
+from locexp.evaluation.metrics import SELECTION_METRIC
+from locexp.sweep.racing.choice import best_first, has_learned
 from locexp.sweep.setting import Outcomes, table_of
 
 LEVEL = 0.05
@@ -20,10 +20,6 @@ PERMUTATIONS = 1999
 ALIKE = 2.0
 """What the squared differences of neighbours count for, as they deviate alike on one seed: on digits, their deviations
 correlate by .3 to .5, at which a squared difference is half of that of unlike ones."""
-LEARNED = 0.05
-"""A setting has left the baseline where accuracy and mean IoU have gone this share of the way from it to 1."""
-BASELINES = {"accuracy": "floor/accuracy", "mean_iou": "floor/mean_iou"}
-"""Metrics of the two tasks, and what outcomes call the values that need no network."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +28,7 @@ class Standing:
 
     Attributes:
         order: indices of those with a run, the best first, see :func:`~locexp.sweep.racing.choice.best_first`.
-        values: the mean of ``SELECTION_METRIC`` of each setting, NaN without a finished run.
+        values: the mean of ``SELECTION_METRIC`` of each setting by itself, NaN without a run.
         front: those of ``order`` that no other one dominates in accuracy and mean IoU.
         learned: how many have left the baseline in both tasks.
         p: of the test whether settings differ by more than their seeds do.
@@ -45,8 +41,10 @@ class Standing:
     p: float
 
     def kept(self, keep: int, front: int) -> list[int]:
-        """Return the best ``keep``, and up to ``front`` further ones that are on the front, the best first."""
-        best = self.order[:keep]
+        """Return the best ``keep``, the best one by itself among them, and up to ``front`` further ones that are on the
+        front."""
+        alone = max(self.order, key=lambda index: self.values[index])  # whatever its neighbours are
+        best = self.order[:keep] if alone in self.order[:keep] else [*self.order[: keep - 1], alone]
         return best + [index for index in self.front if index not in best][:front]
 
     def held(self, keep: int) -> str:
@@ -84,7 +82,7 @@ def standing(outcomes: Outcomes, axes: Sequence[Mapping[int, float]], among: Seq
         order,
         means[0],
         front=[index for index, is_best in zip(order, best, strict=True) if is_best],
-        learned=sum(_has_learned(outcomes[index]) for index in having),
+        learned=sum(has_learned(outcomes[index]) for index in having),
         p=apart(values, [[index for index in axis if index in set(having)] for axis in axes]),
     )
 
@@ -142,14 +140,3 @@ def _spread(tables: np.ndarray) -> np.ndarray:
     centred = tables - np.nanmean(tables, axis=2, keepdims=True)
     has = np.isfinite(centred).any(axis=(0, 1))
     return np.asarray(np.nanmean(centred[:, :, has], axis=1).var(axis=1))
-
-
-def _has_learned(outcomes: Sequence[dict[str, float] | None]) -> bool:
-    """Whether both tasks have left their baselines, on average; what has no baseline counts as learned."""
-    ends = [end for end in outcomes if end is not None]
-    for name, baseline in BASELINES.items():
-        gains = [skill(end[name], end[baseline]) for end in ends if name in end and baseline in end]
-        known = [gain for gain in gains if gain is not None]
-        if known and np.mean(known) <= LEARNED:
-            return False
-    return True
