@@ -251,7 +251,7 @@ def test_a_ratio_is_judged_together_with_its_neighbours() -> None:
     assert best_first([[None], *rows], range(7), [{index + 1: ratio for index, ratio in axis.items()}])[0] == 4
     assert best_first([[None]], [0], [axis]) == []
     # What failed to learn says nothing of its neighbours, and half of the runs are too few to be first.
-    dead = [row if index != 3 else [outcome(0.1)] for index, row in enumerate(rows)]
+    dead: Outcomes = [row if index != 3 else [outcome(0.1)] for index, row in enumerate(rows)]
     assert set(best_first(dead, range(6), [axis])[:2]) == {2, 4}
     assert best_first(dead, range(6), [axis])[-1] == 3
     gaps: Outcomes = [[*row, *row, *row] for row in rows[:4]]

@@ -77,7 +77,7 @@ def race(
 
     Args:
         base: the configured setting; its ``classification_weight`` stays (1 where it is 0).
-        low, high, points: the ratios bbox_weight / classification_weight, evenly spaced in the logarithm, weights to
+        low, high, points: the ratios bbox_weight / classification_weight, evenly spaced in the logarithm, with
             three significant digits; 0 points for none, so that ``cells`` alone are the settings.
         rungs: after which share of the budget (< 1) or which epochs settings are dropped.
         keep, front: how many of the best go on from each rung by the selection metric, and how many further ones that

@@ -17,7 +17,7 @@ FEW = 3
 DECIMALS = 10
 """Values are rounded to this many, so that equal ones tie in spite of floating point."""
 LEARNED = 0.05
-"""A setting has left the baseline where accuracy and mean IoU have gone this share of the way from it to 1."""
+"""A setting has left the baseline of a task where its metric has gone this share of the way from it to 1."""
 BASELINES = {"accuracy": "floor/accuracy", "mean_iou": "floor/mean_iou"}
 """Metrics of the two tasks, and what outcomes call the values that need no network."""
 
@@ -27,7 +27,7 @@ def best_first(outcomes: Outcomes, among: Sequence[int], axes: Sequence[Mapping[
 
     A ratio has one or two runs, too few to tell it from the next one, but how good ratios are changes slowly along the
     axis. So the mean of a setting is replaced by what its axis says at its place (:func:`smoothed`). A setting that
-    has learned nothing says nothing of its neighbours, and keeps its own mean.
+    has learned neither task says nothing of its neighbours, and keeps its own mean.
 
     Args:
         outcomes: one list per setting, one entry per seed.
@@ -44,7 +44,7 @@ def best_first(outcomes: Outcomes, among: Sequence[int], axes: Sequence[Mapping[
     )
     for axis in axes:
         members = [index for index, ratio in axis.items() if ratio > 0 and index in values]
-        members = [index for index in members if np.isfinite(values[index]) and has_learned(outcomes[index])]
+        members = [index for index in members if np.isfinite(values[index]) and any(learned(outcomes[index]) or [True])]
         found = smoothed([values[index] for index in members], [axis[index] for index in members])
         values |= dict(zip(members, found, strict=True))
     runs = {index: sum(end is not None for end in outcomes[index]) for index in having}
@@ -77,12 +77,13 @@ def smoothed(values: Sequence[float], ratios: Sequence[float]) -> np.ndarray:
     return found
 
 
-def has_learned(outcomes: Sequence[dict[str, float] | None]) -> bool:
-    """Whether both tasks have left their baselines, on average; what has no baseline counts as learned."""
+def learned(outcomes: Sequence[dict[str, float] | None]) -> list[bool]:
+    """Return of each task with a known baseline whether a setting has left it, on average over its seeds."""
     ends = [end for end in outcomes if end is not None]
+    found = []
     for name, baseline in BASELINES.items():
         gains = [skill(end[name], end[baseline]) for end in ends if name in end and baseline in end]
         known = [gain for gain in gains if gain is not None]
-        if known and np.mean(known) <= LEARNED:
-            return False
-    return True
+        if known:
+            found.append(bool(np.mean(known) > LEARNED))
+    return found

@@ -11,7 +11,7 @@ import numpy as np
 from locexp.evaluation.choice import adjusted_means
 from locexp.evaluation.fronts import non_dominated
 from locexp.evaluation.metrics import SELECTION_METRIC
-from locexp.sweep.racing.choice import best_first, has_learned
+from locexp.sweep.racing.choice import best_first, learned
 from locexp.sweep.setting import Outcomes, table_of
 
 LEVEL = 0.05
@@ -82,7 +82,7 @@ def standing(outcomes: Outcomes, axes: Sequence[Mapping[int, float]], among: Seq
         order,
         means[0],
         front=[index for index, is_best in zip(order, best, strict=True) if is_best],
-        learned=sum(has_learned(outcomes[index]) for index in having),
+        learned=sum(all(learned(outcomes[index])) for index in having),
         p=apart(values, [[index for index in axis if index in set(having)] for axis in axes]),
     )
 
