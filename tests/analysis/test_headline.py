@@ -82,6 +82,12 @@ def test_a_mean_has_the_digits_of_its_interval() -> None:
     assert known(Interval(0.94276, float("nan"), 1)) == "0.943"
 
 
+def test_a_value_is_whole_where_its_name_is_cut() -> None:
+    found = sweep({"0.0316228": (0.95, 0.70, 0.40), "100": (0.93, 0.80, 0.60)}, default="0.0316228")
+    assert headline(found, longest_name=16)[0].endswith("on test (default 0.0316: 0.4000).")
+    assert headline(found, longest_name=12)[0].startswith("Use bbox_w")
+
+
 def test_a_better_setting_with_its_cost() -> None:
     """.60 against .40, two points of accuracy for ten of IoU: p = 2/2⁸ in a family of two, so .016."""
     found = sweep({"0.5": (0.95, 0.70, 0.40), "100": (0.93, 0.80, 0.60), "10": (0.95, 0.70, 0.30)})
