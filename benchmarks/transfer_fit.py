@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from locexp.evaluation.choice import adjusted_means
 from locexp.sweep.racing.standing import LEVEL, apart
 
 MARGIN = 0.01
 """How much less than the best a weight may reach and still be as good."""
 ERRORS = 2.0
 """How many standard errors of a difference the noise may hide."""
+REACH = 1.25
+"""How many decades away from the highest mean of three neighbours a weight still has a part in the fit."""
 LEAST = 0.05
 """A case whose best weight reaches less than this tells nothing."""
 
@@ -23,7 +26,8 @@ LEAST = 0.05
 class Response:
     """How test ``loc_acc_75`` depends on the weight near its best; all positions are log10 of the weight.
 
-    A line or a parabola through the weights that were trained to the end on two seeds, by least squares.
+    A parabola (a line, where that has no top) through the weights near the best that were trained to the end: their
+    means over seeds with the seeds' own effects taken out, by least squares, two seeds counting twice.
 
     Attributes:
         first, last: the lowest and highest of these weights.
@@ -101,22 +105,29 @@ def response(curve: Sequence[Mapping[str, Any]], axis: tuple[float, float], poin
         axis: its lowest and highest ratio.
         points: how many ratios are on it.
     """
-    most = max(len(row["ends"]) for row in curve)
-    rows = [row for row in curve if len(row["ends"]) == most]
-    places = np.log10([row["weight"] for row in rows])
-    values = np.array([np.mean([end["test"] for end in row["ends"]]) for row in rows])
+    rows = [row for row in curve if row["ends"]]
+    seeds = sorted({end["seed"] for row in rows for end in row["ends"]})
+    reached = np.full((len(rows), len(seeds)), np.nan)
+    for row, values in zip(rows, reached, strict=True):
+        for end in row["ends"]:
+            values[seeds.index(end["seed"])] = end["test"]
+    places, means = np.log10([row["weight"] for row in rows]), adjusted_means(reached)
+    smooth = [means[max(0, one - 1) : one + 2].mean() for one in range(len(means))]
+    near = np.abs(places - places[int(np.argmax(smooth))]) <= REACH
+    places, means, counts = places[near], means[near], np.isfinite(reached[near]).sum(axis=1)
     step = math.log10(axis[1] / axis[0]) / (points - 1)
     for degree in (2, 1):
-        design = np.vander(places, degree + 1)
-        coefficients = np.linalg.lstsq(design, values, rcond=None)[0]
+        design = np.vander(places, degree + 1) * np.sqrt(counts)[:, None]
+        coefficients = np.linalg.lstsq(design, means * np.sqrt(counts), rcond=None)[0]
         if degree == 1 or coefficients[0] < 0:
             break  # a curve without a top says no more than whether it rises or falls
-    spread = float(((values - design @ coefficients) ** 2).sum() / max(1, len(rows) - degree - 1))
+    misfit = means * np.sqrt(counts) - design @ coefficients
+    spread = float((misfit**2).sum() / max(1, len(places) - degree - 1))
     first, last = float(places.min()), float(places.max())
     low, high = math.log10(axis[0]), math.log10(axis[1])
-    near = step / 4  # weights have three digits
+    close = step / 4  # weights have three digits
     covariance = spread * np.linalg.pinv(design.T @ design)
-    return Response(first, last, coefficients, covariance, first < low + near, last > high - near, step)
+    return Response(first, last, coefficients, covariance, first < low + close, last > high - close, step)
 
 
 def why_silent(curve: Sequence[Mapping[str, Any]], fitted: Response) -> str:
