@@ -80,6 +80,8 @@ def mean_of_worlds(values: Iterable[tuple[str, float]]) -> float | None:
     return float(np.mean([np.mean(each) for each in worlds.values()])) if worlds else None
 
 
+ENOUGH = 8
+"""Races of a scale from which on a correlation is worth printing."""
 RULE = "the best of the other worlds"
 FITTED = ("one", "by loss")
 """What constants come from other worlds: one for all losses, or one for those of each scale."""
@@ -148,11 +150,23 @@ class Judged:
     regrets: np.ndarray
 
 
-def judge(cases: Sequence[Found], predict: Predictor, held: Callable[[Found], str] = lambda case: case.world) -> Judged:
-    """Return how a predictor does where each case is left out with all that are alike: by default, of its world."""
+def judge(
+    cases: Sequence[Found],
+    predict: Predictor,
+    known: Sequence[Found],
+    held: Callable[[Found], str] = lambda case: case.world,
+) -> Judged:
+    """Return how a predictor does.
+
+    Args:
+        cases: by which it is judged, where it says something.
+        predict: what it says.
+        known: from which it has its constants, but for those that are like the case.
+        held: what makes two cases alike: by default, their world.
+    """
     rows: list[tuple[float, ...]] = []
     for case in cases:
-        where = predict(case, [other for other in cases if held(other) != held(case)])
+        where = predict(case, [other for other in known if held(other) != held(case)])
         if where is None:
             continue
         (low, high), (lower, upper) = (case.fitted.span(strict=strict) for strict in (False, True))
@@ -223,17 +237,25 @@ def report(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _predictions(told: Sequence[Found]) -> str:
+    comparable = [case for case in told if any(one.family == case.family for one in told if one.world != case.world)]
+    if not comparable:
+        return "No two worlds have a loss of one scale yet."
     rows = [
-        (name.strip(), constant, judge(told, predict), judge(told, predict, lambda case: case.data))
+        (
+            name.strip(),
+            constant,
+            judge(comparable, predict, told),
+            judge(comparable, predict, told, lambda case: case.data),
+        )
         for name, (constant, predict) in predictors().items()
     ]
-    chosen = judge(told, lambda case, others: math.log10(case.record["chosen"]))
+    chosen = judge(comparable, lambda case, others: math.log10(case.record["chosen"]), told)
     lines = [
         (
             name,
             constant,
             f"{round(judged.hits * judged.cases)} of {judged.cases} ({judged.hits:.0%})" if judged.cases else "",
-            f"{further.hits:.0%}" if constant in FITTED else "",
+            f"{round(further.hits * further.cases)} of {further.cases}" if constant in FITTED else "",
             f"{judged.strict:.0%}",
             f"{judged.distance:.2f}",
             f"{np.median(judged.regrets):.3f}",
@@ -256,11 +278,12 @@ def _predictions(told: Sequence[Found]) -> str:
         (row for row in rows if row[0] in PROBES), key=lambda row: (row[2].hits, -row[2].distance)
     )
     enough = best.hits >= NEEDED and (best.hits, -best.distance) > (rule.hits, -rule.distance)
-    width = np.median([case.fitted.width for case in told])
+    width = np.median([case.fitted.width for case in comparable])
     verdict = (
         f"The best probe is “{name}” (constant: {constant}): {best.hits:.0%} in the range, where the rule of thumb has "
         f"{rule.hits:.0%}. Asked for were {NEEDED:.0%} and more than the rule of thumb: {'yes' if enough else 'no'}. "
-        f"The range is {width:.1f} decades wide (median)."
+        f"The range is {width:.1f} decades wide (median). {len(told) - len(comparable)} races are left out here: no "
+        "other world has a loss of that scale."
     )
     return f"{table(titles, lines)}\n\n{verdict}"
 
@@ -297,13 +320,14 @@ def _pairs(told: Sequence[Found]) -> str:
 
 
 def _losses(told: Sequence[Found]) -> str:
-    rows = []
+    rows, texts = [], []
     for family in dict.fromkeys(case.family for case in told):
         some = [case for case in told if case.family == family]
         places = np.array([case.fitted.best for case in some])
         mean = mean_of_worlds((case.world, case.fitted.best) for case in some)
         assert mean is not None
         names = ", ".join(dict.fromkeys(f"`{case.record['loss']}`" for case in some))
+        judged, script = judge(some, of_loss, told), judge(some, lambda case, others: math.log10(CONFIGURED), told)
         rows.append(
             (
                 names,
@@ -312,10 +336,27 @@ def _losses(told: Sequence[Found]) -> str:
                 weight(mean),
                 f"{weight(places.min())} to {weight(places.max())}",
                 f"{places.std(ddof=1):.2f}" if len(places) > 1 else "",
+                f"{round(judged.hits * judged.cases)} of {judged.cases}" if judged.cases else "",
+                f"{judged.regrets.mean():.3f} ({judged.regrets.max():.3f})" if judged.cases else "",
+                f"{script.regrets.mean():.3f} ({script.regrets.max():.3f})",
             )
         )
-    titles = ("losses", "races", "worlds", "best, geometric mean", "lowest to highest", "spread in decades")
-    return table(titles, rows)
+        if len(some) >= ENOUGH:
+            seen = {name: np.corrcoef(places, [case.probed(*kinds) for case in some]) for name, kinds in PROBES.items()}
+            figures = "; ".join(f"{name} {one[0, 1]:+.2f}" for name, one in seen.items())
+            texts.append(f"{names}: correlation of the best weight with probes, both as logarithms: {figures}.")
+    titles = (
+        "losses",
+        "races",
+        "worlds",
+        "best, geometric mean",
+        "lowest to highest",
+        "spread in decades",
+        "the other worlds' best is in the range",
+        "it loses, mean (worst)",
+        ".5 loses, mean (worst)",
+    )
+    return "\n\n".join([table(titles, rows), *texts])
 
 
 def _races(cases: Sequence[Found]) -> str:

@@ -111,7 +111,8 @@ def record(group: str, best: float, probe: float, images: int = 1000) -> dict[st
 
 
 def judged(report: ModuleType, records: Sequence[dict[str, Any]], name: str) -> Any:
-    return report.judge([report.found(one) for one in records], report.predictors()[name][1])
+    cases = [report.found(one) for one in records]
+    return report.judge(cases, report.predictors()[name][1], cases)
 
 
 def test_a_constant_comes_from_other_worlds_alone(report: ModuleType) -> None:
