@@ -472,7 +472,8 @@ def test_a_budget_of_time_is_measured(workplace: Path, capsys: pytest.CaptureFix
 @pytest.mark.slow
 def test_a_race_by_the_command(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Tiny networks learn nothing in an epoch, so nothing is dropped; then one is chosen, and confirmed."""
-    words = (*tiny_without("trainer.epochs"), "trainer.epochs=2", "sweep=race", "sweep.points=3", "sweep.keep=[1]")
+    short = (*tiny_without("trainer.epochs"), "trainer.epochs=2")
+    words = (*short, "sweep=race", "sweep.points=3", "sweep.keep=[1]", "sweep.finalist_seeds=2")
     assert train_here(*words) == 0
     shown = capsys.readouterr().out
     assert "note     after 1 of 2 epochs 4 of 4 settings are no better than the baseline" in shown
