@@ -323,3 +323,40 @@ def test_jobs_side_by_side_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> N
     assert planned(f"{submitit}.LocalLauncher", cpus_per_task=3) == (2, 2, 3)
     assert planned(f"{submitit}.SlurmLauncher", cpus_per_task=4, array_parallelism=9) == (9, None, 4)
     assert planned("x.RayLauncher", ray={"remote": {"num_cpus": 2}, "init": {}}) == (4, None, 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "multirun", "name", "has_default"),
+    [
+        (("loss.bbox_weight=1",), True, "bbox_weight=1", False),
+        (("loss.bbox_weight=1", "sweep.seeds=2"), False, "bbox_weight=1", False),
+        (("loss.bbox_weight=1", "seed=3,4"), True, "bbox_weight=1", False),
+        (("loss.bbox_weight=0.5",), True, "bbox_weight=0.5", True),  # the default, said aloud
+        (
+            ("loss.bbox_loss=smooth_l1", "++loss.bbox_loss_params.delta_px=1"),
+            True,
+            "bbox_loss=smooth_l1 delta_px=1",
+            False,
+        ),
+        (("optimizer=sgd", "sweep.seeds=2"), False, "optimizer=sgd", False),
+        (("sweep.seeds=2",), False, "defaults", True),
+        (("data.limit=320", "trainer.epochs=2", "experiment=tiny", "trainer.threads=1"), True, "defaults", True),
+    ],
+)
+def test_a_setting_that_was_given_is_not_the_default(
+    words: tuple[str, ...], multirun: bool, name: str, has_default: bool
+) -> None:
+    """Nothing is swept, or seeds alone: what was given tells the setting from the default."""
+    with composing() as composer:
+        staged = StagedJobs(composer, ("data=mnist_5k", *words), multirun=multirun)
+        jobs = staged.next_stage({})
+        plain = composer.compose([word for word in ("data=mnist_5k", *words) if word.startswith(("data", "t", "e"))])
+    assert {job.name.rpartition(" seed=")[0] for job in jobs} == {name}
+    assert (staged.default_hash == jobs[0].config_hash) is has_default
+    assert staged.default_hash == plain.config_hash
+
+
+def test_what_is_swept_is_named_however_it_is_added() -> None:
+    for prefix in ("", "++"):
+        jobs = first_stage(f"{prefix}loss.bbox_weight=1,2", multirun=True)
+        assert [job.name for job in jobs] == ["bbox_weight=1 seed=0", "bbox_weight=2 seed=0"]

@@ -107,7 +107,7 @@ def combinations(overrides: Sequence[str]) -> tuple[list[str], list[tuple[str, .
             key = override.get_key_element()
             if key.lstrip("+").startswith(OPEN):
                 key = key.lstrip("+")
-            keys.append(key)
+            keys.append(key_of(key))
             try:
                 swept = itertools.islice(override.sweep_string_iterator(), MOST_JOBS + 1)
                 values = [f"{key}={value}" for value in swept]
@@ -121,7 +121,7 @@ def combinations(overrides: Sequence[str]) -> tuple[list[str], list[tuple[str, .
             choices.append(values)
         else:
             choices.append([str(override.input_line)])
-    for key in map(key_of, keys):
+    for key in keys:
         given = [override for override in overrides if key_of(override) == key]
         if len(given) > 1:
             raise UserError(f"{' '.join(given)}: {key} is given twice, and swept; leave one out.")

@@ -21,7 +21,7 @@ from locexp.run.folder import check_folder
 from locexp.sweep.course import Course, check_pausable, farthest
 from locexp.sweep.plan import plan_errors, plan_of, start_plan, takes_cells
 from locexp.sweep.setting import Cell, Setting, Stage
-from locexp.sweep.swept import check_swept
+from locexp.sweep.swept import check_swept, told_apart_by
 
 RunKey = tuple[str, int]
 """What names a run of a sweep: its config hash and its seed."""
@@ -105,7 +105,8 @@ class StagedJobs:
         check_swept(self._swept, cells)
         self.default_hash: str | None = None
         default = None
-        fixed = tuple(override for override in overrides if key_of(override) not in self._swept)
+        self._varied = self._swept + ([] if sweep._target_ is not None else told_apart_by(overrides, self._swept))
+        fixed = tuple(override for override in overrides if key_of(override) not in self._varied)
         with contextlib.suppress(UserError):  # something may be required that the sweep gives
             default = composer.compose(fixed)
             self.default_hash = default.config_hash
@@ -255,7 +256,8 @@ class StagedJobs:
                 )
         overrides = (*cell, *(f"{key}={value}" for key, value in setting.values.items()), f"seed={seed}")
         job = self._composer.compose(overrides)
-        varied = dict(override.split("=", 1) for override in cell if key_of(override) in self._swept)
+        given = {key_of(override): override.partition("=")[2] for override in cell}
+        varied = {key: given[key] for key in self._varied if key in given}
         for key, value in setting.values.items():
             varied[key] = f"{value:g}" if isinstance(value, float) else str(value)
         for key in [key for key, value in varied.items() if re.search(r"\$\\?\{", value)]:

@@ -8,12 +8,17 @@ from omegaconf import DictConfig
 
 from locexp.configuration.compose import Job
 from locexp.configuration.overrides import key_of
+from locexp.configuration.schema import WITHOUT_EFFECT
 from locexp.errors import UserError, listed
 from locexp.records.provenance import flattened
 from locexp.records.sweep_list import BUDGET
 
 AGREE = ("data.", "bbox.", *BUDGET)
 """Prefixes of keys that compared runs must share: data, boxes and budget."""
+OF_SWEEP = ("sweep", "hydra", "tracking", "name")
+"""What says how the whole sweep is run."""
+FRAME = (*OF_SWEEP, "seed", "data", "bbox", "experiment")
+"""What the runs of a sweep share, so that no setting is named by it; see :func:`told_apart_by`."""
 SAME_SCENES = ("bbox.fresh", "bbox.augment")
 """The keys of boxes that change what is trained on, but not what is evaluated."""
 
@@ -21,7 +26,7 @@ SAME_SCENES = ("bbox.fresh", "bbox.augment")
 def check_swept(keys: Sequence[str], cells: Sequence[tuple[str, ...]]) -> None:
     """Refuse to sweep what controls the whole sweep, and values that are given twice."""
     for key in keys:
-        if key.replace("/", ".").split(".")[0] in ("sweep", "hydra", "tracking", "name"):
+        if _group(key) in OF_SWEEP:
             raise UserError(f"{key}: cannot be swept, since it says how the whole sweep is run.")
         if key == "trainer.threads":
             raise UserError(
@@ -32,6 +37,30 @@ def check_swept(keys: Sequence[str], cells: Sequence[tuple[str, ...]]) -> None:
         raise UserError(
             f"{listed(override for override in twice if key_of(override) in keys)}: is given twice in the sweep."
         )
+
+
+def told_apart_by(overrides: Sequence[str], swept: Sequence[str]) -> list[str]:
+    """Return the keys by which the one setting of a sweep of nothing, or of seeds alone, differs from the default.
+
+    What varies in such a sweep is nothing; but ``--multirun loss.bbox_weight=1`` trains another setting than the
+    command without a weight, and is not to be taken for it. Data, boxes, budget and recipe are what settings share.
+
+    Args:
+        overrides: of the command.
+        swept: the keys that these sweep.
+
+    Returns:
+        Keys with a value in the command; nothing where anything but seeds is swept, which says what varies.
+    """
+    if set(swept) - {"seed"}:
+        return []
+    without = (*BUDGET, *(f"trainer.{name}" for name in WITHOUT_EFFECT))
+    given = [key_of(override) for override in overrides if "=" in override and override[0] != "~"]
+    return [key for key in dict.fromkeys(given) if _group(key) not in FRAME and key not in without]
+
+
+def _group(key: str) -> str:
+    return key.replace("/", ".").partition(".")[0]
 
 
 def incomparable_keys(jobs: Sequence[Job]) -> list[str]:
