@@ -6,7 +6,6 @@ import functools
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 
 EXACT_LIMIT = 200
 """Up to this many pairs the signed-rank test is exact; beyond it, the normal approximation is."""
@@ -23,8 +22,10 @@ def signed_rank(differences: Sequence[float] | np.ndarray) -> float:
     if len(data) == 0:
         return 1.0
     if len(data) > EXACT_LIMIT:
+        from scipy import stats  # a second of imports, which few need
+
         return float(stats.wilcoxon(data, method="approx", correction=True).pvalue)
-    doubled = np.rint(2 * stats.rankdata(np.abs(data))).astype(int)  # mean ranks are whole or half
+    doubled = np.rint(2 * _mean_ranks(np.abs(data))).astype(int)  # mean ranks are whole or half
     statistic = int(doubled[data > 0].sum())
     counts = _sign_flips(tuple(sorted(doubled.tolist())))
     total = 2.0 ** len(data)
@@ -36,7 +37,14 @@ def rank_balance(differences: Sequence[float] | np.ndarray) -> float:
     """Return the sum of the signed ranks of paired differences, zeros dropped: the direction of :func:`signed_rank`."""
     data = np.asarray(differences, float)
     data = data[data != 0]
-    return float((np.sign(data) * stats.rankdata(np.abs(data))).sum())
+    return float((np.sign(data) * _mean_ranks(np.abs(data))).sum())
+
+
+def _mean_ranks(values: np.ndarray) -> np.ndarray:
+    """Return the rank of each value, from 1; equal ones share the mean of theirs."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    mean: np.ndarray = np.cumsum(counts) - (counts - 1) / 2
+    return mean[place]
 
 
 @functools.lru_cache(maxsize=256)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from locexp.evaluation.metrics import SELECTION_METRIC
+from locexp.evaluation.signed_rank import rank_balance, signed_rank
 from locexp.records.sweep_list import CONFIRMATION
 from locexp.sweep.setting import Dropped, Row, Setting, Stage, Stages, distinct
 
@@ -53,8 +54,6 @@ def _fresh(setting: Setting, seeds: int) -> Setting:
 
 def is_shown(chosen: Row, other: Row) -> bool:
     """Whether a setting is shown to be better than another one, by the exact signed-rank test on test metrics."""
-    from locexp.evaluation.signed_rank import rank_balance, signed_rank  # imports scipy
-
     name = f"test/{SELECTION_METRIC}"
     pairs = [
         round(first[name] - second[name], DECIMALS)
