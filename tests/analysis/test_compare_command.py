@@ -326,7 +326,9 @@ def test_runs_of_mixed_provenance_are_refused_unless_asked_for(bench: Bench, odd
     assert reason in str(refused.value)
     assert not (bench.place / "sweep-day-time").exists()
     assert bench.client.list_artifacts(bench.parent) == []
-    (note,) = compare_at_end(locate(None, None, "locexp"), "day-time", allow_mixed=False)  # what was trained is there
+    (note,) = compare_at_end(
+        locate(None, None, "locexp"), "day-time", bench.place, 0, allow_mixed=False
+    )  # what was trained is there
     assert note.startswith("note     not compared: sweep day-time: its runs must not be compared")
     assert any(f"Mixed, as compare.allow_mixed asks: {reason}" in line for line in compare("compare.allow_mixed=true"))
 
@@ -351,7 +353,7 @@ def test_missing_metrics_are_named(bench: Bench) -> None:
     with pytest.raises(UserError, match=r"bbox_weight=10 seed=0 .* lacks the metrics test/mean_iou"):
         compare()
     with pytest.raises(RunFailedError, match=r"sweep day-time could not be compared \(.*lacks the metrics"):
-        compare_at_end(locate(None, None, "locexp"), "day-time", allow_mixed=False)
+        compare_at_end(locate(None, None, "locexp"), "day-time", bench.place, 0, allow_mixed=False)
 
 
 @pytest.mark.parametrize(

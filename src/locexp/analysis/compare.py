@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from locexp.analysis.source import folder_of, is_of, source_of
 from locexp.configuration.overrides import key_of
 from locexp.errors import NotComparableError, UserError, counted, verb
 from locexp.evaluation.metrics import SELECTION_METRIC
@@ -71,16 +72,15 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
     from locexp.analysis.results import is_paused, notes_on, sort_runs
     from locexp.analysis.tables import as_text, table
 
-    parent = store.sweep(which)
+    source = source_of(store, which)
+    store, parent, children, notes = source.store, source.parent, source.children, source.notes
     sweep_id = parent.tags["sweep_id"]
-    children = store.children(sweep_id)
     if not has_ended:
         check_ended(parent, children, options.presume_dead)
     sweep_list = _list(store, parent)
     jobs = sweep_list.jobs if sweep_list else None
     try:
         settings = sort_runs(children, jobs)
-        notes = [store.note] if store.note else []
         paused = sum(setting.paused for setting in settings)
         notes += notes_on(settings, options.allow_mixed) + _cut_short(store, parent, children, jobs, paused)
     except UserError as error:
@@ -101,8 +101,8 @@ def compare_sweep(store: Store, which: str, options: CompareOptions, *, has_ende
     if len(front.whole) < len(front.points):
         left_out = ", ".join(str(seed) for seed in front.points if seed not in front.whole)
         notes.append(f"Hypervolume and bands leave out the seeds that lack settings: {left_out}.")
-    own = parent.directory or Path(parent.tags.get("directory") or f"sweep-{sweep_id}")
-    home = own if parent.directory or _is_of(own, sweep_id) else Path(f"sweep-{sweep_id}")
+    own = folder_of(parent)
+    home = own if parent.directory or is_of(own, sweep_id) else Path(f"sweep-{sweep_id}")
     title = f"{parent.name}: {counted(len(found.settings), 'setting')}, {counted(len(found.seeds), 'seed')}"
     missing = write_report(home / FOLDER, found, title=title, notes=notes, read=store.content)
     missing += store.keep_comparison(parent, children, home / FOLDER, functools.partial(describe, found, parent))
@@ -134,14 +134,6 @@ def check_ended(parent: RunRecord, children: Sequence[RunRecord], presume_dead: 
             f"{what} is RUNNING on {run.tags.get('host', 'an unknown machine')}, which cannot be checked from here; if "
             "it has ended, add compare.presume_dead=true."
         )
-
-
-def _is_of(folder: Path, sweep_id: str) -> bool:
-    """Whether a folder that a store names still holds the sweep: by now it may hold something else."""
-    try:
-        return SweepList.read(folder).sweep_id == sweep_id
-    except (OSError, UserError):
-        return False
 
 
 def listed_jobs(store: Store, parent: RunRecord) -> list[dict[str, Any]] | None:

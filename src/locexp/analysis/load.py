@@ -7,6 +7,7 @@ import os
 
 from locexp.analysis.frames import Sweep
 from locexp.analysis.results import in_order
+from locexp.analysis.source import source_of
 from locexp.errors import RunFailedError, UserError, listed, nearest
 from locexp.evaluation.metrics import METRICS, SELECTION_METRIC
 from locexp.records.folder_store import FolderStore, names_folder
@@ -61,7 +62,12 @@ def load_sweep(
 
 
 def _loaded(store: Store, which: str, metric: str, allow_mixed: bool) -> Sweep:
-    parent = store.sweep(which)
-    sweep_id = parent.tags["sweep_id"]
-    children = in_order(store.children(sweep_id))
-    return Sweep(sweep_id, parent.name, parent.status, metric, allow_mixed, store, parent, children)
+    source = source_of(store, which)
+    for note in source.notes:
+        if note != store.note:
+            logger.warning(note)
+    parent = source.parent
+    children = in_order(source.children)
+    return Sweep(
+        parent.tags["sweep_id"], parent.name, parent.status, metric, allow_mixed, source.store, parent, children
+    )

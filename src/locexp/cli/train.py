@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from hydra.errors import HydraException
 from omegaconf import DictConfig
@@ -20,7 +21,9 @@ from locexp.configuration.explain import explain
 from locexp.configuration.overrides import is_for_hydra, key_of
 from locexp.errors import NotComparableError, RunFailedError, UserError, listed, worded
 from locexp.records.files import check_unused
+from locexp.records.folder_store import FolderStore
 from locexp.records.record import RECORD
+from locexp.records.store import Store
 from locexp.records.sweep_list import SweepList
 from locexp.sweep.conduct import Conductor
 from locexp.sweep.display import list_jobs
@@ -154,24 +157,48 @@ def _train(given: SweepList, stored: StoredSweep | None = None) -> None:
             run_alone(prepared, staged.base_job.hydra(staged.directory.absolute()), Screen())
 
 
-def _compare(location: Location, sweep_id: str, allow_mixed: bool) -> list[str]:
+def _compare(location: Location, sweep_id: str, directory: Path, finished: int, allow_mixed: bool) -> list[str]:
     """Compare what has finished; a sweep that must not be compared is still a sweep.
+
+    Args:
+        location: of its store. One that was lost costs no comparison where the folder has all runs that have finished.
+        sweep_id, directory: of the sweep.
+        finished: how many of its runs have.
+        allow_mixed: compare runs that differ in more than their settings.
 
     Raises:
         RunFailedError: the comparison was lost, which is tried again with the command in the message.
     """
     from locexp.analysis.compare import CompareOptions, compare_sweep
+
+    try:
+        store = _readable(location, sweep_id, directory, finished)
+        return compare_sweep(store, sweep_id, CompareOptions(allow_mixed=allow_mixed), has_ended=True)
+    except NotComparableError as error:
+        return [f"note     not compared: {error}"]
+    except Exception as error:  # the disk is full, or the server was lost: what was trained is there
+        logger.info("the sweep was not compared", exc_info=error)
+        again = f"compare it with {command('compare', sweep_id, *store_overrides(location))}"
+        raise RunFailedError(f"sweep {sweep_id} could not be compared ({_why(error)}); {again}") from error
+
+
+def _readable(location: Location, sweep_id: str, directory: Path, finished: int) -> Store:
+    """Return the store of a sweep; or its folder, where the store was lost and that has all runs that have finished."""
     from locexp.tracking.store import MlflowStore
 
     try:
-        return compare_sweep(MlflowStore(location), sweep_id, CompareOptions(allow_mixed=allow_mixed), has_ended=True)
-    except NotComparableError as error:
-        return [f"note     not compared: {error}"]
-    except Exception as error:  # the server was lost, the disk is full: what was trained is there
-        logger.info("the sweep was not compared", exc_info=error)
-        why = str(error) if isinstance(error, UserError) else worded(error)
-        again = f"compare it with {command('compare', sweep_id, *store_overrides(location))}"
-        raise RunFailedError(f"sweep {sweep_id} could not be compared ({why[:200].rstrip('.')}); {again}") from error
+        check(location)  # better known at once: MLflow would try again and again
+        return MlflowStore(location)
+    except Exception as error:  # a server that was lost: its client raises what it likes
+        logger.info("the store cannot be read", exc_info=error)
+        files = FolderStore(str(directory), f"Compared from the files in the sweep's folder: {_why(error)}.")
+        if sum(run.status == "FINISHED" for run in files.children(sweep_id)) < finished:
+            raise
+        return files
+
+
+def _why(error: Exception) -> str:
+    return (str(error) if isinstance(error, UserError) else worded(error))[:200].rstrip(".")
 
 
 def _check_surroundings(staged: StagedJobs) -> None:

@@ -30,6 +30,7 @@ from locexp.configuration.quoting import literal, quoted
 from locexp.configuration.renamed import check_overrides
 from locexp.configuration.rules import check_seed, validate
 from locexp.configuration.schema import config_directory, config_hash, register
+from locexp.configuration.templates import Templates, without_hydra
 from locexp.errors import UserError, first_line
 from locexp.system.folders import expanded
 
@@ -159,6 +160,8 @@ class Composer:
         self._config_name = config_name
         self._known: dict[tuple[tuple[str, ...], int | None], Composition] = {}
         self._first: DictConfig | None = None
+        self._templates = Templates(self._with_hydra)
+        self._valid: set[str] = set()
 
     def compose(self, overrides: Sequence[str]) -> Job:
         """Compose and validate the configuration of one run.
@@ -191,19 +194,26 @@ class Composer:
         return Job(tuple(opened), int(composition.cfg.seed) if seed is None else seed, composition)
 
     def _compose(self, overrides: tuple[str, ...], seed: int | None) -> Composition:
+        seed_values: dict[str, str] = {}
+        made = self._templates.with_values(overrides)
+        if made is None:
+            cfg = self._with_hydra(overrides)
+            seed_values = resolve(cfg, seed)
+            made = without_hydra(cfg)
+        elif seed is not None:
+            made.cfg.seed = seed
+        cfg = made.cfg
+        validate(cfg, self._valid)
+        check_alone(cfg, overrides, lambda: own_keys(self._config_name, overrides))
+        return Composition(cfg, made.hydra, config_hash(cfg), seed_values)
+
+    def _with_hydra(self, overrides: Sequence[str]) -> DictConfig:
         cfg = compose(self._config_name, overrides=list(overrides), return_hydra_config=True)
         check_hydra(cfg.hydra, overrides)
         if self._first is None:
             self._first = cfg
         OmegaConf.copy_cache(self._first, cfg)  # all jobs share one time
-        seed_values = resolve(cfg, seed)
-        hydra = OmegaConf.to_container(cfg.hydra)
-        assert isinstance(hydra, dict)
-        with open_dict(cfg):
-            del cfg["hydra"]
-        validate(cfg)
-        check_alone(cfg, overrides, lambda: own_keys(self._config_name, overrides))
-        return Composition(cfg, {str(key): value for key, value in hydra.items()}, config_hash(cfg), seed_values)
+        return cfg
 
 
 @contextlib.contextmanager

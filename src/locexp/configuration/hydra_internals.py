@@ -18,6 +18,7 @@ from typing import Any, Protocol, cast
 import hydra
 from hydra import version
 from hydra._internal.callbacks import Callbacks
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra._internal.hydra import Hydra
@@ -28,6 +29,8 @@ from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus, configure_log, env_override
 from hydra.plugins.config_source import ConfigResult, ConfigSource
@@ -145,6 +148,20 @@ def file_defaults(config_name: str, overrides: Sequence[str]) -> list[tuple[str,
 def options(group: str) -> list[str]:
     """Return the names of a group's files on the open search path."""
     return list(_loader().get_group_options(group))
+
+
+def parse_override(text: str) -> Override:
+    """Return an override as Hydra reads it; raises HydraException."""
+    return OverridesParser.create().parse_overrides([text])[0]
+
+
+def apply_overrides(overrides: Sequence[Override], cfg: DictConfig) -> None:
+    """Set values in a composed configuration as Hydra does when it composes one, but for groups.
+
+    Raises:
+        HydraException, OmegaConfBaseException: a key is unknown, or its value has the wrong type.
+    """
+    ConfigLoaderImpl._apply_overrides_to_config(list(overrides), cfg)
 
 
 def _loader() -> ConfigLoader:

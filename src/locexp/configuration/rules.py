@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, Literal, get_type_hints
 
@@ -47,8 +48,12 @@ def _require(ok: bool, key: str, given: object, allowed: str) -> None:
         raise UserError(f"{key}={given}: expected {allowed}.")
 
 
-def validate(cfg: DictConfig) -> None:
+def validate(cfg: DictConfig, valid: set[str] | None = None) -> None:
     """Check every range and cross-field rule of a composed configuration.
+
+    Args:
+        cfg: the configuration.
+        valid: groups that were found to be valid before, as text, and are not checked again; gets those of ``cfg``.
 
     Raises:
         UserError: names the key, what was given, what is allowed and the nearest name.
@@ -64,10 +69,15 @@ def validate(cfg: DictConfig) -> None:
         raise UserError(f"{missing[0]} is required: give it as {missing[0]}=VALUE.")
     check_seed(cfg.seed)
     _require(cfg.name is None or bool(cfg.name.strip()), "name", cfg.name, "a name, or null")
+    valid = set() if valid is None else valid
+    texts = {group: f"{group}: {values[group]!r}" for group in RULES}
     for group, schema in GROUPS.items():
-        check_values(group, values[group], _hints(schema))
-    for rule in (_data, _bbox, _model, _loss, _optimizer, _trainer, check_tracking, _sweep):
-        rule(cfg)
+        if texts[group] not in valid:
+            check_values(group, values[group], _hints(schema))
+    for group, rule in RULES.items():  # each looks at its own group alone
+        if texts[group] not in valid:
+            rule(cfg)
+    valid.update(texts.values())
 
 
 def _parameter_names(values: Any, prefix: str = "") -> None:
@@ -206,3 +216,15 @@ def _sweep(cfg: DictConfig) -> None:
         return
     plan = import_target(str(sweep._target_), "sweep._target_")
     check_arguments(plan, arguments, "sweep", given_by_caller=PLAN_GIVEN)
+
+
+RULES: dict[str, Callable[[DictConfig], None]] = {
+    "data": _data,
+    "bbox": _bbox,
+    "model": _model,
+    "loss": _loss,
+    "optimizer": _optimizer,
+    "trainer": _trainer,
+    "tracking": check_tracking,
+    "sweep": _sweep,
+}

@@ -30,6 +30,7 @@ class FolderStore:
 
     Args:
         given: the folder, as the user named it.
+        note: another one than the usual, see :class:`~locexp.records.store.Store`.
 
     Raises:
         UserError: it is not the folder of a sweep; the message names that if it is near.
@@ -38,7 +39,8 @@ class FolderStore:
     label = "the folder"
     note = "Compared from the files in the sweep's folder alone; nothing was read from MLflow or written to it."
 
-    def __init__(self, given: str) -> None:
+    def __init__(self, given: str, note: str | None = None) -> None:
+        self.note = self.note if note is None else note
         self.folder = Path(os.path.abspath(Path(given).expanduser()))
         self._parent = _as_tracked(_parent_record(self.folder, given))
 

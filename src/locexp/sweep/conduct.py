@@ -6,6 +6,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import Callbacks, set_up_logging
@@ -29,8 +30,9 @@ from locexp.tracking.location import Location, unused_root
 
 logger = logging.getLogger(__name__)
 
-Compare = Callable[[Location, str, bool], Sequence[str]]
-"""Compares the sweep of an id in a store, mixed runs too where that is allowed; returns what is shown of it.
+Compare = Callable[[Location, str, Path, int, bool], Sequence[str]]
+"""Compares the sweep of an id in a store or from its folder, of which so many runs have finished, mixed ones too where
+that is allowed; returns what is shown of it.
 
 Raises :class:`RunFailedError` where that fails, which costs the sweep nothing but its exit status."""
 
@@ -106,6 +108,7 @@ class Conductor:
                 self._mend()
                 self._introduce()
                 self._run_stages(launch)
+            self._ends.log_rest(parent.location, parent.directory, parent.sweep_id, self._screen.note)
             if self._ends.tally.finished:
                 self._show_comparison()
             status = "FAILED" if self._ends.failures else "FINISHED"
@@ -124,8 +127,9 @@ class Conductor:
 
     def _show_comparison(self) -> None:
         try:
-            mixed = bool(self._staged.base.sweep.allow_mixed)
-            for line in self._compare(self._parent.location, self._parent.sweep_id, mixed):
+            parent, mixed = self._parent, bool(self._staged.base.sweep.allow_mixed)
+            finished = self._ends.tally.finished
+            for line in self._compare(parent.location, parent.sweep_id, parent.directory, finished, mixed):
                 kind, _, note = line.partition("note     ")
                 if note and not kind:  # which may be said again with the links
                     self._screen.note(note)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from locexp.errors import verb
 from locexp.records.record import RunRecord
 from locexp.records.sweep_list import CONFIRMATION
 from locexp.run.prepare import monitor
-from locexp.sweep.folder import JobEnd
+from locexp.sweep.folder import JobEnd, log_missing, read_record
 from locexp.sweep.jobs import RunKey, StagedJobs, SweepJob
+from locexp.tracking.location import Location, answers
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,22 @@ class Ends:
             )
             for job in self._staged.jobs
         }
+
+    def log_rest(self, location: Location, directory: Path, sweep_id: str, say: Callable[[str], None]) -> None:
+        """Log what a store missed while it was lost, if it answers again.
+
+        Args:
+            location: of the store.
+            directory, sweep_id: of the sweep.
+            say: see :func:`~locexp.sweep.folder.log_missing`.
+        """
+        if all(record.logged for record in self.records) or not answers(location):
+            return
+        log_missing(directory, sweep_id, say)
+        for key, end in self._ends.items():
+            folder = end.record.directory if end.record is not None and not end.record.logged else None
+            if folder is not None and (record := read_record(folder)) is not None:
+                self._ends[key] = replace(end, record=record)
 
     @property
     def records(self) -> list[RunRecord]:

@@ -8,7 +8,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from locexp.evaluation.metrics import metrics_so_far
 from locexp.records.files import CHECKPOINT
 from locexp.records.format import MalformedError, NewerFormatError
 from locexp.records.history import read_history
-from locexp.records.record import CUT_OFF, RunRecord
+from locexp.records.record import CUT_OFF, RECORD, RunRecord
 from locexp.records.sweep_list import LIST, SweepList
 from locexp.system.files import locked
 from locexp.system.process import is_alive
@@ -221,6 +221,30 @@ def close_dead(folders: Sequence[Path], *, stopped: bool, failed: bool = False) 
     for folder, record in unlogged.items():
         if record in at_work or not is_alive(record.tags):
             _log(folder)
+
+
+def runs_in(directory: Path, sweep_id: str) -> list[RunRecord]:
+    """Return the records of a sweep's runs that its folder holds; it may hold others."""
+    found = (read_record(path.parent) for path in sorted(directory.glob(f"*/{RECORD}")))
+    return [record for record in found if record is not None and record.tags.get("sweep_id") == sweep_id]
+
+
+def log_missing(directory: Path, sweep_id: str, say: Callable[[str], None]) -> None:
+    """Log the runs of a sweep that have ended, but are in its folder alone, since a store was lost.
+
+    Args:
+        directory: of the sweep.
+        sweep_id: of the sweep.
+        say: receives a line for each: what was done, or why it was not.
+    """
+    from locexp.tracking.relog import relog
+
+    for record in runs_in(directory, sweep_id):
+        if not record.logged and (record.status != "RUNNING" or is_alive(record.tags) is False):
+            try:
+                relog(str(record.directory), None, say)
+            except (UserError, RunFailedError, OSError) as error:  # the sweep can do without this one's run
+                say(f"not logged: {error}")
 
 
 def _stop(records: Sequence[RunRecord]) -> None:

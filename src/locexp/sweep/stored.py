@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from locexp.configuration.renamed import renamed_overrides
 from locexp.errors import RunFailedError, UserError, counted, listed
 from locexp.records.provenance import VERSIONS
-from locexp.records.record import RECORD, RunRecord
+from locexp.records.record import RunRecord
 from locexp.records.sweep_list import LIST, SweepList
-from locexp.sweep.folder import read_record
+from locexp.sweep.folder import log_missing, runs_in
 from locexp.sweep.jobs import RunKey, SweepJob
 from locexp.system.process import is_alive
 
@@ -31,7 +31,7 @@ class StoredSweep:
     Attributes:
         parent: its parent run.
         sweep_list: its stored list, of all stages that had begun.
-        finished: the runs that have finished, by config hash and seed.
+        finished: the runs that have finished, by the store or by their folders, by config hash and seed.
         dead: runs that are RUNNING in the store though their process has gone.
         paused: runs that have paused, by config hash and seed, as their folders have them.
     """
@@ -138,18 +138,11 @@ class StoredSweep:
             except (UserError, RunFailedError):
                 store.client.set_terminated(run.run_id, "KILLED")
                 done.append(f"{run.name}: its process has gone; it is KILLED now.")
-        for path in sorted(self.directory.glob(f"*/{RECORD}")):
-            record = read_record(path.parent)
-            if record is None or record.tags.get("sweep_id") != self.sweep_id:
-                continue  # the folder may hold others
-            if not record.logged and (record.status != "RUNNING" or is_alive(record.tags) is False):
-                try:
-                    relog(str(path.parent), None, done.append)
-                except (UserError, RunFailedError, OSError) as error:  # the sweep can do without this one's run
-                    done.append(f"not logged: {error}")
+        log_missing(self.directory, self.sweep_id, done.append)
         if done:
-            self.finished = finished_runs(store.children(self.sweep_id))
-            self.paused = paused_runs(self.directory, self.sweep_id)
+            own = runs_in(self.directory, self.sweep_id)
+            self.finished = finished_runs([*store.children(self.sweep_id), *own])
+            self.paused = paused_runs(own)
         return done
 
 
@@ -189,17 +182,18 @@ def load(store: Store, sweep_id: str, *, presume_dead: bool) -> StoredSweep:
                 f"sweep.resume={sweep_id}: {run.name} is still running (process {run.tags['pid']}); wait for it or "
                 "stop it first."
             )
+    own = runs_in(directory_of(parent), sweep_id)
     return StoredSweep(
         parent,
         replace(sweep_list, overrides=renamed_overrides(sweep_list.overrides)),
-        finished=finished_runs(children),
-        paused=paused_runs(directory_of(parent), sweep_id),
+        finished=finished_runs([*children, *own]),  # a store that was lost for a time lacks some
+        paused=paused_runs(own),
         dead=[run for run in children if run.status == "RUNNING"],
     )
 
 
 def finished_runs(runs: Sequence[RunRecord]) -> dict[RunKey, RunRecord]:
-    """Return the runs that have finished, by config hash and seed; the latest where there are several."""
+    """Return the runs that have finished, by config hash and seed; the first where there are several."""
     found: dict[RunKey, RunRecord] = {}
     for run in runs:
         if run.status == "FINISHED" and "config_hash" in run.tags:
@@ -207,11 +201,7 @@ def finished_runs(runs: Sequence[RunRecord]) -> dict[RunKey, RunRecord]:
     return found
 
 
-def paused_runs(directory: Path, sweep_id: str) -> dict[RunKey, RunRecord]:
-    """Return the runs of a sweep that have paused, by config hash and seed: those in its folder, where they go on."""
-    found: dict[RunKey, RunRecord] = {}
-    for path in sorted(directory.glob(f"*/{RECORD}")):
-        record = read_record(path.parent)
-        if record is not None and record.paused_after is not None and record.tags.get("sweep_id") == sweep_id:
-            found[record.tags["config_hash"], int(record.tags["seed"])] = record
-    return found
+def paused_runs(runs: Sequence[RunRecord]) -> dict[RunKey, RunRecord]:
+    """Return the runs that have paused, by config hash and seed: of those in the sweep's folder, where they go on."""
+    paused = [run for run in runs if run.paused_after is not None]
+    return {(run.tags["config_hash"], int(run.tags["seed"])): run for run in paused}

@@ -70,10 +70,10 @@ def _relog_one(folder: Path, directory: str, uri: str | None, parent_run_id: str
         record.tracking_uri, record.artifact_root = location.uri, location.artifact_root
     logged_files(folder, record)  # raises
     check(location)
-    from locexp.tracking.store import has_run
+    from locexp.tracking.store import has_run, has_samples
     from locexp.tracking.tracker import log_directory
 
-    model, lacking = None, ""
+    model, lacking, unsampled = None, "", ""
     try:
         model = load_model(folder)
     except UserError as error:
@@ -83,10 +83,12 @@ def _relog_one(folder: Path, directory: str, uri: str | None, parent_run_id: str
             return f"{directory}: is in {location.uri} already, as run {record.run_id}."
         record.logged = False  # of another store it was true
         log_directory(location, folder, record, model)
+        if record.parameters.get("tracking.system_metrics") == "True" and not has_samples(location, record):
+            unsampled = " It has no system/ metrics there: they are sampled while a run trains, and kept in no file."
     except UserError:
         raise
     except Exception as error:
         raise RunFailedError(f"{directory}: not everything reached {location.uri} ({first_line(error)}).") from error
     record.logged = True
     record.write(folder)
-    return f"{directory}: logged to {location.uri} as run {record.run_id} ({record.status}){lacking or '.'}"
+    return f"{directory}: logged to {location.uri} as run {record.run_id} ({record.status}){lacking or '.'}{unsampled}"

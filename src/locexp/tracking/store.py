@@ -56,6 +56,12 @@ def has_run(location: Location, record: RunRecord) -> bool:
     return True
 
 
+def has_samples(location: Location, record: RunRecord) -> bool:
+    """Return whether a store has samples of CPU and memory use of a run that it has; raises MlflowException."""
+    run = MlflowClient(location.uri).get_run(str(record.run_id))
+    return any(name.startswith("system/") for name in run.data.metrics)
+
+
 class MlflowStore:
     """An experiment of a tracking store; nothing is created.
 
