@@ -27,7 +27,7 @@ from tests.servers import MISBEHAVIOURS, FakeServer
 
 WRITES = int(os.environ.get("LOCEXP_WRITES", "12"))
 """How many kinds of write are tried, spread over all; ``LOCEXP_WRITES=1000`` tries all of them, in about an hour."""
-SWEEP = (*tiny_without("seed"), "--multirun", "seed=1,2", "hydra.launcher.max_members=2")
+SWEEP = (*tiny_without("seed"), "--multirun", "seed=1,2", "sweep.max_members=2")
 
 
 @pytest.fixture
@@ -199,7 +199,7 @@ STORE_ERRORS = (
 @pytest.mark.slow
 def test_a_run_that_cannot_be_logged_takes_none_with_it(workplace: Path) -> None:
     """Of a sweep that is logged to another store, the second run fails in the middle; the third is logged."""
-    assert train_here(*tiny_without("seed"), "--multirun", "seed=1,2,3", "hydra.launcher.max_members=3") == 0
+    assert train_here(*tiny_without("seed"), "--multirun", "seed=1,2,3", "sweep.max_members=3") == 0
     (sweep,) = workplace.glob("multirun/*/*/sweep")
     to_log = ("log", str(sweep.parent), "--uri")
     with failing_store("", 0) as changes:

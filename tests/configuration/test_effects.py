@@ -22,7 +22,7 @@ REFUSED = [
     (["hydra.runtime.output_dir=x"], "hydra.runtime.output_dir=x: does nothing here"),
     (["hydra.sweep.dir=x"], "hydra.sweep.dir=x: is for a sweep"),
     (["hydra/launcher=basic"], "hydra/launcher=basic: is for a sweep"),
-    (["hydra.launcher.max_members=3"], "hydra.launcher.max_members=3: is for a sweep"),
+    (["sweep.max_members=3"], "sweep.max_members=3: is for a sweep"),
     (["sweep.on_error=stop"], "sweep.on_error=stop: is for a sweep"),
     (["sweep.allow_mixed=true"], "sweep.allow_mixed=true: is for a sweep"),
     (["--multirun", "seed=1,2", "hydra.run.dir=x"], "hydra.run.dir=x: is for a run by itself"),
@@ -50,7 +50,7 @@ REFUSED = [
 ]
 ALLOWED = [
     ["hydra.run.dir=x", "hydra.verbose=true", "hydra.output_subdir=null", "hydra.job.name=x"],
-    ["--multirun", "seed=1,2", "hydra.sweep.dir=x", "hydra.launcher.max_members=3", "sweep.on_error=stop"],
+    ["--multirun", "seed=1,2", "hydra.sweep.dir=x", "sweep.max_members=3", "sweep.on_error=stop"],
     ["bbox.noise=salt", "bbox.noise_level=.3"],
     ["--multirun", "bbox.noise=salt,gaussian", "bbox.noise_level=.1,.3"],
     ["optimizer=sgd", "optimizer.params.nesterov=true"],

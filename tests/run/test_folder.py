@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -32,11 +33,12 @@ def test_a_folder_with_a_random_part_is_drawn_once_for_a_command() -> None:
 
 def test_what_a_launcher_refers_to_is_found_and_what_it_does_not_know_is_refused() -> None:
     with composing() as composer:
-        words = ["seed=1,2", "trainer.threads=2", "hydra.launcher.max_members=${trainer.threads}"]
-        assert capacity_of(StagedJobs(composer, words, multirun=True).launcher).width == 2
-        mistyped = StagedJobs(composer, ["seed=1,2", "+hydra.launcher.max_member=3"], multirun=True).launcher
-        with pytest.raises(UserError, match="hydra.launcher.max_member: unknown key; .* Did you mean 'max_members'?"):
-            capacity_of(mistyped)
+        words = ["seed=1,2", "trainer.threads=1", "hydra/launcher=joblib", "hydra.launcher.n_jobs=${trainer.threads}"]
+        if importlib.util.find_spec("hydra_plugins.hydra_joblib_launcher") is not None:
+            assert capacity_of(StagedJobs(composer, words, multirun=True).launcher, None).workers == 1
+        mistyped = StagedJobs(composer, ["seed=1,2", "+hydra.launcher.member=3"], multirun=True).launcher
+        with pytest.raises(UserError, match="hydra.launcher.member: unknown key; hydra/launcher=stacked has none"):
+            capacity_of(mistyped, None)
 
 
 @pytest.mark.parametrize(

@@ -311,18 +311,23 @@ def test_a_stage_of_known_jobs_alone_does_not_end_a_sweep(tmp_path: Path, monkey
 def test_jobs_side_by_side_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(8)))
 
-    def planned(target: str, **keys: object) -> tuple[int, int | None, int | None]:
-        made = capacity_of(OmegaConf.create({"_target_": target, **keys}))
-        return made.width, made.batch, made.threads
+    def planned(target: str, most: int | None = None, **keys: object) -> tuple[int, int | None, int | None, int]:
+        made = capacity_of(OmegaConf.create({"_target_": target, **keys}), most)
+        return made.workers, made.batch, made.threads, made.members
 
     submitit = "hydra_plugins.hydra_submitit_launcher.submitit_launcher"
-    assert planned("hydra._internal.core_plugins.basic_launcher.BasicLauncher") == (1, 1, None)
-    assert planned("x.JoblibLauncher", n_jobs=-1) == (8, None, 1)
-    assert planned("x.JoblibLauncher", n_jobs=2) == (2, None, 4)
-    assert planned("x.JoblibLauncher", n_jobs=-5) == (4, None, 2)
-    assert planned(f"{submitit}.LocalLauncher", cpus_per_task=3) == (2, 2, 3)
-    assert planned(f"{submitit}.SlurmLauncher", cpus_per_task=4, array_parallelism=9) == (9, None, 4)
-    assert planned("x.RayLauncher", ray={"remote": {"num_cpus": 2}, "init": {}}) == (4, None, 2)
+    assert planned("hydra._internal.core_plugins.basic_launcher.BasicLauncher") == (1, 1, None, 1)
+    assert planned("x.JoblibLauncher", n_jobs=-1) == (8, None, 1, 8)
+    assert planned("x.JoblibLauncher", n_jobs=2) == (2, None, 4, 8)
+    assert planned("x.JoblibLauncher", n_jobs=-5) == (4, None, 2, 8)
+    assert planned(f"{submitit}.LocalLauncher", cpus_per_task=3) == (2, 2, 3, 8)
+    assert planned(f"{submitit}.SlurmLauncher", cpus_per_task=4, array_parallelism=9) == (9, None, 4, 8)
+    assert planned(f"{submitit}.SlurmLauncher", cpus_per_task=6, array_parallelism=256) == (1, None, 6, 12)
+    assert planned("x.RayLauncher", ray={"remote": {"num_cpus": 2}, "init": {}}) == (4, None, 2, 8)
+    assert planned("x.JoblibLauncher", 3, n_jobs=2) == (2, None, 4, 3)
+    for target, key in ((f"{submitit}.LocalLauncher", "cpus_per_task"), ("x.JoblibLauncher", "n_jobs")):
+        with pytest.raises(UserError, match=f"hydra.launcher.{key}=9: this machine has 8 cores .* at most 8"):
+            planned(target, **{key: 9})
 
 
 @pytest.mark.parametrize(

@@ -60,11 +60,11 @@ def one_by_one(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str,
     ("package", "words", "note"),
     [
         ("locexp", ["hydra/launcher=stacked"], ""),
-        ("locexp", ["hydra/launcher=stacked", "hydra.launcher.max_members=3"], ""),
+        ("locexp", ["hydra/launcher=stacked", "sweep.max_members=3"], ""),
         pytest.param(
             "hydra_plugins.hydra_joblib_launcher",
             [*JOBLIB],
-            "joblib runs 2 jobs at a time",
+            "joblib trains 2 stacks at a time",
             marks=pytest.mark.extra,
         ),
         pytest.param(
@@ -76,7 +76,7 @@ def one_by_one(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str,
         pytest.param(
             "hydra_plugins.hydra_ray_launcher",
             ["hydra/launcher=ray", "+hydra.launcher.ray.init.num_cpus=2"],
-            "ray runs the jobs",
+            "ray trains the stacks",
             marks=pytest.mark.extra,
         ),
     ],

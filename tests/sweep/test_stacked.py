@@ -142,14 +142,14 @@ def test_memory_caps_a_stack_and_says_so(
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=2**30))
     assert train_here(*TINY, "--multirun", "seed=1,2") == 0
     out = capsys.readouterr().out
-    assert "a stack has 1 member, not 8: each takes about 300 MiB of memory" in out
+    assert "a stack has 1 member, not 2: each takes about 300 MiB of memory" in out
     assert {run.data.metrics["time/stack_members"] for run in by_name(workplace).values()} == {1}
 
 
 @pytest.mark.parametrize("given", ["0", "-1", "many"])
 def test_a_stack_of_none_is_refused(workplace: Path, capsys: pytest.CaptureFixture[str], given: str) -> None:
-    assert train_here(*TINY, "--multirun", "seed=1,2", f"hydra.launcher.max_members={given}") == 2
-    assert f"hydra.launcher.max_members={given}: expected a whole number >= 1, or null" in capsys.readouterr().err
+    assert train_here(*TINY, "--multirun", "seed=1,2", f"sweep.max_members={given}") == 2
+    assert f"sweep.max_members={given}: expected a whole number >= 1, or null" in capsys.readouterr().err
     assert everything(workplace) == set()
 
 

@@ -340,7 +340,7 @@ def test_an_exception_leaves_its_traceback(workplace: Path, monkeypatch: pytest.
     "launcher",
     [
         pytest.param(("hydra/launcher=basic",), marks=pytest.mark.slow),
-        ("hydra.launcher.max_members=1",),
+        ("sweep.max_members=1",),
         pytest.param(("hydra/launcher=joblib", "hydra.launcher.n_jobs=1"), marks=[pytest.mark.extra, pytest.mark.slow]),
     ],
     ids=["basic", "stacked", "joblib"],
@@ -494,7 +494,7 @@ def test_a_sweep_that_is_shot_goes_on_where_it_was(done: tuple[Path, str], workp
     """kill -9, then resume: exactly what is missing runs, and the results are those of the undisturbed sweep."""
     undisturbed, _ = done
     members = 4 if "stack" in moment else 1
-    process = begin(workplace, *TINY, "trainer.deterministic=true", *GRID, f"hydra.launcher.max_members={members}")
+    process = begin(workplace, *TINY, "trainer.deterministic=true", *GRID, f"sweep.max_members={members}")
     wait_until(lambda: MOMENTS[moment](workplace))
     process.kill()
     process.wait()

@@ -217,7 +217,7 @@ def test_a_run_on_a_terminal_leaves_whole_lines_alone(tmp_path: Path) -> None:
 def test_a_sweep_on_a_terminal_shows_how_far_it_is(columns: int, tmp_path: Path) -> None:
     """And leaves the answer: of four runs those that failed have a line, then come the sentences and the table."""
     words = [*tiny_without("trainer.epochs"), "trainer.epochs=5", "--multirun", "loss.bbox_weight=0.5,20"]
-    words += ["optimizer.learning_rate=0.001,1e30", "hydra.launcher.max_members=2"]
+    words += ["optimizer.learning_rate=0.001,1e30", "sweep.max_members=2"]
     written = in_terminal(["-m", "locexp.train", *words], columns=columns, cwd=tmp_path, status=1)
     terminal = Terminal(columns, written)
     seen, lines = [row.rstrip() for row in terminal.seen], terminal.lines

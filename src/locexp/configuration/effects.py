@@ -32,7 +32,7 @@ CHECKED = ("hydra.mode", "hydra.job.chdir", "hydra.sweep.subdir")
 FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")
 AUGMENTATIONS = ("crop", "pad", "stretch", "rotate", "outline", "flip", "brightness", "contrast", "grey")
 """The keys of ``bbox=annotated`` that say what an augmentation does."""
-SWEEP_ALONE = ("sweep.on_error", "sweep.presume_dead", "sweep.allow_mixed")
+SWEEP_ALONE = ("sweep.on_error", "sweep.presume_dead", "sweep.allow_mixed", "sweep.max_members")
 NEEDS = {
     "bbox.noise_level": "bbox.noise",
     **{f"bbox.{name}": "bbox.augment" for name in AUGMENTATIONS},

@@ -9,7 +9,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from locexp.configuration.overrides import key_of
 from locexp.errors import UserError
 
-RENAMED = {"sweep.replay_seeds": "sweep.final_seeds"}
+RENAMED = {
+    "sweep.replay_seeds": "sweep.final_seeds",
+    "hydra.launcher.max_members": "sweep.max_members",
+}
 """Old and new name; an old one is answered with its new name for one version, and read while runs that have it are."""
 
 ADDED = {"trainer.saved_input": "fractions", "trainer.pictures": "all"}

@@ -32,7 +32,7 @@ Share = Annotated[float, Interval(ge=0, lt=1)]
 CLASSIFICATION, BBOX, METHOD = "loss.classification_weight", "loss.bbox_weight", "loss/weighting"
 """The keys that say how the losses are weighted, as sweeps vary them."""
 RESUME_RUN, RESUME_SWEEP = "trainer.resume", "sweep.resume"
-RESUME_KEYS = ("on_error", "dry_run", "presume_dead", "allow_mixed")
+RESUME_KEYS = ("on_error", "max_members", "dry_run", "presume_dead", "allow_mixed")
 """The keys of ``sweep`` that say how it is run, and may be given with ``sweep.resume``."""
 MOST_SEEDS = 1000
 """More replicates add nothing; every job is composed and listed before the first begins."""
@@ -148,6 +148,7 @@ class SweepKeys(TypedDict):
     dry_run: bool
     presume_dead: bool
     allow_mixed: bool
+    max_members: Count | None
 
 
 class OptimizerParams(TypedDict, total=False):

@@ -48,7 +48,7 @@ def training_id(cfg: DictConfig) -> str:
 
 
 def rebuild(
-    cfg: DictConfig, directory: Path, record: RunRecord, checkpoint: Checkpoint, *, stacked: bool = False
+    cfg: DictConfig, directory: Path, record: RunRecord, checkpoint: Checkpoint | None, *, stacked: bool = False
 ) -> tuple[Prepared, Resumed]:
     """Rebuild and restore a run that was stopped; nothing is written.
 
@@ -56,7 +56,7 @@ def rebuild(
         cfg: of the run; its ``tracking`` part says where the run is tracked from now on.
         directory: of the run.
         record: as the run left it.
-        checkpoint: the run's.
+        checkpoint: the run's; ``None`` where it was stopped before it had one, and begins again as the same run.
         stacked: see :func:`locexp.run.prepare.prepare`.
 
     Raises:
@@ -64,11 +64,12 @@ def rebuild(
     """
     from locexp.training.checkpoint import restore
 
-    rows, lost = _whole_epochs(directory, checkpoint)
+    rows, lost = _whole_epochs(directory, checkpoint) if checkpoint is not None else ([], [])
     check_data(record, load_training_data(cfg))
     prepared = prepare(cfg, stacked=stacked)
-    bare = [{name: value for name, value in row.items() if name != "timestamp"} for row in rows]
-    restore(prepared.member, checkpoint, training_id(cfg), bare)
+    if checkpoint is not None:
+        bare = [{name: value for name, value in row.items() if name != "timestamp"} for row in rows]
+        restore(prepared.member, checkpoint, training_id(cfg), bare)
     resumed = Resumed(
         directory=directory,
         record=_renewed(record, cfg, directory, _notes(record, cfg, checkpoint, lost)),
@@ -91,7 +92,7 @@ def begin_again(cfg: DictConfig, directory: Path, record: RunRecord | None) -> P
     """
     from locexp.training.checkpoint import read_checkpoint
 
-    if record is None:
+    if record is None or not (directory / CHECKPOINT).exists():
         write_history(directory, [])
         (directory / CHECKPOINT).unlink(missing_ok=True)
         return prepare(cfg, stacked=True)
@@ -114,14 +115,18 @@ def check_data(record: RunRecord, data: TrainingData) -> None:
         )
 
 
-def _notes(record: RunRecord, cfg: DictConfig, checkpoint: Checkpoint, lost: list[str]) -> list[str]:
+def _notes(record: RunRecord, cfg: DictConfig, checkpoint: Checkpoint | None, lost: list[str]) -> list[str]:
     """Return the notes of the run as it goes on; that it does is worth one unless it paused to do so."""
     notes = [note for note in record.notes if not note.startswith(ENDED_EARLY)]
-    notes += [*([] if PAUSED in record.tags else [f"Continued after epoch {checkpoint.epoch}."]), *lost]
-    if cfg.trainer.callbacks:
+    if checkpoint is None:
+        notes.append("Begun again: it was stopped before its first whole epoch.")
+    elif PAUSED not in record.tags:
+        notes.append(f"Continued after epoch {checkpoint.epoch}.")
+    notes += lost
+    if cfg.trainer.callbacks and checkpoint is not None:
         names = listed(cfg.trainer.callbacks)
         notes.append(f"The callbacks ({names}) start anew: their own state is not in the checkpoint.")
-    if checkpoint.stopped and checkpoint.epoch < cfg.trainer.epochs:
+    if checkpoint is not None and checkpoint.stopped and checkpoint.epoch < cfg.trainer.epochs:
         notes.append(f"Training had ended early at epoch {checkpoint.epoch}; only its results were missing.")
     now = provenance(cfg, ())
     for name in VERSIONS:

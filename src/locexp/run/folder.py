@@ -180,16 +180,21 @@ def chosen_files(hydra: HydraConf) -> list[str]:
 @contextlib.contextmanager
 def shared_logging(hydra: DictConfig) -> Iterator[None]:
     """Log as ``hydra.job_logging`` says, without its file, since each run has its own; afterwards as before jobs."""
-    shared = plain(hydra.job_logging)
-    shared.get("handlers", {}).pop(FILE, None)
-    for log in (shared.get("root") or {}, *shared.get("loggers", {}).values()):
-        if "handlers" in log:
-            log["handlers"] = [name for name in log["handlers"] if name != FILE]
-    set_up_logging(OmegaConf.create(shared), hydra.verbose)
+    set_up_logging(without_file(hydra.job_logging), hydra.verbose)
     try:
         yield
     finally:
         set_up_logging(hydra.hydra_logging, hydra.verbose)
+
+
+def without_file(job_logging: DictConfig) -> DictConfig:
+    """Return ``hydra.job_logging`` without the file of a run."""
+    shared = plain(job_logging)
+    shared.get("handlers", {}).pop(FILE, None)
+    for log in (shared.get("root") or {}, *shared.get("loggers", {}).values()):
+        if "handlers" in log:
+            log["handlers"] = [name for name in log["handlers"] if name != FILE]
+    return OmegaConf.create(shared)
 
 
 def _log_name(handler: Mapping[str, Any]) -> str:

@@ -116,7 +116,7 @@ class Run:
             self.screen.line(line)
         self._say(self.record.notes)
         sampling_seconds = SAMPLING_SECONDS * beside if cfg.tracking.system_metrics else None
-        self._tracker.start(sampling_seconds=sampling_seconds, earlier=resumed.history if resumed else ())
+        self._tracker.start(sampling_seconds=sampling_seconds, earlier=resumed.history if resumed else None)
         write_data_files(directory, self.prepared.data, self._amount, of_sweep="sweep_id" in self.record.tags)
 
     def progress(self, epoch: int, done: int, total: int, losses: tuple[float, float]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from locexp.sweep.progress import Progress
 from locexp.sweep.stacks import Stacks
 from locexp.sweep.stored import StoredSweep
 from locexp.sweep.swept import incomparable_keys
+from locexp.sweep.tasks import Task, split
+from locexp.system.process import core_count
 from locexp.system.screen import Screen
 from locexp.tracking.environment import unread_variables
 from locexp.tracking.location import Location, unused_root
@@ -56,10 +59,11 @@ class Conductor:
     ) -> None:
         self._staged, self._stored, self._screen, self._compare = staged, stored, screen, compare
         self._began = time.time()
-        self._capacity = capacity_of(staged.launcher)
+        self._capacity = capacity_of(staged.launcher, staged.base.sweep.max_members)
         self._parent = Parent(staged, command, stored)
         self._ends = Ends(staged)
         self._take_stored()
+        self._cut_off: Counter[int] = Counter()
         self._mixed: list[str] = []
         self._uncompared: RunFailedError | None = None
         if stored and (staged.more or self.missing(staged.jobs)):
@@ -87,10 +91,9 @@ class Conductor:
         set_up_logging(config.hydra.hydra_logging, config.hydra.verbose)
         callbacks = Callbacks(config)  # what is wrong with these and with launchers shows before the folder is made
         if is_stacked(staged.launcher):
-            most = staged.launcher.get("max_members")
-            launch: Launch = Stacks(config.hydra, callbacks, note=self._screen.note, max_members=most)
+            launch: Launch = Stacks(config.hydra, callbacks, note=self._screen.note, drawing=core_count())
         else:
-            launch = launch_with_hydra(config, directory, self._capacity.threads, callbacks)
+            launch = launch_with_hydra(config, directory, self._capacity, callbacks, self._screen.note)
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._screen)
             if self._stored is None or directory != self._stored.directory:
@@ -215,28 +218,34 @@ class Conductor:
 
     def _run_jobs(self, launch: Launch, waiting: list[SweepJob], progress: Progress) -> int:
         """Run jobs; returns how many were left after a failure that ends the sweep."""
-        size = (
-            self._capacity.width
-            if self._staged.base.sweep.on_error == "stop"
-            else self._capacity.batch or max(1, len(waiting))
-        )
-        batches = [waiting[start : start + size] for start in range(0, len(waiting), size)]
+        batches = self._batches(waiting)
         while batches and not self._stops:
             batches = self._run_batch(launch, batches[0], progress) + batches[1:]
-        return sum(map(len, batches))
+        return sum(len(task) for batch in batches for task in batch)
 
-    def _run_batch(self, launch: Launch, jobs: list[SweepJob], progress: Progress) -> list[list[SweepJob]]:
-        """Run jobs; returns the batches in which some of them are to be tried again."""
-        pauses, directory = self._staged.course.pauses, self._parent.directory
-        placed = [(job, folder_for(directory, job.index, pauses=pauses(job.index))) for job in jobs]
+    def _batches(self, jobs: Sequence[SweepJob]) -> list[list[Task]]:
+        """Return jobs, with the folders for their next attempts, as the tasks that are handed over at a time."""
+        course, capacity = self._staged.course, self._capacity
+        placed = []
+        for job in jobs:
+            goes_on = course.pauses(job.index) or self._cut_off[job.index] > 0
+            placed.append((job, folder_for(self._parent.directory, job.index, goes_on=goes_on)))
+        tasks = split(placed, course.until, members=capacity.members, workers=capacity.workers)
+        stops = self._staged.base.sweep.on_error == "stop"
+        size = capacity.workers if stops else capacity.batch or max(1, len(tasks))
+        return [tasks[start : start + size] for start in range(0, len(tasks), size)]
+
+    def _run_batch(self, launch: Launch, tasks: list[Task], progress: Progress) -> list[list[Task]]:
+        """Run tasks; returns the batches in which some of their jobs are to be tried again."""
+        placed = [one for task in tasks for one in task]
         before = {folder: record for _, folder in placed if (record := read_record(folder)) is not None}
         progress.watch(placed, before)
         error: Exception | None = None
         stopped = False
-        cut_off: list[list[SweepJob]] = []
+        cut_off: list[SweepJob] = []
         unstarted: list[PlacedJob] = []
         try:
-            launch(placed)
+            launch(tasks)
         except Exception as failed:  # a worker was killed, or the launcher itself failed
             logger.info("the launcher failed", exc_info=True)
             error = failed
@@ -251,23 +260,35 @@ class Conductor:
                 end = end_of(folder, stopped=stopped)
                 if end is None or (folder in before and read_record(folder) == before[folder]):
                     unstarted.append((job, folder))
-                elif end.cut_off and error is not None and len(jobs) > 1:
-                    cut_off.append([job])  # which took the others with it is not known: each is tried by itself
+                elif end.cut_off and error is not None and not (self._cut_off[job.index] and len(placed) == 1):
+                    cut_off.append(job)
                 else:
                     self._ends.set(job, end)
-        if cut_off:
-            names = ", ".join(job.name for (job,) in cut_off)
-            self._screen.note(f"a worker was killed; what was at work is tried again, one by one: {names}")
+        batches = self._again(cut_off)
         reason = first_line(error) if error else "no reason known"
         if error is not None and self._capacity.queued:
             reason = f"had not begun, and may still wait in the queue: {reason}"
-        elif len(unstarted) == len(jobs):
+        elif len(unstarted) == len(placed):
             reason = f"the launcher did not start it: {reason}"
-        elif unstarted:
-            return [*cut_off, [job for job, _ in unstarted]]  # the launcher gave up on them when another job was killed
+        elif unstarted:  # the launcher gave up on them when another job was killed
+            return batches + self._batches([job for job, _ in unstarted])
         for job, folder in unstarted:
             self._ends.set(job, JobEnd(folder=folder, reason=reason))
-        return cut_off
+        return batches
+
+    def _again(self, cut_off: Sequence[SweepJob]) -> list[list[Task]]:
+        """Return the batches that go on with jobs whose worker was killed, from their checkpoints.
+
+        Which of them killed it is not known: those to which it happens again are tried one by one.
+        """
+        together = [job for job in cut_off if not self._cut_off[job.index]]
+        alone = [job for job in cut_off if self._cut_off[job.index]]
+        self._cut_off.update(job.index for job in cut_off)
+        for jobs, how in ((together, "goes on"), (alone, "is tried again, one by one")):
+            if jobs:
+                names = ", ".join(job.name for job in jobs)
+                self._screen.note(f"a worker was killed; what was at work {how}: {names}")
+        return self._batches(together) + [batch for job in alone for batch in self._batches([job])]
 
     def _close_in_any_case(self, status: str) -> None:
         try:

@@ -18,7 +18,7 @@ from locexp.errors import RunFailedError, UserError
 from locexp.evaluation.metrics import metrics_so_far
 from locexp.records.files import CHECKPOINT
 from locexp.records.format import MalformedError, NewerFormatError
-from locexp.records.history import read_history
+from locexp.records.history import HISTORY, read_history
 from locexp.records.record import CUT_OFF, RECORD, RunRecord
 from locexp.records.sweep_list import LIST, SweepList
 from locexp.system.files import locked
@@ -66,13 +66,16 @@ def held(directory: Path, key: str) -> Iterator[None]:
         yield
 
 
-def folder_for(directory: Path, index: int, *, pauses: bool) -> Path:
+def folder_for(directory: Path, index: int, *, goes_on: bool) -> Path:
     """Return the folder for the next attempt at a job of the sweep in ``directory``: ``3``, ``3-2`` for a second.
 
-    A run that pauses goes on where it is, from its checkpoint, also after it was stopped between pauses.
+    Args:
+        directory: of the sweep.
+        index: of the job.
+        goes_on: a run that was stopped goes on in the folder that it has, from its checkpoint.
     """
     attempts = attempts_at(directory, index)
-    if attempts and pauses and _can_go_on(attempts[-1]):
+    if attempts and goes_on and _can_go_on(attempts[-1]):
         return attempts[-1]
     return directory / (f"{index}-{len(attempts) + 1}" if attempts else str(index))
 
@@ -87,9 +90,30 @@ def attempts_at(directory: Path, index: int) -> list[Path]:
 
 
 def _can_go_on(folder: Path) -> bool:
-    """Whether a run that was stopped can be continued in its folder."""
+    """Whether a run that was stopped can be continued in its folder; it can begin there where it has no epoch yet."""
     record = read_record(folder)
-    return record is not None and record.status == "KILLED" and (folder / CHECKPOINT).is_file()
+    has_checkpoint, has_epochs = (folder / CHECKPOINT).is_file(), (folder / HISTORY).is_file()
+    return record is not None and record.status == "KILLED" and (has_checkpoint or not has_epochs)
+
+
+def is_open(folder: Path, until: int | None) -> bool:
+    """Whether there is something left to do for an attempt at a job.
+
+    There is not where its run has ended by itself, has paused where it was to, or is at work in another process. One
+    whose process was lost, with its machine or by a signal, goes on.
+
+    Args:
+        folder: of the attempt.
+        until: the epochs after which the run is to pause; ``None`` for its end.
+    """
+    record = read_record(folder)
+    if record is None:
+        return True
+    if record.status == "RUNNING":
+        return not is_alive(record.tags) or int(record.tags["pid"]) == os.getpid()
+    if record.paused_after is not None:
+        return until is None or record.paused_after < until
+    return record.status == "KILLED"
 
 
 def index_of(folder: Path) -> int:

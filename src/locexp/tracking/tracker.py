@@ -71,12 +71,13 @@ class Tracker:
         self._last_epoch = 0
         self.error: Exception | None = None
 
-    def start(self, *, sampling_seconds: int | None, earlier: Sequence[dict[str, float]] = ()) -> None:
+    def start(self, *, sampling_seconds: int | None, earlier: Sequence[dict[str, float]] | None = None) -> None:
         """Begin to open the run in the store.
 
         Args:
             sampling_seconds: between samples of CPU and memory use; ``None`` takes none.
-            earlier: the history of a run that is continued; what the store lacks of it is logged.
+            earlier: the history of a run that is continued; what the store lacks of it is logged;
+                ``None`` for a new one.
         """
         # Of a copy: the run goes on to change its record meanwhile.
         self._submit(self._start, copy.deepcopy(self._record), sampling_seconds, earlier)
@@ -119,21 +120,23 @@ class Tracker:
         self._pool.shutdown()
         return self.error is None
 
-    def _start(self, record: RunRecord, sampling_seconds: int | None, earlier: Sequence[dict[str, float]]) -> None:
+    def _start(
+        self, record: RunRecord, sampling_seconds: int | None, earlier: Sequence[dict[str, float]] | None
+    ) -> None:
         if not self._must_open:  # better known at once: MLflow would try again and again
             check_location(self._location)
         with importing("mlflow"):
             from locexp.tracking.session import Session
 
         session = Session(self._location)
-        if earlier and record.run_id is None:
+        if earlier is not None and record.run_id is None:
             record.run_id = session.left_behind(record)
         session.start(record, sampling_seconds=sampling_seconds)
         self._record.run_id, self._record.experiment_id = record.run_id, record.experiment_id
         self._session = session
-        if earlier:
+        if earlier is not None:
             self._last_epoch = session.last_epoch()
-        for row in earlier:
+        for row in earlier or ():
             self._log_epoch(row)
 
     def _log_epoch(self, row: dict[str, float]) -> None:

@@ -1,0 +1,116 @@
+"""The worker's side of a launcher: from a task's folder to the jobs of the task, which train as the sweep's own process
+would train them.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from omegaconf import DictConfig, OmegaConf
+
+from locexp.configuration.compose import Composition
+from locexp.configuration.hydra_internals import Callbacks, HydraConfig
+from locexp.configuration.overrides import key_of, value_of
+from locexp.configuration.schema import Config, register
+from locexp.records.sweep_list import LIST, SweepList
+from locexp.run.folder import without_file
+from locexp.sweep.folder import index_of
+from locexp.sweep.jobs import PlacedJob, SweepJob
+from locexp.sweep.stacks import Stacks
+from locexp.sweep.tasks import NOTES, TASKS, StoredTask
+from locexp.system.files import write_whole
+from locexp.system.process import end_with
+
+SETTINGS = LIST.with_name("settings")
+"""The folder in a sweep's folder that holds the configuration of each setting, by its hash."""
+SUBDIR = "hydra.sweep.subdir"
+
+
+class TaskConfigurations:
+    """Gives a launcher the configuration of a task, see ``JobConfigurations``: that of its own folder alone.
+
+    The configurations of the jobs lie in the sweep's folder, so that none is composed a second time. Their folders,
+    their logs and what Hydra's callbacks hear of them are as without a launcher; the task itself logs to the screen.
+    """
+
+    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        """Return the whole configuration of the task that is to run in the folder which the overrides name."""
+        config = copy.deepcopy(master_config)
+        hydra = config.hydra
+        OmegaConf.set_struct(hydra, False)
+        hydra.sweep.subdir = next(value_of(override) for override in sweep_overrides if key_of(override) == SUBDIR)
+        hydra.job_logging = without_file(hydra.job_logging)
+        hydra.output_subdir = None
+        return config
+
+
+@dataclass(frozen=True)
+class TrainTask:
+    """What a launcher calls for each task, in the task's folder; how its jobs ended is in their records.
+
+    Attributes:
+        callbacks: the user's, of ``hydra.callbacks``; called for each job.
+    """
+
+    callbacks: Callbacks
+
+    def __call__(self, cfg: DictConfig) -> None:
+        """Train the jobs of the task.
+
+        Raises:
+            KeyboardInterrupt, Terminated: the task was stopped, and the records of its runs closed.
+        """
+        hydra = cast(DictConfig, HydraConfig.get())
+        folder = Path(hydra.runtime.output_dir)
+        directory, task = folder.parents[len(TASKS.parts)], StoredTask.read(folder)
+        sweep = SweepList.read(directory)
+        end_with(sweep.conductor)
+
+        def note(text: str) -> None:
+            with (folder / NOTES).open("a", encoding="utf-8") as file:
+                file.write(f"{text}\n")
+
+        drawing = task.threads if task.threads is not None and task.threads > 1 else 0  # on one core it would not help
+        stacks = Stacks(hydra, self.callbacks, note=note, drawing=drawing, beside=task.beside, is_stacked=task.stacked)
+        stacks([read_jobs(directory, sweep, task)])
+
+
+def write_settings(directory: Path, jobs: Sequence[SweepJob]) -> None:
+    """Write the configuration of each setting of these jobs into the folder of their sweep, once."""
+    (directory / SETTINGS).mkdir(parents=True, exist_ok=True)
+    for composition in {job.config_hash: job.composition for job in jobs}.values():
+        content = {
+            "cfg": OmegaConf.to_container(composition.cfg, enum_to_str=True),
+            "hydra": OmegaConf.to_container(OmegaConf.create(composition.hydra), enum_to_str=True),
+        }
+        write_whole(directory / SETTINGS / f"{composition.config_hash}.json", json.dumps(content))
+
+
+def read_jobs(directory: Path, sweep: SweepList, task: StoredTask) -> list[PlacedJob]:
+    """Return the jobs of a task as they were composed, with their folders in that of the sweep."""
+    register()
+    compositions: dict[str, Composition] = {}
+    jobs: list[PlacedJob] = []
+    for name in task.folders:
+        folder = directory / name
+        entry = sweep.jobs[index_of(folder)]
+        name = entry["config_hash"]
+        if name not in compositions:
+            stored = json.loads((directory / SETTINGS / f"{name}.json").read_text(encoding="utf-8"))
+            cfg = OmegaConf.merge(OmegaConf.structured(Config), stored["cfg"])
+            assert isinstance(cfg, DictConfig)
+            compositions[name] = Composition(cfg, stored["hydra"], name)
+        known = ("index", "stage", "varied", "role")
+        job = SweepJob(
+            tuple(entry["overrides"]), entry["seed"], compositions[name], **{key: entry[key] for key in known}
+        )
+        if task.threads is not None and job.composition.cfg.trainer.threads == "auto":
+            job = replace(job, overrides=(*job.overrides, f"trainer.threads={task.threads}"))
+            job.cfg.trainer.threads = task.threads
+        jobs.append((job, folder))
+    return jobs
