@@ -194,6 +194,7 @@ LIMITS: dict[str, tuple[list[Any], list[Any]]] = {
     "tracking.experiment": (["a"], ["", "  "]),
     "sweep.seeds": ([None, 1, 1000, [0], [3, 0]], [0, 1001, 1.5, True, "many", [], [1, 1], [-1], [0.5], [True]]),
     "sweep.on_error": (["continue", "stop"], ["ignore", None, True]),
+    "sweep.max_members": ([1, 8, None], [0, -1, "many", 2.5]),
     **{f"sweep.{name}": ([True, False], ["maybe", 1, None]) for name in ("dry_run", "presume_dead", "allow_mixed")},
     "sweep.resume": ([None], ["last"]),
 }
