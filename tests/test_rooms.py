@@ -236,6 +236,7 @@ STATE = {
     "locexp.plots.names.font": "a font file, read once in each size",
     "locexp.records.provenance._code_version": "the code in memory, whatever is committed while it runs",
     "locexp.run.prepare._round_trips": "models that have been saved and loaded once",
+    "locexp.run.training_data.digests_of": "what tells data apart, for each task that a launcher is handed",
     "locexp.run.training_data.load_training_data": "the last data, for the next job of a sweep",
     "locexp.system.logs._current": "the run on whose behalf things are logged, of each thread",
     "locexp.system.process._watched": "processes that are watched already",

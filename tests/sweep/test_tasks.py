@@ -11,16 +11,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 from mlflow import MlflowClient
 
 from locexp.configuration.compose import composing
+from locexp.errors import UserError
 from locexp.records.record import RunRecord
+from locexp.run.training_data import digests_of
 from locexp.sweep.folder import is_open
 from locexp.sweep.jobs import StagedJobs
-from locexp.sweep.tasks import split
-from tests.conftest import locexp, tiny_without, wait_until
+from locexp.sweep.tasks import StoredTask, code_of, split
+from tests.conftest import locexp, tiny_without, train_here, wait_until
 
 LONGER = tuple(word for word in tiny_without("seed") if not word.startswith("trainer.epochs"))
 EXACT = ("trainer.deterministic=true", "trainer.threads=1")
@@ -83,6 +86,69 @@ def test_only_what_has_not_ended_is_open(
     here = {"host": socket.gethostname(), "pid": "1", "process_start": f"{parent.create_time():.2f}"}
     RunRecord(name="x", status=status, tags=here | tags).write(tmp_path)
     assert is_open(tmp_path, until) is expected
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("sweep.seeds=17",), "3 stacks of at most 6 jobs: in this process, one after the other"),
+        (("sweep.seeds=17", "sweep.max_members=2"), "9 stacks of at most 2 jobs: in this process"),
+        (("sweep.seeds=3", "hydra/launcher=basic"), "3 stacks of at most 1 job: in this process"),
+    ],
+)
+def test_a_dry_run_says_how_many_stacks_there_are(
+    words: tuple[str, ...], expected: str, workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1})
+    assert train_here(*tiny_without("seed"), *words, "sweep.dry_run=true") == 0
+    assert expected in capsys.readouterr().out
+
+
+def test_a_worker_with_other_code_or_data_is_refused(workplace: Path) -> None:
+    with composing() as composer:
+        cfg = composer.compose(tiny_without("seed")).cfg
+        mixed = composer.compose((*tiny_without("seed"), "sweep.allow_mixed=true")).cfg
+    code, data = code_of(cfg), digests_of(cfg)
+    StoredTask(["0"], 1, 1, stacked=True, code=code, data=data).check(cfg)
+    older = StoredTask(["0"], 1, 1, stacked=True, code=code | {"locexp_version": "0.0.1"}, data=data)
+    older.check(mixed)
+    with pytest.raises(UserError, match=r"runs other code than the sweep: locexp_version .* \(the sweep's: 0.0.1\)"):
+        older.check(cfg)
+    StoredTask(["0"], 1, 1, stacked=True, code=code | {"git_commit": "1234-unknown"}, data=data).check(cfg)
+    others = StoredTask(["0"], 1, 1, stacked=True, code=code, data=data | {"boxes": "0" * 64})
+    with pytest.raises(UserError, match="data: the boxes that the worker on .* reads are not those of the sweep"):
+        others.check(cfg)
+
+
+@pytest.mark.slow
+@pytest.mark.extra
+def test_a_worker_that_finds_other_data_trains_nothing(workplace: Path) -> None:
+    """The file is replaced between the check of the command and the first task, as on a machine with a copy of it."""
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (400, 28, 28), dtype=np.uint8), np.arange(400) % 10
+    images[:, 0] = 0
+    halves: dict[str, Any] = {
+        "x_train": images[:300],
+        "y_train": labels[:300],
+        "x_test": images[300:],
+        "y_test": labels[300:],
+    }
+    np.savez(workplace / "digits.npz", **halves)
+    (workplace / "change.py").write_text(
+        "import numpy as np\nfrom hydra.experimental.callback import Callback\n\n\n"
+        "class Change(Callback):\n"
+        "    def on_multirun_start(self, config, **kwargs):\n"
+        "        arrays = dict(np.load('digits.npz'))\n"
+        "        np.savez('digits.npz', **arrays | {'x_train': 255 - arrays['x_train']})\n"
+    )
+    data = [word for word in LONGER if not word.startswith("data")] + ["data=file", "data.path=digits.npz"]
+    words = ("trainer.epochs=1", "+hydra.callbacks.x._target_=change.Change", "--multirun", "seed=1,2")
+    done = locexp("train", *data, *words, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", cwd=workplace)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "0 of 2 jobs have finished" in done.stdout
+    assert "reads are not those of the sweep. Let data.path name the same files" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 def children(place: Path) -> dict[str, list[Any]]:

@@ -141,6 +141,13 @@ def load_training_data(cfg: DictConfig) -> TrainingData:
     )
 
 
+@cached({}, key=lambda cfg: OmegaConf.to_yaml(OmegaConf.masked_copy(cfg, ["data", "bbox"])))
+def digests_of(cfg: DictConfig) -> dict[str, str]:
+    """Return what tells the data and the scenes of a configuration from others; raises what their loading raises."""
+    data = load_training_data(cfg)
+    return {"images": data.dataset.digest, "boxes": data.scenes_digest}
+
+
 def _is_in_place(strategy: Strategy, part: str, dataset: Dataset, scenes: Scenes) -> bool:
     """Return whether scenes show each thing where it is in the images; noise moves nothing."""
     images: np.ndarray = getattr(dataset, part).images

@@ -237,7 +237,8 @@ class Conductor:
             end_workers()
             raise
         finally:
-            close_dead([folder for _, folder in placed], stopped=stopped, failed=error is not None)
+            folders, gone = [folder for _, folder in placed], self._capacity.attached
+            close_dead(folders, stopped=stopped, failed=error is not None, gone=gone)
             progress.end()
             for job, folder in placed:
                 end = end_of(folder, stopped=stopped)

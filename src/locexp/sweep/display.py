@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
+from pathlib import Path
 
 from locexp.errors import UserError, counted, first_line, verb
 from locexp.records.provenance import flattened
 from locexp.records.record import RunRecord
 from locexp.sweep.ends import Tally
-from locexp.sweep.folder import JobEnd, log_of
+from locexp.sweep.folder import JobEnd, attempts_at, log_of
 from locexp.sweep.jobs import StagedJobs, SweepJob
+from locexp.sweep.launchers import capacity_of
 from locexp.sweep.parent import Parent
 from locexp.sweep.stored import StoredSweep, finished_runs
 from locexp.sweep.swept import incomparable_keys
+from locexp.sweep.tasks import split
 from locexp.system.commands import command
 from locexp.system.screen import Screen, duration
 from locexp.tracking.links import REPORT, base_of, sweep_links
@@ -65,9 +68,20 @@ def list_jobs(staged: StagedJobs, stored: StoredSweep | None, screen: Screen) ->
     if staged.more:
         screen.line("More jobs follow in a later stage, from the results of these.")
     if missing:
+        screen.line(_handed_over(staged, missing, stored.directory if stored else staged.directory))
         epochs = {job.index: int(job.composition.cfg.trainer.epochs) for job in missing}
         share = sum((course.until(index) or total) / total for index, total in epochs.items()) / len(missing)
         screen.line(_estimate(missing, runs, share))
+
+
+def _handed_over(staged: StagedJobs, missing: Sequence[SweepJob], directory: Path) -> str:
+    """Return the line about how jobs would go to the launcher."""
+    capacity, until = capacity_of(staged.launcher, staged.base.sweep.max_members), staged.course.until
+    placed = [(job, [directory / str(job.index), *attempts_at(directory, job.index)][-1]) for job in missing]
+    tasks = split(placed, until, members=capacity.members, workers=capacity.workers)
+    largest = max(map(len, tasks))
+    how = capacity.note or "in this process, one after the other"
+    return f"{counted(len(tasks), 'stack')} of at most {counted(largest, 'job')}: {how}"
 
 
 def extent(staged: StagedJobs, *, brief: bool = False) -> str:

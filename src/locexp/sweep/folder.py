@@ -219,7 +219,7 @@ def read_record(directory: Path) -> RunRecord | None:
         return RunRecord(name=directory.name, status="FAILED", error=str(error), logged=True)
 
 
-def close_dead(folders: Sequence[Path], *, stopped: bool, failed: bool = False) -> None:
+def close_dead(folders: Sequence[Path], *, stopped: bool, failed: bool = False, gone: bool = False) -> None:
     """Bring what was launched into these folders to an end, now that the launcher has returned.
 
     A run that was killed is logged as KILLED, and one that was killed before all of it was logged is logged whole.
@@ -229,11 +229,12 @@ def close_dead(folders: Sequence[Path], *, stopped: bool, failed: bool = False) 
         folders: of the runs.
         stopped: the launcher was interrupted, so that what still runs is stopped first, whatever it does.
         failed: the launcher gave up, as it does when one of its workers is killed; the others are waited for.
+        gone: none of the runs goes on elsewhere, so that it need not be checked.
     """
     unlogged = {
         folder: record for folder in folders if (record := read_record(folder)) is not None and not record.logged
     }
-    if stopped or failed:
+    if (stopped or failed) and not gone:
         unlogged = {folder: record for folder, record in unlogged.items() if is_alive(record.tags) is not None}
     at_work = [record for record in unlogged.values() if record.status == "RUNNING" or stopped]
     others = [record for record in at_work if is_alive(record.tags) and int(record.tags["pid"]) != os.getpid()]

@@ -18,7 +18,9 @@ from omegaconf import DictConfig, OmegaConf
 from locexp.configuration.hydra_internals import Callbacks, hydra_launcher
 from locexp.configuration.quoting import quoted
 from locexp.errors import UserError, counted
-from locexp.sweep.tasks import NOTES, StoredTask, Task
+from locexp.run.training_data import digests_of
+from locexp.sweep import ray_cluster
+from locexp.sweep.tasks import NOTES, StoredTask, Task, code_of
 from locexp.sweep.worker import SUBDIR, TaskConfigurations, TrainTask, write_settings
 from locexp.system.process import core_count
 
@@ -41,6 +43,7 @@ class Capacity:
         beside: how many tasks share a machine's memory.
         note: for the user.
         queued: tasks wait in a queue that outlives the launcher, so that one that has not begun may still begin.
+        attached: where the launcher fails or is stopped, all of its tasks have ended, on other machines, too.
     """
 
     workers: int
@@ -50,6 +53,7 @@ class Capacity:
     beside: int = 1
     note: str = ""
     queued: bool = False
+    attached: bool = False
 
 
 def capacity_of(launcher: DictConfig, max_members: int | None) -> Capacity:
@@ -95,12 +99,13 @@ def capacity_of(launcher: DictConfig, max_members: int | None) -> Capacity:
         workers = 1 if parallelism == SUBMITIT_PARALLELISM else parallelism
         note = f"SLURM trains the stacks, {each} (hydra.launcher.cpus_per_task)"
         return Capacity(workers, members, threads=threads, note=note, queued=True)
-    if "ray" in target.lower():
+    if is_ray(launcher):
         threads = int(OmegaConf.select(launcher, "ray.remote.num_cpus") or 1)
-        there = int(OmegaConf.select(launcher, "ray.init.num_cpus") or cores)
-        note = f"ray trains the stacks, {counted(threads, 'core')} each (hydra.launcher.ray.remote.num_cpus)"
-        workers = max(1, there // threads)
-        return Capacity(workers, max_members or usual_members(threads), threads=threads, beside=workers, note=note)
+        workers, members = ray_cluster.workers_of(launcher, threads), max_members or usual_members(threads)
+        each = f"{counted(threads, 'core')} each (hydra.launcher.ray.remote.num_cpus)"
+        note = f"ray trains {counted(workers, 'stack')} at a time, {each}"
+        beside = max(1, core_count() // threads)  # nodes are taken to be like this one
+        return Capacity(workers, members, threads=threads, beside=beside, note=note, attached=True)
     note = f"{target} runs the jobs; set trainer.threads if they share a machine"
     return Capacity(1, max_members or 1, note=note)
 
@@ -112,6 +117,11 @@ def _there(cores: int) -> str:
 def is_stacked(launcher: DictConfig) -> bool:
     """Whether the launcher is the one that trains jobs side by side in this process."""
     return str(launcher.get("_target_", "")).endswith(".Stacks")
+
+
+def is_ray(launcher: DictConfig) -> bool:
+    """Whether the launcher hands tasks to Ray."""
+    return str(launcher.get("_target_", "")).endswith(".RayLauncher")
 
 
 def usual_members(cores: int) -> int:
@@ -147,11 +157,24 @@ def launch_with_hydra(
         write_settings(directory, [job for task in tasks for job, _ in task])
         folders = []
         for task in tasks:
-            names = [folder.name for _, folder in task]
-            stored = StoredTask(names, capacity.threads, capacity.beside, stacked=capacity.members > 1)
+            cfg = task[0][0].cfg
+            stored = StoredTask(
+                folders=[folder.name for _, folder in task],
+                threads=capacity.threads,
+                beside=capacity.beside,
+                stacked=capacity.members > 1,
+                code=code_of(cfg),
+                data=digests_of(cfg),
+            )
             folders.append(stored.write(directory))
+        if is_ray(config.hydra.launcher):
+            ray_cluster.connect(config.hydra.launcher)
         try:
             launcher.launch([[f"{SUBDIR}={quoted(folder)}"] for folder in folders], int(Path(folders[0]).name))
+        except BaseException:
+            if capacity.attached:
+                ray_cluster.disconnect()
+            raise
         finally:
             for folder in folders:
                 if (notes := directory / folder / NOTES).exists():

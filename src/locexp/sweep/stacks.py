@@ -49,6 +49,7 @@ class Stacks:
         drawing: processes that draw pictures; 0 draws in this one.
         beside: how many processes on this machine train stacks at a time, this one included.
         is_stacked: members train side by side, an operation on one core each; else one member has all cores.
+        check: raises :class:`UserError` where a job with a configuration is not to be trained by this process.
     """
 
     def __init__(
@@ -60,9 +61,11 @@ class Stacks:
         drawing: int,
         beside: int = 1,
         is_stacked: bool = True,
+        check: Callable[[DictConfig], None] = lambda cfg: None,
     ) -> None:
         self._hydra, self._callbacks, self._note = hydra, callbacks, note
         self._drawing, self._share, self._is_stacked = drawing, MEMORY_SHARE / beside, is_stacked
+        self._check = check
 
     def __call__(self, tasks: Sequence[Task]) -> None:
         """Run the jobs of tasks, each in its folder; how each ended is in its record.
@@ -100,6 +103,7 @@ class Stacks:
                             sweep.link(job.index),
                             until=sweep.until(job.index),
                             stacked=self._is_stacked,
+                            check=self._check,
                         )
                     if isinstance(run, Exception):
                         folder.error = run
@@ -135,7 +139,14 @@ class Stacks:
 
 
 def prepare_job(
-    cfg: DictConfig, directory: Path, overrides: Sequence[str], link: SweepLink, *, until: int | None, stacked: bool
+    cfg: DictConfig,
+    directory: Path,
+    overrides: Sequence[str],
+    link: SweepLink,
+    *,
+    until: int | None,
+    stacked: bool,
+    check: Callable[[DictConfig], None],
 ) -> Run | Exception:
     """Prepare a job and return its run; or what keeps it from starting, which its record then says.
 
@@ -144,9 +155,11 @@ def prepare_job(
     Args:
         cfg, stacked: see :func:`locexp.run.prepare.prepare`.
         directory, overrides, link, until: see :class:`locexp.run.run.Run`.
+        check: see :class:`Stacks`.
     """
     earlier, resumed = read_record(directory), None
     try:
+        check(cfg)
         if earlier is None:
             from locexp.run.prepare import prepare
 

@@ -9,18 +9,22 @@ import itertools
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from locexp.configuration.compose import Composition
+from locexp.errors import UserError, listed
 from locexp.records.files import CHECKPOINT
 from locexp.records.format import FORMAT, build, parse_object
+from locexp.records.provenance import UNKNOWN, VERSIONS, provenance
 from locexp.records.sweep_list import LIST
+from locexp.run.training_data import digests_of
 from locexp.sweep.jobs import PlacedJob
 from locexp.system.files import write_whole
+from locexp.system.process import process_tags
 from locexp.training.checkpoint import epochs_done
 
 TASKS = LIST.with_name("tasks")
@@ -84,12 +88,15 @@ class StoredTask:
         threads: for each job where ``trainer.threads=auto``; ``None`` leaves it.
         beside: how many tasks share the memory of the machine, this one included.
         stacked: its jobs train side by side; else it is one job, trained as a run by itself is.
+        code, data: of the command that hands it over, see :meth:`check`.
     """
 
     folders: list[str]
     threads: int | None
     beside: int
     stacked: bool
+    code: dict[str, str] = field(default_factory=dict)
+    data: dict[str, str] = field(default_factory=dict)
 
     def write(self, directory: Path) -> str:
         """Write the task into the folder of its sweep; returns the name of the task's own folder in that."""
@@ -104,3 +111,42 @@ class StoredTask:
         """Read the task of a folder; raises OSError, and what :func:`~locexp.records.format.parse_object` raises."""
         stored: dict[str, Any] = parse_object((folder / TASK).read_bytes(), folder / TASK)
         return build(cls, stored, folder / TASK)
+
+    def check(self, cfg: DictConfig) -> None:
+        """Check that the code and the data of this process are those that the sweep's own process had.
+
+        Args:
+            cfg: of a job of the task.
+
+        Raises:
+            UserError: they are others; or the data cannot be loaded here.
+        """
+        host = process_tags()["host"]
+        code = [
+            f"{name} {here} (the sweep's: {self.code[name]})"
+            for name, here in code_of(cfg).items()
+            if self.code.get(name, here) != here and not is_unknown(here) and not is_unknown(self.code[name])
+        ]
+        if code and not cfg.sweep.allow_mixed:
+            raise UserError(
+                f"worker on {host}: runs other code than the sweep: {listed(code)}. Install the same there and resume, "
+                "or add sweep.allow_mixed=true."
+            )
+        found = digests_of(cfg)
+        data = [name for name, digest in self.data.items() if found.get(name) != digest]
+        if data:
+            raise UserError(
+                f"data: the {listed(data)} that the worker on {host} reads are not those of the sweep. Let "
+                "data.path name the same files on each machine, and resume."
+            )
+
+
+def code_of(cfg: DictConfig) -> dict[str, str]:
+    """Return the tags that say which code this process runs."""
+    tags = provenance(cfg, ())
+    return {name: tags[name] for name in VERSIONS if name in tags}
+
+
+def is_unknown(version: str) -> bool:
+    """Whether a tag of :func:`code_of` does not say which code it is, as where git does not answer."""
+    return version.endswith(UNKNOWN)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -66,6 +67,7 @@ class TrainTask:
             KeyboardInterrupt, Terminated: the task was stopped, and the records of its runs closed.
         """
         hydra = cast(DictConfig, HydraConfig.get())
+        os.chdir(hydra.runtime.cwd)  # paths are relative to where the sweep runs; Ray's workers are elsewhere
         folder = Path(hydra.runtime.output_dir)
         directory, task = folder.parents[len(TASKS.parts)], StoredTask.read(folder)
         sweep = SweepList.read(directory)
@@ -76,7 +78,15 @@ class TrainTask:
                 file.write(f"{text}\n")
 
         drawing = task.threads if task.threads is not None and task.threads > 1 else 0  # on one core it would not help
-        stacks = Stacks(hydra, self.callbacks, note=note, drawing=drawing, beside=task.beside, is_stacked=task.stacked)
+        stacks = Stacks(
+            hydra,
+            self.callbacks,
+            note=note,
+            drawing=drawing,
+            beside=task.beside,
+            is_stacked=task.stacked,
+            check=task.check,
+        )
         stacks([read_jobs(directory, sweep, task)])
 
 
