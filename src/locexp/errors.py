@@ -38,10 +38,16 @@ TERMINATED = 128 + signal.SIGTERM
 
 
 class Terminated(SystemExit):
-    """A signal came that asks the command to end: exit status 128 and its number, 143 for SIGTERM."""
+    """A signal came that asks the command to end: exit status 128 and its number, 143 for SIGTERM.
 
-    def __init__(self, number: int = signal.SIGTERM) -> None:
+    Args:
+        number: of the signal.
+        reason: as the records of runs have it that were stopped.
+    """
+
+    def __init__(self, number: int = signal.SIGTERM, reason: str = "interrupted") -> None:
         super().__init__(128 + number)
+        self.reason = reason
 
 
 def nearest(given: str, allowed: Iterable[str]) -> str:

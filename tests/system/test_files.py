@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from locexp.errors import UserError
 from locexp.records.record import RunRecord
-from locexp.system.files import replacing, share, write_whole
+from locexp.system.files import locked, replacing, share, write_whole
 
 
 @pytest.fixture
@@ -118,3 +119,14 @@ def test_a_copy_that_cannot_be_made_leaves_what_was_there(
         share(tmp_path / "a", tmp_path / "b")
     assert (tmp_path / "b").read_text() == "earlier"
     assert {path.name for path in tmp_path.iterdir()} == {"a", "b"}
+
+
+def test_a_file_system_without_locks_is_not_taken_for_another_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(UserError, match=r"cannot be locked \(No locks available\)"), locked(tmp_path / "lock", "busy"):
+        pass

@@ -18,7 +18,7 @@ from locexp.run.continuation import Resumed
 from locexp.run.folder import RunFolder
 from locexp.run.prepare import Prepared
 from locexp.run.run import Run
-from locexp.system.process import collected_once
+from locexp.system.process import asked_to_end, collected_once
 from locexp.system.screen import Screen
 from locexp.training.stack import Stack
 from locexp.training.trainer import Observer, train
@@ -92,6 +92,7 @@ def _train(runs: Sequence[Run], note: Callable[[str], None], draw: Draw, *, from
             runs[0].restart()
         stack = _trained(runs)
     except Exception as error:
+        _end_if_asked(error)
         if len(runs) == 1:
             _close(runs[0], error)
             return
@@ -121,6 +122,7 @@ class _Watch(Observer):
         self._runs = runs
 
     def on_steps(self, epoch: int, done: int, total: int, losses: dict[int, tuple[float, float]]) -> None:
+        _end_if_asked()
         for index, pair in losses.items():
             self._runs[index].progress(epoch, done, total, pair)
         self._close_failed()
@@ -196,9 +198,17 @@ def _ending(run: Run) -> Iterator[None]:
 
 
 def _close(run: Run, error: BaseException | None) -> None:
+    if isinstance(error, Exception):
+        _end_if_asked(error)
     with run.current():
         try:
             run.close(error)
         except Exception as failed:  # a full disk: the others are closed anyway
             logger.info("the run was not closed well", exc_info=True)
             run.error = run.error or failed
+
+
+def _end_if_asked(error: Exception | None = None) -> None:
+    """Raise what a signal raised before, where it was swallowed, or came out as this error."""
+    if (asked := asked_to_end()) is not None:
+        raise asked from error

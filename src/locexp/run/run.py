@@ -222,7 +222,7 @@ class Run:
         elif error is None:
             record.status = "FINISHED"
         elif isinstance(error, (KeyboardInterrupt, Terminated)):
-            record.status, record.error = "KILLED", "interrupted"
+            record.status, record.error = "KILLED", getattr(error, "reason", "interrupted")
         else:
             record.status, record.error = "FAILED", str(error).strip() or type(error).__name__
             traced = None if isinstance(error, RunFailedError) and error.__cause__ is None else error

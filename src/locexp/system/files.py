@@ -37,13 +37,18 @@ def locked(path: Path, refusal: str) -> Iterator[None]:
     """Hold a lock file, which is made where there is none; the system lets go of it if the process is killed.
 
     Raises:
-        UserError: another process holds it; says ``refusal``.
+        UserError: another process holds it, and ``refusal`` is what is said; or the file system has no locks.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         lock = FileLock(path).acquire(timeout=0)
     except Timeout:
         raise UserError(refusal) from None
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be locked ({error.strerror or error}), so that two commands could work in its folder at "
+            "once; give a folder on a file system with locks (NFS without `nolock`, Lustre with `flock`)."
+        ) from error
     with lock:
         yield
 

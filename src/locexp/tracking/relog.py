@@ -59,7 +59,8 @@ def _relog_one(folder: Path, directory: str, uri: str | None, parent_run_id: str
         if not ended and is_alive(record.tags):
             raise UserError(f"{directory}: this run is still going on (process {record.tags['pid']}).")
         record.status, record.error = "KILLED", CUT_OFF
-        record.end_time = record.end_time or (folder / RECORD).stat().st_mtime
+        # The time of a file is that of the machine whose disk it is, which may be behind.
+        record.end_time = record.end_time or max(record.start_time, (folder / RECORD).stat().st_mtime)
     if parent_run_id is not None:
         record.tags["mlflow.parentRunId"] = parent_run_id
     location = locate(
