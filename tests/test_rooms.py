@@ -239,6 +239,8 @@ STATE = {
     "locexp.run.training_data.digests_of": "what tells data apart, for each task that a launcher is handed",
     "locexp.run.training_data.load_training_data": "the last data, for the next job of a sweep",
     "locexp.system.logs._current": "the run on whose behalf things are logged, of each thread",
+    "locexp.system.process._asked": "the signal that asked this process to end: what it raised may have been swallowed",
+    "locexp.system.process._where": "the machine, its start and its process numbers, which do not change",
     "locexp.system.process._watched": "processes that are watched already",
     "locexp.tracking.mlflow_internals._revisions": "what the installed MLflow can read: a walk of its files",
     "locexp.tracking.tracker._one_at_a_time": "a lock: one database has one writer at a time",

@@ -343,6 +343,7 @@ def _read_list(content: bytes, folder: Path) -> object:
     from locexp.records.record import RunRecord
     from locexp.records.sweep_list import SweepList
     from locexp.sweep.folder import check_free
+    from locexp.sweep.queue import Queue
     from locexp.sweep.stored import StoredSweep
 
     (folder / "sweep").mkdir()
@@ -353,7 +354,7 @@ def _read_list(content: bytes, folder: Path) -> object:
     with contextlib.suppress(*EXPECTED):
         SweepList.read(folder).link(0)
     listed = SweepList.parse(content, path)
-    sweep = StoredSweep(RunRecord("sweep", tags={"sweep_id": "x"}), listed, {}, [])
+    sweep = StoredSweep(RunRecord("sweep", tags={"sweep_id": "x"}), listed, {}, [], Queue(folder))
     with contextlib.suppress(*EXPECTED):  # there are no jobs now, but were
         sweep.check([])
     return listed

@@ -73,7 +73,7 @@ class Bench:
             one.write(self.place / str(index))
         for index, count in epochs.items():
             (self.place / str(index) / "history.jsonl").write_text("{}\n" * count)
-        self.progress.watch(list(zip(jobs, folders, strict=True)))
+        self.progress.watch(list(zip(jobs, folders, strict=True)), {}, lambda folder: False)
         self.now[0] = seconds
         self.progress.end()
 

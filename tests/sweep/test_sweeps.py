@@ -24,6 +24,7 @@ from locexp.errors import Terminated
 from locexp.records.record import RunRecord
 from locexp.records.sweep_list import SweepList
 from locexp.sweep.folder import LOCK, end_of
+from locexp.sweep.queue import Queue
 from locexp.sweep.stored import StoredSweep
 from locexp.system.process import process_tags
 from tests.conftest import TINY, door_here, locexp, tiny_without, train_here, wait_until
@@ -390,7 +391,7 @@ def test_runs_that_cannot_be_logged_do_not_keep_a_sweep_from_going_on(tmp_path: 
         RunRecord(name, "FINISHED", tags=tags, tracking_uri=store).write(tmp_path / name)
     jobs = SweepList([], multirun=False, config_dir=None, jobs=[])
     known: Any = SimpleNamespace(children=lambda sweep_id: [])
-    lines = StoredSweep(RunRecord("sweep", tags=tags), jobs, finished={}, dead=[]).mend(known)
+    lines = StoredSweep(RunRecord("sweep", tags=tags), jobs, finished={}, dead=[], queue=Queue(tmp_path)).mend(known)
     assert [line.startswith("not logged: ") for line in lines] == [True, True]
 
 
@@ -405,7 +406,7 @@ def test_a_job_shot_before_the_store_knew_of_it_is_closed(tmp_path: Path) -> Non
         RunRecord(name, "RUNNING", tags=tags | of_process, tracking_uri=store, experiment="e").write(tmp_path / name)
     jobs = SweepList([], multirun=False, config_dir=None, jobs=[])
     known: Any = SimpleNamespace(children=lambda sweep_id: [])
-    StoredSweep(RunRecord("sweep", tags=tags), jobs, finished={}, dead=[]).mend(known)
+    StoredSweep(RunRecord("sweep", tags=tags), jobs, finished={}, dead=[], queue=Queue(tmp_path)).mend(known)
     assert [RunRecord.read(tmp_path / name).status for name in ("0", "1")] == ["KILLED", "RUNNING"]
 
 

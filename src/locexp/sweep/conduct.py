@@ -5,26 +5,26 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import Callbacks, set_up_logging
-from locexp.errors import RunFailedError, Terminated, UserError, counted, first_line, verb
+from locexp.errors import RunFailedError, Terminated, UserError, counted, verb
 from locexp.records.sweep_list import SweepList
+from locexp.sweep.batches import Batches
 from locexp.sweep.display import extent, show_end, stage_line
 from locexp.sweep.ends import Ends
-from locexp.sweep.folder import JobEnd, check_free, close_dead, end_of, folder_for, held, read_record
-from locexp.sweep.jobs import PlacedJob, StagedJobs, SweepJob
-from locexp.sweep.launchers import Launch, capacity_of, end_workers, is_stacked, launch_with_hydra
+from locexp.sweep.folder import check_free, held
+from locexp.sweep.jobs import StagedJobs, SweepJob
+from locexp.sweep.launchers import Launch, capacity_of, checked, end_workers, is_stacked, launch_with_hydra
 from locexp.sweep.not_pursued import give_up
 from locexp.sweep.parent import Parent
 from locexp.sweep.progress import Progress
+from locexp.sweep.queue import Queue
 from locexp.sweep.stacks import Stacks
 from locexp.sweep.stored import StoredSweep
 from locexp.sweep.swept import incomparable_keys
-from locexp.sweep.tasks import Task, split
 from locexp.system.process import core_count
 from locexp.system.screen import Screen
 from locexp.tracking.environment import unread_variables
@@ -60,13 +60,15 @@ class Conductor:
         self._began = time.time()
         self._capacity = capacity_of(staged.launcher, staged.base.sweep.max_members)
         self._parent = Parent(staged, command, stored)
+        self._queue = stored.queue if stored else Queue(self._parent.directory)
         self._ends = Ends(staged)
         self._take_stored()
-        self._cut_off: Counter[int] = Counter()
         self._mixed: list[str] = []
         self._uncompared: RunFailedError | None = None
         if stored and (staged.more or self.missing(staged.jobs)):
             self._mixed = stored.check_code(self._parent.record.tags, allowed=staged.base.sweep.allow_mixed)
+        if self._capacity.queued and self.missing(staged.jobs):
+            self._capacity = checked(self._capacity, staged.launcher)
 
     def _take_stored(self) -> None:
         if self._stored:
@@ -92,7 +94,7 @@ class Conductor:
         if is_stacked(staged.launcher):
             launch: Launch = Stacks(config.hydra, callbacks, note=self._screen.note, drawing=core_count())
         else:
-            launch = launch_with_hydra(config, directory, self._capacity, callbacks, self._screen.note)
+            launch = launch_with_hydra(config, directory, self._capacity, callbacks, self._screen.note, self._queue)
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._screen)
             if self._stored is None or directory != self._stored.directory:
@@ -165,6 +167,8 @@ class Conductor:
         location, tracking = self._parent.location, self._parent.tracking
         unread = unread_variables(location, tracking.uri) + unused_root(location, tracking.artifact_root)
         name, waiting = self._staged.base.name, [self._capacity.note] if self._capacity.note and missing else []
+        if self._capacity.queued and not location.is_server and missing:
+            waiting.append(f"{location.uri} is for one machine; where nodes share a network disk, give them a server")
         named = [f"name={name} names the sweep; its runs are named by what varies, and their seeds"] if name else []
         for note in [*named, *mixed, *unread, *incomparable_keys(self._staged.jobs), *waiting]:
             self._screen.note(note)
@@ -201,78 +205,13 @@ class Conductor:
 
     def _run_jobs(self, launch: Launch, waiting: list[SweepJob], progress: Progress) -> int:
         """Run jobs; returns how many were left after a failure that ends the sweep."""
-        batches = self._batches(waiting)
+        runner = Batches(
+            self._staged, self._capacity, self._parent.directory, self._queue, self._ends, self._screen.note
+        )
+        batches = runner.of(waiting)
         while batches and not self._stops:
-            batches = self._run_batch(launch, batches[0], progress) + batches[1:]
+            batches = runner.run(launch, batches[0], progress) + batches[1:]
         return sum(len(task) for batch in batches for task in batch)
-
-    def _batches(self, jobs: Sequence[SweepJob]) -> list[list[Task]]:
-        """Return jobs, with the folders for their next attempts, as the tasks that are handed over at a time."""
-        course, capacity = self._staged.course, self._capacity
-        placed = []
-        for job in jobs:
-            goes_on = course.pauses(job.index) or self._cut_off[job.index] > 0
-            placed.append((job, folder_for(self._parent.directory, job.index, goes_on=goes_on)))
-        tasks = split(placed, course.until, members=capacity.members, workers=capacity.workers)
-        stops = self._staged.base.sweep.on_error == "stop"
-        size = capacity.workers if stops else capacity.batch or max(1, len(tasks))
-        return [tasks[start : start + size] for start in range(0, len(tasks), size)]
-
-    def _run_batch(self, launch: Launch, tasks: list[Task], progress: Progress) -> list[list[Task]]:
-        """Run tasks; returns the batches in which some of their jobs are to be tried again."""
-        placed = [one for task in tasks for one in task]
-        before = {folder: record for _, folder in placed if (record := read_record(folder)) is not None}
-        progress.watch(placed, before)
-        error: Exception | None = None
-        stopped = False
-        cut_off: list[SweepJob] = []
-        unstarted: list[PlacedJob] = []
-        try:
-            launch(tasks)
-        except Exception as failed:  # a worker was killed, or the launcher itself failed
-            logger.info("the launcher failed", exc_info=True)
-            error = failed
-        except (KeyboardInterrupt, Terminated):
-            stopped = True
-            end_workers()
-            raise
-        finally:
-            folders, gone = [folder for _, folder in placed], self._capacity.attached
-            close_dead(folders, stopped=stopped, failed=error is not None, gone=gone)
-            progress.end()
-            for job, folder in placed:
-                end = end_of(folder, stopped=stopped)
-                if end is None or (folder in before and read_record(folder) == before[folder]):
-                    unstarted.append((job, folder))
-                elif end.cut_off and error is not None and not (self._cut_off[job.index] and len(placed) == 1):
-                    cut_off.append(job)
-                else:
-                    self._ends.set(job, end)
-        batches = self._again(cut_off)
-        reason = first_line(error) if error else "no reason known"
-        if error is not None and self._capacity.queued:
-            reason = f"had not begun, and may still wait in the queue: {reason}"
-        elif len(unstarted) == len(placed):
-            reason = f"the launcher did not start it: {reason}"
-        elif unstarted:  # the launcher gave up on them when another job was killed
-            return batches + self._batches([job for job, _ in unstarted])
-        for job, folder in unstarted:
-            self._ends.set(job, JobEnd(folder=folder, reason=reason))
-        return batches
-
-    def _again(self, cut_off: Sequence[SweepJob]) -> list[list[Task]]:
-        """Return the batches that go on with jobs whose worker was killed, from their checkpoints.
-
-        Which of them killed it is not known: those to which it happens again are tried one by one.
-        """
-        together = [job for job in cut_off if not self._cut_off[job.index]]
-        alone = [job for job in cut_off if self._cut_off[job.index]]
-        self._cut_off.update(job.index for job in cut_off)
-        for jobs, how in ((together, "goes on"), (alone, "is tried again, one by one")):
-            if jobs:
-                names = ", ".join(job.name for job in jobs)
-                self._screen.note(f"a worker was killed; what was at work {how}: {names}")
-        return self._batches(together) + [batch for job in alone for batch in self._batches([job])]
 
     def _close_in_any_case(self, status: str) -> None:
         try:

@@ -47,6 +47,7 @@ def list_jobs(staged: StagedJobs, stored: StoredSweep | None, screen: Screen) ->
     elsewhere = finished_runs(runs)
     jobs, course, done = staged.jobs, staged.course, stored.finished if stored else {}
     paused = stored.paused if stored else {}
+    held = stored.queue.held() if stored else {}
     missing = []
     for job in jobs:
         until, state = course.until(job.index), "done" if job.key in done else ""
@@ -55,6 +56,8 @@ def list_jobs(staged: StagedJobs, stored: StoredSweep | None, screen: Screen) ->
             state = state or "not pursued"
         elif pause is not None and until is not None and pause >= until:
             state = f"paused after {counted(pause, 'epoch')}"
+        elif stored and not state and job.index in held:
+            state = stored.queue.described(held[job.index])
         elif not state:
             missing.append(job)
         if pause is not None and not state:
@@ -62,7 +65,9 @@ def list_jobs(staged: StagedJobs, stored: StoredSweep | None, screen: Screen) ->
         elif not state and job.key in elsewhere:
             state = f"(finished before, in {elsewhere[job.key].tags.get('sweep_id', 'a run by itself')})"
         screen.line(f"{job.index:5}  {job.config_hash}  {job.name:44} {state}".rstrip())
-    screen.line(f"\n{extent(staged, brief=True)}, {len(jobs) - len(missing)} done, {len(missing)} to run")
+    done_too = len(jobs) - len(missing) - len(held)
+    queued = f"{len(held)} in a queue, " if held else ""
+    screen.line(f"\n{extent(staged, brief=True)}, {done_too} done, {queued}{len(missing)} to run")
     for note in incomparable_keys(jobs):
         screen.note(note)
     if staged.more:
@@ -176,7 +181,13 @@ def show_end(
         say(f"{how} {screen.shortened(job.name)}{why}{where}")
     if len(unfinished) > MOST_UNFINISHED:
         say(f"         and {len(unfinished) - MOST_UNFINISHED} more, with their logs in {parent.directory}")
-    waiting = [screen.shortened(job.name) for job, end in ends if not end.was_started]
+    queued = [(job, end) for job, end in ends if end.queued]
+    for job, end in queued[:MOST_UNFINISHED]:
+        say(f"goes on  {screen.shortened(job.name)}: {end.queued}")
+    if queued:
+        more = f"and {len(queued) - MOST_UNFINISHED} more; " if len(queued) > MOST_UNFINISHED else ""
+        say(f"         {more}a resume takes them up; `scancel` ends them")
+    waiting = [screen.shortened(job.name) for job, end in ends if not (end.was_started or end.queued)]
     if waiting:
         more = f" and {len(waiting) - MOST_NAMED} more" if len(waiting) > MOST_NAMED else ""
         were = verb(len(waiting), "was", "were")

@@ -10,7 +10,7 @@ from locexp.errors import verb
 from locexp.records.record import RunRecord
 from locexp.records.sweep_list import CONFIRMATION
 from locexp.run.prepare import monitor
-from locexp.sweep.folder import JobEnd, log_missing, read_record
+from locexp.sweep.folder import JobEnd, log_missing, read_record, runs_in
 from locexp.sweep.jobs import RunKey, StagedJobs, SweepJob
 from locexp.tracking.location import Location, answers
 
@@ -100,7 +100,7 @@ class Ends:
         """
         if all(record.logged for record in self.records) or not answers(location):
             return
-        log_missing(directory, sweep_id, say)
+        log_missing(runs_in(directory, sweep_id), say)
         for key, end in self._ends.items():
             folder = end.record.directory if end.record is not None and not end.record.logged else None
             if folder is not None and (record := read_record(folder)) is not None:

@@ -8,7 +8,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,12 +130,14 @@ class JobEnd:
         folder: the folder of the attempt, in this command, that did not finish; or ``None``.
         reason: why that failed; ``None`` where it was stopped with the sweep.
         cut_off: the process of the run ended before it could say how.
+        queued: in words, where a scheduler still has the job, which was left to it.
     """
 
     record: RunRecord | None = None
     folder: Path | None = None
     reason: str | None = None
     cut_off: bool = False
+    queued: str = ""
 
     @property
     def was_started(self) -> bool:
@@ -254,17 +256,16 @@ def runs_in(directory: Path, sweep_id: str) -> list[RunRecord]:
     return [record for record in found if record is not None and record.tags.get("sweep_id") == sweep_id]
 
 
-def log_missing(directory: Path, sweep_id: str, say: Callable[[str], None]) -> None:
-    """Log the runs of a sweep that have ended, but are in its folder alone, since a store was lost.
+def log_missing(records: Iterable[RunRecord], say: Callable[[str], None]) -> None:
+    """Log the runs that have ended, but are in their sweep's folder alone, since a store was lost.
 
     Args:
-        directory: of the sweep.
-        sweep_id: of the sweep.
+        records: of these and others.
         say: receives a line for each: what was done, or why it was not.
     """
     from locexp.tracking.relog import relog
 
-    for record in runs_in(directory, sweep_id):
+    for record in records:
         if not record.logged and (record.status != "RUNNING" or is_alive(record.tags) is False):
             try:
                 relog(str(record.directory), None, say)

@@ -8,9 +8,11 @@ each traced graph serves several. See :mod:`.tasks`, and :mod:`.worker` for the 
 
 from __future__ import annotations
 
+import copy
+import functools
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
@@ -19,7 +21,8 @@ from locexp.configuration.hydra_internals import Callbacks, hydra_launcher
 from locexp.configuration.quoting import quoted
 from locexp.errors import UserError, counted
 from locexp.run.training_data import digests_of
-from locexp.sweep import ray_cluster
+from locexp.sweep import ray_cluster, slurm
+from locexp.sweep.queue import Queue
 from locexp.sweep.tasks import NOTES, StoredTask, Task, code_of
 from locexp.sweep.worker import SUBDIR, TaskConfigurations, TrainTask, write_settings
 from locexp.system.process import core_count
@@ -114,6 +117,25 @@ def _there(cores: int) -> str:
     return f"this machine has {counted(cores, 'core')} for it; expected at most {cores}"
 
 
+def checked(capacity: Capacity, launcher: DictConfig) -> Capacity:
+    """Ask a scheduler what it would take, before anything is written; returns how it is used.
+
+    Raises:
+        UserError: it is not there, or would refuse the tasks.
+    """
+    slurm.check(launcher)
+    note = capacity.note
+    try:
+        slurm.check_accounting()
+    except slurm.NoAnswerError as error:
+        note += f". sacct does not answer ({error}): that a task has gone is seen by squeue alone, and not why"
+    try:
+        largest = slurm.largest_array()
+    except slurm.NoAnswerError:
+        largest = None
+    return replace(capacity, note=note, batch=largest)
+
+
 def is_stacked(launcher: DictConfig) -> bool:
     """Whether the launcher is the one that trains jobs side by side in this process."""
     return str(launcher.get("_target_", "")).endswith(".Stacks")
@@ -139,7 +161,12 @@ def end_workers() -> None:
 
 
 def launch_with_hydra(
-    config: DictConfig, directory: Path, capacity: Capacity, callbacks: Callbacks, note: Callable[[str], None]
+    config: DictConfig,
+    directory: Path,
+    capacity: Capacity,
+    callbacks: Callbacks,
+    note: Callable[[str], None],
+    queue: Queue,
 ) -> Launch:
     """Return what runs tasks with one of Hydra's launchers.
 
@@ -149,9 +176,14 @@ def launch_with_hydra(
         capacity: of the launcher.
         callbacks: the user's, of ``hydra.callbacks``.
         note: shows what did not go as planned.
+        queue: of the sweep, for a launcher that has one.
     """
-    # The launcher itself gets no callbacks: they hear of each job, not of each task.
-    launcher = hydra_launcher(config, TaskConfigurations(), Callbacks(), TrainTask(callbacks))
+
+    def hand_over(folders: Sequence[str], submitit_folder: str | None = None) -> None:
+        # The launcher itself gets no callbacks: they hear of each job, not of each task.
+        asked = config if submitit_folder is None else _with_submitit_folder(config, submitit_folder)
+        launcher = hydra_launcher(asked, TaskConfigurations(), Callbacks(), TrainTask(callbacks))
+        launcher.launch([[f"{SUBDIR}={quoted(folder)}"] for folder in folders], int(Path(folders[0]).name))
 
     def launch(tasks: Sequence[Task]) -> None:
         write_settings(directory, [job for task in tasks for job, _ in task])
@@ -170,7 +202,11 @@ def launch_with_hydra(
         if is_ray(config.hydra.launcher):
             ray_cluster.connect(config.hydra.launcher)
         try:
-            launcher.launch([[f"{SUBDIR}={quoted(folder)}"] for folder in folders], int(Path(folders[0]).name))
+            if capacity.queued:
+                base = _submitit_base(str(config.hydra.launcher.submitit_folder), directory)
+                queue.submit(folders, base, functools.partial(hand_over, folders), note)
+            else:
+                hand_over(folders)
         except BaseException:
             if capacity.attached:
                 ray_cluster.disconnect()
@@ -182,3 +218,17 @@ def launch_with_hydra(
                         note(line)
 
     return launch
+
+
+def _submitit_base(asked: str, directory: Path) -> Path:
+    """Return where submitit keeps the files of a sweep: before the part of the given folder that names a job."""
+    parts = Path(asked).parts
+    named = next((place for place, part in enumerate(parts) if "%" in part), len(parts))
+    base = Path(*parts[:named]).absolute()
+    return base if base.is_relative_to(directory) else base / f"{directory.parent.name}-{directory.name}"
+
+
+def _with_submitit_folder(config: DictConfig, folder: str) -> DictConfig:
+    changed = copy.deepcopy(config)
+    changed.hydra.launcher.submitit_folder = folder
+    return changed

@@ -86,15 +86,17 @@ class Progress:
         names = short_names([job.varied for job in self._jobs.values()], self._typed)
         self._names = dict(zip(self._jobs, names, strict=True))
 
-    def watch(self, jobs: list[PlacedJob], before: Mapping[Path, RunRecord] | None = None) -> None:
+    def watch(self, jobs: list[PlacedJob], before: Mapping[Path, RunRecord], goes_on: Callable[[Path], bool]) -> None:
         """Begin to watch jobs and the folders that they will write to; those that are tried again have not ended.
 
         Args:
             jobs: with their folders.
             before: the records in the folders of those that go on, as they were left.
+            goes_on: whether a scheduler has the job of a folder still, so that one that was stopped will go on.
         """
+        self._goes_on = goes_on
         self._active = {job.index: (job, directory) for job, directory in jobs}
-        self._before_them = before or {}
+        self._before_them = before
         for index in self._ended & self._active.keys():
             self._ended.remove(index)
             self._spent -= self._length(index)
@@ -126,6 +128,8 @@ class Progress:
                 share = min(0.99, max(0, done - start) / max(1, end - start))
                 underway, epochs = underway + share, epochs + share * (end - start)
                 at_work.append((f"epoch {min(done + 1, end)}/{_budget(job)}", self._name(job)))
+                continue
+            if record.status == "KILLED" and record.paused_after is None and self._goes_on(directory):
                 continue
             del self._active[index]
             self._end(job, record, directory)

@@ -26,7 +26,7 @@ from locexp.run.folder import RunFolder, shared_logging
 from locexp.sweep.folder import is_open, read_record
 from locexp.sweep.jobs import PlacedJob
 from locexp.sweep.tasks import Task, groups_of
-from locexp.system.process import forget_networks
+from locexp.system.process import asked_to_end, forget_networks
 from locexp.system.screen import Screen
 
 if TYPE_CHECKING:
@@ -172,6 +172,8 @@ def prepare_job(
             checkpoint = read_checkpoint(path) if path.exists() or earlier.paused_after is not None else None
             prepared, resumed = rebuild(cfg, directory, earlier, checkpoint, stacked=stacked)
     except Exception as error:
+        if (asked := asked_to_end()) is not None:
+            raise asked from error
         from locexp.run.record import record_failure
 
         record_failure(cfg, directory, overrides, link, error, earlier)

@@ -17,6 +17,8 @@ from locexp.records.record import RunRecord
 from locexp.records.sweep_list import LIST, SweepList
 from locexp.sweep.folder import log_missing, runs_in
 from locexp.sweep.jobs import RunKey, SweepJob
+from locexp.sweep.queue import Queue
+from locexp.sweep.slurm import NoAnswerError
 from locexp.system.process import is_alive
 
 if TYPE_CHECKING:
@@ -32,7 +34,8 @@ class StoredSweep:
         parent: its parent run.
         sweep_list: its stored list, of all stages that had begun.
         finished: the runs that have finished, by the store or by their folders, by config hash and seed.
-        dead: runs that are RUNNING in the store though their process has gone.
+        dead: runs that are RUNNING in the store though their process has gone, and no scheduler has them.
+        queue: what a scheduler still has of it, as it said just now.
         paused: runs that have paused, by config hash and seed, as their folders have them.
     """
 
@@ -40,6 +43,7 @@ class StoredSweep:
     sweep_list: SweepList
     finished: dict[RunKey, RunRecord]
     dead: list[RunRecord]
+    queue: Queue
     paused: dict[RunKey, RunRecord] = field(default_factory=dict)
 
     @property
@@ -138,7 +142,8 @@ class StoredSweep:
             except (UserError, RunFailedError):
                 store.client.set_terminated(run.run_id, "KILLED")
                 done.append(f"{run.name}: its process has gone; it is KILLED now.")
-        log_missing(self.directory, self.sweep_id, done.append)
+        own = runs_in(self.directory, self.sweep_id)
+        log_missing([run for run in own if not (run.directory and self.queue.holds(run.directory))], done.append)
         if done:
             own = runs_in(self.directory, self.sweep_id)
             self.finished = finished_runs([*store.children(self.sweep_id), *own])
@@ -168,10 +173,15 @@ def load(store: Store, sweep_id: str, *, presume_dead: bool) -> StoredSweep:
         raise UserError(f"sweep {sweep_id}: its parent run {parent.run_id} holds no list of jobs ({LIST}).")
     sweep_list = SweepList.parse(content, f"{LIST} of run {parent.run_id}")
     children = store.children(sweep_id)
-    for run in [parent, *children]:
-        if run.status != "RUNNING":
+    queue = _asked(Queue(directory_of(parent)), sweep_id, presume_dead)
+    at_work = [run for run in [parent, *children] if run.status == "RUNNING"]
+    left = [run for run in at_work if queue.holds(_folder(run))]
+    for run in at_work:
+        if run in left:
             continue
         alive = is_alive(run.tags)
+        if alive is None and queue.has_had(_folder(run)):
+            alive = False  # the scheduler would have it
         if alive is None and not presume_dead:
             raise UserError(
                 f"sweep.resume={sweep_id}: run {run.name} is RUNNING on {run.tags.get('host')}, which cannot be "
@@ -188,8 +198,28 @@ def load(store: Store, sweep_id: str, *, presume_dead: bool) -> StoredSweep:
         replace(sweep_list, overrides=renamed_overrides(sweep_list.overrides)),
         finished=finished_runs([*children, *own]),  # a store that was lost for a time lacks some
         paused=paused_runs(own),
-        dead=[run for run in children if run.status == "RUNNING"],
+        dead=[run for run in children if run in at_work and run not in left],
+        queue=queue,
     )
+
+
+def _folder(run: RunRecord) -> Path:
+    return Path(run.tags.get("directory", "."))
+
+
+def _asked(queue: Queue, sweep_id: str, presume_dead: bool) -> Queue:
+    """Ask a scheduler what it still has of a sweep; raises :class:`UserError` where that must be known, and is not."""
+    try:
+        queue.look()
+    except NoAnswerError as error:
+        unknown = queue.open_folders()
+        if unknown and not presume_dead:
+            raise UserError(
+                f"sweep.resume={sweep_id}: SLURM was handed {counted(len(unknown), 'job')} of it that did not end by "
+                f"themselves, and does not say whether it still has them ({error}). Resume it where squeue answers; if "
+                "they have gone, add sweep.presume_dead=true."
+            ) from None
+    return queue
 
 
 def finished_runs(runs: Sequence[RunRecord]) -> dict[RunKey, RunRecord]:

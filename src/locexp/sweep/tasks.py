@@ -29,8 +29,8 @@ from locexp.training.checkpoint import epochs_done
 
 TASKS = LIST.with_name("tasks")
 """The folder in a sweep's folder that holds a folder for each task that was ever handed over, numbered from 0."""
-TASK, NOTES = "task.json", "notes.txt"
-"""The files in a task's folder: which jobs it has; what its worker has to say of it, a line each."""
+TASK, NOTES, STOPPED = "task.json", "notes.txt", "stopped.txt"
+"""The files in a task's folder: which jobs it has; what its worker has to say, a line each; why it was stopped."""
 SHARED = ("data", "bbox", "model", "trainer")
 """Groups in which the jobs of a stack are equal; they go on from one epoch to one other, too. Different networks could
 train together as well, but then it would not be known what time and memory each takes."""

@@ -22,8 +22,9 @@ from locexp.records.sweep_list import LIST, SweepList
 from locexp.run.folder import without_file
 from locexp.sweep.folder import index_of
 from locexp.sweep.jobs import PlacedJob, SweepJob
+from locexp.sweep.signals import closing_runs_first, outlives_its_sweep
 from locexp.sweep.stacks import Stacks
-from locexp.sweep.tasks import NOTES, TASKS, StoredTask
+from locexp.sweep.tasks import NOTES, STOPPED, TASKS, StoredTask
 from locexp.system.files import write_whole
 from locexp.system.process import end_with
 
@@ -71,7 +72,8 @@ class TrainTask:
         folder = Path(hydra.runtime.output_dir)
         directory, task = folder.parents[len(TASKS.parts)], StoredTask.read(folder)
         sweep = SweepList.read(directory)
-        end_with(sweep.conductor)
+        if not outlives_its_sweep():
+            end_with(sweep.conductor)
 
         def note(text: str) -> None:
             with (folder / NOTES).open("a", encoding="utf-8") as file:
@@ -87,7 +89,9 @@ class TrainTask:
             is_stacked=task.stacked,
             check=task.check,
         )
-        stacks([read_jobs(directory, sweep, task)])
+        (folder / STOPPED).unlink(missing_ok=True)  # of an earlier attempt
+        with closing_runs_first(hydra.launcher, lambda reason: write_whole(folder / STOPPED, reason)):
+            stacks([read_jobs(directory, sweep, task)])
 
 
 def write_settings(directory: Path, jobs: Sequence[SweepJob]) -> None:
