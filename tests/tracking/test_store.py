@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import urllib.request
@@ -15,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from locexp.errors import UserError
+from locexp.errors import RunFailedError, UserError
 from locexp.tracking.location import check, locate
 from locexp.tracking.server import free_port
 from tests.conftest import PORTS, TINY, locexp, only_run, train_here, wait_until
@@ -198,3 +200,16 @@ def test_mlflow_serves_both_heads(workplace: Path) -> None:
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def test_a_database_that_another_program_holds_is_named_in_a_line(workplace: Path) -> None:
+    from locexp.tracking.session import Session
+    from locexp.tracking.store import MlflowStore, store_errors
+
+    location = locate(None, None, "locexp")
+    Session(location)
+    with contextlib.closing(sqlite3.connect(str(location.database), isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        locked = r"cannot be read or written \(database is locked\)"
+        with pytest.raises(RunFailedError, match=locked), store_errors(location):
+            MlflowStore(location)

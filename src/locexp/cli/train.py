@@ -233,7 +233,7 @@ def _check_prepared(jobs: Sequence[SweepJob], *, stacked: bool) -> None:
     first: dict[str, SweepJob] = {}
     for job in jobs:  # seeds make no difference to what is checked
         first.setdefault(job.config_hash, job)
-    settings = [job.cfg for job in first.values()]
+    settings = [job.composition.cfg for job in first.values()]
     with _reading_shown():
         for cfg in settings:
             load_training_data(cfg)

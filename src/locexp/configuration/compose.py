@@ -40,7 +40,7 @@ class Composition:
     """What jobs that differ in nothing but their seed share.
 
     Attributes:
-        cfg: the configuration, valid; its seed is the default one.
+        cfg: the configuration, valid; its seed is the default one. Not to be changed: others may share its groups.
         hydra: Hydra's part as plain values, interpolations as they are written: what says how the job is run.
         config_hash: names the setting.
         seed_values: what depends on the seed, as text by key; other seeds have a composition of their own then.
@@ -195,13 +195,11 @@ class Composer:
 
     def _compose(self, overrides: tuple[str, ...], seed: int | None) -> Composition:
         seed_values: dict[str, str] = {}
-        made = self._templates.with_values(overrides)
+        made = self._templates.with_values(overrides if seed is None else (*overrides, f"seed={seed}"))
         if made is None:
             cfg = self._with_hydra(overrides)
             seed_values = resolve(cfg, seed)
             made = without_hydra(cfg)
-        elif seed is not None:
-            made.cfg.seed = seed
         cfg = made.cfg
         validate(cfg, self._valid)
         check_alone(cfg, overrides, lambda: own_keys(self._config_name, overrides))

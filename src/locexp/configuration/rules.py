@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, Literal, get_type_hints
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig
 
 from locexp.bounds import check_value, check_values
 from locexp.configuration.instantiate import instantiate
@@ -26,6 +26,7 @@ from locexp.configuration.schema import (
     OptimizerParams,
     Seed,
     SweepKeys,
+    leaves,
     loader_arguments,
     plain,
     sweep_arguments,
@@ -63,14 +64,16 @@ def validate(cfg: DictConfig, valid: set[str] | None = None) -> None:
     for group, schema in {"": Config, **GROUPS}.items():
         names = [entry.name for entry in fields(schema)]  # others were forced in with `+`, or taken out with `~`
         check_names(f"{group}." if group else "", values[group] if group else values, names, names)
-    _parameter_names(values)
-    missing = sorted(OmegaConf.missing_keys(cfg))
+    valid = set() if valid is None else valid
+    texts = {group: f"{group}: {values[group]!r}" for group in RULES}
+    for group, text in texts.items():
+        if text not in valid:
+            _parameter_names(values[group], f"{group}.")
+    missing = sorted(key for key, value in leaves(values) if value == MISSING)
     if missing:
         raise UserError(f"{missing[0]} is required: give it as {missing[0]}=VALUE.")
     check_seed(cfg.seed)
     _require(cfg.name is None or bool(cfg.name.strip()), "name", cfg.name, "a name, or null")
-    valid = set() if valid is None else valid
-    texts = {group: f"{group}: {values[group]!r}" for group in RULES}
     for group, schema in GROUPS.items():
         if texts[group] not in valid:
             check_values(group, values[group], _hints(schema))

@@ -24,6 +24,8 @@ from locexp.tracking.location import location_of, store_overrides, ui_command
 
 SAME = ("data._target_", "data.limit", "trainer.epochs", "trainer.batch_size", "trainer.precision", "model._target_")
 """The parameters that runs must share for one to predict how long the other takes."""
+MOST_LOOKED_AT = 1000
+"""How many finished runs of a store are looked at, the latest: a thousand take a second and 100 MB."""
 MOST_NAMED = 5
 """How many of the jobs that were not started are named."""
 MOST_UNFINISHED = 8
@@ -41,7 +43,7 @@ def list_jobs(staged: StagedJobs, stored: StoredSweep | None, screen: Screen) ->
     from locexp.tracking.store import MlflowStore
 
     try:
-        runs = MlflowStore(location_of(staged.base.tracking)).finished()
+        runs = MlflowStore(location_of(staged.base.tracking)).finished(MOST_LOOKED_AT)
     except UserError:  # there is no store yet
         runs = []
     elsewhere = finished_runs(runs)
@@ -65,6 +67,8 @@ def list_jobs(staged: StagedJobs, stored: StoredSweep | None, screen: Screen) ->
         elif not state and job.key in elsewhere:
             state = f"(finished before, in {elsewhere[job.key].tags.get('sweep_id', 'a run by itself')})"
         screen.line(f"{job.index:5}  {job.config_hash}  {job.name:44} {state}".rstrip())
+    if len(runs) == MOST_LOOKED_AT:
+        screen.note(f"of the finished runs in this store, the latest {MOST_LOOKED_AT:,} were looked at")
     done_too = len(jobs) - len(missing) - len(held)
     queued = f"{len(held)} in a queue, " if held else ""
     screen.line(f"\n{extent(staged, brief=True)}, {done_too} done, {queued}{len(missing)} to run")
@@ -129,7 +133,7 @@ def seconds_alone(run: RunRecord) -> float:
 
 def _estimate(jobs: Sequence[SweepJob], runs: Sequence[RunRecord], share: float) -> str:
     """Return how long jobs will take that train this share of their epochs."""
-    wanted = flattened(jobs[0].cfg)
+    wanted = flattened(jobs[0].composition.cfg)
     alike = [
         seconds_alone(run)
         for run in runs

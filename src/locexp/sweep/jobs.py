@@ -269,7 +269,8 @@ class StagedJobs:
 
     def _cell(self, overrides: tuple[str, ...]) -> Cell:
         values = dict(override.split("=", 1) for override in overrides if key_of(override) in self._swept)
-        return Cell(values, self._composer.compose(overrides).cfg)
+        job = self._composer.compose(overrides)
+        return Cell(values, job.composition.cfg if self.base.sweep._target_ is None else job.cfg)
 
     def _all_seeds(self, cells: Sequence[tuple[str, ...]]) -> list[int]:
         asked, fixed = self.base.sweep.seeds, self._fixed.get("seed")

@@ -255,7 +255,8 @@ def best_settings(finished: Sequence[tuple[SweepJob, RunRecord]]) -> list[Settin
     is_final = any(job.role == FINAL for job, _ in finished)
     runs: dict[str, list[RunRecord]] = {}
     for job, record in finished:
-        trains_both = job.cfg.loss.classification_weight and job.cfg.loss.bbox_weight
+        loss = job.composition.cfg.loss
+        trains_both = loss.classification_weight and loss.bbox_weight
         is_whole = all(f"kept/{name}" in record.metrics for name in COLUMNS)  # not that of an older locexp
         if is_whole and trains_both and job.role != CONTROL and (job.role == FINAL) == is_final:
             runs.setdefault(job.config_hash, []).append(record)
@@ -273,13 +274,13 @@ def best_settings(finished: Sequence[tuple[SweepJob, RunRecord]]) -> list[Settin
 
 
 def _budget(job: SweepJob) -> int:
-    return int(job.cfg.trainer.epochs)
+    return int(job.composition.cfg.trainer.epochs)
 
 
 def means_at_pause(job: SweepJob, directory: Path | None) -> dict[str, float]:
     """Return the validation metrics of a run that has paused, as if it had kept its best epoch so far: ``kept/…``."""
     rows = read_history(directory) if directory is not None else []
-    found = metrics_so_far(rows, monitor(job.cfg)) if rows else {}
+    found = metrics_so_far(rows, monitor(job.composition.cfg)) if rows else {}
     return {f"kept/{name}": value for name, value in found.items()}
 
 

@@ -65,9 +65,9 @@ def _group(key: str) -> str:
 
 def incomparable_keys(jobs: Sequence[Job]) -> list[str]:
     """Return, in words, what is swept though runs that differ in it are not compared, unless that is allowed."""
-    if jobs[0].cfg.sweep.allow_mixed:
+    if jobs[0].composition.cfg.sweep.allow_mixed:
         return []
-    named = differing({job.config_hash: job.cfg for job in jobs}.values())
+    named = differing({job.config_hash: job.composition.cfg for job in jobs}.values())
     if not named:
         return []
     return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from locexp.errors import RunFailedError, UserError, first_line, nearest
 from locexp.records.files import OF_SWEEP, file_within
@@ -28,10 +30,10 @@ PAGE = 1000
 
 @contextmanager
 def store_errors(location: Location) -> Iterator[None]:
-    """Turn what MLflow raises meanwhile into a :class:`RunFailedError` of one line."""
+    """Turn what MLflow and SQLite raise meanwhile into a :class:`RunFailedError` of one line."""
     try:
         yield
-    except MlflowException as error:
+    except (MlflowException, SQLAlchemyError, sqlite3.Error) as error:  # another program may hold the database
         raise RunFailedError(
             f"tracking.uri={location.uri}: cannot be read or written ({first_line(error)})."
         ) from error
@@ -135,9 +137,9 @@ class MlflowStore:
         """Return every run of a sweep, finished or not, the latest first."""
         return self._search(condition_of(_quotable(sweep_id)))
 
-    def finished(self) -> list[RunRecord]:
-        """Return every finished run of the experiment, the latest first."""
-        return self._search("tags.kind = 'run' and attributes.status = 'FINISHED'")
+    def finished(self, most: int | None = None) -> list[RunRecord]:
+        """Return the finished runs of the experiment, the latest first: so many of them at most, if that is given."""
+        return self._search("tags.kind = 'run' and attributes.status = 'FINISHED'", most)
 
     def content(self, run: RunRecord, path: str) -> bytes | None:
         """Return an artifact's bytes, from the store; where that has none, from the run's folder on this machine."""
@@ -174,7 +176,7 @@ class MlflowStore:
         assert run.run_id is not None
         return self._artifact_uris[run.run_id]
 
-    def _search(self, condition: str) -> list[RunRecord]:
+    def _search(self, condition: str, most: int | None = None) -> list[RunRecord]:
         found: list[RunRecord] = []
         token = None
         while True:
@@ -182,13 +184,13 @@ class MlflowStore:
                 page = self.client.search_runs(
                     [self.experiment_id],
                     condition,
-                    max_results=PAGE,
+                    max_results=PAGE if most is None else min(PAGE, most - len(found)),
                     order_by=["attributes.start_time DESC"],
                     page_token=token,
                 )
                 found += [self._record(run) for run in page if _is_whole(run)]
             token = page.token
-            if not token:
+            if not token or len(found) == most:
                 return found
 
     def _record(self, run: Run) -> RunRecord:
