@@ -24,6 +24,7 @@ def can_be_apart() -> bool:
 
 pytestmark = [
     pytest.mark.cluster,
+    pytest.mark.slow,
     pytest.mark.skipif(not can_be_apart(), reason="this user may not make namespaces"),
 ]
 

@@ -47,7 +47,7 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commands:
 
 
 @pytest.fixture
-def sweep(tmp_path: Path) -> Path:
+def sweep(tmp_path: Path, commands: Commands) -> Path:
     """The folder of a sweep whose three tasks SLURM has as array 12: two jobs, one, and one."""
     directory = tmp_path / "sweep"
     tasks = [StoredTask(folders, 1, 1, stacked=True).write(directory) for folders in (["0", "1"], ["2"], ["3"])]
