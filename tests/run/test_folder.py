@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
+import contextlib
+import importlib
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,8 @@ def test_a_folder_with_a_random_part_is_drawn_once_for_a_command() -> None:
 def test_what_a_launcher_refers_to_is_found_and_what_it_does_not_know_is_refused() -> None:
     with composing() as composer:
         words = ["seed=1,2", "trainer.threads=1", "hydra/launcher=joblib", "hydra.launcher.n_jobs=${trainer.threads}"]
-        if importlib.util.find_spec("hydra_plugins.hydra_joblib_launcher") is not None:
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module("hydra_plugins.hydra_joblib_launcher")
             assert capacity_of(StagedJobs(composer, words, multirun=True).launcher, None).workers == 1
         mistyped = StagedJobs(composer, ["seed=1,2", "+hydra.launcher.member=3"], multirun=True).launcher
         with pytest.raises(UserError, match="hydra.launcher.member: unknown key; hydra/launcher=stacked has none"):

@@ -35,7 +35,7 @@ def job(index: int, weight: str, seed: int = 0, *, role: str = "", classificatio
         varied={"loss.bbox_weight": weight, "seed": str(seed)},
         config_hash=f"{classification}-{weight}",
         key=(f"{classification}-{weight}", seed),
-        cfg=OmegaConf.create({"trainer": {"epochs": 4}, "loss": loss}),
+        composition=SimpleNamespace(cfg=OmegaConf.create({"trainer": {"epochs": 4}, "loss": loss})),
     )
 
 
