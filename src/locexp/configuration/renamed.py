@@ -15,8 +15,8 @@ RENAMED = {
 }
 """Old and new name; an old one is answered with its new name for one version, and read while runs that have it are."""
 
-ADDED = {"trainer.saved_input": "fractions", "trainer.pictures": "all"}
-"""Keys that stored configurations may lack, with what older versions did."""
+ADDED = {"trainer.saved_input": "fractions", "trainer.pictures": "all", "sweep.max_members": "null"}
+"""Keys that stored configurations may lack, with what older versions did, as it would be typed."""
 
 
 def check_overrides(overrides: Iterable[str]) -> None:
