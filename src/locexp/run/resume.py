@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from locexp.configuration.overrides import key_of
-from locexp.configuration.renamed import ADDED, added_keys, rename_keys
+from locexp.configuration.renamed import added_keys, rename_keys
 from locexp.configuration.rules import validate
 from locexp.configuration.schema import RESUME_RUN, Config, config_hash, register
 from locexp.errors import UserError, first_line
@@ -156,7 +156,7 @@ def configuration_of(directory: Path, record: RunRecord) -> DictConfig:
         raise UserError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from None
     except Exception as error:  # YAML and OmegaConf have many, and no common one
         raise UserError(f"{path}: is not a configuration ({first_line(error)}).") from None
-    then = ADDED | record.parameters
+    then = flattened(added_keys()) | record.parameters
     differ = [
         f"{key} was {then.get(key, 'not there')}, is {now.get(key, 'not there')}"
         for key in sorted({*now, *then})
