@@ -8,7 +8,6 @@ from omegaconf import DictConfig
 
 from locexp.configuration.compose import Job
 from locexp.configuration.overrides import key_of
-from locexp.configuration.schema import WITHOUT_EFFECT
 from locexp.errors import UserError, listed
 from locexp.records.provenance import flattened
 from locexp.records.sweep_list import BUDGET
@@ -17,8 +16,8 @@ AGREE = ("data.", "bbox.", *BUDGET)
 """Prefixes of keys that compared runs must share: data, boxes and budget."""
 OF_SWEEP = ("sweep", "hydra", "tracking", "name")
 """What says how the whole sweep is run."""
-FRAME = (*OF_SWEEP, "seed", "data", "bbox", "experiment")
-"""What the runs of a sweep share, so that no setting is named by it; see :func:`told_apart_by`."""
+HOW_WEIGHTED = ("loss", "optimizer")
+"""The groups whose keys name the one setting of a sweep; see :func:`told_apart_by`."""
 SAME_SCENES = ("bbox.fresh", "bbox.augment")
 """The keys of boxes that change what is trained on, but not what is evaluated."""
 
@@ -43,7 +42,7 @@ def told_apart_by(overrides: Sequence[str], swept: Sequence[str]) -> list[str]:
     """Return the keys by which the one setting of a sweep of nothing, or of seeds alone, differs from the default.
 
     What varies in such a sweep is nothing; but ``--multirun loss.bbox_weight=1`` trains another setting than the
-    command without a weight, and is not to be taken for it. Data, boxes, budget and recipe are what settings share.
+    command without a weight, and is not to be taken for it. Data, boxes, network and recipe are what settings share.
 
     Args:
         overrides: of the command.
@@ -54,9 +53,8 @@ def told_apart_by(overrides: Sequence[str], swept: Sequence[str]) -> list[str]:
     """
     if set(swept) - {"seed"}:
         return []
-    without = (*BUDGET, *(f"trainer.{name}" for name in WITHOUT_EFFECT))
     given = [key_of(override) for override in overrides if "=" in override and override[0] != "~"]
-    return [key for key in dict.fromkeys(given) if _group(key) not in FRAME and key not in without]
+    return [key for key in dict.fromkeys(given) if _group(key) in HOW_WEIGHTED]
 
 
 def _group(key: str) -> str:
