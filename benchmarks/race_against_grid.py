@@ -28,15 +28,19 @@ def epochs(folder: Path) -> int:
 
 
 def second_confirmation(folder: Path) -> tuple[float, int]:
-    """Return the seconds and the epochs of the last stage of the newest race below a folder."""
+    """Return the seconds and the epochs that the newest race in a folder took for its second confirmation, if any."""
     race = max(folder.glob("multirun/*/*"), key=lambda path: path.stat().st_mtime)
-    stages = json.loads((race / "sweep" / "sweep.json").read_text(encoding="utf-8"))["stages"]
-    ends = [
-        max(json.loads((race / index / "run.json").read_text(encoding="utf-8"))["end_time"] for index in stage["until"])
-        for stage in stages
-    ]
-    trained = sum(len((race / index / "history.jsonl").read_text().splitlines()) for index in stages[-1]["until"])
-    return ends[-1] - ends[-2], trained
+    jobs = json.loads((race / "sweep" / "sweep.json").read_text(encoding="utf-8"))["jobs"]
+    ends: dict[int, float] = {}
+    trained: dict[int, int] = {}
+    for job in jobs:
+        if job["role"] == "confirmation":
+            own, stage = race / str(job["index"]), job["stage"]
+            end = json.loads((own / "run.json").read_text(encoding="utf-8"))["end_time"]
+            ends[stage] = max(end, ends.get(stage, end))
+            trained[stage] = trained.get(stage, 0) + len((own / "history.jsonl").read_text().splitlines())
+    first, last = min(ends), max(ends)
+    return ends[last] - ends[first], sum(trained[stage] for stage in trained if stage != first)
 
 
 def main() -> None:

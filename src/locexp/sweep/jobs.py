@@ -257,15 +257,14 @@ class StagedJobs:
         overrides = (*cell, *(f"{key}={value}" for key, value in setting.values.items()), f"seed={seed}")
         job = self._composer.compose(overrides)
         given = {key_of(override): override.partition("=")[2] for override in cell}
-        by_seed = job.composition.seed_values  # they tell its settings apart: it has more than the one
-        varied = {key: given[key] for key in (self._swept if by_seed else self._varied) if key in given}
+        varied = {key: given[key] for key in self._varied if key in given}
         for key, value in setting.values.items():
             varied[key] = f"{value:g}" if isinstance(value, float) else str(value)
         for key in [key for key, value in varied.items() if re.search(r"\$\\?\{", value)]:
             varied[key] = str(OmegaConf.select(job.composition.cfg, key))
         varied |= setting.facts
         if len(self._seeds) > 1 or setting.fresh_seeds:
-            varied |= {**by_seed, "seed": str(seed)}
+            varied |= {**job.composition.seed_values, "seed": str(seed)}
         return SweepJob(job.overrides, job.seed, job.composition, index, stage, varied, setting.role)
 
     def _cell(self, overrides: tuple[str, ...]) -> Cell:
