@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from locexp.tracking.mlflow_internals import use_store
-from tests.conftest import TINY, only_run, train_here
+from tests.conftest import TINY, locexp, only_run, train_here
 
 WORDS = (
     "data=mnist_5k",
@@ -498,3 +498,25 @@ def test_own_images_of_another_size(workplace: Path) -> None:
     record = json.loads((only_run(workplace) / "run.json").read_text())
     assert record["dataset"] | {"name": "bars", "source": "file", "canvas": "32x20", "classes": 3} == record["dataset"]
     assert (record["dataset"]["train"], record["dataset"]["validation"], record["dataset"]["test"]) == (320, 40, 40)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("then", ["raise ValueError('Flatten.call() failed')", "pass"])
+def test_a_signal_that_comes_out_as_another_error_or_not_at_all_stops_a_run(workplace: Path, then: str) -> None:
+    (workplace / "shot.py").write_text(
+        "import keras, os, signal, time\n"
+        "class Shot(keras.callbacks.Callback):\n"
+        "    def on_epoch_end(self, epoch, logs=None):\n"
+        "        try:\n"
+        "            os.kill(os.getpid(), signal.SIGTERM)\n"
+        "            time.sleep(1)\n"
+        "        except BaseException:\n"
+        f"            {then}\n"
+    )
+    words = ("data=mnist_5k", "data.limit=320", "trainer.epochs=3", "+trainer.callbacks={shot: {_target_: shot.Shot}}")
+    done = locexp("train", *words, cwd=workplace)
+    assert done.returncode == 143, done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    (record,) = (json.loads(path.read_text()) for path in workplace.glob("multirun/*/*/run.json"))
+    assert (record["status"], record["error"]) == ("KILLED", "interrupted")
+    assert record["metrics"]["epochs"] < 3

@@ -198,14 +198,15 @@ def _ending(run: Run) -> Iterator[None]:
 
 
 def _close(run: Run, error: BaseException | None) -> None:
-    if isinstance(error, Exception):
-        _end_if_asked(error)
+    asked = asked_to_end() if isinstance(error, Exception) else None
     with run.current():
         try:
-            run.close(error)
+            run.close(asked or error)
         except Exception as failed:  # a full disk: the others are closed anyway
             logger.info("the run was not closed well", exc_info=True)
             run.error = run.error or failed
+    if asked is not None:
+        raise asked from error
 
 
 def _end_if_asked(error: Exception | None = None) -> None:
