@@ -342,7 +342,10 @@ def test_an_exception_leaves_its_traceback(workplace: Path, monkeypatch: pytest.
     [
         pytest.param(("hydra/launcher=basic",), marks=pytest.mark.slow),
         ("sweep.max_members=1",),
-        pytest.param(("hydra/launcher=joblib", "hydra.launcher.n_jobs=1"), marks=[pytest.mark.extra, pytest.mark.slow]),
+        pytest.param(
+            ("hydra/launcher=joblib", "hydra.launcher.n_jobs=1", "sweep.max_members=1"),
+            marks=[pytest.mark.extra, pytest.mark.slow],
+        ),
     ],
     ids=["basic", "stacked", "joblib"],
 )
@@ -354,6 +357,19 @@ def test_a_sweep_can_stop_at_the_first_failure(
     words = ("--multirun", "optimizer=sgd", "optimizer.learning_rate=1e30,0.01,0.02", "sweep.on_error=stop")
     assert train_here(*TINY, *words, *launcher) == 1
     assert [run.info.status for run in runs(workplace, "tags.kind = 'run'")] == ["FAILED"]
+    assert "2 jobs were not started" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.extra
+def test_what_trains_beside_a_failure_ends_and_nothing_begins_after_it(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    rates = "optimizer.learning_rate=1e30,0.01,0.02,0.03"
+    words = ("--multirun", "optimizer=sgd", rates, "sweep.on_error=stop", "sweep.max_members=2")
+    assert train_here(*TINY, *words, "hydra/launcher=joblib", "hydra.launcher.n_jobs=1") == 1
+    assert sorted(run.info.status for run in runs(workplace, "tags.kind = 'run'")) == ["FAILED", "FINISHED"]
     assert "2 jobs were not started" in capsys.readouterr().out
 
 
