@@ -35,7 +35,7 @@ made = session.Session(locate(sys.argv[1], None, "together"))
 record = RunRecord(name="one", start_time=time.time(), dataset={"name": "d", "sha256": "0" * 64, "source": "file"})
 made.start(record)
 for step in range(50):
-    made.log_epoch({"epoch": step, "timestamp": time.time(), "val/x": float(step)})
+    made.log_epochs([{"epoch": step, "timestamp": time.time(), "val/x": float(step)}])
 """
 
 

@@ -16,6 +16,7 @@ import shlex
 import sqlite3
 import sys
 import urllib.parse
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
@@ -79,6 +80,21 @@ def use_store(uri: str) -> None:
         os.environ["MLFLOW_TRACKING_URI"] = given
     else:
         os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+
+@contextlib.contextmanager
+def sent_once() -> Iterator[None]:
+    """Keep MLflow's client from sending a request again meanwhile, in any thread; what fails is raised at once."""
+    name = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"  # read at each request, and no argument of the client's methods
+    given = os.environ.get(name)
+    os.environ[name] = "0"
+    try:
+        yield
+    finally:
+        if given is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = given
 
 
 class StoredExperiment(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import time
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -13,6 +14,7 @@ import mlflow
 import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelOutput
+from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
 
@@ -24,6 +26,7 @@ from locexp.system.files import share
 from locexp.tracking import locexp_model
 from locexp.tracking.artifacts import artifact_folder
 from locexp.tracking.limits import PARAMETER, cut
+from locexp.tracking.mlflow_internals import sent_once
 
 MODEL = "model"
 IN_MODEL = f"data/{FILE}"
@@ -45,9 +48,8 @@ def log_model(client: MlflowClient, run_id: str, record: RunRecord, model: Any, 
         step: the epoch that the model is listed under.
         directory: of the run, whose own file of this model is linked where the store is on the same disk.
     """
-    run = client.get_run(run_id)
-    earlier = run.outputs.model_outputs if run.outputs else []
-    entity = client.create_logged_model(run.info.experiment_id, MODEL, run_id, params=cut(record.parameters, PARAMETER))
+    experiment = str(client.get_run(run_id).info.experiment_id)
+    entity = client.create_logged_model(experiment, MODEL, run_id, params=cut(record.parameters, PARAMETER))
     try:
         with tempfile.TemporaryDirectory() as folder:
             _save(pixel_model(model), folder, record.dataset, entity, run_id)
@@ -63,10 +65,28 @@ def log_model(client: MlflowClient, run_id: str, record: RunRecord, model: Any, 
         client.finalize_logged_model(entity.model_id, "FAILED")
         raise
     client.finalize_logged_model(entity.model_id, "READY")
-    client.log_outputs(run_id, [LoggedModelOutput(entity.model_id, step)])
-    for output in earlier:  # of a run that was stopped, then continued
-        client.delete_logged_model(output.model_id)
+    _log_output(client, run_id, LoggedModelOutput(entity.model_id, step))
+    # What is there of a run that was stopped, then continued, and where a server's answer was lost on the way.
+    for model in client.search_logged_models([experiment], f"source_run_id = '{run_id}'"):
+        if model.model_id != entity.model_id:
+            client.delete_logged_model(model.model_id)
     return str(entity.model_id)
+
+
+def _log_output(client: MlflowClient, run_id: str, output: LoggedModelOutput) -> None:
+    """List a model as an output of its run, once: a server lists it again for each request that comes again."""
+    for seconds in (1, 4, 16, None):
+        try:
+            with sent_once():
+                client.log_outputs(run_id, [output])
+            return
+        except MlflowException:
+            if seconds is None:
+                raise
+        time.sleep(seconds)  # the server may still be at work on it
+        outputs = client.get_run(run_id).outputs
+        if outputs and any(listed.model_id == output.model_id for listed in outputs.model_outputs):
+            return
 
 
 def _save(model: Any, folder: str, dataset: Mapping[str, Any], entity: Any, run_id: str) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,15 +80,18 @@ class Session:
         return str(found.experiment_id)
 
     def left_behind(self, record: RunRecord) -> str | None:
-        """Return the id of the run that was created for a record by a process that was killed before it wrote it down.
+        """Return the id of the run that was created for a record by a process that was killed before it wrote it down."""
+        return next(iter(self._runs_of(record)), None)
 
+    def _runs_of(self, record: RunRecord) -> list[str]:
+        """Return the ids of the runs that were created for a record.
+
+        There are two where the server's answer was lost on the way, for MLflow's client then sends its request again.
         The time at which a run began is that of its record, and stays when another process goes on with it.
         """
         condition = f"attributes.start_time = {milliseconds(record.start_time)}"
-        for run in self.client.search_runs([self.experiment_id], condition):
-            if run.data.tags.get("directory") == record.tags.get("directory"):
-                return str(run.info.run_id)
-        return None
+        found = self.client.search_runs([self.experiment_id], condition)
+        return [str(run.info.run_id) for run in found if run.data.tags.get("directory") == record.tags.get("directory")]
 
     def start(self, record: RunRecord, *, sampling_seconds: int | None = None) -> None:
         """Create the run of a record, or take it up again if the store has it; log parameters, tags and data set.
@@ -101,6 +105,7 @@ class Session:
             with contextlib.suppress(MlflowException):
                 known = self.client.get_run(record.run_id)
         parameters, tag_values = cut(record.parameters, PARAMETER), cut(record.tags, TAG)
+        is_new = known is None
         if known is None:
             known = self.client.create_run(
                 self.experiment_id,
@@ -115,12 +120,13 @@ class Session:
             if name in known.data.tags and name not in record.tags:
                 self.client.delete_tag(self.run_id, name)
         params = [Param(name, value) for name, value in parameters.items()]
-        tags = [RunTag(name, value) for name, value in tag_values.items()]
-        for start in range(0, max(len(params), 1), PARAMS_PER_CALL):
-            self.client.log_batch(self.run_id, params=params[start : start + PARAMS_PER_CALL], tags=tags)
+        for start in range(0, len(params), PARAMS_PER_CALL):
+            self.client.log_batch(self.run_id, params=params[start : start + PARAMS_PER_CALL])
         if record.dataset:
             self.client.log_inputs(self.run_id, [_dataset(record)])
-        self.client.update_run(self.run_id, status="RUNNING")
+        if not is_new:
+            self.client.log_batch(self.run_id, tags=[RunTag(name, value) for name, value in tag_values.items()])
+            self.client.update_run(self.run_id, status="RUNNING")
         if sampling_seconds is not None:
             self._system_metrics = SystemMetrics(self.run_id, sampling_seconds, resume=known.data.metrics != {})
         record.run_id, record.experiment_id = self.run_id, str(known.info.experiment_id)
@@ -130,16 +136,11 @@ class Session:
         logged = self.client.get_metric_history(self.run_id, "time/epoch_seconds")  # in every row, and always finite
         return max((metric.step for metric in logged), default=0)
 
-    def log_epoch(self, row: dict[str, float]) -> None:
-        """Log one row of the history: ``epoch``, ``timestamp`` and metrics."""
-        self._log(row, int(row["epoch"]), row["timestamp"])
+    def log_epochs(self, rows: Iterable[dict[str, float]]) -> None:
+        """Log rows of the history, each with ``epoch``, ``timestamp`` and metrics, in as few calls as MLflow takes."""
+        self._log([value for row in rows for value in _values(row, int(row["epoch"]), row["timestamp"])])
 
-    def _log(self, metrics: dict[str, float], step: int, timestamp: float, model_id: str | None = None) -> None:
-        values = [
-            Metric(name, value, milliseconds(timestamp), step, model_id=model_id)
-            for name, value in finite_metrics(metrics).items()
-            if name not in ("epoch", "timestamp")
-        ]
+    def _log(self, values: Sequence[Metric]) -> None:
         for start in range(0, len(values), METRICS_PER_CALL):
             self.client.log_batch(self.run_id, metrics=values[start : start + METRICS_PER_CALL])
 
@@ -158,7 +159,7 @@ class Session:
         end = record.end_time or time.time()
         epochs = int(record.metrics.get("epochs", 0))
         model_id = None if model is None else log_model(self.client, self.run_id, record, model, epochs, directory)
-        self._log(record.metrics, epochs, end, model_id)
+        self._log(_values(record.metrics, epochs, end, model_id))
         tags = cut(record.tags, TAG)
         if not record.is_sweep:  # which is described when it has been compared
             tags |= described(self.client.get_run(self.run_id).data.tags, describe_run(record)[:TAG])
@@ -166,6 +167,9 @@ class Session:
         for path in logged_files(directory, record):
             self.log_file(directory, path)
         self._stop_sampling()
+        if self._location.is_server:
+            for double in set(self._runs_of(record)) - {self.run_id}:
+                self.client.delete_run(double)
         self.client.set_terminated(self.run_id, record.status, milliseconds(end))
 
     def amend(self, record: RunRecord, directory: Path) -> None:
@@ -194,6 +198,14 @@ class Session:
         if self._system_metrics is not None:
             sampling, self._system_metrics = self._system_metrics, None
             sampling.finish()
+
+
+def _values(metrics: dict[str, float], step: int, timestamp: float, model_id: str | None = None) -> list[Metric]:
+    return [
+        Metric(name, value, milliseconds(timestamp), step, model_id=model_id)
+        for name, value in finite_metrics(metrics).items()
+        if name not in ("epoch", "timestamp")
+    ]
 
 
 def _dataset(record: RunRecord) -> DatasetInput:

@@ -7,6 +7,7 @@ import copy
 import logging
 import re
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -69,6 +70,7 @@ class Tracker:
         self._must_open = must_open
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="tracking")
         self._last_epoch = 0
+        self._waiting: deque[dict[str, float]] = deque()
         self.error: Exception | None = None
 
     def start(self, *, sampling_seconds: int | None, earlier: Sequence[dict[str, float]] | None = None) -> None:
@@ -88,8 +90,9 @@ class Tracker:
             raise RunFailedError(f"tracking.uri={self._location.uri}: cannot be opened ({self.reason}).")
 
     def epoch(self, row: dict[str, float]) -> None:
-        """Log a row of the history."""
-        self._submit(self._log_epoch, row)
+        """Log a row of the history, together with those that wait already because the store is slow."""
+        self._waiting.append(row)
+        self._submit(self._log_waiting)
 
     @property
     def reason(self) -> str:
@@ -136,17 +139,22 @@ class Tracker:
         self._session = session
         if earlier is not None:
             self._last_epoch = session.last_epoch()
-        for row in earlier or ():
-            self._log_epoch(row)
+        self._log_epochs(earlier or ())
 
-    def _log_epoch(self, row: dict[str, float]) -> None:
-        if row["epoch"] > self._last_epoch:  # nothing twice
-            self._opened().log_epoch(row)
-            self._last_epoch = int(row["epoch"])
+    def _log_waiting(self) -> None:
+        rows = []
+        while self._waiting:
+            rows.append(self._waiting.popleft())
+        self._log_epochs(rows)
+
+    def _log_epochs(self, rows: Sequence[dict[str, float]]) -> None:
+        new = [row for row in rows if row["epoch"] > self._last_epoch]  # nothing twice
+        if new:
+            self._opened().log_epochs(new)
+            self._last_epoch = int(new[-1]["epoch"])
 
     def _finish(self, model: Any | None) -> None:
-        for row in read_history(self._directory):  # Ctrl-C can fall between the file and the tracker
-            self._log_epoch(row)
+        self._log_epochs(read_history(self._directory))  # Ctrl-C can fall between the file and the tracker
         self._opened().finish(self._record, self._directory, model)
 
     def _opened(self) -> Session:
@@ -189,8 +197,7 @@ def log_directory(location: Location, directory: Path, record: RunRecord, model:
     try:
         session.start(record)
         record.write(directory)
-        for row in history:
-            session.log_epoch(row)
+        session.log_epochs(history)
         session.finish(record, directory, model)
     except BaseException:
         session.abandon()
