@@ -4,13 +4,13 @@
         [--disturb server database network] [--before CHECKOUT] [--repeats 1]
 
 One real run is made by the command; each of the generated ones is a copy of its folder with a name and a start of its
-own. A client is a process that does what a run of a sweep does: it opens the run, logs its epochs all at once, and
-waits at the end until everything is in the store (at most so long as MLflow's client waits for it). What did not get
-there is logged afterwards from its folder, as a sweep does. Then the store is asked what it has: each run once, closed,
-with each epoch, each file and one model. It exits with 1 where something is lost or double.
+own. A client is a process that does what a run of a sweep does: it opens the run, logs 20 epochs of 50 ms each, and
+waits at the end until everything is in the store, as long as MLflow's client does. All clients begin together. What did
+not get there is logged afterwards from its folder, as a sweep does. Then the store is asked what it has: each run once,
+closed, with each epoch, each file (of one run in ten) and one model. It exits with 1 where something is lost or double.
 
-`server` kills MLflow's server twice and starts it again 15 s later, `database` restarts PostgreSQL at once, twice, and
-`network` puts a proxy before the server that delays each message (5 to 40 ms) and drops one connection in 200. With
+`server` kills MLflow's server twice and starts it again 15 s later, `database` restarts PostgreSQL at once, twice,
+everything at work there being broken off, and `network` puts a proxy before the server that delays each message (5 to 40 ms) and drops one connection in 200. With
 `--before`, the code of another checkout takes turns with this one, undisturbed.
 
 SQLite and files need nothing more; PostgreSQL's programs, psycopg, and for S3 moto[server] and boto3 have to be there:
@@ -44,8 +44,7 @@ from typing import Any
 import numpy as np
 
 WORDS = ["data=mnist_5k", "data.limit=640", "trainer.epochs=20", "model.filters=[8]", "model.dense_units=32"]
-PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
-DOWN_SECONDS = 15
+EPOCH_SECONDS, DOWN_SECONDS = 0.05, 15
 
 
 def free_port() -> int:
@@ -105,7 +104,7 @@ class Postgres:
             sys.exit("PostgreSQL is not installed; tests/cluster/stores.sh does that")
         self._programs = Path(programs)
         self._place.mkdir()
-        for folder in (place, self._place):
+        for folder in (place.parent, place, self._place):  # which "postgres" has to get through
             folder.chmod(0o755)
         if os.getuid() == 0:
             shutil.chown(self._place, "postgres")
@@ -259,6 +258,7 @@ def client(number: int, clients: int, runs: int, template: Path, place: Path, ur
         tracker = Tracker(location, folder, record, must_open=False)
         tracker.start(sampling_seconds=None)
         for row in history:
+            time.sleep(EPOCH_SECONDS)
             tracker.epoch(row)
         record.status, record.end_time = "FINISHED", time.time()
         began = time.perf_counter()
@@ -273,8 +273,13 @@ def disturb(store: Store, how: list[str], stop: threading.Event, period: float) 
     """Do what the words ask for, while the clients are at work; yields what was done."""
     if store.network is not None:
         store.network.bad = True
-    if "server" in how:
-        for _ in range(2):
+    for _ in range(2):
+        if "database" in how and store.postgres is not None:
+            if stop.wait(period):
+                return
+            store.postgres.restart()
+            yield "database restarted"
+        if "server" in how:
             if stop.wait(period):
                 return
             store.server.kill()
@@ -282,12 +287,6 @@ def disturb(store: Store, how: list[str], stop: threading.Event, period: float) 
             time.sleep(DOWN_SECONDS)
             store.server.start()
             yield "server started"
-    if "database" in how and store.postgres is not None:
-        for _ in range(2):
-            if stop.wait(period):
-                return
-            store.postgres.restart()
-            yield "database restarted"
 
 
 def mend(place: Path) -> int:
@@ -298,12 +297,10 @@ def mend(place: Path) -> int:
 
     left = [path.parent for path in place.glob("*/run.json") if not RunRecord.read(path.parent).logged]
     for folder in left:
-        for attempt in range(5):
-            try:
-                relog(str(folder), None, lambda line: None)
-                break
-            except (RunFailedError, UserError) as error:
-                print(f"  {folder.name}: {error}" if attempt == 4 else "", end="\n" if attempt == 4 else "", flush=True)
+        try:
+            relog(str(folder), None, lambda line: None)
+        except (RunFailedError, UserError) as error:
+            print(f"  {folder.name}: {error}", flush=True)
     return len(left)
 
 
@@ -438,7 +435,7 @@ def main() -> int:
                 command = [sys.executable, __file__, *given, "--clients", str(words.clients), "--requests"]
                 subprocess.run(command, env=env, check=True)
         return 0
-    os.environ |= {**PATIENCE, "MLFLOW_DISABLE_TELEMETRY": "true", "TF_CPP_MIN_LOG_LEVEL": "2"}
+    os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "TF_CPP_MIN_LOG_LEVEL": "2"}
     print(json.dumps({name: value for name, value in vars(words).items() if value}))
     with tempfile.TemporaryDirectory(prefix="locexp-load-") as folder:
         template = real_run(Path(folder) / "real")
