@@ -261,3 +261,21 @@ def test_a_server_that_fails_in_the_middle_costs_no_result(
         client = MlflowClient(server.uri)
         assert len(client.get_metric_history(record["run_id"], "val/accuracy")) == 25
         assert client.get_run(record["run_id"]).info.status == "FINISHED"
+
+
+@pytest.mark.slow
+def test_a_run_is_there_once_where_the_answer_is_lost_and_the_request_sent_again(workplace: Path, server: Server) -> None:
+    from mlflow import MlflowClient
+
+    api = "/api/2.0/mlflow"
+    with gate(server.port) as before:
+        before.kept = {f"{api}/runs/create", f"{api}/logged-models", f"{api}/runs/outputs"}
+        assert train_here(*TINY, f"tracking.uri={before.uri}", "tracking.experiment=lost answers") == 0
+        assert before.kept == set()
+    client = MlflowClient(server.uri)
+    experiment = client.get_experiment_by_name("lost answers").experiment_id
+    (run,) = client.search_runs([experiment])
+    assert (run.info.status, run.data.tags["directory"]) == ("FINISHED", str(only_run(workplace)))
+    (model,) = client.search_logged_models([experiment])
+    assert (model.source_run_id, model.status) == (run.info.run_id, "READY")
+    assert [output.model_id for output in run.outputs.model_outputs] == [model.model_id]

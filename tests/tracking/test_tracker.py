@@ -9,10 +9,16 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from locexp.tracking.tracker import cause_of
+from locexp.records.files import HISTORY
+from locexp.records.record import RunRecord
+from locexp.tracking.location import locate
+from locexp.tracking.tracker import Tracker, cause_of
+from tests.servers import FakeServer
 
 
 @contextlib.contextmanager
@@ -94,3 +100,32 @@ def test_causes_that_quote_something_are_whole(cause: str, said: str) -> None:
 
 def test_an_error_that_is_no_request_keeps_its_words() -> None:
     assert cause_of(OSError(28, "No space left on device")) == "[Errno 28] No space left on device"
+
+
+def test_epochs_that_wait_for_a_slow_store_are_logged_together(tmp_path: Path) -> None:
+    server = FakeServer(tmp_path)
+    begun, go_on = threading.Event(), threading.Event()
+    answer = server.answer
+
+    def slow(path: str, given: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        if path.endswith("runs/create"):
+            begun.set()
+            go_on.wait(60)
+        return answer(path, given)
+
+    server.answer = slow  # type: ignore[method-assign]
+    record = RunRecord("run", start_time=1.0, tags={"directory": str(tmp_path)})
+    (tmp_path / HISTORY).touch()
+    tracker = Tracker(locate(server.uri, None, "x"), tmp_path, record)
+    tracker.start(sampling_seconds=None)
+    assert begun.wait(60)
+    for epoch in range(1, 31):
+        tracker.epoch({"epoch": epoch, "timestamp": float(epoch), "val/x": 0.5 * epoch})
+    go_on.set()
+    tracker.wait()
+    assert server.batches == 1
+    (run,) = server.runs.values()
+    assert [(one["step"], one["value"]) for one in run["metrics"]] == [(step, 0.5 * step) for step in range(1, 31)]
+    record.status = "FINISHED"
+    assert tracker.finish(None)
+    server.close()
