@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -106,12 +107,13 @@ def on(cluster: Cluster) -> tuple[str, ...]:
 
 
 def children(place: Path) -> dict[str, Any]:
-    """The runs of the one sweep in the store of a folder by their names, of which none is there twice."""
+    """The runs of the one sweep in the store of a folder by their names, of which none is there twice, but for stopped ones."""
     store = MlflowClient(f"sqlite:///{place}/mlruns/mlflow.db")
     found: dict[str, Any] = {}
     for run in store.search_runs([store.get_experiment_by_name("locexp").experiment_id], "tags.kind = 'run'"):
-        assert run.info.run_name not in found, f"{run.info.run_name} was trained twice"
-        found[run.info.run_name] = run
+        if run.info.status != "KILLED":
+            assert run.info.run_name not in found, f"{run.info.run_name} was trained twice"
+            found[run.info.run_name] = run
     return found
 
 
@@ -207,3 +209,42 @@ def test_what_a_cluster_cannot_do_is_said_before_anything_is_written(
     assert len(refused.stderr.splitlines()) == 1, refused.stderr
     assert list(workplace.iterdir()) == []
     assert time.monotonic() - begun < 60
+
+
+def test_a_sweep_that_is_stopped_leaves_no_task_and_goes_on(cluster: Cluster, workplace: Path) -> None:
+    words = (*GRID, f"trainer.epochs={EPOCHS}", *on(cluster))
+    command = [sys.executable, "-m", "locexp.train", *words]
+    sweep = subprocess.Popen(
+        command, env={**os.environ, **ENVIRONMENT}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    try:
+        wait_until(lambda: len([*workplace.glob("multirun/*/*/*/checkpoint.npz")]) == 4)
+        records = [RunRecord.read(path.parent) for path in workplace.glob("multirun/*/*/[0-9]*/run.json")]
+        sweep.send_signal(signal.SIGINT)
+        out = sweep.communicate(timeout=120)[0].decode()
+    finally:
+        sweep.kill()
+    assert sweep.returncode == 130, out
+    assert "Traceback" not in out
+    wait_until(lambda: not any(psutil.pid_exists(int(record.tags["pid"])) for record in records))
+    assert {RunRecord.read(path.parent).status for path in workplace.glob("multirun/*/*/[0-9]*/run.json")} == {"KILLED"}
+    again = locexp("train", "sweep.resume=last", cwd=workplace, env=ENVIRONMENT)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert results(workplace) == on_one_machine(workplace, EPOCHS)
+
+
+def test_a_ray_that_is_started_for_a_sweep_listens_on_loopback_alone(workplace: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_ray_launcher")
+    words = (*GRID, f"trainer.epochs={EPOCHS}", "hydra/launcher=ray")
+    command = [sys.executable, "-m", "locexp.train", *words]
+    sweep = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        wait_until(lambda: len([*workplace.glob("multirun/*/*/*/checkpoint.npz")]) >= 2)
+        family = {sweep.pid, *(child.pid for child in psutil.Process(sweep.pid).children(recursive=True))}
+        ports = [one.laddr for one in psutil.net_connections("tcp") if one.status == "LISTEN" and one.pid in family]
+        out = sweep.communicate(timeout=280)[0].decode()
+    finally:
+        sweep.kill()
+    assert sweep.returncode == 0, out
+    assert len(ports) > 3
+    assert {port.ip.removeprefix("::ffff:") for port in ports} == {"127.0.0.1"}

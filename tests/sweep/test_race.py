@@ -486,3 +486,26 @@ def test_a_race_by_the_command(workplace: Path, capsys: pytest.CaptureFixture[st
     assert train_here("sweep.resume=last") == 0
     assert "0 are missing" in capsys.readouterr().out
     assert len(json.loads(path.read_text())["jobs"]) == len(jobs)
+
+
+@pytest.mark.slow
+@pytest.mark.extra
+def test_a_race_by_worker_processes_is_that_of_one(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rungs that go on from checkpoints, the choice and its confirmation: equal bit for bit."""
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    short = (*tiny_without("trainer.epochs"), "trainer.epochs=2", "trainer.deterministic=true", "trainer.threads=1")
+    words = (*short, "sweep=race", "sweep.points=3", "sweep.keep=[1]")
+    told = []
+    for name, launcher in (("one", ()), ("two", ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"))):
+        (workplace / name).mkdir()
+        monkeypatch.chdir(workplace / name)
+        assert train_here(*words, *launcher) == 0
+        (sweep,) = Path().glob("multirun/*/*/sweep/sweep.json")
+        jobs = [[job[key] for key in ("overrides", "seed", "stage", "role")] for job in json.loads(sweep.read_text())["jobs"]]
+        records = {path.parent.name: json.loads(path.read_text()) for path in sweep.parents[1].glob("[0-9]*/run.json")}
+        results = {
+            folder: {key: value for key, value in record["metrics"].items() if key.startswith(("test/", "val/"))}
+            for folder, record in records.items()
+        }
+        told.append((jobs, results, {folder: record["status"] for folder, record in records.items()}))
+    assert told[0] == told[1]

@@ -151,6 +151,28 @@ def test_a_worker_that_finds_other_data_trains_nothing(workplace: Path) -> None:
     assert "Traceback" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
+@pytest.mark.extra
+def test_a_worker_without_the_folder_of_the_command_is_named(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder gets another name before the first task, as on a machine that does not have it."""
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    (workplace / "here").mkdir()
+    (workplace / "move.py").write_text(
+        "import os\nfrom hydra.experimental.callback import Callback\n\n\n"
+        "class Move(Callback):\n"
+        "    def on_multirun_start(self, config, **kwargs):\n"
+        "        os.rename(config.hydra.runtime.cwd, config.hydra.runtime.cwd + ' no more')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(workplace), *sys.path]))
+    places = (f"hydra.sweep.dir={workplace}/sweep", f"tracking.uri={workplace}/mlruns")
+    words = ("+hydra.callbacks.x._target_=move.Move", "hydra/launcher=joblib", "hydra.launcher.n_jobs=1")
+    done = locexp("train", *tiny_without("seed"), *places, *words, "--multirun", "seed=1,2", cwd=workplace / "here")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f"{workplace}/here is not there (No such file or directory). All workers need" in done.stdout
+    assert "no reason known" not in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
 def children(place: Path) -> dict[str, list[Any]]:
     """The runs of the one sweep in the store of a folder, by their names."""
     store = MlflowClient(f"sqlite:///{place}/mlruns/mlflow.db")

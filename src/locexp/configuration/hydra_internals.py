@@ -227,6 +227,12 @@ class JobConfigurations(Protocol):
         ...
 
 
+def error_of(returned: JobReturn) -> Exception | None:
+    """Return what ended a launcher's call; ``return_value`` would raise it, and print it as well."""
+    error = returned._return_value if returned.status is JobStatus.FAILED else None
+    return error if isinstance(error, Exception) else None
+
+
 def hydra_launcher(
     cfg: DictConfig, configurations: JobConfigurations, callbacks: Callbacks, task: TaskFunction
 ) -> Launcher:

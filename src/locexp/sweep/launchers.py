@@ -17,7 +17,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from locexp.configuration.hydra_internals import Callbacks, hydra_launcher
+from locexp.configuration.hydra_internals import Callbacks, error_of, hydra_launcher
 from locexp.configuration.quoting import quoted
 from locexp.errors import UserError, counted
 from locexp.run.training_data import digests_of
@@ -183,7 +183,9 @@ def launch_with_hydra(
         # The launcher itself gets no callbacks: they hear of each job, not of each task.
         asked = config if submitit_folder is None else _with_submitit_folder(config, submitit_folder)
         launcher = hydra_launcher(asked, TaskConfigurations(), Callbacks(), TrainTask(callbacks))
-        launcher.launch([[f"{SUBDIR}={quoted(folder)}"] for folder in folders], int(Path(folders[0]).name))
+        ended = launcher.launch([[f"{SUBDIR}={quoted(folder)}"] for folder in folders], int(Path(folders[0]).name))
+        for error in filter(None, map(error_of, ended)):
+            raise error  # no job's, but what kept a worker from its jobs
 
     def launch(tasks: Sequence[Task]) -> None:
         write_settings(directory, [job for task in tasks for job, _ in task])

@@ -62,14 +62,19 @@ def connect(launcher: DictConfig) -> Any:
     Raises:
         UserError: no cluster answers there.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read where Ray is imported; nobody is told of a sweep
+    # Both are read where Ray is imported: nobody is told of a sweep; and a Ray that is started here, for this machine
+    # alone, listens on loopback, as it does on Windows, whose firewall would ask.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if _address(init_of(launcher)) is None:
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     ray = importlib.import_module("ray")
     if ray.is_initialized():
         return ray
     init = {"logging_level": "WARNING", **init_of(launcher)}
     address = _address(init)
     if address is None:
-        init.setdefault("object_store_memory", OBJECT_STORE_BYTES)
+        # Without the word, Ray would take a cluster of somebody else's that it finds on this machine.
+        init = {"object_store_memory": OBJECT_STORE_BYTES} | init | {"address": "local"}
     else:
         _check_answers(address)
     try:

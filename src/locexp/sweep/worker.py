@@ -18,6 +18,7 @@ from locexp.configuration.compose import Composition
 from locexp.configuration.hydra_internals import Callbacks, HydraConfig
 from locexp.configuration.overrides import key_of, value_of
 from locexp.configuration.schema import Config, register
+from locexp.errors import UserError
 from locexp.records.sweep_list import LIST, SweepList
 from locexp.run.folder import without_file
 from locexp.sweep.folder import index_of
@@ -26,7 +27,7 @@ from locexp.sweep.signals import closing_runs_first, outlives_its_sweep
 from locexp.sweep.stacks import Stacks
 from locexp.sweep.tasks import NOTES, STOPPED, TASKS, StoredTask
 from locexp.system.files import write_whole
-from locexp.system.process import end_with
+from locexp.system.process import end_with, process_tags
 
 SETTINGS = LIST.with_name("settings")
 """The folder in a sweep's folder that holds the configuration of each setting, by its hash."""
@@ -65,12 +66,19 @@ class TrainTask:
         """Train the jobs of the task.
 
         Raises:
+            UserError: this machine does not see the folders of the sweep.
             KeyboardInterrupt, Terminated: the task was stopped, and the records of its runs closed.
         """
         hydra = cast(DictConfig, HydraConfig.get())
-        os.chdir(hydra.runtime.cwd)  # paths are relative to where the sweep runs; Ray's workers are elsewhere
         folder = Path(hydra.runtime.output_dir)
-        directory, task = folder.parents[len(TASKS.parts)], StoredTask.read(folder)
+        try:
+            os.chdir(hydra.runtime.cwd)  # paths are relative to where the sweep runs; Ray's workers are elsewhere
+            directory, task = folder.parents[len(TASKS.parts)], StoredTask.read(folder)
+        except OSError as error:
+            raise UserError(
+                f"worker on {process_tags()['host']}: {error.filename} is not there ({error.strerror}). All workers need "
+                "the sweep's folder, and the folder that the command was given in, at the same paths."
+            ) from None
         sweep = SweepList.read(directory)
         if not outlives_its_sweep():
             end_with(sweep.conductor)
