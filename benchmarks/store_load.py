@@ -10,8 +10,9 @@ not get there is logged afterwards from its folder, as a sweep does. Then the st
 closed, with each epoch, each file (of one run in ten) and one model. It exits with 1 where something is lost or double.
 
 `server` kills MLflow's server twice and starts it again 15 s later, `database` restarts PostgreSQL at once, twice,
-everything at work there being broken off, and `network` puts a proxy before the server that delays each message (5 to 40 ms) and drops one connection in 200. With
-`--before`, the code of another checkout takes turns with this one, undisturbed.
+everything at work there being broken off, and `network` puts a proxy before the server that delays each message by 5 to
+40 ms, and loses one in 200 with its connection. With `--before`, the code of another checkout takes turns with this
+one, undisturbed.
 
 SQLite and files need nothing more; PostgreSQL's programs, psycopg, and for S3 moto[server] and boto3 have to be there:
 `tests/cluster/stores.sh` installs them, and runs what it is given.
@@ -22,7 +23,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import glob
+import importlib
 import json
+import logging
 import multiprocessing
 import os
 import random
@@ -56,7 +59,9 @@ def free_port() -> int:
 class Process:
     """A server in a session of its own, which can be killed and started again."""
 
-    def __init__(self, words: list[str], log: Path, ready: Callable[[], bool], env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, words: list[str], log: Path, ready: Callable[[], bool], env: dict[str, str] | None = None
+    ) -> None:
         self._words, self._log, self._ready, self._env = words, log, ready, {**os.environ, **(env or {})}
         self.start()
 
@@ -231,8 +236,6 @@ def client(number: int, clients: int, runs: int, template: Path, place: Path, ur
     from locexp.tracking.location import locate
     from locexp.tracking.tracker import Tracker
 
-    import logging
-
     logging.disable(logging.WARNING)
     kinds: Counter[str] = Counter()
     send = requests.Session.send
@@ -362,9 +365,8 @@ def load(template: Path, place: Path, words: argparse.Namespace) -> bool:
     place.mkdir()
     with Store(place, words.store, words.artifacts, proxied="network" in words.disturb) as store:
         context = multiprocessing.get_context("fork")  # one import of TensorFlow and MLflow for all of them
-        import locexp.tracking.session
-        import tensorflow  # noqa: F401
-
+        for name in ("tensorflow", "locexp.tracking.session"):
+            importlib.import_module(name)
         folders = place / "runs"
         folders.mkdir()
         answer = context.Queue()

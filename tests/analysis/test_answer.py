@@ -6,6 +6,8 @@ import csv
 import io
 from dataclasses import replace
 
+import pytest
+
 from locexp.analysis.answer import answers
 from locexp.analysis.comparison import compare_settings
 from locexp.analysis.results import sort_runs
@@ -43,6 +45,28 @@ def test_a_sweep_of_learning_rates_does_not_speak_of_weights() -> None:
     ]
     assert "is better than the default setting (bbox_weight=1 learning_rate=0.01): it reaches" in answer(runs, "a")
     assert "The default setting is not among those compared" in answer(runs, "other")
+
+
+@pytest.mark.parametrize(
+    ("best", "expected"),
+    [
+        ("100", "bbox_weight=100 is the largest of the 4 tried: a larger one may be better (sweep.high=1000 of"),
+        ("0.1", "bbox_weight=0.1 is the least of the 4 tried: a smaller one may be better (sweep.low=0.01 of"),
+        ("10", None),
+    ],
+)
+def test_a_choice_at_an_end_of_what_was_tried_is_called_so(best: str, expected: str | None) -> None:
+    tried = ("0", "0.1", "1", "10", "100")  # the class alone is no end of the weights
+    text = answer(
+        [run(name, seed, 0, 0.9 if name == best else 0.6, weight=name) for name in tried for seed in range(2)], "1"
+    )
+    assert f"Use bbox_weight={best}:" in text
+    assert (" tried: a " in text) == (expected is not None)
+    assert expected is None or expected in text
+    few = [
+        run(name, seed, 0, 0.9 if name == "10" else 0.6, weight=name) for name in ("1", "2", "10") for seed in range(2)
+    ]
+    assert " tried: a " not in answer(few, "1")
 
 
 def test_equal_settings_are_said_to_be_equal() -> None:

@@ -107,7 +107,7 @@ def on(cluster: Cluster) -> tuple[str, ...]:
 
 
 def children(place: Path) -> dict[str, Any]:
-    """The runs of the one sweep in the store of a folder by their names, of which none is there twice, but for stopped ones."""
+    """The runs of the one sweep in the store of a folder by their names; those that were stopped may be there again."""
     store = MlflowClient(f"sqlite:///{place}/mlruns/mlflow.db")
     found: dict[str, Any] = {}
     for run in store.search_runs([store.get_experiment_by_name("locexp").experiment_id], "tags.kind = 'run'"):

@@ -1,4 +1,4 @@
-"""Sixteen clients log runs in bursts, while the server, the database and the network fail: nothing lost, nothing double."""
+"""Sixteen clients log runs while server, database and network fail: nothing is lost, and nothing double."""
 
 from __future__ import annotations
 
@@ -43,6 +43,8 @@ def test_a_database_that_is_restarted_and_an_object_store_lose_and_double_nothin
     for folder in (tmp_path, *tmp_path.parents[:3]):
         if folder.stat().st_uid == os.getuid() and folder != Path("/"):
             folder.chmod(0o755)  # PostgreSQL runs as another user
-    printed = audited(tmp_path, "--store", "postgresql", "--artifacts", "s3", "--disturb", "database", "server", "network")
+    printed = audited(
+        tmp_path, "--store", "postgresql", "--artifacts", "s3", "--disturb", "database", "server", "network"
+    )
     assert "database restarted" in printed
     assert "server killed" in printed

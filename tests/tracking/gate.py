@@ -1,4 +1,4 @@
-"""A gate before an MLflow server: it lets everything through, or answers 500, says nothing, hangs up, or keeps answers."""
+"""A gate before an MLflow server: it lets everything through, or answers 500, says nothing, hangs up, keeps answers."""
 
 from __future__ import annotations
 

@@ -264,7 +264,9 @@ def test_a_server_that_fails_in_the_middle_costs_no_result(
 
 
 @pytest.mark.slow
-def test_a_run_is_there_once_where_the_answer_is_lost_and_the_request_sent_again(workplace: Path, server: Server) -> None:
+def test_a_run_is_there_once_where_the_answer_is_lost_and_the_request_sent_again(
+    workplace: Path, server: Server
+) -> None:
     from mlflow import MlflowClient
 
     api = "/api/2.0/mlflow"

@@ -17,7 +17,10 @@ from locexp.analysis.statistics import seeds_needed
 from locexp.configuration.schema import BBOX, CLASSIFICATION
 from locexp.errors import counted, listed
 from locexp.evaluation.metrics import sign_of
+from locexp.records.sweep_list import setting_name
 
+LEAST_TRIED = 4
+"""Values of a key that make an axis, whose end is worth a word."""
 NO_TABLES = "No intervals over test examples: a table predictions.csv is missing or cannot be read."
 
 
@@ -26,7 +29,12 @@ def answers(comparison: SweepComparison) -> list[str]:
     if comparison.race is not None:
         sentences = [chosen_by_race(comparison) if comparison.is_final else _chosen(comparison)]
         sentences += [*_nothing_learned(comparison), *confirmation(comparison), *_by_task(comparison)]
-        sentences += [*not_pursued(comparison), *on_equality(comparison), *on_free_tests(comparison)]
+        sentences += [
+            *_at_an_end(comparison),
+            *not_pursued(comparison),
+            *on_equality(comparison),
+            *on_free_tests(comparison),
+        ]
         return [*sentences, _front(comparison)]
     sentences = [_chosen(comparison), *_nothing_learned(comparison)]
     if comparison.is_final:
@@ -34,7 +42,7 @@ def answers(comparison: SweepComparison) -> list[str]:
             f"The comparison is among the {counted(len(comparison.candidates), 'setting')} that earlier stages chose, "
             "on fresh seeds that had no part in that choice; all verdicts are on these runs."
         )
-    sentences += _limits_of_choice(comparison)
+    sentences += [*_limits_of_choice(comparison), *_at_an_end(comparison)]
     sentences += _against_default(comparison)
     sentences += _not_shown_worse(comparison)
     sentences += [*on_equality(comparison), *on_free_tests(comparison)]
@@ -56,7 +64,7 @@ def _front(comparison: SweepComparison) -> str:
 def cautions(comparison: SweepComparison) -> list[str]:
     """Return those conclusions without which the others may be taken for more than they are."""
     missing = [NO_TABLES] if comparison.over_examples is None else []
-    return [*_nothing_learned(comparison), *_limits_of_choice(comparison), *missing]
+    return [*_nothing_learned(comparison), *_limits_of_choice(comparison), *_at_an_end(comparison), *missing]
 
 
 def _nothing_learned(comparison: SweepComparison) -> list[str]:
@@ -64,6 +72,36 @@ def _nothing_learned(comparison: SweepComparison) -> list[str]:
     if not all(skill is not None and skill <= 0 for skill in skills):
         return []
     return ["No setting locates objects better than one constant box does: train longer before you trust a choice."]
+
+
+def _at_an_end(comparison: SweepComparison) -> list[str]:
+    """Say of which key the chosen value is the least or the largest that was tried: the best may lie beyond."""
+    chosen = comparison.settings[comparison.chosen].varied
+    sentences = []
+    for key in chosen:
+        rest = chosen | {key: ""}
+        values = [
+            one.varied[key] for one in comparison.settings if key in one.varied and one.varied | {key: ""} == rest
+        ]
+        tried = {number for number in map(_number, values) if number > 0}
+        value = _number(chosen[key])
+        if len(tried) < LEAST_TRIED or value not in (min(tried), max(tried)):
+            continue
+        which, other = ("largest", "larger") if value == max(tried) else ("least", "smaller")
+        name = setting_name({key: chosen[key]})
+        sentences.append(f"{name} is the {which} of the {len(tried)} tried: a {other} one may be better")
+        if key == BBOX:
+            end, factor = ("high", 10.0) if which == "largest" else ("low", 0.1)
+            sentences[-1] += f" (sweep.{end}={value * factor:g} of sweep=race and sweep=bbox_weight)"
+        sentences[-1] += "."
+    return sentences
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def _chosen(comparison: SweepComparison) -> str:

@@ -76,8 +76,8 @@ class TrainTask:
             directory, task = folder.parents[len(TASKS.parts)], StoredTask.read(folder)
         except OSError as error:
             raise UserError(
-                f"worker on {process_tags()['host']}: {error.filename} is not there ({error.strerror}). All workers need "
-                "the sweep's folder, and the folder that the command was given in, at the same paths."
+                f"worker on {process_tags()['host']}: {error.filename} is not there ({error.strerror}). All workers "
+                "need the sweep's folder, and the folder that the command was given in, at the same paths."
             ) from None
         sweep = SweepList.read(directory)
         if not outlives_its_sweep():

@@ -80,7 +80,7 @@ class Session:
         return str(found.experiment_id)
 
     def left_behind(self, record: RunRecord) -> str | None:
-        """Return the id of the run that was created for a record by a process that was killed before it wrote it down."""
+        """Return the id of the run that a process created for a record, and was killed before it wrote it down."""
         return next(iter(self._runs_of(record)), None)
 
     def _runs_of(self, record: RunRecord) -> list[str]:
