@@ -68,7 +68,7 @@ def test_a_task_that_is_cancelled_ends(submitit: Answers) -> None:
     with pytest.raises(Terminated) as ended, closing_runs_first(LAUNCHER, said.append):
         os.kill(os.getpid(), signal.SIGTERM)
     assert ended.value.code == 143
-    assert (submitit.given, said) == ([], ["cancelled"])
+    assert (submitit.given, said) == ([], ["asked to end (SIGTERM)"])
 
 
 def test_what_a_library_makes_of_a_signal_is_not_lost(submitit: Answers) -> None:
@@ -78,7 +78,7 @@ def test_what_a_library_makes_of_a_signal_is_not_lost(submitit: Answers) -> None
             os.kill(os.getpid(), signal.SIGTERM)
         asked = asked_to_end()
         assert asked is not None
-        assert asked.reason == "cancelled"
+        assert asked.reason == "asked to end (SIGTERM)"
 
 
 def test_other_launchers_keep_their_signals(monkeypatch: pytest.MonkeyPatch) -> None:

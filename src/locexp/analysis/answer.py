@@ -75,7 +75,7 @@ def _nothing_learned(comparison: SweepComparison) -> list[str]:
 
 
 def _at_an_end(comparison: SweepComparison) -> list[str]:
-    """Say of which key the chosen value is the least or the largest that was tried: the best may lie beyond."""
+    """Say of which key the chosen value is the smallest or the largest that was tried: the best may lie beyond."""
     chosen = comparison.settings[comparison.chosen].varied
     sentences = []
     for key in chosen:
@@ -87,13 +87,9 @@ def _at_an_end(comparison: SweepComparison) -> list[str]:
         value = _number(chosen[key])
         if len(tried) < LEAST_TRIED or value not in (min(tried), max(tried)):
             continue
-        which, other = ("largest", "larger") if value == max(tried) else ("least", "smaller")
+        which, other = ("largest", "larger") if value == max(tried) else ("smallest", "smaller")
         name = setting_name({key: chosen[key]})
-        sentences.append(f"{name} is the {which} of the {len(tried)} tried: a {other} one may be better")
-        if key == BBOX:
-            end, factor = ("high", 10.0) if which == "largest" else ("low", 0.1)
-            sentences[-1] += f" (sweep.{end}={value * factor:g} of sweep=race and sweep=bbox_weight)"
-        sentences[-1] += "."
+        sentences.append(f"{name} is the {which} of the {len(tried)} tried: a {other} one may be better.")
     return sentences
 
 

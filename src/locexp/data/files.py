@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import psutil
 
 from locexp.errors import UserError, listed
+from locexp.system.memory import available_memory
 
 BROKEN = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, tokenize.TokenError, struct.error),
@@ -51,7 +51,7 @@ def check_is_file(path: Path, key: str) -> None:
 
 def check_size(path: Path, key: str, size: int) -> None:
     """Raise :class:`UserError` if the ``size`` bytes that a file holds, unpacked, are too many to be read."""
-    free, packed = psutil.virtual_memory().available, path.stat().st_size
+    free, packed = available_memory(), path.stat().st_size
     if size > MEMORY_SHARE * free:
         raise UserError(
             f"{key}={path}: holds {_readable(size)} of data; expected at most half of the free memory, which is "

@@ -88,11 +88,13 @@ class Batches:
             ended = [folder for _, folder in placed if folder not in left]
             close_dead(ended, stopped=stopped, failed=error is not None, gone=self._capacity.attached)
             progress.end()
+            was_refused = error is not None and self._capacity.queued  # then nothing has been handed over
             for job, folder in placed:
-                end = self._queue.end(folder, end_of(folder, stopped=stopped))
+                is_as_before = folder in before and read_record(folder) == before[folder]
+                end = None if is_as_before else end_of(folder, stopped=stopped)
                 if folder in left:
                     self._ends.set(job, self._queue.left(folder))
-                elif end is None or (folder in before and read_record(folder) == before[folder]):
+                elif (end is None and was_refused) or (end := self._queue.end(folder, end)) is None:
                     unstarted.append((job, folder))
                 elif end.cut_off and error is not None and not (self._cut_off[job.index] and len(placed) == 1):
                     cut_off.append(job)

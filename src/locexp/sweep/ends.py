@@ -98,9 +98,10 @@ class Ends:
             directory, sweep_id: of the sweep.
             say: see :func:`~locexp.sweep.folder.log_missing`.
         """
-        if all(record.logged for record in self.records) or not answers(location):
+        own = runs_in(directory, sweep_id)
+        if all(record.logged for record in own) or not answers(location):
             return
-        log_missing(runs_in(directory, sweep_id), say)
+        log_missing(own, say)
         for key, end in self._ends.items():
             folder = end.record.directory if end.record is not None and not end.record.logged else None
             if folder is not None and (record := read_record(folder)) is not None:

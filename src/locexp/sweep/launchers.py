@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from locexp.configuration.hydra_internals import Callbacks, error_of, hydra_launcher
 from locexp.configuration.quoting import quoted
 from locexp.errors import UserError, counted
+from locexp.records.sweep_list import SweepList
 from locexp.run.training_data import digests_of
 from locexp.sweep import ray_cluster, slurm
 from locexp.sweep.queue import Queue
@@ -88,7 +89,7 @@ def capacity_of(launcher: DictConfig, max_members: int | None) -> Capacity:
         members = max_members or usual_members(threads)
         return Capacity(workers, members, threads=threads, beside=workers, note=note)
     if "submitit" in target:
-        threads = int(launcher.get("cpus_per_task") or 1)
+        threads = whole_number(launcher, "cpus_per_task")
         members, each = max_members or usual_members(threads), f"{counted(threads, 'core')} each"
         if target.endswith("LocalLauncher"):
             if threads > cores:
@@ -97,20 +98,30 @@ def capacity_of(launcher: DictConfig, max_members: int | None) -> Capacity:
             workers = max(1, cores // threads)
             note = f"submitit trains {counted(workers, 'stack')} at a time here, {each}"
             return Capacity(workers, members, workers, threads, workers, note)
-        parallelism = int(launcher.get("array_parallelism") or 1)
+        parallelism = whole_number(launcher, "array_parallelism")
         # How many cores of a cluster will be free is not known; its default says nothing about them.
         workers = 1 if parallelism == SUBMITIT_PARALLELISM else parallelism
         note = f"SLURM trains the stacks, {each} (hydra.launcher.cpus_per_task)"
         return Capacity(workers, members, threads=threads, note=note, queued=True)
     if is_ray(launcher):
-        threads = int(OmegaConf.select(launcher, "ray.remote.num_cpus") or 1)
+        threads = whole_number(launcher, "ray.remote.num_cpus")
         workers, members = ray_cluster.workers_of(launcher, threads), max_members or usual_members(threads)
-        each = f"{counted(threads, 'core')} each (hydra.launcher.ray.remote.num_cpus)"
+        each = f"{counted(threads, 'core')} each (+hydra.launcher.ray.remote.num_cpus)"
         note = f"ray trains {counted(workers, 'stack')} at a time, {each}"
         beside = max(1, core_count() // threads)  # nodes are taken to be like this one
         return Capacity(workers, members, threads=threads, beside=beside, note=note, attached=True)
     note = f"{target} runs the jobs; set trainer.threads if they share a machine"
     return Capacity(1, max_members or 1, note=note)
+
+
+def whole_number(launcher: DictConfig, key: str) -> int:
+    """Return what a key of ``hydra.launcher`` says, 1 where it says nothing; raises :class:`UserError`."""
+    value = OmegaConf.select(launcher, key)
+    if value is None:
+        return 1
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise UserError(f"hydra.launcher.{key}={value}: expected a whole number >= 1.")
+    return value
 
 
 def _there(cores: int) -> str:
@@ -189,14 +200,15 @@ def launch_with_hydra(
 
     def launch(tasks: Sequence[Task]) -> None:
         write_settings(directory, [job for task in tasks for job, _ in task])
-        folders = []
+        sweep, folders = SweepList.read(directory), []
         for task in tasks:
-            cfg = task[0][0].cfg
+            first, cfg = task[0][0], task[0][0].cfg
             stored = StoredTask(
                 folders=[folder.name for _, folder in task],
                 threads=capacity.threads,
                 beside=capacity.beside,
                 stacked=capacity.members > 1,
+                until=sweep.until(first.index),
                 code=code_of(cfg),
                 data=digests_of(cfg),
             )

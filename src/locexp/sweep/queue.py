@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from locexp.errors import counted, listed
 from locexp.records.format import FORMAT, build, parse_object
@@ -30,8 +31,9 @@ SUBMISSIONS = LIST.with_name("submissions")
 """The folder in a sweep's folder that holds a file for each submission to a scheduler."""
 ASKING_SECONDS = (2.0, 30.0)
 """Between two questions to a scheduler, which serves many: at first, and after a while."""
-SETTLING_SECONDS = 15.0
-"""How long a shared file system may take to show what another machine has written."""
+SETTLING_SECONDS = (15.0, 60.0)
+"""How long a shared file system may take to show what another machine has written: the end of a run whose task has
+gone, and the results of one that has ended well, which NFS may not show for as long as it keeps attributes."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,14 @@ class Submission:
         return next((found[1] for name in names if (found := re.fullmatch(r"(\d+)(_\d+)?", name))), None)
 
 
+class Place(NamedTuple):
+    """Where the task of a job is: its submission, its number there, and after how many epochs its jobs pause."""
+
+    submission: Submission
+    number: int
+    until: int | None
+
+
 class Queue:
     """What a scheduler has of a sweep.
 
@@ -66,7 +76,7 @@ class Queue:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._submissions: list[Submission] = []
-        self._place: dict[str, tuple[Submission, int]] = {}
+        self._place: dict[str, Place] = {}
         self._entries: dict[tuple[str, int], slurm.Entry] = {}
         self._unread: set[tuple[str, int]] = set()
         self._ends: dict[str, str] = {}
@@ -75,9 +85,15 @@ class Queue:
 
     def _take(self, submission: Submission) -> None:
         self._submissions.append(submission)
-        for number, task in enumerate(submission.tasks):
-            for name in StoredTask.read(self._directory / task).folders:
-                self._place[name] = submission, number
+        for number, name in enumerate(submission.tasks):
+            task = StoredTask.read(self._directory / name)
+            self._place |= dict.fromkeys(task.folders, Place(submission, number, task.until))
+
+    def _forget(self, submission: Submission) -> None:
+        kept = [one for one in self._submissions if one is not submission]
+        self._submissions, self._place = [], {}
+        for one in kept:
+            self._take(one)
 
     def look(self) -> None:
         """Ask the scheduler what it has.
@@ -102,7 +118,7 @@ class Queue:
     def holds(self, folder: Path) -> bool:
         """Whether the scheduler still has to do with a job: its task waits, is at work, or is being handed over."""
         key = self._key(folder)
-        return key is not None and (key in self._entries or key in self._unread) and not has_left(folder)
+        return key is not None and (key in self._entries or key in self._unread) and not self._has_left(folder)
 
     def held(self) -> dict[int, Path]:
         """Return the folders of the jobs that the scheduler still has to do with, by the indices of the jobs."""
@@ -115,7 +131,7 @@ class Queue:
 
     def open_folders(self) -> list[Path]:
         """Return the folders of all jobs the scheduler has ever had that have not ended by themselves."""
-        return [folder for name in self._place if not has_left(folder := self._directory / name)]
+        return [folder for name in self._place if not self._has_left(folder := self._directory / name)]
 
     def described(self, folder: Path) -> str:
         """Return in words what the scheduler has of a job: ``queued in SLURM (12_3, Resources)``."""
@@ -135,7 +151,7 @@ class Queue:
 
         Args:
             folder: of the job.
-            end: by its folder; ``None`` where it has left nothing there.
+            end: by its folder; ``None`` where its task has left nothing there.
         """
         if folder.name not in self._place or (end is not None and end.reason is None):
             return end
@@ -145,22 +161,23 @@ class Queue:
         why = self.why(folder)
         if why is None and record is not None and end is not None:
             return replace(end, cut_off=False)
-        submission, number = self._place[folder.name]
+        place = self._place[folder.name]
         try:
-            stopped = (self._directory / submission.tasks[number] / STOPPED).read_text(encoding="utf-8")
+            stopped = (self._directory / place.submission.tasks[place.number] / STOPPED).read_text(encoding="utf-8")
         except OSError:
-            stopped = f"its task ended in SLURM; see {submission.folder}"
-        return JobEnd(folder=folder, reason=why or f"had not begun: {stopped}")
+            stopped = f"its task ended in SLURM; see {place.submission.folder}"
+        begun = "did not go on" if end is None and record is not None else "had not begun"
+        return JobEnd(folder=folder, reason=why or f"{begun}: {stopped}")
 
     def why(self, folder: Path) -> str | None:
         """Return in words how the task of a job ended, if it is known and not by itself."""
         if folder.name not in self._place:
             return None
-        submission, number = self._place[folder.name]
-        job_id = submission.job_id
+        place = self._place[folder.name]
+        job_id = place.submission.job_id
         if job_id is None:
             return None
-        name = f"{job_id}_{number}" if len(submission.tasks) > 1 else job_id
+        name = f"{job_id}_{place.number}" if len(place.submission.tasks) > 1 else job_id
         if name not in self._ends:
             try:
                 self._ends |= slurm.ends([job_id])
@@ -204,14 +221,15 @@ class Queue:
         if failed and submission.job_id is None:
             self._unread = {key for key in self._unread if key[0] != submission.folder}
             path.unlink()
+            self._forget(submission)
             raise failed[0]
-        names = [name for name, (owner, _) in self._place.items() if owner is submission]
+        names = [name for name, place in self._place.items() if place.submission is submission]
         self.wait([self._directory / name for name in names], note)
 
     def wait(self, folders: Sequence[Path], note: Note) -> None:
         """Wait until the scheduler has no more of the tasks of these jobs, or all have ended by themselves."""
         asked, pause, is_silent, said = 0.0, ASKING_SECONDS[0], False, ""
-        while not all(map(has_left, folders)):
+        while not all(map(self._has_left, folders)):
             if time.monotonic() - asked >= pause:
                 asked, pause = time.monotonic(), min(ASKING_SECONDS[1], 1.1 * pause)
                 try:
@@ -228,10 +246,16 @@ class Queue:
         self._settle(folders)
 
     def _settle(self, folders: Sequence[Path]) -> None:
-        """Give a shared file system the time to show what was written elsewhere."""
-        until = time.monotonic() + SETTLING_SECONDS
-        while time.monotonic() < until and any(map(_is_at_work, folders)):
+        """Give a shared file system, and the accounting, the time to show what happened elsewhere."""
+        begun = time.monotonic()
+        while any(self._is_settling(folder, time.monotonic() - begun) for folder in folders):
             time.sleep(POLL_SECONDS)
+
+    def _is_settling(self, folder: Path, seconds: float) -> bool:
+        killed, ended = SETTLING_SECONDS
+        if seconds > ended or folder.name not in self._place or self._has_left(folder):
+            return False
+        return (seconds < killed and _is_at_work(folder)) or self.why(folder) is None
 
     def _say_blocked(self, folders: Iterable[Path], said: str, note: Note) -> str:
         """Say why no task can begin, where that will not pass by itself; returns what was said."""
@@ -244,10 +268,16 @@ class Queue:
         return blocked or said
 
     def _key(self, folder: Path) -> tuple[str, int] | None:
-        if folder.name not in self._place:
-            return None
-        submission, number = self._place[folder.name]
-        return submission.folder, number
+        place = self._place.get(folder.name)
+        return (place.submission.folder, place.number) if place else None
+
+    def _has_left(self, folder: Path) -> bool:
+        """Whether a job has ended by itself, finished, paused where its task was to, or failed, and been logged."""
+        record, until = read_record(folder), self._place[folder.name].until if folder.name in self._place else None
+        if record is None or not record.logged:
+            return False
+        has_paused = until is not None and record.paused_after is not None and record.paused_after >= until
+        return record.status in ("FINISHED", "FAILED") or has_paused
 
 
 BLOCKED = re.compile(r"Down|Inactive|Limit|Invalid|Never|Held|Hold|NotAvail|Bad|Dependency")
@@ -268,13 +298,6 @@ def _worded(state: str | None, job_id: str) -> str | None:
     if state is None:
         return f"SLURM no longer has it ({job_id})"
     return f"{ENDS[state]} ({job_id})" if state in ENDS else None
-
-
-def has_left(folder: Path) -> bool:
-    """Whether a job has ended by itself, finished, paused as asked or failed, and been logged."""
-    record = read_record(folder)
-    has_ended = record is not None and (record.status in ("FINISHED", "FAILED") or record.paused_after is not None)
-    return has_ended and record is not None and record.logged
 
 
 def _is_at_work(folder: Path) -> bool:

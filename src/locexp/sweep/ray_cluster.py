@@ -36,9 +36,11 @@ def workers_of(launcher: DictConfig, threads: int) -> int:
     init = init_of(launcher)
     if _address(init) is None:
         here, asked = core_count(), init.get("num_cpus")
+        if asked is not None and (not isinstance(asked, int) or isinstance(asked, bool) or asked < 1):
+            raise UserError(f"hydra.launcher.ray.init.num_cpus={asked}: expected a whole number >= 1.")
         if asked is not None and asked > here:
             raise UserError(_too_many("init.num_cpus", asked, "this machine", here))
-        nodes, where = [int(asked or here)], "Ray here"
+        nodes, where = [asked or here], "Ray here"
     else:
         ray = connect(launcher)
         nodes = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
@@ -121,4 +123,4 @@ def _check_answers(address: str) -> None:
 
 
 def _too_many(key: str, asked: int, where: str, there: int) -> str:
-    return f"hydra.launcher.ray.{key}={asked}: {where} has {counted(there, 'core')}; expected at most {there}."
+    return f"+hydra.launcher.ray.{key}={asked}: {where} has {counted(there, 'core')}; expected at most {there}."

@@ -49,7 +49,7 @@ def closing_runs_first(launcher: DictConfig, say: Callable[[str], None]) -> Iter
     def end(number: int, frame: FrameType | None) -> None:
         came.append(number)
         if len(came) == 1:  # once: a second one must not keep runs from being closed
-            ask_to_end(number, _reason(launcher) if number == limit else "cancelled")
+            ask_to_end(number, _reason(launcher) if number == limit else "asked to end (SIGTERM)")
 
     forget_signals()
     for number in answers:

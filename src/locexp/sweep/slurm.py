@@ -36,6 +36,10 @@ FLAGS = {
 """Keys of ``hydra.launcher`` that ask for resources, with the options of ``sbatch`` that submitit makes of them."""
 
 
+UNENDED = ("PENDING", "RUNNING", "SUSPENDED", "REQUEUED", "RESIZING")
+"""What ``sacct`` says of jobs that have not ended, as far as it knows: it may be behind ``squeue``."""
+
+
 class NoAnswerError(Exception):
     """SLURM's command is not there, or its daemon does not answer; says why."""
 
@@ -81,7 +85,8 @@ def ends(job_ids: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for line in lines.splitlines():
         job_id, _, state = line.strip().partition("|")
-        found |= dict.fromkeys(_expanded(job_id), state.split(" ")[0])
+        if (word := state.split(" ")[0]) not in UNENDED:
+            found |= dict.fromkeys(_expanded(job_id), word)
     return found
 
 
@@ -116,7 +121,11 @@ def check(launcher: DictConfig) -> None:
     try:
         _answer("sbatch", "--test-only", *options, "--wrap=true")
     except NoAnswerError as error:
-        asked = ", ".join(f"hydra.launcher.{key}={launcher[key]}" for key in FLAGS if launcher.get(key) is not None)
+        keys = [key for key in (*FLAGS, "mem_gb") if launcher.get(key) is not None]
+        asked = ", ".join(
+            [f"hydra.launcher.{key}={launcher[key]}" for key in keys]
+            + [f"hydra.launcher.additional_parameters.{key}={value}" for key, value in further.items()]
+        )
         raise UserError(
             f"hydra/launcher=submitit_slurm: SLURM does not take such tasks ({error}). It was asked for {asked}; "
             "`sinfo` lists what there is. Without a cluster, leave hydra/launcher out."

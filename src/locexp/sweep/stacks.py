@@ -13,7 +13,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
 from omegaconf import DictConfig
 
 from locexp.configuration.hydra_internals import Callbacks
@@ -26,6 +25,7 @@ from locexp.run.folder import RunFolder, shared_logging
 from locexp.sweep.folder import is_open, read_record
 from locexp.sweep.jobs import PlacedJob
 from locexp.sweep.tasks import Task, groups_of
+from locexp.system.memory import available_memory
 from locexp.system.process import asked_to_end, forget_networks
 from locexp.system.screen import Screen
 
@@ -49,7 +49,6 @@ class Stacks:
         drawing: processes that draw pictures; 0 draws in this one.
         beside: how many processes on this machine train stacks at a time, this one included.
         is_stacked: members train side by side, an operation on one core each; else one member has all cores.
-        check: raises :class:`UserError` where a job with a configuration is not to be trained by this process.
     """
 
     def __init__(
@@ -61,11 +60,9 @@ class Stacks:
         drawing: int,
         beside: int = 1,
         is_stacked: bool = True,
-        check: Callable[[DictConfig], None] = lambda cfg: None,
     ) -> None:
         self._hydra, self._callbacks, self._note = hydra, callbacks, note
         self._drawing, self._share, self._is_stacked = drawing, MEMORY_SHARE / beside, is_stacked
-        self._check = check
 
     def __call__(self, tasks: Sequence[Task]) -> None:
         """Run the jobs of tasks, each in its folder; how each ended is in its record.
@@ -103,7 +100,6 @@ class Stacks:
                             sweep.link(job.index),
                             until=sweep.until(job.index),
                             stacked=self._is_stacked,
-                            check=self._check,
                         )
                     if isinstance(run, Exception):
                         folder.error = run
@@ -131,7 +127,7 @@ class Stacks:
 
         member = prepared.member
         need = member_bytes(member.model, member.dtype, prepared.schedule.batch_size, len(prepared.data.dataset.train))
-        fit = max(1, int(self._share * psutil.virtual_memory().available / need))
+        fit = max(1, int(self._share * available_memory() / need))
         if fit < wanted:
             members = counted(fit, "member")
             self._note(f"a stack has {members}, not {wanted}: each takes about {need / 2**20:,.0f} MiB of memory")
@@ -146,7 +142,6 @@ def prepare_job(
     *,
     until: int | None,
     stacked: bool,
-    check: Callable[[DictConfig], None],
 ) -> Run | Exception:
     """Prepare a job and return its run; or what keeps it from starting, which its record then says.
 
@@ -155,11 +150,9 @@ def prepare_job(
     Args:
         cfg, stacked: see :func:`locexp.run.prepare.prepare`.
         directory, overrides, link, until: see :class:`locexp.run.run.Run`.
-        check: see :class:`Stacks`.
     """
     earlier, resumed = read_record(directory), None
     try:
-        check(cfg)
         if earlier is None:
             from locexp.run.prepare import prepare
 

@@ -29,8 +29,9 @@ from locexp.training.checkpoint import epochs_done
 
 TASKS = LIST.with_name("tasks")
 """The folder in a sweep's folder that holds a folder for each task that was ever handed over, numbered from 0."""
-TASK, NOTES, STOPPED = "task.json", "notes.txt", "stopped.txt"
-"""The files in a task's folder: which jobs it has; what its worker has to say, a line each; why it was stopped."""
+TASK, NOTES, STOPPED, LOCK = "task.json", "notes.txt", "stopped.txt", "lock"
+"""The files in a task's folder: which jobs it has; what its worker has to say, a line each; why it was stopped; what
+the attempt holds that is at work."""
 SHARED = ("data", "bbox", "model", "trainer")
 """Groups in which the jobs of a stack are equal; they go on from one epoch to one other, too. Different networks could
 train together as well, but then it would not be known what time and memory each takes."""
@@ -88,6 +89,7 @@ class StoredTask:
         threads: for each job where ``trainer.threads=auto``; ``None`` leaves it.
         beside: how many tasks share the memory of the machine, this one included.
         stacked: its jobs train side by side; else it is one job, trained as a run by itself is.
+        until: the epochs after which its jobs pause; ``None`` for their end.
         code, data: of the command that hands it over, see :meth:`check`.
     """
 
@@ -95,6 +97,7 @@ class StoredTask:
     threads: int | None
     beside: int
     stacked: bool
+    until: int | None = None
     code: dict[str, str] = field(default_factory=dict)
     data: dict[str, str] = field(default_factory=dict)
 

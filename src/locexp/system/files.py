@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,17 +33,26 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def locked(path: Path, refusal: str) -> Iterator[None]:
+def locked(path: Path, held: str, *, wait: Callable[[str], None] | None = None) -> Iterator[None]:
     """Hold a lock file, which is made where there is none; the system lets go of it if the process is killed.
 
+    Args:
+        path: of the file.
+        held: what is said where another process holds it.
+        wait: is told so before the other process is waited for; ``None`` raises it.
+
     Raises:
-        UserError: another process holds it, and ``refusal`` is what is said; or the file system has no locks.
+        UserError: another process holds it; or the file system has no locks.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        lock = FileLock(path).acquire(timeout=0)
-    except Timeout:
-        raise UserError(refusal) from None
+        try:
+            lock = FileLock(path).acquire(timeout=0)
+        except Timeout:
+            if wait is None:
+                raise UserError(held) from None
+            wait(held)
+            lock = FileLock(path).acquire()
     except OSError as error:
         raise UserError(
             f"{path}: cannot be locked ({error.strerror or error}), so that two commands could work in its folder at "

@@ -16,12 +16,15 @@ import shlex
 import sqlite3
 import sys
 import urllib.parse
-from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from locexp.errors import UserError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import LoggedModelOutput
 
 LOGGERS = ("mlflow", "mlflow.system_metrics.system_metrics_monitor")
 """The second sets a level of its own, so silencing the first does not silence it."""
@@ -82,19 +85,21 @@ def use_store(uri: str) -> None:
         os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
-@contextlib.contextmanager
-def sent_once() -> Iterator[None]:
-    """Keep MLflow's client from sending a request again meanwhile, in any thread; what fails is raised at once."""
-    name = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"  # read at each request, and no argument of the client's methods
-    given = os.environ.get(name)
-    os.environ[name] = "0"
-    try:
-        yield
-    finally:
-        if given is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = given
+def list_output(client: MlflowClient, run_id: str, output: LoggedModelOutput) -> None:
+    """List a model as an output of a run; a server is asked once, and what fails is raised.
+
+    ``MlflowClient.log_outputs`` asks again where an answer is lost, and has no argument that says not to; a server then
+    lists the model again.
+    """
+    if not client.tracking_uri.startswith("http"):
+        client.log_outputs(run_id, [output])
+        return
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request_safe
+
+    body = {"run_id": run_id, "models": [{"model_id": output.model_id, "step": output.step}]}
+    server = get_default_host_creds(client.tracking_uri)
+    http_request_safe(server, "/api/2.0/mlflow/runs/outputs", "POST", max_retries=0, json=body)
 
 
 class StoredExperiment(NamedTuple):

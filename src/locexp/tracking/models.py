@@ -26,7 +26,7 @@ from locexp.system.files import share
 from locexp.tracking import locexp_model
 from locexp.tracking.artifacts import artifact_folder
 from locexp.tracking.limits import PARAMETER, cut
-from locexp.tracking.mlflow_internals import sent_once
+from locexp.tracking.mlflow_internals import list_output
 
 MODEL = "model"
 IN_MODEL = f"data/{FILE}"
@@ -67,18 +67,17 @@ def log_model(client: MlflowClient, run_id: str, record: RunRecord, model: Any, 
     client.finalize_logged_model(entity.model_id, "READY")
     _log_output(client, run_id, LoggedModelOutput(entity.model_id, step))
     # What is there of a run that was stopped, then continued, and where a server's answer was lost on the way.
-    for model in client.search_logged_models([experiment], f"source_run_id = '{run_id}'"):
-        if model.model_id != entity.model_id:
-            client.delete_logged_model(model.model_id)
+    for other in client.search_logged_models([experiment], f"source_run_id = '{run_id}'"):
+        if other.model_id != entity.model_id:
+            client.delete_logged_model(other.model_id)
     return str(entity.model_id)
 
 
 def _log_output(client: MlflowClient, run_id: str, output: LoggedModelOutput) -> None:
-    """List a model as an output of its run, once: a server lists it again for each request that comes again."""
+    """List a model as an output of its run, once, also where the answer is lost."""
     for seconds in (1, 4, 16, None):
         try:
-            with sent_once():
-                client.log_outputs(run_id, [output])
+            list_output(client, run_id, output)
             return
         except MlflowException:
             if seconds is None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from filelock import FileLock
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
 from locexp.records.files import logged_files
@@ -81,17 +81,23 @@ class Session:
 
     def left_behind(self, record: RunRecord) -> str | None:
         """Return the id of the run that a process created for a record, and was killed before it wrote it down."""
-        return next(iter(self._runs_of(record)), None)
+        return next((str(run.info.run_id) for run in self._runs_of(record)), None)
 
-    def _runs_of(self, record: RunRecord) -> list[str]:
-        """Return the ids of the runs that were created for a record.
+    def _runs_of(self, record: RunRecord) -> list[Run]:
+        """Return the runs that were created for a record.
 
         There are two where the server's answer was lost on the way, for MLflow's client then sends its request again.
         The time at which a run began is that of its record, and stays when another process goes on with it.
         """
         condition = f"attributes.start_time = {milliseconds(record.start_time)}"
         found = self.client.search_runs([self.experiment_id], condition)
-        return [str(run.info.run_id) for run in found if run.data.tags.get("directory") == record.tags.get("directory")]
+        return [run for run in found if run.data.tags.get("directory") == record.tags.get("directory")]
+
+    def _delete_doubles(self, record: RunRecord) -> None:
+        """Delete what was created for a record beside its run, and is as it was created."""
+        for run in self._runs_of(record) if self._location.is_server else ():
+            if run.info.run_id != self.run_id and run.info.status == "RUNNING" and not run.data.metrics:
+                self.client.delete_run(run.info.run_id)
 
     def start(self, record: RunRecord, *, sampling_seconds: int | None = None) -> None:
         """Create the run of a record, or take it up again if the store has it; log parameters, tags and data set.
@@ -102,8 +108,11 @@ class Session:
         """
         known = None
         if record.run_id is not None:
-            with contextlib.suppress(MlflowException):
+            try:
                 known = self.client.get_run(record.run_id)
+            except MlflowException as error:  # deleted for good; whatever else it is, the run may be there
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
         parameters, tag_values = cut(record.parameters, PARAMETER), cut(record.tags, TAG)
         is_new = known is None
         if known is None:
@@ -130,6 +139,8 @@ class Session:
         if sampling_seconds is not None:
             self._system_metrics = SystemMetrics(self.run_id, sampling_seconds, resume=known.data.metrics != {})
         record.run_id, record.experiment_id = self.run_id, str(known.info.experiment_id)
+        if is_new and record.is_sweep:  # which a resume finds by its tags, however it ends
+            self._delete_doubles(record)
 
     def last_epoch(self) -> int:
         """Return the last epoch that the store has of the run, 0 if it has none."""
@@ -137,8 +148,15 @@ class Session:
         return max((metric.step for metric in logged), default=0)
 
     def log_epochs(self, rows: Iterable[dict[str, float]]) -> None:
-        """Log rows of the history, each with ``epoch``, ``timestamp`` and metrics, in as few calls as MLflow takes."""
-        self._log([value for row in rows for value in _values(row, int(row["epoch"]), row["timestamp"])])
+        """Log rows of the history, each with ``epoch``, ``timestamp`` and metrics, in few calls, a row whole in one."""
+        batch: list[Metric] = []
+        for row in rows:
+            values = _values(row, int(row["epoch"]), row["timestamp"])
+            if len(batch) + len(values) > METRICS_PER_CALL:
+                self._log(batch)
+                batch = []
+            batch += values
+        self._log(batch)
 
     def _log(self, values: Sequence[Metric]) -> None:
         for start in range(0, len(values), METRICS_PER_CALL):
@@ -157,6 +175,7 @@ class Session:
             model: the Keras model, or ``None`` where there is none.
         """
         end = record.end_time or time.time()
+        self._stop_sampling()
         epochs = int(record.metrics.get("epochs", 0))
         model_id = None if model is None else log_model(self.client, self.run_id, record, model, epochs, directory)
         self._log(_values(record.metrics, epochs, end, model_id))
@@ -166,10 +185,7 @@ class Session:
         self.client.log_batch(self.run_id, tags=[RunTag(name, value) for name, value in tags.items()])
         for path in logged_files(directory, record):
             self.log_file(directory, path)
-        self._stop_sampling()
-        if self._location.is_server:
-            for double in set(self._runs_of(record)) - {self.run_id}:
-                self.client.delete_run(double)
+        self._delete_doubles(record)
         self.client.set_terminated(self.run_id, record.status, milliseconds(end))
 
     def amend(self, record: RunRecord, directory: Path) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import PIL
-import psutil
 from filelock import FileLock, Timeout
 
 from locexp.bbox.annotations import Placement
@@ -21,6 +20,7 @@ from locexp.data.photos.decode import Header, MomentaryError, UnusableError
 from locexp.data.photos.read import Photos
 from locexp.system.files import replacing
 from locexp.system.folders import cache_folder
+from locexp.system.memory import available_memory
 
 VERSION = 1
 """Goes up when the same files would come on a canvas in another way."""
@@ -46,7 +46,7 @@ def load(name: str) -> Photos | None:
     """Return what was kept; ``None`` where there is nothing, it is damaged, or it is too large for the free memory."""
     path = folder() / f"{name}.npz"
     try:
-        if path.stat().st_size > MEMORY_SHARE * psutil.virtual_memory().available:
+        if path.stat().st_size > MEMORY_SHARE * available_memory():
             return None
         with np.load(path, allow_pickle=False) as entry:
             kept = {array: entry[array] for array in ("images", "sizes", "scale", "offset", "orientation")}

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import psutil
 
 from locexp.bbox.annotations import Placement
 from locexp.data.files import MEMORY_SHARE
 from locexp.data.photos import canvas, decode
 from locexp.data.photos.decode import Header, Remark, UnusableError
 from locexp.errors import UserError, listed
+from locexp.system.memory import available_memory
 
 PROGRESS_SECONDS = 5.0
 """Between two lines that say how far reading is; a short one says nothing."""
@@ -129,7 +129,7 @@ def check_memory(count: int, size: tuple[int, int], channels: int | str, key: st
     """
     width, height = size
     depth = 1 if channels == 1 else 3
-    each, free = width * height * depth, psutil.virtual_memory().available
+    each, free = width * height * depth, available_memory()
     fitting = int(MEMORY_SHARE * free / each)
     if count > fitting:
         side = int((MEMORY_SHARE * free / (count * depth * width * height)) ** 0.5 * min(width, height)) // 8 * 8
