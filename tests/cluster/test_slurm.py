@@ -320,3 +320,23 @@ def test_a_partition_that_is_closed_is_said(place: Path) -> None:
     sweep.process.send_signal(signal.SIGINT)
     shown = sweep.ended(130)
     assert len(re.findall(r"goes on  .*: queued in SLURM \(\d+_\d, Partition\w+\)", shown)) == 2
+
+
+def test_a_race_goes_on_in_slurm_from_stage_to_stage(place: Path) -> None:
+    """Each stage is handed over when the one before has ended; jobs go on in their folders, as the same runs."""
+    words = [
+        word for word in SWEEP if not word.startswith(("trainer.epochs", "+trainer.callbacks", "sweep.max_members"))
+    ]
+    race = ("trainer.epochs=2", "sweep=race", "sweep.points=3", "sweep.keep=[1]", "sweep.confirm=6")
+    shown = Command(*words, *race).ended(0, 600)
+    assert "the launcher did not start it" not in shown
+    assert "stage    2: " in shown
+    runs = children(place)
+    names = [run.info.run_name for run in runs]
+    assert len(names) == len(set(names))
+    assert {run.info.status for run in runs} <= {"FINISHED", "KILLED"}  # those that are not pursued stay paused
+    for run in runs:
+        if run.info.status == "FINISHED":
+            history = Path(run.data.tags["directory"], "history.jsonl").read_text(encoding="utf-8").splitlines()
+            assert len(history) == 2
+    assert "0 are missing" in Command("sweep.resume=last").ended(0)

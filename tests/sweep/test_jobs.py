@@ -330,6 +330,24 @@ def test_jobs_side_by_side_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> N
             planned(target, **{key: 9})
 
 
+@pytest.mark.parametrize("value", [0, -3, 0.5, "two", True])
+@pytest.mark.parametrize(
+    ("target", "key"),
+    [
+        ("x.RayLauncher", "ray.remote.num_cpus"),
+        ("x.RayLauncher", "ray.init.num_cpus"),
+        ("hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher", "cpus_per_task"),
+        ("hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher", "array_parallelism"),
+    ],
+)
+def test_cores_and_tasks_are_whole_numbers(target: str, key: str, value: object) -> None:
+    launcher = OmegaConf.create({"_target_": target})
+    OmegaConf.update(launcher, key, value)
+    with pytest.raises(UserError) as refused:
+        capacity_of(launcher, None)
+    assert str(refused.value) == f"hydra.launcher.{key}={value}: expected a whole number >= 1."
+
+
 OF_THE_SETTING = ("loss", "++loss", "optimizer", "sweep", "seed")
 
 

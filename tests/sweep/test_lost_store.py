@@ -75,6 +75,24 @@ def test_what_a_lost_store_missed_is_logged_at_the_end(
     assert set(stored(folder(workplace).parent.name + "-" + folder(workplace).name).values()) == {"FINISHED"}
 
 
+def test_a_run_that_failed_while_the_store_was_lost_is_logged_at_the_end(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish = Session.finish
+
+    def refused(self: Session, record: RunRecord, directory: Path, model: Any) -> None:
+        if record.status == "FAILED" and threading.current_thread() is not threading.main_thread():
+            raise ConnectionError("the server is gone")
+        finish(self, record, directory, model)
+
+    monkeypatch.setattr(Session, "finish", refused)
+    assert train_here(*TINY, "optimizer=sgd", "--multirun", "optimizer.learning_rate=0.01,1e30") == 1
+    place = folder(workplace)
+    assert all(RunRecord.read(path.parent).logged for path in place.glob("[01]/run.json"))
+    found = stored(f"{place.parent.name}-{place.name}")
+    assert sorted(found.values()) == ["FAILED", "FINISHED"]
+
+
 def test_a_store_that_lacks_runs_is_not_compared(
     workplace: Path, lose: Callable[[Callable[[], bool]], None], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,7 +6,9 @@ Their output is what SLURM 22.05 gave; ``tests/cluster`` has the real ones.
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
@@ -42,7 +44,7 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commands:
     monkeypatch.setenv("PATH", f"{found.folder}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setattr(queues, "ASKING_SECONDS", (0.0, 0.0))
     monkeypatch.setattr(queues, "POLL_SECONDS", 0.01)
-    monkeypatch.setattr(queues, "SETTLING_SECONDS", 0.05)
+    monkeypatch.setattr(queues, "SETTLING_SECONDS", (0.05, 0.05))
     return found
 
 
@@ -64,9 +66,10 @@ def entry(sweep: Path, job_id: str, state: str, reason: str = "None") -> str:
     return f"{job_id}|{state}|{reason}|{sweep}/.submitit/0/.submission_file_ab.sh"
 
 
-def end(folder: Path, status: str, *, logged: bool = True) -> None:
+def end(folder: Path, status: str, *, logged: bool = True, paused: int | None = None) -> None:
     folder.mkdir(exist_ok=True)
-    RunRecord(folder.name, status, logged=logged).write(folder)
+    tags = {} if paused is None else {"paused": str(paused)}
+    RunRecord(folder.name, status, tags=tags, logged=logged).write(folder)
 
 
 def test_a_task_is_found_by_what_was_submitted(commands: Commands, sweep: Path) -> None:
@@ -96,6 +99,33 @@ def test_a_job_that_was_handed_over_anew_is_that_of_its_last_task(commands: Comm
     assert queue.held() == {2: sweep / "2"}
 
 
+def test_a_job_that_paused_before_and_waits_to_go_on_has_not_left(commands: Commands, sweep: Path) -> None:
+    """The first stage of a race paused it after an epoch; the task of the second one is queued."""
+    end(sweep / "2", "KILLED", paused=1)
+    commands.say("squeue", entry(sweep, "12_1", "PENDING", "Resources"))
+    queue = Queue(sweep)
+    queue.look()
+    assert queue.held() == {2: sweep / "2"}
+    commands.say("squeue", "")
+    queue.look()
+    commands.say("sacct", "12_1|CANCELLED by 0")
+    found = queue.end(sweep / "2", None)  # it is as it was before
+    assert found is not None
+    assert found.reason == "cancelled in SLURM (12_1)"
+
+
+def test_a_job_that_has_paused_where_its_task_ends_has_left(commands: Commands, sweep: Path) -> None:
+    again = [StoredTask(["2"], 1, 1, stacked=False, until=2).write(sweep)]
+    queue = Queue(sweep)
+    queue.submit(again, sweep / ".submitit", lambda folder: (Path(folder).parent / "15").mkdir(parents=True), print)
+    commands.say("squeue", f"15|RUNNING|None|{sweep}/.submitit/3/.submission_file_ef.sh")
+    end(sweep / "2", "KILLED", paused=1)
+    queue.look()
+    assert queue.holds(sweep / "2")
+    end(sweep / "2", "KILLED", paused=2)
+    assert not queue.holds(sweep / "2")
+
+
 @pytest.mark.parametrize(
     ("state", "why"),
     [
@@ -113,6 +143,25 @@ def test_how_a_task_ended_is_what_sacct_says(commands: Commands, sweep: Path, st
     end(sweep / "2", "KILLED")
     found = Queue(sweep).end(sweep / "2", JobEnd(folder=sweep / "2", reason="KILLED: ended", cut_off=True))
     assert found == JobEnd(folder=sweep / "2", reason=why)
+
+
+def test_a_state_that_is_no_end_is_asked_for_again(commands: Commands, sweep: Path) -> None:
+    """The accounting is behind the queue for a while."""
+    queue = Queue(sweep)
+    commands.say("sacct", "12_1|RUNNING")
+    assert queue.why(sweep / "2") == "SLURM no longer has it (12_1)"
+    commands.say("sacct", "12_1|CANCELLED by 0")
+    assert queue.why(sweep / "2") == "cancelled in SLURM (12_1)"
+
+
+def test_results_that_a_disk_shows_late_are_waited_for(commands: Commands, sweep: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(queues, "SETTLING_SECONDS", (0.0, 60.0))
+    commands.say("sacct", "12_1|COMPLETED")
+    late = threading.Timer(0.3, end, (sweep / "2", "FINISHED"))
+    late.start()
+    Queue(sweep).wait([sweep / "2"], print)
+    late.join()
+    assert RunRecord.read(sweep / "2").status == "FINISHED"
 
 
 def test_tasks_that_ended_before_they_began_share_a_line_of_sacct(commands: Commands) -> None:
@@ -205,6 +254,7 @@ def test_what_is_refused_when_it_is_handed_over_is_raised_and_nothing_is_left(
     with pytest.raises(RuntimeError, match="QOSMaxSubmitJobPerUserLimit"):
         queue.submit(tasks, tmp_path / ".submitit", refuse, print)
     assert not queue.holds(tmp_path / "0")
+    assert queue.end(tmp_path / "0", None) is None
     assert Queue(tmp_path).held() == {}
 
 
@@ -219,7 +269,8 @@ def test_what_sbatch_would_be_asked_for(commands: Commands) -> None:
     further = {"additional_parameters": {"mail_type": "END", "exclusive": True}}
     with pytest.raises(UserError, match=r"allocation failure: two.*hydra.launcher.partition=gpu") as refused:
         slurm.check(OmegaConf.create(launcher | further))
-    assert "hydra.launcher.cpus_per_task=3" in str(refused.value)
+    for key in ("cpus_per_task=3", "mem_gb=2", "additional_parameters.mail_type=END"):
+        assert f"hydra.launcher.{key}" in str(refused.value)
     asked = path.with_name("sbatch.asked").read_text().split()
     options = ["--partition=gpu", "--cpus-per-task=3", "--time=5", "--mem=2048M", "--mail-type=END", "--exclusive"]
     assert asked == ["--test-only", *options, "--wrap=true"]

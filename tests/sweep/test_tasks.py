@@ -168,7 +168,7 @@ def test_a_worker_without_the_folder_of_the_command_is_named(workplace: Path, mo
     words = ("+hydra.callbacks.x._target_=move.Move", "hydra/launcher=joblib", "hydra.launcher.n_jobs=1")
     done = locexp("train", *tiny_without("seed"), *places, *words, "--multirun", "seed=1,2", cwd=workplace / "here")
     assert done.returncode == 1, done.stdout + done.stderr
-    assert f"{workplace}/here is not there (No such file or directory). All workers need" in done.stdout
+    assert f"{workplace}/here cannot be read (No such file or directory). All workers need" in done.stdout
     assert "no reason known" not in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
 
@@ -226,11 +226,19 @@ def test_a_task_that_is_tried_again_takes_up_its_runs(workplace: Path) -> None:
         record["tags"]["host"] = "node-7"
         (folder_of_run / "run.json").write_text(json.dumps(record))
     command = [sys.executable, "-c", again, str(folder)]
+    stored = folder / "sweep" / "tasks" / "0"
+    task, left = (stored / "task.json").read_text(), [(one / "run.json").read_bytes() for one in (first, second)]
+    other = {"code": {"locexp_version": "0.0.1"}, "until": None}
+    (stored / "task.json").write_text(json.dumps(json.loads(task) | other))
+    subprocess.run(command, check=True)  # on a node with other code: what is there is left as it is
+    assert "runs other code than the sweep: locexp_version" in (stored / "stopped.txt").read_text()
+    assert left == [(one / "run.json").read_bytes() for one in (first, second)]
+    (stored / "task.json").write_text(task)
     attempts = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(2)]  # the first node was not lost
     for attempt in attempts:
         said = attempt.communicate(timeout=300)[1]
         assert attempt.returncode == 0, said
-    notes = (folder / "sweep" / "tasks" / "0" / "notes.txt").read_text()
+    notes = (stored / "notes.txt").read_text()
     assert "task 0: an earlier attempt is still at work, and is waited for" in notes
     times = [path.stat().st_mtime_ns for path in sorted(folder.glob("[01]/run.json"))]
     subprocess.run(command, check=True)  # nothing is left to do

@@ -102,6 +102,45 @@ def test_an_error_that_is_no_request_keeps_its_words() -> None:
     assert cause_of(OSError(28, "No space left on device")) == "[Errno 28] No space left on device"
 
 
+def test_a_run_that_cannot_be_looked_for_is_not_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow.exceptions import MlflowException
+
+    from locexp.tracking.session import Session
+
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    server = FakeServer(tmp_path)
+    answer = server.answer
+    session = Session(locate(server.uri, None, "x"))
+    record = RunRecord("run", start_time=1.0, tags={"directory": str(tmp_path)})
+    session.start(record)
+    out_of_order = 500, {"error_code": "INTERNAL_ERROR", "message": "out of order"}
+    server.answer = lambda path, given: out_of_order if path.endswith("runs/get") else answer(path, given)  # type: ignore
+    with pytest.raises(MlflowException, match="too many 500 error responses"):
+        session.start(record)
+    assert len(server.runs) == 1
+    server.close()
+
+
+def test_a_row_is_whole_in_one_call(tmp_path: Path) -> None:
+    from locexp.tracking.session import Session
+
+    server = FakeServer(tmp_path)
+    answer, steps = server.answer, []
+
+    def listening(path: str, given: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        if given.get("metrics"):
+            steps.append(sorted({int(one.get("step", 0)) for one in given["metrics"]}))
+        return answer(path, given)
+
+    server.answer = listening  # type: ignore[method-assign]
+    session = Session(locate(server.uri, None, "x"))
+    session.start(RunRecord("run", start_time=1.0, tags={"directory": str(tmp_path)}))
+    values = {f"val/{number}": 0.5 for number in range(400)}
+    session.log_epochs([{"epoch": epoch, "timestamp": 1.0, **values} for epoch in range(1, 6)])
+    assert steps == [[1, 2], [3, 4], [5]]
+    server.close()
+
+
 def test_epochs_that_wait_for_a_slow_store_are_logged_together(tmp_path: Path) -> None:
     server = FakeServer(tmp_path)
     begun, go_on = threading.Event(), threading.Event()

@@ -183,7 +183,7 @@ class Queue:
                 self._ends |= slurm.ends([job_id])
             except slurm.NoAnswerError as error:
                 return f"SLURM no longer has it ({name}): cancelled, or lost; sacct does not say ({error})"
-        return _worded(self._ends.get(name), name)
+        return slurm.worded(self._ends.get(name), name)
 
     def submit(self, tasks: Sequence[str], base: Path, launch: Callable[[str], None], note: Note) -> None:
         """Hand tasks over, and wait until all have ended, whatever becomes of single ones.
@@ -282,22 +282,6 @@ class Queue:
 
 BLOCKED = re.compile(r"Down|Inactive|Limit|Invalid|Never|Held|Hold|NotAvail|Bad|Dependency")
 """Why SLURM lets a task wait, in its words, where somebody has to do something."""
-ENDS = {
-    "CANCELLED": "cancelled in SLURM",
-    "TIMEOUT": "cut off by SLURM's time limit; raise hydra.launcher.timeout_min",
-    "DEADLINE": "cut off by SLURM's deadline",
-    "OUT_OF_MEMORY": "ended by SLURM for lack of memory; raise hydra.launcher.mem_gb",
-    "NODE_FAIL": "lost with its node, and SLURM did not run it again",
-    "BOOT_FAIL": "lost with its node, and SLURM did not run it again",
-    "PREEMPTED": "preempted in SLURM, which did not run it again",
-}
-"""How SLURM ends tasks, by its states."""
-
-
-def _worded(state: str | None, job_id: str) -> str | None:
-    if state is None:
-        return f"SLURM no longer has it ({job_id})"
-    return f"{ENDS[state]} ({job_id})" if state in ENDS else None
 
 
 def _is_at_work(folder: Path) -> bool:

@@ -40,6 +40,18 @@ UNENDED = ("PENDING", "RUNNING", "SUSPENDED", "REQUEUED", "RESIZING")
 """What ``sacct`` says of jobs that have not ended, as far as it knows: it may be behind ``squeue``."""
 
 
+ENDS = {
+    "CANCELLED": "cancelled in SLURM",
+    "TIMEOUT": "cut off by SLURM's time limit; raise hydra.launcher.timeout_min",
+    "DEADLINE": "cut off by SLURM's deadline",
+    "OUT_OF_MEMORY": "ended by SLURM for lack of memory; raise hydra.launcher.mem_gb",
+    "NODE_FAIL": "lost with its node, and SLURM did not run it again",
+    "BOOT_FAIL": "lost with its node, and SLURM did not run it again",
+    "PREEMPTED": "preempted in SLURM, which did not run it again",
+}
+"""How SLURM ends tasks, by its states."""
+
+
 class NoAnswerError(Exception):
     """SLURM's command is not there, or its daemon does not answer; says why."""
 
@@ -88,6 +100,13 @@ def ends(job_ids: Iterable[str]) -> dict[str, str]:
         if (word := state.split(" ")[0]) not in UNENDED:
             found |= dict.fromkeys(_expanded(job_id), word)
     return found
+
+
+def worded(state: str | None, job_id: str) -> str | None:
+    """Return how a job ended by its state, ``None`` where SLURM does not know it; ``None`` if it ended by itself."""
+    if state is None:
+        return f"SLURM no longer has it ({job_id})"
+    return f"{ENDS[state]} ({job_id})" if state in ENDS else None
 
 
 def check_accounting() -> None:
