@@ -502,8 +502,7 @@ def test_a_race_by_worker_processes_is_that_of_one(workplace: Path, monkeypatch:
         assert train_here(*words, *launcher) == 0
         (sweep,) = Path().glob("multirun/*/*/sweep/sweep.json")
         jobs = [
-            [job[key] for key in ("overrides", "seed", "stage", "role")]
-            for job in json.loads(sweep.read_text())["jobs"]
+            [job[key] for key in ("name", "seed", "stage", "role")] for job in json.loads(sweep.read_text())["jobs"]
         ]
         records = {path.parent.name: json.loads(path.read_text()) for path in sweep.parents[1].glob("[0-9]*/run.json")}
         results = {

@@ -76,6 +76,8 @@ def _nothing_learned(comparison: SweepComparison) -> list[str]:
 
 def _at_an_end(comparison: SweepComparison) -> list[str]:
     """Say of which key the chosen value is the smallest or the largest that was tried: the best may lie beyond."""
+    if _nothing_learned(comparison):
+        return []
     chosen = comparison.settings[comparison.chosen].varied
     sentences = []
     for key in chosen:
