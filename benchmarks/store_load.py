@@ -197,6 +197,7 @@ class Store:
                 "s3", endpoint_url=endpoint, aws_access_key_id="x", aws_secret_access_key="x", region_name="us-east-1"
             ).create_bucket(Bucket="mlflow")
             env["MLFLOW_S3_ENDPOINT_URL"], destination = endpoint, "s3://mlflow/artifacts"
+        env["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # five processes that locexp has no use for
         port = free_port()
         self.uri = self.inner = f"http://127.0.0.1:{port}"
         words = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", self.backend, "--host", "127.0.0.1"]
