@@ -11,7 +11,7 @@ closed, with each epoch, each file (of one run in ten) and one model. It exits w
 
 `server` kills MLflow's server twice and starts it again 15 s later, `database` restarts PostgreSQL at once, twice,
 everything at work there being broken off, and `network` puts a proxy before the server that delays each message by 5 to
-40 ms, and loses one in 200 with its connection. With `--before`, the code of another checkout takes turns with this
+40 ms, and loses one in 2,000 with its connection. With `--before`, the code of another checkout takes turns with this
 one, undisturbed.
 
 SQLite and files need nothing more; PostgreSQL's programs, psycopg, and for S3 moto[server] and boto3 have to be there:
@@ -166,7 +166,7 @@ class Network:
             while data := source.recv(1 << 16):
                 if self.bad:
                     time.sleep(self._random.uniform(0.005, 0.04))
-                    if self._random.random() < 1 / 200:
+                    if self._random.random() < 1 / 2000:
                         self.dropped += 1
                         break
                 target.sendall(data)
