@@ -218,7 +218,7 @@ def test_a_sweep_that_is_stopped_leaves_no_task_and_goes_on(cluster: Cluster, wo
         command, env={**os.environ, **ENVIRONMENT}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     try:
-        wait_until(lambda: len([*workplace.glob("multirun/*/*/*/checkpoint.npz")]) == 4)
+        wait_until(lambda: len([*workplace.glob("multirun/*/*/*/checkpoint.npz")]) >= 2)  # of one stack or both
         records = [RunRecord.read(path.parent) for path in workplace.glob("multirun/*/*/[0-9]*/run.json")]
         sweep.send_signal(signal.SIGINT)
         out = sweep.communicate(timeout=120)[0].decode()
@@ -227,7 +227,9 @@ def test_a_sweep_that_is_stopped_leaves_no_task_and_goes_on(cluster: Cluster, wo
     assert sweep.returncode == 130, out
     assert "Traceback" not in out
     wait_until(lambda: not any(psutil.pid_exists(int(record.tags["pid"])) for record in records))
-    assert {RunRecord.read(path.parent).status for path in workplace.glob("multirun/*/*/[0-9]*/run.json")} == {"KILLED"}
+    statuses = {RunRecord.read(path.parent).status for path in workplace.glob("multirun/*/*/[0-9]*/run.json")}
+    assert "KILLED" in statuses
+    assert statuses <= {"KILLED", "FINISHED"}
     again = locexp("train", "sweep.resume=last", cwd=workplace, env=ENVIRONMENT)
     assert again.returncode == 0, again.stdout + again.stderr
     assert results(workplace) == on_one_machine(workplace, EPOCHS)
