@@ -354,9 +354,12 @@ def audit(store: Store, place: Path, runs: int) -> list[str]:
         outputs = Counter(output.model_id for output in run.outputs.model_outputs)
         if models[run.info.run_id] != 1 or max(outputs.values()) > 1:
             wrong.append(f"run {index}: {models[run.info.run_id]} models, as outputs {sorted(outputs.values())}")
-        for path in logged_files(folder, RunRecord.read(folder)) if index % 10 == 0 else ():
-            beside = mlflow.list_artifacts(run.info.run_id, str(path.parent) if path.parent != Path() else None)
-            sizes = {file.path: file.file_size or 0 for file in beside}
+        paths = logged_files(folder, RunRecord.read(folder)) if index % 10 == 0 else []
+        sizes: dict[str, int] = {}
+        for parent in {path.parent for path in paths}:
+            there = mlflow.list_artifacts(run.info.run_id, str(parent) if parent != Path() else None)
+            sizes |= {file.path: file.file_size or 0 for file in there}
+        for path in paths:
             # The record is written once more when all of it is there.
             if sizes.get(str(path)) != (folder / path).stat().st_size and not (path.name == RECORD and sizes):
                 wrong.append(f"run {index}: {path} has {sizes.get(str(path))} bytes")
