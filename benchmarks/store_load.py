@@ -11,8 +11,8 @@ closed, with each epoch, each file (of one run in ten) and one model. It exits w
 
 `server` kills MLflow's server twice and starts it again 15 s later, `database` restarts PostgreSQL at once, twice,
 everything at work there being broken off, and `network` puts a proxy before the server that delays each message by 5 to
-40 ms, and loses one in 2,000 with its connection. With `--before`, the code of another checkout takes turns with this
-one, undisturbed.
+40 ms, and loses one in 2,000 (`--lose`) with its connection. With `--before`, the code of another checkout takes turns
+with this one, undisturbed.
 
 SQLite and files need nothing more; PostgreSQL's programs, psycopg, and for S3 moto[server] and boto3 have to be there:
 `tests/cluster/stores.sh` installs them, and runs what it is given.
@@ -143,8 +143,8 @@ class Postgres:
 class Network:
     """A proxy on loopback before a server; once it is `bad`, it delays what is sent, and drops connections."""
 
-    def __init__(self, port: int) -> None:
-        self._port, self.bad, self.dropped = port, False, 0
+    def __init__(self, port: int, lose: int) -> None:
+        self._port, self._lose, self.bad, self.dropped = port, lose, False, 0
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.uri = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._random = random.Random(0)
@@ -166,7 +166,7 @@ class Network:
             while data := source.recv(1 << 16):
                 if self.bad:
                     time.sleep(self._random.uniform(0.005, 0.04))
-                    if self._random.random() < 1 / 2000:
+                    if self._random.random() < 1 / self._lose:
                         self.dropped += 1
                         break
                 target.sendall(data)
@@ -178,18 +178,18 @@ class Network:
 class Store:
     """An MLflow server with what is behind it, for a while; ends all of it."""
 
-    def __init__(self, place: Path, database: str, artifacts: str, *, proxied: bool) -> None:
+    def __init__(self, place: Path, words: argparse.Namespace) -> None:
         self._ended: list[Callable[[], None]] = []
-        self.postgres = Postgres(place) if database == "postgresql" else None
+        self.postgres = Postgres(place) if words.store == "postgresql" else None
         if self.postgres is not None:
             self._ended.append(self.postgres.kill)
         self.backend = self.postgres.uri if self.postgres else f"sqlite:///{place}/mlflow.db"
         destination, env = str(place / "artifacts"), {}
-        if artifacts == "s3":
+        if words.artifacts == "s3":
             port = free_port()
             endpoint = f"http://127.0.0.1:{port}"
-            words = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-            self._ended.append(Process(words, place / "s3.txt", answers(endpoint)).kill)
+            command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+            self._ended.append(Process(command, place / "s3.txt", answers(endpoint)).kill)
             env = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
             import boto3
 
@@ -200,11 +200,11 @@ class Store:
         env["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # five processes that locexp has no use for
         port = free_port()
         self.uri = self.inner = f"http://127.0.0.1:{port}"
-        words = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", self.backend, "--host", "127.0.0.1"]
-        words += ["--artifacts-destination", destination, "--port", str(port)]
-        self.server = Process(words, place / "server.txt", answers(f"{self.inner}/health"), env)
+        command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", self.backend, "--host", "127.0.0.1"]
+        command += ["--artifacts-destination", destination, "--port", str(port)]
+        self.server = Process(command, place / "server.txt", answers(f"{self.inner}/health"), env)
         self._ended.append(self.server.kill)
-        self.network = Network(port) if proxied else None
+        self.network = Network(port, words.lose) if "network" in words.disturb else None
         if self.network is not None:
             self.uri = self.network.uri
 
@@ -369,7 +369,7 @@ def audit(store: Store, place: Path, runs: int) -> list[str]:
 def load(template: Path, place: Path, words: argparse.Namespace) -> bool:
     """Do it once; returns whether all was as it should be."""
     place.mkdir()
-    with Store(place, words.store, words.artifacts, proxied="network" in words.disturb) as store:
+    with Store(place, words) as store:
         context = multiprocessing.get_context("fork")  # one import of TensorFlow and MLflow for all of them
         for name in ("tensorflow", "locexp.tracking.session"):
             importlib.import_module(name)
@@ -430,6 +430,7 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--disturb", nargs="*", choices=("server", "database", "network"), default=[])
     parser.add_argument("--period", type=float, default=30, help="seconds between what disturbs")
+    parser.add_argument("--lose", type=int, default=2000, metavar="N", help="the network loses one message of N")
     parser.add_argument("--requests", action="store_true", help="also say which requests a run takes")
     parser.add_argument("--before", help="another checkout, whose code takes turns with this one")
     parser.add_argument("--repeats", type=int, default=1)

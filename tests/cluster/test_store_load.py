@@ -19,14 +19,14 @@ RUNS = 48
 def audited(tmp_path: Path, *words: str) -> str:
     """Return what the script prints, which exits with 1 where a run is not in the store as it should be."""
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    command = [sys.executable, str(SCRIPT), "--runs", str(RUNS), "--period", "10", *words]
+    command = [sys.executable, str(SCRIPT), "--runs", str(RUNS), "--period", "10", "--lose", "300", *words]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=1500)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{RUNS} runs audited: 0 at fault" in done.stdout
     return done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_a_server_that_is_killed_and_a_bad_network_lose_and_double_nothing(tmp_path: Path) -> None:
     printed = audited(tmp_path, "--disturb", "server", "network")
     assert "server killed" in printed
