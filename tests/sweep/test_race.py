@@ -21,7 +21,7 @@ from locexp.sweep.racing.choice import best_first, smoothed
 from locexp.sweep.racing.layout import DETECTABLE, Layout, fitted
 from locexp.sweep.racing.standing import apart, standing
 from locexp.sweep.setting import Outcomes, Setting, Stage
-from tests.conftest import TINY, tiny_without, train_here
+from tests.conftest import TINY, locexp, tiny_without, train_here
 
 WEIGHT = "loss.bbox_weight"
 DEFAULTS: dict[str, Any] = {
@@ -490,17 +490,20 @@ def test_a_race_by_the_command(workplace: Path, capsys: pytest.CaptureFixture[st
 
 @pytest.mark.slow
 @pytest.mark.extra
-def test_a_race_by_worker_processes_is_that_of_one(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rungs that go on from checkpoints, the choice and its confirmation: equal bit for bit."""
+def test_a_race_by_worker_processes_is_that_of_one(workplace: Path) -> None:
+    """Rungs that go on from checkpoints, the choice and its confirmation: equal bit for bit.
+
+    Each in a process of its own: the threads of TensorFlow are those that it was started with.
+    """
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     short = (*tiny_without("trainer.epochs"), "trainer.epochs=2", "trainer.deterministic=true", "trainer.threads=1")
     words = (*short, "sweep=race", "sweep.points=3", "sweep.keep=[1]")
     told = []
     for name, launcher in (("one", ()), ("two", ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"))):
         (workplace / name).mkdir()
-        monkeypatch.chdir(workplace / name)
-        assert train_here(*words, *launcher) == 0
-        (sweep,) = Path().glob("multirun/*/*/sweep/sweep.json")
+        done = locexp("train", *words, *launcher, cwd=workplace / name)
+        assert done.returncode == 0, done.stdout + done.stderr
+        (sweep,) = (workplace / name).glob("multirun/*/*/sweep/sweep.json")
         jobs = [
             [job[key] for key in ("name", "seed", "stage", "role")] for job in json.loads(sweep.read_text())["jobs"]
         ]
