@@ -34,7 +34,7 @@ METRICS = ("test/accuracy", "test/mean_iou", "test/center_error_px", "val/bbox_l
 
 
 class Cluster:
-    """Two Ray nodes on loopback; the second has the host name ``rn2``."""
+    """Two Ray nodes on this machine; the second has the host name ``rn2``."""
 
     def __init__(self, folder: Path) -> None:
         with socket.socket() as free:

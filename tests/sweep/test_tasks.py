@@ -9,20 +9,24 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import psutil
 import pytest
 from mlflow import MlflowClient
+from omegaconf import OmegaConf
 
 from locexp.configuration.compose import composing
+from locexp.configuration.hydra_internals import Callbacks
 from locexp.errors import UserError
 from locexp.records.record import RunRecord
 from locexp.run.training_data import digests_of
 from locexp.sweep.folder import is_open
 from locexp.sweep.jobs import StagedJobs
 from locexp.sweep.tasks import StoredTask, code_of, split
+from locexp.sweep.worker import TrainTask
 from tests.conftest import locexp, tiny_without, train_here, wait_until
 
 LONGER = tuple(word for word in tiny_without("seed") if not word.startswith("trainer.epochs"))
@@ -149,6 +153,29 @@ def test_a_worker_that_finds_other_data_trains_nothing(workplace: Path) -> None:
     assert "0 of 2 jobs have finished" in done.stdout
     assert "reads are not those of the sweep. Let data.path name the same files" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [("", "Job not requeued because: timed-out"), ("stopped before the limit", "stopped before the limit")],
+)
+def test_why_a_task_was_stopped_outlives_what_submitit_raises_then(
+    said: str, kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stopped.txt").write_text("of an earlier attempt")
+
+    def train(task: TrainTask, hydra: object, folder: Path) -> None:
+        assert not (folder / "stopped.txt").exists()
+        if said:
+            (folder / "stopped.txt").write_text(said)
+        raise RuntimeError("Job not requeued because: timed-out too many times")
+
+    monkeypatch.setattr(TrainTask, "_train", train)
+    output = SimpleNamespace(runtime=SimpleNamespace(output_dir=str(tmp_path)))
+    monkeypatch.setattr("locexp.sweep.worker.HydraConfig", SimpleNamespace(get=lambda: output))
+    with pytest.raises(RuntimeError):
+        TrainTask(Callbacks())(OmegaConf.create())
+    assert (tmp_path / "stopped.txt").read_text().startswith(kept)
 
 
 @pytest.mark.slow

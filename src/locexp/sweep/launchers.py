@@ -195,7 +195,7 @@ def launch_with_hydra(
         asked = config if submitit_folder is None else _with_submitit_folder(config, submitit_folder)
         launcher = hydra_launcher(asked, TaskConfigurations(), Callbacks(), TrainTask(callbacks))
         ended = launcher.launch([[f"{SUBDIR}={quoted(folder)}"] for folder in folders], int(Path(folders[0]).name))
-        for error in filter(None, map(error_of, ended)):
+        for error in filter(None, map(error_of, ended or ())):  # a launcher of the user's own may return nothing
             raise error  # no job's, but what kept a worker from its jobs
 
     def launch(tasks: Sequence[Task]) -> None:

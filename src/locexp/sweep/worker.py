@@ -73,11 +73,14 @@ class TrainTask:
         """
         hydra = cast(DictConfig, HydraConfig.get())
         folder = Path(hydra.runtime.output_dir)
+        with contextlib.suppress(OSError):
+            (folder / STOPPED).unlink(missing_ok=True)  # of an earlier attempt
         try:
             self._train(hydra, folder)
         except Exception as error:
             with contextlib.suppress(OSError):  # the sweep's command may have no other way to know
-                write_whole(folder / STOPPED, first_line(error))
+                if not (folder / STOPPED).exists():  # submitit raises an error of its own when it was said why
+                    write_whole(folder / STOPPED, first_line(error))
             raise
 
     def _train(self, hydra: DictConfig, folder: Path) -> None:
@@ -100,7 +103,6 @@ class TrainTask:
 
         drawing = task.threads if task.threads is not None and task.threads > 1 else 0  # on one core it would not help
         stacks = Stacks(hydra, self.callbacks, note=note, drawing=drawing, beside=task.beside, is_stacked=task.stacked)
-        (folder / STOPPED).unlink(missing_ok=True)  # of an earlier attempt
         held = f"task {folder.name}: an earlier attempt is still at work, and is waited for"  # on a node taken for lost
         with (
             closing_runs_first(hydra.launcher, lambda reason: write_whole(folder / STOPPED, reason)),
