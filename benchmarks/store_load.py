@@ -323,7 +323,7 @@ def audit(store: Store, place: Path, runs: int) -> list[str]:
     found: dict[str, list[Any]] = {}
     token = None
     while True:
-        page = mlflow.search_runs([experiment.experiment_id], max_results=1000, page_token=token)
+        page = mlflow.search_runs([experiment.experiment_id], max_results=100, page_token=token)
         for run in page:
             found.setdefault(run.data.tags.get("directory", "none"), []).append(run)
         token = page.token

@@ -166,5 +166,6 @@ def test_epochs_that_wait_for_a_slow_store_are_logged_together(tmp_path: Path) -
     (run,) = server.runs.values()
     assert [(one["step"], one["value"]) for one in run["metrics"]] == [(step, 0.5 * step) for step in range(1, 31)]
     record.status = "FINISHED"
-    assert tracker.finish(None)
+    tracker.end(None)
+    assert tracker.finish()
     server.close()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from omegaconf import DictConfig
 
@@ -46,7 +45,7 @@ def run_alone(prepared: Prepared, hydra: DictConfig, screen: Screen, resumed: Re
     folder = RunFolder(prepared.cfg, hydra, callbacks, alone=True)
     with screen, folder, folder.current():
         run = Run(prepared, folder.directory, folder.overrides, screen, resumed=resumed, current=folder.current)
-        execute([run])
+        execute([run]).wait()
         folder.error = run.error
     callbacks.on_run_end(config=config, config_name=hydra.job.config_name, job_return=folder.job_return)
     if isinstance(run.error, (RunFailedError, UserError, OSError)):
@@ -56,7 +55,54 @@ def run_alone(prepared: Prepared, hydra: DictConfig, screen: Screen, resumed: Re
     run.show_results()
 
 
-def execute(runs: Sequence[Run], *, note: Callable[[str], None] = logger.warning, draw: Draw = draw_here) -> None:
+class Ending:
+    """Runs that have been trained, and wait for their pictures and for the store while the next ones train.
+
+    Args:
+        runs: reported, or ended.
+    """
+
+    def __init__(self, runs: Iterable[Run] = ()) -> None:
+        self._runs = list(runs)
+
+    def go_on(self) -> None:
+        """Do what can be done without waiting."""
+        for run in self._runs:
+            if run.is_open and run.is_drawn:
+                _end_when_drawn(run)
+            elif run.is_ending and run.is_logged:
+                _wait_for_store(run)
+        self._runs = [run for run in self._runs if run.is_open or run.is_ending]
+
+    def wait(self) -> None:
+        """Wait until all are closed.
+
+        Raises:
+            KeyboardInterrupt, Terminated: after that; pressed again, the next is waited for.
+        """
+        stopped: BaseException | None = None
+        while self._runs:
+            try:
+                self.go_on()
+                for run in self._runs[:1]:
+                    _end_when_drawn(run)
+                    _wait_for_store(run)
+                del self._runs[:1]
+            except (KeyboardInterrupt, Terminated) as error:
+                if stopped is not None:
+                    del self._runs[:1]
+                stopped = error
+        if stopped is not None:
+            raise stopped
+
+
+def execute(
+    runs: Sequence[Run],
+    *,
+    note: Callable[[str], None] = logger.warning,
+    draw: Draw = draw_here,
+    before: Ending | None = None,
+) -> Ending:
     """Train runs of one data set side by side; how each ended is in its record, and in its ``error``.
 
     Where they cannot be trained together, they are trained one by one.
@@ -66,31 +112,41 @@ def execute(runs: Sequence[Run], *, note: Callable[[str], None] = logger.warning
             in when they pause.
         note: shows what did not go as planned.
         draw: draws the pictures of a run.
+        before: what this returned for the runs before them, which are closed when this returns, or raises.
+
+    Returns:
+        Those of the runs that are not closed yet.
 
     Raises:
-        KeyboardInterrupt, Terminated: after every run that had not ended has been closed as KILLED.
+        KeyboardInterrupt, Terminated: after every run has been closed, as KILLED if it had not been trained.
     """
+    before = before or Ending()
     try:
         opened = [run for run in runs if _opened(run, len(runs))]
         if opened:
-            _train(opened, note, draw)
+            _train(opened, note, draw, before)
+        before.wait()
     except (KeyboardInterrupt, Terminated) as stopped:
         for run in runs:
-            with contextlib.suppress(KeyboardInterrupt, Terminated):  # pressed again: the next is closed, too
-                if run.is_reported:
-                    _close_when_drawn(run)
-                elif run.is_open:
+            if run.is_open and not run.is_reported:
+                with contextlib.suppress(KeyboardInterrupt, Terminated):  # pressed again: the next is closed, too
                     _close(run, stopped)
+        for ending in (before, Ending(runs)):
+            with contextlib.suppress(KeyboardInterrupt, Terminated):
+                ending.wait()
         raise
+    return Ending(runs)
 
 
-def _train(runs: Sequence[Run], note: Callable[[str], None], draw: Draw, *, from_start: bool = False) -> None:
-    """Train runs in one stack and finish them; where that fails, one by one."""
+def _train(
+    runs: Sequence[Run], note: Callable[[str], None], draw: Draw, before: Ending, *, from_start: bool = False
+) -> None:
+    """Train runs in one stack and report them; where that fails, one by one."""
     stack = None
     try:
         if from_start:
             runs[0].restart()
-        stack = _trained(runs)
+        stack = _trained(runs, before)
     except Exception as error:
         _end_if_asked(error)
         if len(runs) == 1:
@@ -100,32 +156,35 @@ def _train(runs: Sequence[Run], note: Callable[[str], None], draw: Draw, *, from
         jobs = counted(sum(run.is_open for run in runs), "job")
         note(f"{jobs} cannot be trained together ({first_line(error)}): they are trained one by one")
     if stack is not None:
-        _finish(runs, stack, draw)
+        before.wait()  # this thread is about to use Keras, which others use to log a network
+        _report(runs, stack, draw)
         return
     gc.collect()  # the error has gone with its handler, and with it the stack that may have been too large for memory
     for run in [run for run in runs if run.is_open]:
         with run.current():
-            _train([run], note, draw, from_start=True)
+            _train([run], note, draw, before, from_start=True)
+        Ending([run]).wait()
 
 
-def _trained(runs: Sequence[Run]) -> Stack:
+def _trained(runs: Sequence[Run], before: Ending) -> Stack:
     first, members = runs[0].prepared, [run.prepared.member for run in runs]
     stack = Stack(members, *first.data.arrays("train"), fresh=first.data.fresh)
-    train(stack, first.schedule, first.data.arrays("validation"), [_Watch(runs)], until=runs[0].until)
+    train(stack, first.schedule, first.data.arrays("validation"), [_Watch(runs, before)], until=runs[0].until)
     return stack
 
 
 class _Watch(Observer):
     """Reports its epochs to each run. One that fails beside others is closed at once, and the others go on."""
 
-    def __init__(self, runs: Sequence[Run]) -> None:
-        self._runs = runs
+    def __init__(self, runs: Sequence[Run], before: Ending) -> None:
+        self._runs, self._before = runs, before
 
     def on_steps(self, epoch: int, done: int, total: int, losses: dict[int, tuple[float, float]]) -> None:
         _end_if_asked()
         for index, pair in losses.items():
             self._runs[index].progress(epoch, done, total, pair)
         self._close_failed()
+        self._before.go_on()
 
     def on_epoch(self, member: int, epoch: int, metrics: dict[str, float]) -> None:
         run = self._runs[member]
@@ -156,12 +215,14 @@ def _opened(run: Run, beside: int) -> bool:
     return True
 
 
-def _finish(runs: Sequence[Run], stack: Stack, draw: Draw) -> None:
-    """Report and close runs that were trained; the pictures of one are drawn while others are saved and logged."""
+def _report(runs: Sequence[Run], stack: Stack, draw: Draw) -> None:
+    """Report runs that were trained; their pictures are drawn meanwhile."""
     data, size = runs[0].prepared.data, runs[0].prepared.schedule.evaluation_batch_size
     for run in runs:
-        if run.is_open and (run.failure is not None or run.prepared.member.paused):
+        if run.is_open and run.failure is not None:
             _close(run, run.failure)
+        elif run.is_open and run.prepared.member.paused:
+            _end(run, None)
     trained = {index: run for index, run in enumerate(runs) if run.is_open}
     try:
         evaluations = stack.evaluations(list(trained), *data.arrays("test"), size)
@@ -169,27 +230,21 @@ def _finish(runs: Sequence[Run], stack: Stack, draw: Draw) -> None:
         for run in trained.values():
             _close(run, error)
         return
-    waiting: deque[Run] = deque()
     for index, run in trained.items():
-        with _ending(run):
+        with _closing(run):
             run.report(evaluations[index], draw)
-        waiting.append(run)
-        while waiting and waiting[0].is_drawn:
-            _close_when_drawn(waiting.popleft())
-    for run in waiting:
-        _close_when_drawn(run)
 
 
-def _close_when_drawn(run: Run) -> None:
+def _end_when_drawn(run: Run) -> None:
     if run.is_open:
-        with _ending(run):
+        with _closing(run):
             run.wait_for_pictures()
-            _close(run, None)
+            _end(run, None)
 
 
 @contextlib.contextmanager
-def _ending(run: Run) -> Iterator[None]:
-    """Do something on behalf of a run that was trained; what it raises ends the run."""
+def _closing(run: Run) -> Iterator[None]:
+    """Do something on behalf of a run that was trained; what it raises closes the run."""
     with collected_once(), run.current():
         try:
             yield
@@ -198,15 +253,33 @@ def _ending(run: Run) -> Iterator[None]:
 
 
 def _close(run: Run, error: BaseException | None) -> None:
+    _end(run, error)
+    _wait_for_store(run)
+
+
+def _end(run: Run, error: BaseException | None) -> None:
+    """End a run, which is logged from then on."""
     asked = asked_to_end() if isinstance(error, Exception) else None
-    with run.current():
-        try:
-            run.close(asked or error)
-        except Exception as failed:  # a full disk: the others are closed anyway
-            logger.info("the run was not closed well", exc_info=True)
-            run.error = run.error or failed
+    with _closed_well(run):
+        run.end(asked or error)
     if asked is not None:
         raise asked from error
+
+
+def _wait_for_store(run: Run) -> None:
+    if run.is_ending:
+        with _closed_well(run):
+            run.wait_for_store()
+
+
+@contextlib.contextmanager
+def _closed_well(run: Run) -> Iterator[None]:
+    with run.current():
+        try:
+            yield
+        except Exception as error:  # a full disk: the others are closed anyway
+            logger.info("the run was not closed well", exc_info=True)
+            run.error = run.error or error
 
 
 def _end_if_asked(error: Exception | None = None) -> None:

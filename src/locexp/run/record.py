@@ -123,5 +123,6 @@ def record_failure(
     record.write(directory)
     tracker = Tracker(location_of(cfg.tracking), directory, record)
     tracker.start(sampling_seconds=None)
-    record.logged = tracker.finish(None)
+    tracker.end(None)
+    record.logged = tracker.finish()
     record.write(directory)

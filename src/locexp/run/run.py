@@ -82,9 +82,10 @@ class Run:
         self.prepared, self.directory, self.screen = prepared, directory, screen
         self.until, self.current = until, current
         self.error: BaseException | None = None
-        self.is_open = False
+        self.is_open = self.is_ending = False
         self._model: object | None = None
         self._pictures: Task[list[str]] | None = None
+        self._reported_at: float | None = None
         self._overrides, self._link, self._resumed = list(overrides), link, resumed
         self._location = location_of(prepared.cfg.tracking)
         self._training_id = training_id(prepared.cfg) if prepared.cfg.trainer.checkpoint else None
@@ -192,7 +193,8 @@ class Run:
         for line in final_table(record):
             self.screen.line(line)
         self.screen.line(f"Predicted {terms.class_word}: {printable(terms.class_names[test.classes[0]])}")
-        self._model = model
+        self._model, self._reported_at = model, time.time()
+        member.release()
 
     @property
     def is_reported(self) -> bool:
@@ -211,13 +213,12 @@ class Run:
         self.record.notes.extend(notes)
         self._say(notes)
 
-    def close(self, error: BaseException | None) -> None:
+    def end(self, error: BaseException | None) -> None:
         """End the run: FINISHED without an error, or KILLED where it pauses; KILLED by Ctrl-C or SIGTERM, else FAILED
-        with the error's message."""
-        is_paused = error is None and self.prepared.member.paused
+        with the error's message. It is logged while others train: :meth:`wait_for_store` is to follow."""
         record, directory = self.record, self.directory
         self.is_open, self.error = False, error
-        if is_paused:
+        if error is None and self.prepared.member.paused:
             record.status, record.tags[PAUSED] = "KILLED", str(len(self.prepared.member.history))
         elif error is None:
             record.status = "FINISHED"
@@ -229,24 +230,37 @@ class Run:
             logger.info("the run failed: %s", record.error, exc_info=traced)  # which the command itself shows
         if error is not None:
             self._model = self._rescue()
-        record.end_time = time.time()
+        record.end_time = self._reported_at if error is None and self._reported_at else time.time()
         record.metrics["time/total_seconds"] = record.end_time - self._began + self._spent
         if record.error is not None:
             record.tags["error"] = record.error[:500]
         self._write_record()
         if record.status == "FINISHED":
             (directory / CHECKPOINT).unlink(missing_ok=True)
-        record.logged = self._tracker.finish(self._model, self.screen.line)
+        self._tracker.end(self._model)
+        self._model, self.is_ending = None, True
+        if self._reported_at is None:
+            self.prepared.member.release()
+
+    @property
+    def is_logged(self) -> bool:
+        """Whether :meth:`wait_for_store` has nothing to wait for."""
+        return self._tracker.is_done
+
+    def wait_for_store(self) -> None:
+        """Wait until the store has a run that has ended, or is known not to get it; its record says which."""
+        record, directory = self.record, self.directory
+        record.logged = self._tracker.finish(self.screen.line)
+        self.is_ending = False  # not before: after an interruption it is waited for again
         self._write_record()
         if not record.logged:
             self.screen.line(
                 f"The results are not in {self._location.uri}. They are in {directory}; log them later with"
             )
             self.screen.line(f"  {command('log', str(directory))}")
-        if (directory / CHECKPOINT).exists() and self.prepared.member.failure is None and not is_paused:
+        if (directory / CHECKPOINT).exists() and self.prepared.member.failure is None and record.paused_after is None:
             self.screen.line("Continue the run after its last whole epoch with")
             self.screen.line(f"  {resume_command(directory)}")
-        self._model = None
 
     def _write_record(self) -> None:
         """Write the record of an ended run; if that fails, the run has failed."""

@@ -30,6 +30,7 @@ from locexp.system.process import asked_to_end, forget_networks
 from locexp.system.screen import Screen
 
 if TYPE_CHECKING:
+    from locexp.run.execute import Ending
     from locexp.run.prepare import Prepared
     from locexp.run.run import Run
 
@@ -63,6 +64,9 @@ class Stacks:
     ) -> None:
         self._hydra, self._callbacks, self._note = hydra, callbacks, note
         self._drawing, self._share, self._is_stacked = drawing, MEMORY_SHARE / beside, is_stacked
+        self._trained: list[tuple[Run, RunFolder]] = []
+        self._folders = ExitStack()
+        self._ending: Ending | None = None
 
     def __call__(self, tasks: Sequence[Task]) -> None:
         """Run the jobs of tasks, each in its folder; how each ended is in its record.
@@ -74,11 +78,14 @@ class Stacks:
         """
         sweep = SweepList.read(tasks[0][0][1].parent)
         with shared_logging(self._hydra), Drawer(min(self._drawing, MAX_DRAWING_PROCESSES)) as drawer:
-            for task in tasks:
-                jobs = [(job, folder) for job, folder in task if is_open(folder, sweep.until(job.index))]
-                for group in groups_of(jobs, sweep.until):  # those of a task that is tried again may have come apart
-                    while group:
-                        group = group[self._run_stack(group, sweep, drawer.draw) :]
+            try:
+                for task in tasks:
+                    jobs = [(job, folder) for job, folder in task if is_open(folder, sweep.until(job.index))]
+                    for group in groups_of(jobs, sweep.until):  # those of a task that is tried again may be apart
+                        while group:
+                            group = group[self._run_stack(group, sweep, drawer.draw) :]
+            finally:
+                self._end_stack()
 
     def _run_stack(self, waiting: Sequence[PlacedJob], sweep: SweepList, draw: Draw) -> int:
         """Run as many of these jobs, from the first, as fit a stack; returns how many have been."""
@@ -113,13 +120,26 @@ class Stacks:
                 if runs:
                     from locexp.run.execute import execute
 
-                    execute([run for run, _ in runs], note=self._note, draw=draw)
-                    for run, folder in runs:
-                        folder.error = run.error
+                    try:
+                        ending = execute([run for run, _ in runs], note=self._note, draw=draw, before=self._ending)
+                    finally:
+                        self._ending = None
+                        self._end_stack()
+                    self._trained, self._folders, self._ending = runs, folders.pop_all(), ending
         finally:
-            runs.clear()
             forget_networks()
         return taken
+
+    def _end_stack(self) -> None:
+        """Wait for the runs of the last stack, and leave their folders."""
+        with self._folders:
+            try:
+                if self._ending is not None:
+                    self._ending.wait()
+            finally:
+                for run, folder in self._trained:
+                    folder.error = run.error
+                self._trained, self._ending = [], None
 
     def _most_members(self, prepared: Prepared, wanted: int) -> int:
         """Return how many members like this one a stack can have; says if memory allows fewer than are wanted."""

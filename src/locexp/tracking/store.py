@@ -25,7 +25,8 @@ from locexp.tracking.mlflow_internals import is_store
 from locexp.tracking.presenting import Presented, known_views, not_presented, present
 from locexp.tracking.views import condition_of
 
-PAGE = 1000
+PAGE, SERVER_PAGE = 1000, 100
+"""Runs that are asked for at a time. A busy server takes over ten seconds for a thousand; longer is not waited for."""
 
 
 @contextmanager
@@ -178,13 +179,13 @@ class MlflowStore:
 
     def _search(self, condition: str, most: int | None = None) -> list[RunRecord]:
         found: list[RunRecord] = []
-        token = None
+        token, size = None, SERVER_PAGE if self.location.is_server else PAGE
         while True:
             with uncollected():  # MLflow makes 200 objects for a run
                 page = self.client.search_runs(
                     [self.experiment_id],
                     condition,
-                    max_results=PAGE if most is None else min(PAGE, most - len(found)),
+                    max_results=size if most is None else min(size, most - len(found)),
                     order_by=["attributes.start_time DESC"],
                     page_token=token,
                 )

@@ -71,6 +71,8 @@ class Tracker:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="tracking")
         self._last_epoch = 0
         self._waiting: deque[dict[str, float]] = deque()
+        self._model: Any = None
+        self._end: Future[None] | None = None
         self.error: Exception | None = None
 
     def start(self, *, sampling_seconds: int | None, earlier: Sequence[dict[str, float]] | None = None) -> None:
@@ -108,13 +110,22 @@ class Tracker:
             say(f"waiting for the tracking store {self._location.uri} …")
             handled.result()
 
-    def finish(self, model: Any | None, say: Callable[[str], None] = logger.info) -> bool:
-        """Log the end of the run; returns whether everything has reached the store.
+    def end(self, model: Any | None) -> None:
+        """Begin to log the end of the run, and its model if it has one; :meth:`finish` waits for it."""
+        self._model, self._end = model, self._submit(self._finish, model)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether :meth:`finish` has nothing to wait for: all is logged, or known not to be."""
+        return self._end is not None and self._end.done()
+
+    def finish(self, say: Callable[[str], None] = logger.info) -> bool:
+        """Wait for the end of the run in the store; returns whether everything has reached it.
 
         A store that was lost is tried once more, and gets the whole directory if it is back.
         """
-        self._submit(self._finish, model)
         self.wait(say)
+        model, self._model = self._model, None
         if self.error is not None and answers(self._location):
             logger.info("the tracking store answers again: logging the whole run")
             self.error = None
