@@ -239,7 +239,7 @@ class Run:
             (directory / CHECKPOINT).unlink(missing_ok=True)
         self._tracker.end(self._model)
         self._model, self.is_ending = None, True
-        if self._reported_at is None:
+        if record.paused_after is not None:
             self.prepared.member.release()
 
     @property
