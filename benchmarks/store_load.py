@@ -47,7 +47,7 @@ from typing import Any
 import numpy as np
 
 WORDS = ["data=mnist_5k", "data.limit=640", "trainer.epochs=20", "model.filters=[8]", "model.dense_units=32"]
-EPOCH_SECONDS, DOWN_SECONDS = 0.05, 15
+EPOCH_SECONDS, DOWN_SECONDS, START_SECONDS = 0.05, 15, 300
 
 
 def free_port() -> int:
@@ -71,12 +71,14 @@ class Process:
             self._process = subprocess.Popen(
                 self._words, env=self._env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        for _ in range(600):
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
             if self._ready():
                 return
             if self._process.poll() is not None:
                 break
             time.sleep(0.1)
+        self.kill()
         sys.exit(f"{self._words[0]} did not start:\n{self._log.read_text()[-2000:]}")
 
     def kill(self) -> None:
@@ -180,6 +182,13 @@ class Store:
 
     def __init__(self, place: Path, words: argparse.Namespace) -> None:
         self._ended: list[Callable[[], None]] = []
+        try:
+            self._start(place, words)
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def _start(self, place: Path, words: argparse.Namespace) -> None:
         self.postgres = Postgres(place) if words.store == "postgresql" else None
         if self.postgres is not None:
             self._ended.append(self.postgres.kill)
