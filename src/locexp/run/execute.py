@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from omegaconf import DictConfig
 
@@ -14,10 +14,11 @@ from locexp.configuration.hydra_internals import Callbacks
 from locexp.errors import RunFailedError, Terminated, UserError, counted, first_line, worded
 from locexp.plots.pictures import Draw, draw_here
 from locexp.run.continuation import Resumed
+from locexp.run.ending import Ending, end, ending
 from locexp.run.folder import RunFolder
 from locexp.run.prepare import Prepared
 from locexp.run.run import Run
-from locexp.system.process import asked_to_end, collected_once
+from locexp.system.process import asked_to_end
 from locexp.system.screen import Screen
 from locexp.training.stack import Stack
 from locexp.training.trainer import Observer, train
@@ -37,7 +38,7 @@ def run_alone(prepared: Prepared, hydra: DictConfig, screen: Screen, resumed: Re
     Raises:
         RunFailedError: training failed, or results did not reach the tracking store.
         UserError, OSError: what else ended the run.
-        KeyboardInterrupt, Terminated: after the run has been closed as KILLED.
+        KeyboardInterrupt, Terminated: after the run has been closed, as KILLED if it had not been reported.
     """
     config = whole(prepared.cfg, hydra)
     callbacks = Callbacks(config)
@@ -53,47 +54,6 @@ def run_alone(prepared: Prepared, hydra: DictConfig, screen: Screen, resumed: Re
     if run.error is not None:  # of a network or a loss of the user's own, or of memory: its traceback is in the log
         raise RunFailedError(worded(run.error)) from run.error
     run.show_results()
-
-
-class Ending:
-    """Runs that have been trained, and wait for their pictures and for the store while the next ones train.
-
-    Args:
-        runs: reported, or ended.
-    """
-
-    def __init__(self, runs: Iterable[Run] = ()) -> None:
-        self._runs = list(runs)
-
-    def go_on(self) -> None:
-        """Do what can be done without waiting."""
-        for run in self._runs:
-            if run.is_open and run.is_drawn:
-                _end_when_drawn(run)
-            elif run.is_ending and run.is_logged:
-                _wait_for_store(run)
-        self._runs = [run for run in self._runs if run.is_open or run.is_ending]
-
-    def wait(self) -> None:
-        """Wait until all are closed.
-
-        Raises:
-            KeyboardInterrupt, Terminated: after that; pressed again, the next is waited for.
-        """
-        stopped: BaseException | None = None
-        while self._runs:
-            try:
-                self.go_on()
-                for run in self._runs[:1]:
-                    _end_when_drawn(run)
-                    _wait_for_store(run)
-                del self._runs[:1]
-            except (KeyboardInterrupt, Terminated) as error:
-                if stopped is not None:
-                    del self._runs[:1]
-                stopped = error
-        if stopped is not None:
-            raise stopped
 
 
 def execute(
@@ -118,7 +78,7 @@ def execute(
         Those of the runs that are not closed yet.
 
     Raises:
-        KeyboardInterrupt, Terminated: after every run has been closed, as KILLED if it had not been trained.
+        KeyboardInterrupt, Terminated: after every run has been closed, as KILLED if it had not been reported.
     """
     before = before or Ending()
     try:
@@ -128,13 +88,14 @@ def execute(
         before.wait()
     except (KeyboardInterrupt, Terminated) as stopped:
         for run in runs:
-            if run.is_open and not run.is_reported:
-                with contextlib.suppress(KeyboardInterrupt, Terminated):  # pressed again: the next is closed, too
-                    _close(run, stopped)
-        for ending in (before, Ending(runs)):
-            with contextlib.suppress(KeyboardInterrupt, Terminated):
-                ending.wait()
+            while run.is_open and not run.is_reported:
+                with contextlib.suppress(KeyboardInterrupt, Terminated):  # raised once more: it is ended all the same
+                    end(run, stopped)
+        with contextlib.suppress(KeyboardInterrupt, Terminated):
+            Ending([*before.runs, *runs]).wait(stopped)
         raise
+    for run in runs:
+        run.prepared.member.release()
     return Ending(runs)
 
 
@@ -150,13 +111,13 @@ def _train(
     except Exception as error:
         _end_if_asked(error)
         if len(runs) == 1:
-            _close(runs[0], error)
+            end(runs[0], error)
             return
         logger.warning("%d runs could not be trained together", len(runs), exc_info=True)
         jobs = counted(sum(run.is_open for run in runs), "job")
         note(f"{jobs} cannot be trained together ({first_line(error)}): they are trained one by one")
+    before.wait()  # this thread is about to use Keras, which others use to log a network
     if stack is not None:
-        before.wait()  # this thread is about to use Keras, which others use to log a network
         _report(runs, stack, draw)
         return
     gc.collect()  # the error has gone with its handler, and with it the stack that may have been too large for memory
@@ -174,7 +135,9 @@ def _trained(runs: Sequence[Run], before: Ending) -> Stack:
 
 
 class _Watch(Observer):
-    """Reports its epochs to each run. One that fails beside others is closed at once, and the others go on."""
+    """Reports its epochs to each run, and ends those from before meanwhile. A run that fails beside others is ended at
+    once, and the others go on.
+    """
 
     def __init__(self, runs: Sequence[Run], before: Ending) -> None:
         self._runs, self._before = runs, before
@@ -183,8 +146,7 @@ class _Watch(Observer):
         _end_if_asked()
         for index, pair in losses.items():
             self._runs[index].progress(epoch, done, total, pair)
-        self._close_failed()
-        self._before.go_on()
+        self._end_failed()
 
     def on_epoch(self, member: int, epoch: int, metrics: dict[str, float]) -> None:
         run = self._runs[member]
@@ -194,12 +156,13 @@ class _Watch(Observer):
         except Exception as error:
             run.error = error
             run.prepared.member.stopped = True
-        self._close_failed()
+        self._end_failed()
+        self._before.go_on()  # here, since it is in no epoch's time
 
-    def _close_failed(self) -> None:
+    def _end_failed(self) -> None:
         for run in self._runs if len(self._runs) > 1 else ():
             if run.is_open and run.failure is not None:
-                _close(run, run.failure)
+                end(run, run.failure)
 
 
 def _opened(run: Run, beside: int) -> bool:
@@ -209,7 +172,7 @@ def _opened(run: Run, beside: int) -> bool:
         except Exception as error:  # a full disk: whoever launched the run sees that it has left no record
             logger.info("the run could not be opened", exc_info=True)
             if run.is_open:
-                _close(run, error)
+                end(run, error)
             run.error = error
             return False
     return True
@@ -219,67 +182,18 @@ def _report(runs: Sequence[Run], stack: Stack, draw: Draw) -> None:
     """Report runs that were trained; their pictures are drawn meanwhile."""
     data, size = runs[0].prepared.data, runs[0].prepared.schedule.evaluation_batch_size
     for run in runs:
-        if run.is_open and run.failure is not None:
-            _close(run, run.failure)
-        elif run.is_open and run.prepared.member.paused:
-            _end(run, None)
+        if run.is_open and (run.failure is not None or run.prepared.member.paused):
+            end(run, run.failure)
     trained = {index: run for index, run in enumerate(runs) if run.is_open}
     try:
         evaluations = stack.evaluations(list(trained), *data.arrays("test"), size)
     except Exception as error:
         for run in trained.values():
-            _close(run, error)
+            end(run, error)
         return
     for index, run in trained.items():
-        with _closing(run):
+        with ending(run):
             run.report(evaluations[index], draw)
-
-
-def _end_when_drawn(run: Run) -> None:
-    if run.is_open:
-        with _closing(run):
-            run.wait_for_pictures()
-            _end(run, None)
-
-
-@contextlib.contextmanager
-def _closing(run: Run) -> Iterator[None]:
-    """Do something on behalf of a run that was trained; what it raises closes the run."""
-    with collected_once(), run.current():
-        try:
-            yield
-        except Exception as error:
-            _close(run, error)
-
-
-def _close(run: Run, error: BaseException | None) -> None:
-    _end(run, error)
-    _wait_for_store(run)
-
-
-def _end(run: Run, error: BaseException | None) -> None:
-    """End a run, which is logged from then on."""
-    asked = asked_to_end() if isinstance(error, Exception) else None
-    with _closed_well(run):
-        run.end(asked or error)
-    if asked is not None:
-        raise asked from error
-
-
-def _wait_for_store(run: Run) -> None:
-    if run.is_ending:
-        with _closed_well(run):
-            run.wait_for_store()
-
-
-@contextlib.contextmanager
-def _closed_well(run: Run) -> Iterator[None]:
-    with run.current():
-        try:
-            yield
-        except Exception as error:  # a full disk: the others are closed anyway
-            logger.info("the run was not closed well", exc_info=True)
-            run.error = run.error or error
 
 
 def _end_if_asked(error: Exception | None = None) -> None:

@@ -194,12 +194,11 @@ class Run:
             self.screen.line(line)
         self.screen.line(f"Predicted {terms.class_word}: {printable(terms.class_names[test.classes[0]])}")
         self._model, self._reported_at = model, time.time()
-        member.release()
 
     @property
     def is_reported(self) -> bool:
-        """Whether nothing is left to do but to wait for the pictures, and to close the run."""
-        return self._model is not None
+        """Whether nothing is left to do but to wait for the pictures, and to end the run."""
+        return self.is_open and self._reported_at is not None
 
     @property
     def is_drawn(self) -> bool:
@@ -217,7 +216,7 @@ class Run:
         """End the run: FINISHED without an error, or KILLED where it pauses; KILLED by Ctrl-C or SIGTERM, else FAILED
         with the error's message. It is logged while others train: :meth:`wait_for_store` is to follow."""
         record, directory = self.record, self.directory
-        self.is_open, self.error = False, error
+        self.error = error
         if error is None and self.prepared.member.paused:
             record.status, record.tags[PAUSED] = "KILLED", str(len(self.prepared.member.history))
         elif error is None:
@@ -238,12 +237,10 @@ class Run:
         if record.status == "FINISHED":
             (directory / CHECKPOINT).unlink(missing_ok=True)
         self._tracker.end(self._model)
-        self._model, self.is_ending = None, True
-        if record.paused_after is not None:
-            self.prepared.member.release()
+        self._model, self.is_open, self.is_ending = None, False, True  # not before: what is interrupted is done again
 
     @property
-    def is_logged(self) -> bool:
+    def is_settled(self) -> bool:
         """Whether :meth:`wait_for_store` has nothing to wait for."""
         return self._tracker.is_done
 
@@ -261,6 +258,11 @@ class Run:
         if (directory / CHECKPOINT).exists() and self.prepared.member.failure is None and record.paused_after is None:
             self.screen.line("Continue the run after its last whole epoch with")
             self.screen.line(f"  {resume_command(directory)}")
+
+    def give_up(self, error: Exception) -> None:
+        """Leave a run as it is, which could not be closed for this reason."""
+        self.is_open = self.is_ending = False
+        self.error = self.error or error
 
     def _write_record(self) -> None:
         """Write the record of an ended run; if that fails, the run has failed."""

@@ -21,6 +21,7 @@ from locexp.plots.pictures import Draw, Drawer
 from locexp.records.files import CHECKPOINT
 from locexp.records.record import RECORD
 from locexp.records.sweep_list import SweepLink, SweepList
+from locexp.run.ending import Ending
 from locexp.run.folder import RunFolder, shared_logging
 from locexp.sweep.folder import is_open, read_record
 from locexp.sweep.jobs import PlacedJob
@@ -30,7 +31,6 @@ from locexp.system.process import asked_to_end, forget_networks
 from locexp.system.screen import Screen
 
 if TYPE_CHECKING:
-    from locexp.run.execute import Ending
     from locexp.run.prepare import Prepared
     from locexp.run.run import Run
 
@@ -64,9 +64,7 @@ class Stacks:
     ) -> None:
         self._hydra, self._callbacks, self._note = hydra, callbacks, note
         self._drawing, self._share, self._is_stacked = drawing, MEMORY_SHARE / beside, is_stacked
-        self._trained: list[tuple[Run, RunFolder]] = []
-        self._folders = ExitStack()
-        self._ending: Ending | None = None
+        self._last = _Trained()
 
     def __call__(self, tasks: Sequence[Task]) -> None:
         """Run the jobs of tasks, each in its folder; how each ended is in its record.
@@ -74,7 +72,7 @@ class Stacks:
         Nothing is done for a job that has ended, or that another process trains: a cluster may try a task again.
 
         Raises:
-            KeyboardInterrupt, Terminated: after every open run has been closed as KILLED.
+            KeyboardInterrupt, Terminated: after every run has been closed, as KILLED if it had not been reported.
         """
         sweep = SweepList.read(tasks[0][0][1].parent)
         with shared_logging(self._hydra), Drawer(min(self._drawing, MAX_DRAWING_PROCESSES)) as drawer:
@@ -85,7 +83,7 @@ class Stacks:
                         while group:
                             group = group[self._run_stack(group, sweep, drawer.draw) :]
             finally:
-                self._end_stack()
+                self._last.close()
 
     def _run_stack(self, waiting: Sequence[PlacedJob], sweep: SweepList, draw: Draw) -> int:
         """Run as many of these jobs, from the first, as fit a stack; returns how many have been."""
@@ -120,26 +118,17 @@ class Stacks:
                 if runs:
                     from locexp.run.execute import execute
 
+                    last = self._last
                     try:
-                        ending = execute([run for run, _ in runs], note=self._note, draw=draw, before=self._ending)
+                        ending = execute([run for run, _ in runs], note=self._note, draw=draw, before=last.ending)
                     finally:
-                        self._ending = None
-                        self._end_stack()
-                    self._trained, self._folders, self._ending = runs, folders.pop_all(), ending
+                        for run, folder in runs:
+                            folder.error = run.error
+                    self._last = _Trained(runs, folders.pop_all(), ending)
+                    last.close()
         finally:
             forget_networks()
         return taken
-
-    def _end_stack(self) -> None:
-        """Wait for the runs of the last stack, and leave their folders."""
-        with self._folders:
-            try:
-                if self._ending is not None:
-                    self._ending.wait()
-            finally:
-                for run, folder in self._trained:
-                    folder.error = run.error
-                self._trained, self._ending = [], None
 
     def _most_members(self, prepared: Prepared, wanted: int) -> int:
         """Return how many members like this one a stack can have; says if memory allows fewer than are wanted."""
@@ -152,6 +141,35 @@ class Stacks:
             members = counted(fit, "member")
             self._note(f"a stack has {members}, not {wanted}: each takes about {need / 2**20:,.0f} MiB of memory")
         return min(fit, wanted)
+
+
+class _Trained:
+    """The stack that trained last, whose runs are closed while the next one trains.
+
+    Args:
+        runs: with their folders.
+        folders: leaves them.
+        ending: closes the runs.
+    """
+
+    def __init__(
+        self,
+        runs: Sequence[tuple[Run, RunFolder]] = (),
+        folders: ExitStack | None = None,
+        ending: Ending | None = None,
+    ) -> None:
+        self._runs, self._folders = runs, folders or ExitStack()
+        self.ending = ending or Ending()
+
+    def close(self) -> None:
+        """Wait for the runs, and leave their folders."""
+        try:
+            self.ending.wait()
+        finally:
+            for run, folder in self._runs:
+                folder.error = run.error
+            self._runs = ()
+            self._folders.close()
 
 
 def prepare_job(

@@ -73,6 +73,7 @@ class Tracker:
         self._waiting: deque[dict[str, float]] = deque()
         self._model: Any = None
         self._end: Future[None] | None = None
+        self._is_closed = False
         self.error: Exception | None = None
 
     def start(self, *, sampling_seconds: int | None, earlier: Sequence[dict[str, float]] | None = None) -> None:
@@ -122,16 +123,18 @@ class Tracker:
     def finish(self, say: Callable[[str], None] = logger.info) -> bool:
         """Wait for the end of the run in the store; returns whether everything has reached it.
 
-        A store that was lost is tried once more, and gets the whole directory if it is back.
+        A store that was lost is tried once more, and gets the whole directory if it is back. What is interrupted can be
+        called again.
         """
-        self.wait(say)
-        model, self._model = self._model, None
-        if self.error is not None and answers(self._location):
-            logger.info("the tracking store answers again: logging the whole run")
-            self.error = None
-            self._submit(lambda: log_directory(self._location, self._directory, self._record, model))
+        assert self._end is not None
+        if not self._is_closed:
             self.wait(say)
-        self._pool.shutdown()
+            if self.error is not None and answers(self._location):
+                logger.info("the tracking store answers again: logging the whole run")
+                self._pool.submit(contextvars.copy_context().run, self._log_again)
+                self.wait(say)
+            self._is_closed, self._model = True, None
+            self._pool.shutdown(wait=False)
         return self.error is None
 
     def _start(
@@ -167,6 +170,10 @@ class Tracker:
     def _finish(self, model: Any | None) -> None:
         self._log_epochs(read_history(self._directory))  # Ctrl-C can fall between the file and the tracker
         self._opened().finish(self._record, self._directory, model)
+
+    def _log_again(self) -> None:
+        self.error = None
+        self._guarded(log_directory, self._location, self._directory, self._record, self._model)
 
     def _opened(self) -> Session:
         assert self._session is not None
