@@ -69,7 +69,7 @@ def test_each_job_leaves_what_the_basic_launcher_leaves(
 
 @pytest.mark.slow
 def test_a_member_that_diverges_fails_and_the_others_go_on(workplace: Path) -> None:
-    assert train_here(*TINY, *RATES, "trainer.epochs=2") == 1
+    assert train_here(*TINY, *RATES, "trainer.epochs=2", "trainer.steps_per_call=4") == 1
     found = by_name(workplace)
     failed = {name for name, run in found.items() if run.info.status == "FAILED"}
     assert failed == {"learning_rate=1e+30 seed=1", "learning_rate=1e+30 seed=2"}
