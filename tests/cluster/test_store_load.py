@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import importlib.util
 import os
 import re
@@ -15,6 +14,11 @@ import pytest
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "store_load.py"
 RUNS = 48
 
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.skipif("LOCEXP_STORES" not in os.environ, reason="tests/cluster/stores.sh runs this, for some minutes"),
+]
+
 
 def audited(tmp_path: Path, *words: str) -> str:
     """Return what the script prints, which exits with 1 where a run is not in the store as it should be."""
@@ -26,17 +30,13 @@ def audited(tmp_path: Path, *words: str) -> str:
     return done.stdout
 
 
-@pytest.mark.cluster
 def test_a_server_that_is_killed_and_a_bad_network_lose_and_double_nothing(tmp_path: Path) -> None:
     printed = audited(tmp_path, "--disturb", "server", "network")
     assert "server killed" in printed
     assert re.search(r"connections dropped: [1-9]", printed)
 
 
-@pytest.mark.cluster
 def test_a_database_that_is_restarted_and_an_object_store_lose_and_double_nothing(tmp_path: Path) -> None:
-    if not glob.glob("/usr/lib/postgresql/*/bin/initdb"):
-        pytest.skip("PostgreSQL is not installed; tests/cluster/stores.sh installs it and runs this")
     for name in ("psycopg", "moto", "boto3"):
         if importlib.util.find_spec(name) is None:
             pytest.skip(f"{name} is not installed; it comes with the extra stores")
