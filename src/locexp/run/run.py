@@ -13,38 +13,36 @@ from pathlib import Path
 import numpy as np
 from omegaconf import OmegaConf
 
-from locexp.errors import RunFailedError, Terminated, counted, system_reason, worded
+from locexp.errors import RunFailedError, Terminated, system_reason
 from locexp.evaluation.final import final_metrics
 from locexp.evaluation.metrics import Predictions
 from locexp.evaluation.scenes import against_clean
 from locexp.evaluation.tables import write_tables
 from locexp.evaluation.terms import printable
 from locexp.models.costs import cost_metrics
-from locexp.models.saving import MODEL, save, save_checked
+from locexp.models.saving import MODEL, save_checked
 from locexp.models.spread import spread_metrics
 from locexp.plots.pictures import Draw, PictureData
 from locexp.records.files import CHECKPOINT
 from locexp.records.history import append_history, write_history
 from locexp.records.record import PAUSED
 from locexp.records.sweep_list import SweepLink
-from locexp.run.continuation import ENDED_EARLY, Resumed, begin_again, training_id
+from locexp.run.continuation import Resumed, begin_again, training_id
 from locexp.run.data_files import write_data_files
 from locexp.run.display import conclusion, epoch_line, final_table, introduction
 from locexp.run.prepare import Prepared
 from locexp.run.record import amount_of_pictures, open_record
+from locexp.run.rescue import rescue
 from locexp.run.resume import CONFIG, resume_command
 from locexp.system.commands import command
 from locexp.system.files import write_whole
 from locexp.system.screen import Screen
 from locexp.system.workers import Task
 from locexp.tracking.location import location_of
-from locexp.tracking.tracker import Tracker
+from locexp.tracking.tracker import SAMPLING_SECONDS, Tracker
 from locexp.training.checkpoint import write_checkpoint
 
 logger = logging.getLogger(__name__)
-
-SAMPLING_SECONDS = 5
-"""Between two samples of CPU and memory use by a process, whatever it trains: each is 25 ms of work for MLflow."""
 
 Evaluation = Future[tuple[Predictions, float]]
 """The predictions on the test part, and the seconds that they took."""
@@ -228,7 +226,9 @@ class Run:
             traced = None if isinstance(error, RunFailedError) and error.__cause__ is None else error
             logger.info("the run failed: %s", record.error, exc_info=traced)  # which the command itself shows
         if error is not None:
-            self._model = self._rescue()
+            self._model, notes = rescue(self.prepared, record, directory)
+            record.notes.extend(notes)
+            self._say(notes)
         record.end_time = self._reported_at if error is None and self._reported_at else time.time()
         record.metrics["time/total_seconds"] = record.end_time - self._began + self._spent
         if record.error is not None:
@@ -298,19 +298,3 @@ class Run:
         except OSError as error:  # a full disk: the run can do without
             self._training_id = None
             logger.warning("no more checkpoints are written (%s); the run goes on", error.strerror or error)
-
-    def _rescue(self) -> object | None:
-        """Keep the best weights of a run that did not finish; returns the model, or ``None`` before the first epoch."""
-        member, path = self.prepared.member, self.directory / MODEL
-        if member.best_weights is None or path.exists():
-            return None
-        member.model.set_weights(member.best_weights)
-        self.record.metrics |= {"best/epoch": float(member.best_epoch or 0), "epochs": float(len(member.history))}
-        try:
-            model = save(member.model, path, self.prepared.cfg.trainer.saved_input)
-            kept = f"{MODEL} holds the weights kept after {counted(len(member.history), 'whole epoch')}"
-        except Exception as error:  # what ended the run is what counts
-            model, kept = None, f"the weights kept could not be saved ({worded(error)})"
-        self.record.notes.append(f"{ENDED_EARLY}; {kept}.")
-        self.screen.note(self.record.notes[-1])
-        return model
