@@ -19,14 +19,15 @@ class FakeServer:
         folder: for artifacts.
 
     Attributes:
-        runs: by id, each with its ``status`` and the numbers of its ``metrics``.
+        runs: by id, each with its ``status``, the numbers of its ``metrics`` and, where given by a test, its ``tags``.
         batches: how many batches of metrics were logged.
+        most_searched: how many runs were asked for at a time, at most.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.runs: dict[str, dict[str, Any]] = {}
-        self.batches = 0
+        self.batches = self.most_searched = 0
         self._misbehaves, self._after = "", 0
         self._healed = threading.Event()
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -73,7 +74,11 @@ class FakeServer:
                 return 404, {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no such run"}
             return 200, {"run": self._run(run_id)}
         if name == "runs/search":
-            return 200, {"runs": [self._run(run_id) for run_id in self.runs]}
+            first, most = int(given.get("page_token") or 0), int(given.get("max_results") or 1000)
+            self.most_searched = max(self.most_searched, most)
+            found = {"runs": [self._run(run_id) for run_id in list(self.runs)[first : first + most]]}
+            rest = {"next_page_token": str(first + most)} if first + most < len(self.runs) else {}
+            return 200, found | rest
         if name == "runs/update":
             self.runs[run_id]["status"] = given.get("status", self.runs[run_id]["status"])
             return 200, {"run_info": self._run(run_id)["info"]}
@@ -100,7 +105,8 @@ class FakeServer:
             "lifecycle_stage": "active",
         }
         info |= {"status": self.runs[run_id]["status"], "artifact_uri": self._place(run_id)}
-        return {"info": info, "data": {}}
+        tags = [{"key": key, "value": value} for key, value in self.runs[run_id].get("tags", {}).items()]
+        return {"info": info, "data": {"tags": tags}}
 
     def _handler(self) -> type[http.server.BaseHTTPRequestHandler]:
         server = self

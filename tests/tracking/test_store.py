@@ -21,6 +21,7 @@ from locexp.errors import RunFailedError, UserError
 from locexp.tracking.location import check, locate
 from locexp.tracking.server import free_port
 from tests.conftest import PORTS, TINY, locexp, only_run, train_here, wait_until
+from tests.servers import FakeServer
 
 CREATE = """
 import sys, time
@@ -213,3 +214,18 @@ def test_a_database_that_another_program_holds_is_named_in_a_line(workplace: Pat
         locked = r"cannot be read or written \(database is locked\)"
         with pytest.raises(RunFailedError, match=locked), store_errors(location):
             MlflowStore(location)
+
+
+def test_a_server_is_asked_for_a_hundred_runs_at_a_time_and_gives_all(tmp_path: Path) -> None:
+    """A busy one takes longer for a thousand than it is waited for."""
+    from locexp.tracking.store import MlflowStore
+
+    server = FakeServer(tmp_path)
+    for number in range(250):
+        tags = {"kind": "run", "config_hash": "a", "seed": str(number)}
+        server.runs[f"{number:032x}"] = {"status": "FINISHED", "metrics": [], "tags": tags}
+    store = MlflowStore(locate(server.uri, None, "x"))
+    assert [run.tags["seed"] for run in store.children("s")] == [str(number) for number in range(250)]
+    assert len(store.finished(130)) == 130
+    assert server.most_searched == 100
+    server.close()
