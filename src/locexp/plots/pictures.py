@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import importlib
 import io
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,8 +32,6 @@ Amount = Literal["all", "few", "none"]
 GALLERY_SIZE = 24
 SCENES_SHOWN = 12
 GALLERY = "gallery_random"
-MODULES = ("locexp.plots.boxes", "locexp.plots.curves")
-"""What takes long to import of all that draws: most of Matplotlib."""
 GALLERY_SEED = 0
 """Fixes which examples are shown, so that two runs on the same data show the same ones."""
 
@@ -93,22 +88,11 @@ class Drawer(Workers):
     """
 
     def __init__(self, processes: int = 1) -> None:
-        super().__init__(processes, (__name__, *MODULES))  # the first run need not wait for them
+        super().__init__(processes, (__name__, "locexp.plots.curves"))  # Matplotlib: the first run need not wait for it
 
     def draw(self, data: PictureData) -> Task[list[str]]:
         """Begin to draw the pictures of a run."""
         return self.submit(draw_pictures, dataclasses.replace(data, directory=data.directory.absolute()))
-
-
-def prepare_to_draw_here() -> None:
-    """Import what draws, beside a training; Matplotlib has been started."""
-
-    def load() -> None:
-        with contextlib.suppress(Exception):  # what is wrong shows when something is drawn
-            for name in MODULES:
-                importlib.import_module(name)
-
-    threading.Thread(target=load, daemon=True).start()
 
 
 def draw_here(data: PictureData) -> Task[list[str]]:

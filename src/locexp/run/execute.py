@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from locexp.configuration.compose import whole
 from locexp.configuration.hydra_internals import Callbacks
 from locexp.errors import RunFailedError, Terminated, UserError, counted, first_line, worded
-from locexp.plots.pictures import Draw, draw_here, prepare_to_draw_here
+from locexp.plots.pictures import Draw, draw_here
 from locexp.run.continuation import Resumed
 from locexp.run.ending import Ending, end, ending
 from locexp.run.folder import RunFolder
@@ -44,7 +44,6 @@ def run_alone(prepared: Prepared, hydra: DictConfig, screen: Screen, resumed: Re
     callbacks = Callbacks(config)
     callbacks.on_run_start(config=config, config_name=hydra.job.config_name)
     folder = RunFolder(prepared.cfg, hydra, callbacks, alone=True)
-    prepare_to_draw_here()
     with screen, folder, folder.current():
         run = Run(prepared, folder.directory, folder.overrides, screen, resumed=resumed, current=folder.current)
         execute([run]).wait()
