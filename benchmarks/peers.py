@@ -244,7 +244,7 @@ def locexp_stack(images: int, members: int) -> dict[str, float]:
 
     with composing() as composer:
         cfg = composer.compose(["experiment=seed"]).cfg
-    start_tensorflow(threads="auto", precision="float32")
+    start_tensorflow(threads="auto", precision="float32", stacked=members > 1)
     import keras
 
     from locexp.models.cnn import build

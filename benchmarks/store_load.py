@@ -275,8 +275,7 @@ def client(number: int, clients: int, runs: int, template: Path, place: Path, ur
             tracker.epoch(row)
         record.status, record.end_time = "FINISHED", time.time()
         began = time.perf_counter()
-        tracker.end(model)
-        record.logged = tracker.finish(lambda line: None)
+        record.logged = tracker.finish(model, lambda line: None)
         record.write(folder)
         while not record.logged and not answers(f"{uri}/health")():
             time.sleep(1)  # a run takes longer than a second: not all of them begin while the server is away

@@ -237,7 +237,7 @@ def test_a_sweep_that_is_shot_in_any_rung_ends_as_if_it_had_not_been(rungs: Path
     assert undisturbed.returncode == 0, undisturbed.stderr
     (rungs / "shot").mkdir()
     killed(rungs / "shot", *words, at="epoch 3")
-    for at in ("end 3", "epoch 1", "end 1", "epoch 3"):
+    for at in ("close 3", "epoch 1", "close 1", "epoch 3"):
         killed(rungs / "shot", "sweep.resume=last", at=at)
     done = locexp("train", "sweep.resume=last", cwd=rungs / "shot", env=path)
     assert done.returncode == 0, done.stderr

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import time
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
@@ -69,7 +67,7 @@ def test_each_job_leaves_what_the_basic_launcher_leaves(
 
 @pytest.mark.slow
 def test_a_member_that_diverges_fails_and_the_others_go_on(workplace: Path) -> None:
-    assert train_here(*TINY, *RATES, "trainer.epochs=2", "trainer.steps_per_call=4") == 1
+    assert train_here(*TINY, *RATES, "trainer.epochs=2") == 1
     found = by_name(workplace)
     failed = {name for name, run in found.items() if run.info.status == "FAILED"}
     assert failed == {"learning_rate=1e+30 seed=1", "learning_rate=1e+30 seed=2"}
@@ -130,63 +128,6 @@ def test_what_cannot_be_trained_together_is_trained_alone(
         history = client(workplace).get_metric_history(run.info.run_id, "val/accuracy")
         assert [metric.step for metric in history] == [1, 2]
         assert len((Path(run.data.tags["directory"]) / "history.jsonl").read_text().splitlines()) == 2
-
-
-ONE_BY_ONE = ("--multirun", "sweep.max_members=1", "seed=1,2,3")
-
-
-def test_a_stack_is_logged_while_the_next_one_trains(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The store does not take a run before the next has trained an epoch: who would wait for it would wait for long."""
-    from locexp.tracking.session import Session
-
-    finish, begun = Session.finish, []
-
-    def patient(session: Session, record: Any, directory: Path, model: Any) -> None:
-        if not record.is_sweep and directory.name != "2":
-            following = directory.with_name(str(int(directory.name) + 1)) / "history.jsonl"
-            for _ in range(300):
-                if following.exists():
-                    break
-                time.sleep(0.1)
-            begun.append(following.exists())
-        finish(session, record, directory, model)
-
-    monkeypatch.setattr(Session, "finish", patient)
-    assert train_here(*TINY, "trainer.epochs=3", *ONE_BY_ONE) == 0
-    assert begun == [True, True]
-    found = by_name(workplace)
-    assert {run.info.status for run in found.values()} == {"FINISHED"}
-    for run, following in zip(sorted(found), sorted(found)[1:], strict=False):
-        assert found[run].info.end_time <= found[following].info.start_time, "it trained no longer than that"
-        assert len(found[run].outputs.model_outputs) == 1
-
-
-def test_a_stack_that_was_trained_is_logged_though_the_next_is_stopped(
-    workplace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from locexp.training.stack import Stack
-
-    steps, calls = Stack.train_steps, []
-
-    def stopped(stack: Stack, *arguments: Any, **keys: Any) -> Any:
-        calls.append(stack)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return steps(stack, *arguments, **keys)
-
-    monkeypatch.setattr(Stack, "train_steps", stopped)
-    assert train_here(*TINY, *ONE_BY_ONE) == 130
-    found = by_name(workplace)
-    statuses = {name: run.info.status for name, run in found.items()}
-    assert statuses == {"defaults seed=1": "FINISHED", "defaults seed=2": "KILLED"}
-    first = found["defaults seed=1"]
-    assert "pictures/gallery_random.png" in artifacts(workplace, first.info.run_id)
-    assert len(first.outputs.model_outputs) == 1
-    record = json.loads((Path(first.data.tags["directory"]) / "run.json").read_text())
-    assert (record["status"], record["logged"]) == ("FINISHED", True)
-    assert train_here("sweep.resume=last") == 0
-    ended = [run.info.run_name for run in runs(workplace, "tags.kind = 'run'") if run.info.status == "FINISHED"]
-    assert sorted(ended) == [f"defaults seed={seed}" for seed in (1, 2, 3)]
 
 
 @pytest.mark.slow

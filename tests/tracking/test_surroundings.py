@@ -102,8 +102,7 @@ def test_a_server_that_goes_between_the_probe_and_the_opening_costs_no_run(
     tracker.wait()
     tracker.check_opened()
     assert "The run goes on; its results are kept in" in caplog.text
-    tracker.end(None)
-    assert not tracker.finish()
+    assert not tracker.finish(None)
 
 
 def test_credentials_reach_the_server_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:

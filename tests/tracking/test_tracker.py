@@ -15,9 +15,8 @@ from typing import Any
 import pytest
 
 from locexp.records.files import HISTORY
-from locexp.records.history import append_history
 from locexp.records.record import RunRecord
-from locexp.tracking.location import Location, answers, locate
+from locexp.tracking.location import locate
 from locexp.tracking.tracker import Tracker, cause_of
 from tests.servers import FakeServer
 
@@ -167,33 +166,5 @@ def test_epochs_that_wait_for_a_slow_store_are_logged_together(tmp_path: Path) -
     (run,) = server.runs.values()
     assert [(one["step"], one["value"]) for one in run["metrics"]] == [(step, 0.5 * step) for step in range(1, 31)]
     record.status = "FINISHED"
-    tracker.end(None)
-    assert tracker.finish()
-    server.close()
-
-
-def test_an_end_that_is_interrupted_is_waited_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A store that was lost is back at the end; Ctrl-C comes while it is asked."""
-    server = FakeServer(tmp_path)
-    record = RunRecord("run", start_time=1.0, tags={"directory": str(tmp_path)})
-    row = {"epoch": 1, "timestamp": 1.0, "val/x": 0.5}
-    append_history(tmp_path, row)
-    tracker = Tracker(locate(server.uri, None, "x"), tmp_path, record, must_open=False)
-    tracker.start(sampling_seconds=None)
-    tracker.wait()
-    tracker.error, record.status, presses = ConnectionError("lost"), "FINISHED", [KeyboardInterrupt]
-
-    def pressed(location: Location) -> bool:
-        if presses:
-            raise presses.pop()
-        return answers(location)
-
-    monkeypatch.setattr("locexp.tracking.tracker.answers", pressed)
-    tracker.end(None)
-    with pytest.raises(KeyboardInterrupt):
-        tracker.finish()
-    (run,) = server.runs.values()
-    assert run["status"] == "RUNNING"
-    assert [tracker.finish(), tracker.finish()] == [True, True]
-    assert (run["status"], len(run["metrics"])) == ("FINISHED", 1)
+    assert tracker.finish(None)
     server.close()

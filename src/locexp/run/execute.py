@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 
 from omegaconf import DictConfig
 
@@ -14,11 +15,10 @@ from locexp.configuration.hydra_internals import Callbacks
 from locexp.errors import RunFailedError, Terminated, UserError, counted, first_line, worded
 from locexp.plots.pictures import Draw, draw_here
 from locexp.run.continuation import Resumed
-from locexp.run.ending import Ending, end, ending
 from locexp.run.folder import RunFolder
 from locexp.run.prepare import Prepared
 from locexp.run.run import Run
-from locexp.system.process import asked_to_end
+from locexp.system.process import asked_to_end, collected_once
 from locexp.system.screen import Screen
 from locexp.training.stack import Stack
 from locexp.training.trainer import Observer, train
@@ -38,7 +38,7 @@ def run_alone(prepared: Prepared, hydra: DictConfig, screen: Screen, resumed: Re
     Raises:
         RunFailedError: training failed, or results did not reach the tracking store.
         UserError, OSError: what else ended the run.
-        KeyboardInterrupt, Terminated: after the run has been closed, as KILLED if it had not been reported.
+        KeyboardInterrupt, Terminated: after the run has been closed as KILLED.
     """
     config = whole(prepared.cfg, hydra)
     callbacks = Callbacks(config)
@@ -46,7 +46,7 @@ def run_alone(prepared: Prepared, hydra: DictConfig, screen: Screen, resumed: Re
     folder = RunFolder(prepared.cfg, hydra, callbacks, alone=True)
     with screen, folder, folder.current():
         run = Run(prepared, folder.directory, folder.overrides, screen, resumed=resumed, current=folder.current)
-        execute([run]).wait()
+        execute([run])
         folder.error = run.error
     callbacks.on_run_end(config=config, config_name=hydra.job.config_name, job_return=folder.job_return)
     if isinstance(run.error, (RunFailedError, UserError, OSError)):
@@ -56,13 +56,7 @@ def run_alone(prepared: Prepared, hydra: DictConfig, screen: Screen, resumed: Re
     run.show_results()
 
 
-def execute(
-    runs: Sequence[Run],
-    *,
-    note: Callable[[str], None] = logger.warning,
-    draw: Draw = draw_here,
-    before: Ending | None = None,
-) -> Ending:
+def execute(runs: Sequence[Run], *, note: Callable[[str], None] = logger.warning, draw: Draw = draw_here) -> None:
     """Train runs of one data set side by side; how each ended is in its record, and in its ``error``.
 
     Where they cannot be trained together, they are trained one by one.
@@ -72,81 +66,66 @@ def execute(
             in when they pause.
         note: shows what did not go as planned.
         draw: draws the pictures of a run.
-        before: what this returned for the runs before them, which are closed when this returns, or raises.
-
-    Returns:
-        Those of the runs that are not closed yet.
 
     Raises:
-        KeyboardInterrupt, Terminated: after every run has been closed, as KILLED if it had not been reported.
+        KeyboardInterrupt, Terminated: after every run that had not ended has been closed as KILLED.
     """
-    before = before or Ending()
     try:
         opened = [run for run in runs if _opened(run, len(runs))]
         if opened:
-            _train(opened, note, draw, before)
-        before.wait()
+            _train(opened, note, draw)
     except (KeyboardInterrupt, Terminated) as stopped:
         for run in runs:
-            while run.is_open and not run.is_reported:
-                with contextlib.suppress(KeyboardInterrupt, Terminated):  # raised once more: it is ended all the same
-                    end(run, stopped)
-        with contextlib.suppress(KeyboardInterrupt, Terminated):
-            Ending([*before.runs, *runs]).wait(stopped)
+            with contextlib.suppress(KeyboardInterrupt, Terminated):  # pressed again: the next is closed, too
+                if run.is_reported:
+                    _close_when_drawn(run)
+                elif run.is_open:
+                    _close(run, stopped)
         raise
-    for run in runs:
-        run.prepared.member.release()
-    return Ending(runs)
 
 
-def _train(
-    runs: Sequence[Run], note: Callable[[str], None], draw: Draw, before: Ending, *, from_start: bool = False
-) -> None:
-    """Train runs in one stack and report them; where that fails, one by one."""
+def _train(runs: Sequence[Run], note: Callable[[str], None], draw: Draw, *, from_start: bool = False) -> None:
+    """Train runs in one stack and finish them; where that fails, one by one."""
     stack = None
     try:
         if from_start:
             runs[0].restart()
-        stack = _trained(runs, before)
+        stack = _trained(runs)
     except Exception as error:
         _end_if_asked(error)
         if len(runs) == 1:
-            end(runs[0], error)
+            _close(runs[0], error)
             return
         logger.warning("%d runs could not be trained together", len(runs), exc_info=True)
         jobs = counted(sum(run.is_open for run in runs), "job")
         note(f"{jobs} cannot be trained together ({first_line(error)}): they are trained one by one")
-    before.wait()  # this thread is about to use Keras, which others use to log a network
     if stack is not None:
-        _report(runs, stack, draw)
+        _finish(runs, stack, draw)
         return
     gc.collect()  # the error has gone with its handler, and with it the stack that may have been too large for memory
     for run in [run for run in runs if run.is_open]:
         with run.current():
-            _train([run], note, draw, before, from_start=True)
-        Ending([run]).wait()
+            _train([run], note, draw, from_start=True)
 
 
-def _trained(runs: Sequence[Run], before: Ending) -> Stack:
+def _trained(runs: Sequence[Run]) -> Stack:
     first, members = runs[0].prepared, [run.prepared.member for run in runs]
     stack = Stack(members, *first.data.arrays("train"), fresh=first.data.fresh)
-    train(stack, first.schedule, first.data.arrays("validation"), [_Watch(runs, before)], until=runs[0].until)
+    train(stack, first.schedule, first.data.arrays("validation"), [_Watch(runs)], until=runs[0].until)
     return stack
 
 
 class _Watch(Observer):
-    """Reports its epochs to each run, and ends those from before meanwhile. A run that fails beside others is ended at
-    once, and the others go on.
-    """
+    """Reports its epochs to each run. One that fails beside others is closed at once, and the others go on."""
 
-    def __init__(self, runs: Sequence[Run], before: Ending) -> None:
-        self._runs, self._before = runs, before
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self._runs = runs
 
     def on_steps(self, epoch: int, done: int, total: int, losses: dict[int, tuple[float, float]]) -> None:
         _end_if_asked()
         for index, pair in losses.items():
             self._runs[index].progress(epoch, done, total, pair)
-        self._end_failed()
+        self._close_failed()
 
     def on_epoch(self, member: int, epoch: int, metrics: dict[str, float]) -> None:
         run = self._runs[member]
@@ -156,13 +135,12 @@ class _Watch(Observer):
         except Exception as error:
             run.error = error
             run.prepared.member.stopped = True
-        self._end_failed()
-        self._before.go_on()  # here, since it is in no epoch's time
+        self._close_failed()
 
-    def _end_failed(self) -> None:
+    def _close_failed(self) -> None:
         for run in self._runs if len(self._runs) > 1 else ():
             if run.is_open and run.failure is not None:
-                end(run, run.failure)
+                _close(run, run.failure)
 
 
 def _opened(run: Run, beside: int) -> bool:
@@ -172,28 +150,63 @@ def _opened(run: Run, beside: int) -> bool:
         except Exception as error:  # a full disk: whoever launched the run sees that it has left no record
             logger.info("the run could not be opened", exc_info=True)
             if run.is_open:
-                end(run, error)
+                _close(run, error)
             run.error = error
             return False
     return True
 
 
-def _report(runs: Sequence[Run], stack: Stack, draw: Draw) -> None:
-    """Report runs that were trained; their pictures are drawn meanwhile."""
+def _finish(runs: Sequence[Run], stack: Stack, draw: Draw) -> None:
+    """Report and close runs that were trained; the pictures of one are drawn while others are saved and logged."""
     data, size = runs[0].prepared.data, runs[0].prepared.schedule.evaluation_batch_size
     for run in runs:
         if run.is_open and (run.failure is not None or run.prepared.member.paused):
-            end(run, run.failure)
+            _close(run, run.failure)
     trained = {index: run for index, run in enumerate(runs) if run.is_open}
     try:
         evaluations = stack.evaluations(list(trained), *data.arrays("test"), size)
     except Exception as error:
         for run in trained.values():
-            end(run, error)
+            _close(run, error)
         return
+    waiting: deque[Run] = deque()
     for index, run in trained.items():
-        with ending(run):
+        with _ending(run):
             run.report(evaluations[index], draw)
+        waiting.append(run)
+        while waiting and waiting[0].is_drawn:
+            _close_when_drawn(waiting.popleft())
+    for run in waiting:
+        _close_when_drawn(run)
+
+
+def _close_when_drawn(run: Run) -> None:
+    if run.is_open:
+        with _ending(run):
+            run.wait_for_pictures()
+            _close(run, None)
+
+
+@contextlib.contextmanager
+def _ending(run: Run) -> Iterator[None]:
+    """Do something on behalf of a run that was trained; what it raises ends the run."""
+    with collected_once(), run.current():
+        try:
+            yield
+        except Exception as error:
+            _close(run, error)
+
+
+def _close(run: Run, error: BaseException | None) -> None:
+    asked = asked_to_end() if isinstance(error, Exception) else None
+    with run.current():
+        try:
+            run.close(asked or error)
+        except Exception as failed:  # a full disk: the others are closed anyway
+            logger.info("the run was not closed well", exc_info=True)
+            run.error = run.error or failed
+    if asked is not None:
+        raise asked from error
 
 
 def _end_if_asked(error: Exception | None = None) -> None:

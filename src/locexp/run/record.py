@@ -123,6 +123,5 @@ def record_failure(
     record.write(directory)
     tracker = Tracker(location_of(cfg.tracking), directory, record)
     tracker.start(sampling_seconds=None)
-    tracker.end(None)
-    record.logged = tracker.finish()
+    record.logged = tracker.finish(None)
     record.write(directory)

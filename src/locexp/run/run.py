@@ -13,36 +13,38 @@ from pathlib import Path
 import numpy as np
 from omegaconf import OmegaConf
 
-from locexp.errors import RunFailedError, Terminated, system_reason
+from locexp.errors import RunFailedError, Terminated, counted, system_reason, worded
 from locexp.evaluation.final import final_metrics
 from locexp.evaluation.metrics import Predictions
 from locexp.evaluation.scenes import against_clean
 from locexp.evaluation.tables import write_tables
 from locexp.evaluation.terms import printable
 from locexp.models.costs import cost_metrics
-from locexp.models.saving import MODEL, save_checked
+from locexp.models.saving import MODEL, save, save_checked
 from locexp.models.spread import spread_metrics
 from locexp.plots.pictures import Draw, PictureData
 from locexp.records.files import CHECKPOINT
 from locexp.records.history import append_history, write_history
 from locexp.records.record import PAUSED
 from locexp.records.sweep_list import SweepLink
-from locexp.run.continuation import Resumed, begin_again, training_id
+from locexp.run.continuation import ENDED_EARLY, Resumed, begin_again, training_id
 from locexp.run.data_files import write_data_files
 from locexp.run.display import conclusion, epoch_line, final_table, introduction
 from locexp.run.prepare import Prepared
 from locexp.run.record import amount_of_pictures, open_record
-from locexp.run.rescue import rescue
 from locexp.run.resume import CONFIG, resume_command
 from locexp.system.commands import command
 from locexp.system.files import write_whole
 from locexp.system.screen import Screen
 from locexp.system.workers import Task
 from locexp.tracking.location import location_of
-from locexp.tracking.tracker import SAMPLING_SECONDS, Tracker
+from locexp.tracking.tracker import Tracker
 from locexp.training.checkpoint import write_checkpoint
 
 logger = logging.getLogger(__name__)
+
+SAMPLING_SECONDS = 5
+"""Between two samples of CPU and memory use by a process, whatever it trains: each is 25 ms of work for MLflow."""
 
 Evaluation = Future[tuple[Predictions, float]]
 """The predictions on the test part, and the seconds that they took."""
@@ -80,10 +82,9 @@ class Run:
         self.prepared, self.directory, self.screen = prepared, directory, screen
         self.until, self.current = until, current
         self.error: BaseException | None = None
-        self.is_open = self.is_ending = False
+        self.is_open = False
         self._model: object | None = None
         self._pictures: Task[list[str]] | None = None
-        self._reported_at: float | None = None
         self._overrides, self._link, self._resumed = list(overrides), link, resumed
         self._location = location_of(prepared.cfg.tracking)
         self._training_id = training_id(prepared.cfg) if prepared.cfg.trainer.checkpoint else None
@@ -191,12 +192,12 @@ class Run:
         for line in final_table(record):
             self.screen.line(line)
         self.screen.line(f"Predicted {terms.class_word}: {printable(terms.class_names[test.classes[0]])}")
-        self._model, self._reported_at = model, time.time()
+        self._model = model
 
     @property
     def is_reported(self) -> bool:
-        """Whether nothing is left to do but to wait for the pictures, and to end the run."""
-        return self.is_open and self._reported_at is not None
+        """Whether nothing is left to do but to wait for the pictures, and to close the run."""
+        return self._model is not None
 
     @property
     def is_drawn(self) -> bool:
@@ -210,12 +211,13 @@ class Run:
         self.record.notes.extend(notes)
         self._say(notes)
 
-    def end(self, error: BaseException | None) -> None:
+    def close(self, error: BaseException | None) -> None:
         """End the run: FINISHED without an error, or KILLED where it pauses; KILLED by Ctrl-C or SIGTERM, else FAILED
-        with the error's message. It is logged while others train: :meth:`wait_for_store` is to follow."""
+        with the error's message."""
+        is_paused = error is None and self.prepared.member.paused
         record, directory = self.record, self.directory
-        self.error = error
-        if error is None and self.prepared.member.paused:
+        self.is_open, self.error = False, error
+        if is_paused:
             record.status, record.tags[PAUSED] = "KILLED", str(len(self.prepared.member.history))
         elif error is None:
             record.status = "FINISHED"
@@ -226,43 +228,25 @@ class Run:
             traced = None if isinstance(error, RunFailedError) and error.__cause__ is None else error
             logger.info("the run failed: %s", record.error, exc_info=traced)  # which the command itself shows
         if error is not None:
-            self._model, notes = rescue(self.prepared, record, directory)
-            record.notes.extend(notes)
-            self._say(notes)
-        record.end_time = self._reported_at if error is None and self._reported_at else time.time()
+            self._model = self._rescue()
+        record.end_time = time.time()
         record.metrics["time/total_seconds"] = record.end_time - self._began + self._spent
         if record.error is not None:
             record.tags["error"] = record.error[:500]
         self._write_record()
         if record.status == "FINISHED":
             (directory / CHECKPOINT).unlink(missing_ok=True)
-        self._tracker.end(self._model)
-        self._model, self.is_open, self.is_ending = None, False, True  # not before: what is interrupted is done again
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether :meth:`wait_for_store` has nothing to wait for."""
-        return self._tracker.is_done
-
-    def wait_for_store(self) -> None:
-        """Wait until the store has a run that has ended, or is known not to get it; its record says which."""
-        record, directory = self.record, self.directory
-        record.logged = self._tracker.finish(self.screen.line)
-        self.is_ending = False  # not before: after an interruption it is waited for again
+        record.logged = self._tracker.finish(self._model, self.screen.line)
         self._write_record()
         if not record.logged:
             self.screen.line(
                 f"The results are not in {self._location.uri}. They are in {directory}; log them later with"
             )
             self.screen.line(f"  {command('log', str(directory))}")
-        if (directory / CHECKPOINT).exists() and self.prepared.member.failure is None and record.paused_after is None:
+        if (directory / CHECKPOINT).exists() and self.prepared.member.failure is None and not is_paused:
             self.screen.line("Continue the run after its last whole epoch with")
             self.screen.line(f"  {resume_command(directory)}")
-
-    def give_up(self, error: Exception) -> None:
-        """Leave a run as it is, which could not be closed for this reason."""
-        self.is_open = self.is_ending = False
-        self.error = self.error or error
+        self._model = None
 
     def _write_record(self) -> None:
         """Write the record of an ended run; if that fails, the run has failed."""
@@ -298,3 +282,19 @@ class Run:
         except OSError as error:  # a full disk: the run can do without
             self._training_id = None
             logger.warning("no more checkpoints are written (%s); the run goes on", error.strerror or error)
+
+    def _rescue(self) -> object | None:
+        """Keep the best weights of a run that did not finish; returns the model, or ``None`` before the first epoch."""
+        member, path = self.prepared.member, self.directory / MODEL
+        if member.best_weights is None or path.exists():
+            return None
+        member.model.set_weights(member.best_weights)
+        self.record.metrics |= {"best/epoch": float(member.best_epoch or 0), "epochs": float(len(member.history))}
+        try:
+            model = save(member.model, path, self.prepared.cfg.trainer.saved_input)
+            kept = f"{MODEL} holds the weights kept after {counted(len(member.history), 'whole epoch')}"
+        except Exception as error:  # what ended the run is what counts
+            model, kept = None, f"the weights kept could not be saved ({worded(error)})"
+        self.record.notes.append(f"{ENDED_EARLY}; {kept}.")
+        self.screen.note(self.record.notes[-1])
+        return model

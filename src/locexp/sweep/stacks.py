@@ -21,7 +21,6 @@ from locexp.plots.pictures import Draw, Drawer
 from locexp.records.files import CHECKPOINT
 from locexp.records.record import RECORD
 from locexp.records.sweep_list import SweepLink, SweepList
-from locexp.run.ending import Ending
 from locexp.run.folder import RunFolder, shared_logging
 from locexp.sweep.folder import is_open, read_record
 from locexp.sweep.jobs import PlacedJob
@@ -64,7 +63,6 @@ class Stacks:
     ) -> None:
         self._hydra, self._callbacks, self._note = hydra, callbacks, note
         self._drawing, self._share, self._is_stacked = drawing, MEMORY_SHARE / beside, is_stacked
-        self._last = _Trained()
 
     def __call__(self, tasks: Sequence[Task]) -> None:
         """Run the jobs of tasks, each in its folder; how each ended is in its record.
@@ -72,18 +70,15 @@ class Stacks:
         Nothing is done for a job that has ended, or that another process trains: a cluster may try a task again.
 
         Raises:
-            KeyboardInterrupt, Terminated: after every run has been closed, as KILLED if it had not been reported.
+            KeyboardInterrupt, Terminated: after every open run has been closed as KILLED.
         """
         sweep = SweepList.read(tasks[0][0][1].parent)
         with shared_logging(self._hydra), Drawer(min(self._drawing, MAX_DRAWING_PROCESSES)) as drawer:
-            try:
-                for task in tasks:
-                    jobs = [(job, folder) for job, folder in task if is_open(folder, sweep.until(job.index))]
-                    for group in groups_of(jobs, sweep.until):  # those of a task that is tried again may be apart
-                        while group:
-                            group = group[self._run_stack(group, sweep, drawer.draw) :]
-            finally:
-                self._last.close()
+            for task in tasks:
+                jobs = [(job, folder) for job, folder in task if is_open(folder, sweep.until(job.index))]
+                for group in groups_of(jobs, sweep.until):  # those of a task that is tried again may have come apart
+                    while group:
+                        group = group[self._run_stack(group, sweep, drawer.draw) :]
 
     def _run_stack(self, waiting: Sequence[PlacedJob], sweep: SweepList, draw: Draw) -> int:
         """Run as many of these jobs, from the first, as fit a stack; returns how many have been."""
@@ -118,15 +113,11 @@ class Stacks:
                 if runs:
                     from locexp.run.execute import execute
 
-                    last = self._last
-                    try:
-                        ending = execute([run for run, _ in runs], note=self._note, draw=draw, before=last.ending)
-                    finally:
-                        for run, folder in runs:
-                            folder.error = run.error
-                    self._last = _Trained(runs, folders.pop_all(), ending)
-                    last.close()
+                    execute([run for run, _ in runs], note=self._note, draw=draw)
+                    for run, folder in runs:
+                        folder.error = run.error
         finally:
+            runs.clear()
             forget_networks()
         return taken
 
@@ -141,35 +132,6 @@ class Stacks:
             members = counted(fit, "member")
             self._note(f"a stack has {members}, not {wanted}: each takes about {need / 2**20:,.0f} MiB of memory")
         return min(fit, wanted)
-
-
-class _Trained:
-    """The stack that trained last, whose runs are closed while the next one trains.
-
-    Args:
-        runs: with their folders.
-        folders: leaves them.
-        ending: closes the runs.
-    """
-
-    def __init__(
-        self,
-        runs: Sequence[tuple[Run, RunFolder]] = (),
-        folders: ExitStack | None = None,
-        ending: Ending | None = None,
-    ) -> None:
-        self._runs, self._folders = runs, folders or ExitStack()
-        self.ending = ending or Ending()
-
-    def close(self) -> None:
-        """Wait for the runs, and leave their folders."""
-        try:
-            self.ending.wait()
-        finally:
-            for run, folder in self._runs:
-                folder.error = run.error
-            self._runs = ()
-            self._folders.close()
 
 
 def prepare_job(

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SAMPLING_SECONDS = 5
-"""Between two samples of CPU and memory use by a process, whatever it trains: each is 25 ms of work for MLflow."""
 MOST_SAID = 200
 """Characters of a cause."""
 PATIENCE_SECONDS = 10.0
@@ -73,9 +71,6 @@ class Tracker:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="tracking")
         self._last_epoch = 0
         self._waiting: deque[dict[str, float]] = deque()
-        self._model: Any = None
-        self._end: Future[None] | None = None
-        self._is_closed = False
         self.error: Exception | None = None
 
     def start(self, *, sampling_seconds: int | None, earlier: Sequence[dict[str, float]] | None = None) -> None:
@@ -113,30 +108,19 @@ class Tracker:
             say(f"waiting for the tracking store {self._location.uri} …")
             handled.result()
 
-    def end(self, model: Any | None) -> None:
-        """Begin to log the end of the run, and its model if it has one; :meth:`finish` waits for it."""
-        self._model, self._end = model, self._submit(self._finish, model)
+    def finish(self, model: Any | None, say: Callable[[str], None] = logger.info) -> bool:
+        """Log the end of the run; returns whether everything has reached the store.
 
-    @property
-    def is_done(self) -> bool:
-        """Whether :meth:`finish` has nothing to wait for: all is logged, or known not to be."""
-        return self._end is not None and self._end.done()
-
-    def finish(self, say: Callable[[str], None] = logger.info) -> bool:
-        """Wait for the end of the run in the store; returns whether everything has reached it.
-
-        A store that was lost is tried once more, and gets the whole directory if it is back. What is interrupted can be
-        called again.
+        A store that was lost is tried once more, and gets the whole directory if it is back.
         """
-        assert self._end is not None
-        if not self._is_closed:
+        self._submit(self._finish, model)
+        self.wait(say)
+        if self.error is not None and answers(self._location):
+            logger.info("the tracking store answers again: logging the whole run")
+            self.error = None
+            self._submit(lambda: log_directory(self._location, self._directory, self._record, model))
             self.wait(say)
-            if self.error is not None and answers(self._location):
-                logger.info("the tracking store answers again: logging the whole run")
-                self._pool.submit(contextvars.copy_context().run, self._log_again)
-                self.wait(say)
-            self._is_closed, self._model = True, None
-            self._pool.shutdown(wait=False)
+        self._pool.shutdown()
         return self.error is None
 
     def _start(
@@ -172,10 +156,6 @@ class Tracker:
     def _finish(self, model: Any | None) -> None:
         self._log_epochs(read_history(self._directory))  # Ctrl-C can fall between the file and the tracker
         self._opened().finish(self._record, self._directory, model)
-
-    def _log_again(self) -> None:
-        self.error = None
-        self._guarded(log_directory, self._location, self._directory, self._record, self._model)
 
     def _opened(self) -> Session:
         assert self._session is not None

@@ -113,11 +113,6 @@ class Member:
         self.stopped = False
         self.paused = False
 
-    def release(self) -> None:
-        """Give up what nobody needs of a member that trains no more, and takes memory."""
-        del self.model, self.optimizer, self.weighting, self.trunk
-        self.callbacks, self.best_weights = (), None
-
     @property
     def variables(self) -> list[Variable]:
         """All state that a step reads or changes, in an order that is the same for all members with one graph key."""
