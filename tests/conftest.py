@@ -48,6 +48,19 @@ TINY = (
 """Overrides for a run that trains for well under a second."""
 
 
+_began = time.monotonic()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--minutes", type=float, help="tests are skipped that would begin after so many")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    minutes = item.config.getoption("--minutes")
+    if minutes is not None and time.monotonic() - _began > 60 * minutes:
+        pytest.skip(f"no time is left: --minutes={minutes:g}")
+
+
 def tiny_without(key: str) -> tuple[str, ...]:
     """Return :data:`TINY` without a key that is swept: one that is both fixed and swept is refused."""
     return tuple(word for word in TINY if not word.startswith(f"{key}="))

@@ -184,8 +184,17 @@ def test_hooks_fetch_nothing_and_their_programs_come_with_the_extra_dev() -> Non
     assert "pre-commit-hooks" in extra
 
 
+def test_what_there_is_no_time_for_is_skipped_and_counted() -> None:
+    words = ["-m", "pytest", "-p", "no:cacheprovider", "-rs", "--minutes", "0", "tests/test_bounds.py"]
+    done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    (skipped,) = re.findall(r"^SKIPPED \[(\d+)\] .*: no time is left: --minutes=0$", done.stdout, re.MULTILINE)
+    assert f" {skipped} skipped in " in done.stdout
+    assert " passed" not in done.stdout
+
+
 def test_ci_without_a_known_stage_says_which_there_are() -> None:
     done = subprocess.run([ROOT / ".ci/run", "test"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr == ".ci/run: test is not one of tests, lint, docs, wheel\n"
-    assert stages() == {"tests", "lint", "docs", "wheel"}
+    assert done.stderr == ".ci/run: test is not one of tests, lint, docs, wheel, coverage\n"
+    assert stages() == {"tests", "lint", "docs", "wheel", "coverage"}
