@@ -28,7 +28,7 @@ from typing import Any
 import common
 
 STAGES = {
-    "compose and validate": ("locexp.sweep.jobs", "StagedJobs.next_stage"),
+    "compose and validate": ("locexp.cli.train", "StagedJobs"),
     "check folders and store": ("locexp.cli.train", "_check_surroundings"),
     "load data, make boxes": ("locexp.run.prepare", "load_training_data"),
     "import TensorFlow and Keras": ("locexp.run.prepare", "start_tensorflow"),
@@ -68,11 +68,7 @@ def broken_down(overrides: list[str]) -> dict[str, float]:
 
     from locexp.cli.train import train_command
 
-    early = [
-        name
-        for name, (module, _) in STAGES.items()
-        if module in ("locexp.cli.train", "locexp.sweep.jobs", "locexp.run.prepare")
-    ]
+    early = [name for name, (module, _) in STAGES.items() if module in ("locexp.cli.train", "locexp.run.prepare")]
     patch(early)
     prepare = importlib.import_module("locexp.run.prepare")
     original = prepare.prepare

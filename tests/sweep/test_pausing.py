@@ -121,15 +121,15 @@ def assert_same_run(ours: Path, theirs: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", ["stacked", "basic"])
 @pytest.mark.parametrize(
-    "words",
+    ("launcher", "words"),
     [
-        ("optimizer.schedule=one_cycle", "trainer.early_stopping=2"),
-        ("loss/weighting=famo", "trainer.keep=last"),
-        ("loss/weighting=dwa", "bbox=scatter", "bbox.fresh=true"),
+        ("stacked", ("optimizer.schedule=one_cycle", "trainer.early_stopping=2")),
+        ("stacked", ("loss/weighting=famo", "trainer.keep=last")),
+        ("stacked", ("loss/weighting=dwa", "bbox=scatter", "bbox.fresh=true")),
+        ("basic", ("loss/weighting=famo", "optimizer.schedule=one_cycle", "trainer.early_stopping=2")),
     ],
-    ids=["schedule and early stopping", "famo", "dwa and fresh scenes"],
+    ids=["schedule and early stopping", "famo", "dwa and fresh scenes", "one by one"],
 )
 def test_what_paused_equals_what_never_did(
     rungs: Path,
