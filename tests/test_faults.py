@@ -25,7 +25,7 @@ from tests.conftest import TINY, door_here, only_run, tiny_without, train_here
 from tests.faults import ERRORS, Disk
 from tests.servers import MISBEHAVIOURS, FakeServer
 
-WRITES = int(os.environ.get("LOCEXP_WRITES", "8"))
+WRITES = int(os.environ.get("LOCEXP_WRITES", "12"))
 """How many kinds of write are tried, spread over all; ``LOCEXP_WRITES=1000`` tries all of them, in about an hour."""
 SWEEP = (*tiny_without("seed"), "--multirun", "seed=1,2", "sweep.max_members=2")
 
