@@ -96,3 +96,46 @@ def test_threads_follow_the_cores(
     assert runtime.thread_counts("auto", stacked=True) == stacked
     assert runtime.thread_counts(3) == (3, 2)  # what is asked for is given, whatever the cores
     assert runtime.thread_counts(3, stacked=True) == (1, 3)
+
+
+IMPORTED = """
+import json, sys, threading
+from locexp.system import tensorflow as runtime
+begun, others = threading.Event(), []
+
+def beside():
+    begun.wait()
+    import jax, sklearn  # as MLflow's own thread may
+    others.extend([jax.here, sklearn.here])
+
+thread = threading.Thread(target=beside)
+thread.start()
+true_import = runtime._import_keras
+
+def keras():
+    begun.set()
+    thread.join()
+    for name in ("jax", "sklearn"):
+        del sys.modules[name]
+    return true_import()
+
+runtime._import_keras = keras
+runtime.start_tensorflow()
+before = sorted({"jax", "sklearn"} & set(sys.modules))
+import jax, sklearn
+print(json.dumps([others, before, jax.here, sklearn.here]))
+"""
+
+
+def test_what_no_run_uses_is_not_imported_with_tensorflow_but_is_there_for_all_others(tmp_path: Path) -> None:
+    for name in ("jax", "sklearn"):
+        (tmp_path / f"{name}.py").write_text("here = True")
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTED],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert json.loads(done.stdout) == [[True, True], [], True, True]
