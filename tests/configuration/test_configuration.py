@@ -299,6 +299,22 @@ def test_the_fast_trainer_sets_its_keys_and_gives_way_to_the_command_line() -> N
 
 
 @pytest.mark.parametrize(
+    ("overrides", "params"),
+    [
+        (["trainer=fast"], {"beta_1": 0.7, "beta_2": 0.97}),
+        (["trainer=fast", "optimizer.params.beta_1=0.9"], {"beta_1": 0.9, "beta_2": 0.97}),
+        (["trainer=fast", "experiment=clutter"], {"beta_1": 0.7, "beta_2": 0.97}),
+        (["trainer=fast", "optimizer=adamw"], {"weight_decay": 0.004, "beta_1": 0.7, "beta_2": 0.97}),
+        (["trainer=fast", "optimizer=sgd"], {"momentum": 0.9}),
+        (["optimizer=adamw"], {"weight_decay": 0.004}),
+        ([], {}),
+    ],
+)
+def test_the_fast_trainer_sets_the_moments_of_adam_alone(overrides: list[str], params: dict[str, float]) -> None:
+    assert compose_one(*overrides).cfg.optimizer.params == params
+
+
+@pytest.mark.parametrize(
     ("override", "expected"),
     [
         ("seed=range(0,1000000000)", "seed: more than 100,000 jobs"),
