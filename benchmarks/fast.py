@@ -1,8 +1,8 @@
 """One run of ``trainer=fast``, the whole command, over the plain script, the whole script.
 
-    python benchmarks/fast.py [--repeats 3] [--overrides trainer=fast]
+    python benchmarks/fast.py [--repeats 3] [--variants trainer=fast "trainer=fast trainer.epochs=1"]
 
-Both read 60,000 images to train and 10,000 to test (repeated digits in a Keras ``.npz``); the script is that of
+All read 60,000 images to train and 10,000 to test (repeated digits in a Keras ``.npz``); the script is that of
 ``sweeps.py``, five epochs of ``fit``.
 """
 
@@ -21,24 +21,25 @@ def main() -> None:
     """Measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--overrides", nargs="+", default=["trainer=fast"])
+    parser.add_argument("--variants", nargs="+", default=["trainer=fast"], help="overrides, with spaces between them")
     arguments = parser.parse_args()
     print(common.machine(), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "digits.npz"
         (x_train, y_train), (x_test, y_test) = (common.repeated_digits(size) for size in (60_000, 10_000))
         np.savez(path, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
-        ours = ["-m", "locexp.train", "data=file", f"data.path={path}", "data.validation=test", *arguments.overrides]
+        ours = ["-m", "locexp.train", "data=file", f"data.path={path}", "data.validation=test"]
+        commands = {"plain script": [sweeps.__file__, "--script", str(path)]}
+        commands |= {variant: [*ours, *variant.split()] for variant in arguments.variants}
         taken = common.alternate(
             arguments.repeats,
-            {
-                "plain script, s": lambda: sweeps.timed([sweeps.__file__, "--script", str(path)]),
-                "locexp, s": lambda: sweeps.timed(ours),
-            },
+            {name: (lambda command=command: sweeps.timed(command)) for name, command in commands.items()},
         )
-    plain, fast = taken.values()
-    print(f"plain script {common.spread(plain, 1)} s, {' '.join(arguments.overrides)} {common.spread(fast, 1)} s")
-    print(f"times as fast: {common.spread([a / b for a, b in zip(plain, fast, strict=True)])}")
+    plain = taken.pop("plain script")
+    print(f"plain script {common.spread(plain, 1)} s")
+    for name, seconds in taken.items():
+        ratios = [a / b for a, b in zip(plain, seconds, strict=True)]
+        print(f"{name} {common.spread(seconds, 1)} s, {common.spread(ratios)} times as fast")
 
 
 if __name__ == "__main__":

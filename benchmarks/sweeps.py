@@ -1,13 +1,15 @@
 """A whole sweep by one command, over the plain script once for each of its runs.
 
-    python benchmarks/sweeps.py [--size 60000] [--weights 8] [--seeds 1] [--plain 2] [--repeats 1]
+    python benchmarks/sweeps.py [--size 60000] [--weights 8] [--seeds 1] [--plain 2] [--pairs 1] [--repeats 1]
     python benchmarks/sweeps.py --size 5000 --weights 9 --seeds 10 --plain 5
+    python benchmarks/sweeps.py --variants trainer=fast "trainer=fast trainer.epochs=1"
 
 The sweep is ``python -m locexp.train --multirun loss.bbox_weight=… seed=…`` in a fresh folder, so with a new MLflow
-store, from start-up to the report, in float32 and in mixed_bfloat16. The plain script is the classic one: imports,
-data, five epochs of ``fit`` with validation, the saved model, and the picture. It is run ``--plain`` times a repeat, in
-turn with the sweeps, and the mean of these is taken as often as the sweep has runs. Data: 60,000 images to train and
-10,000 to test in a Keras ``.npz`` of repeated digits, or the bundled 5,000.
+store, from start-up to the report, in float32 and in mixed_bfloat16, or as ``--variants`` have it. The plain script is
+the classic one: imports, data, five epochs of ``fit`` with validation, the saved model, and the picture. It is run
+``--plain`` times a repeat, in turn with the sweeps, and the mean of these is taken as often as the sweep has runs;
+``--pairs`` times two of them run side by side, as by ``xargs -P2``, and half of such a pair's time counts for each.
+Data: 60,000 images to train and 10,000 to test in a Keras ``.npz`` of repeated digits, or the bundled 5,000.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import common
@@ -70,6 +73,14 @@ def timed(command_line: list[str]) -> float:
         return time.perf_counter() - start
 
 
+def pair_timed(command_line: list[str]) -> float:
+    """Return the seconds of two such processes side by side."""
+    start = time.perf_counter()
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(timed, [command_line] * 2))
+    return time.perf_counter() - start
+
+
 def main() -> None:
     """Measure, or be the plain script (``--script FILE``)."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -78,7 +89,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--plain", type=int, default=2, help="runs of the plain script for each repeat")
     parser.add_argument("--repeats", type=int, default=1)
-    parser.add_argument("--precisions", nargs="+", default=["float32", "mixed_bfloat16"])
+    parser.add_argument("--pairs", type=int, default=0, help="two plain scripts side by side, so often a repeat")
+    parser.add_argument(
+        "--variants",
+        nargs="+",
+        default=["trainer.precision=float32", "trainer.precision=mixed_bfloat16"],
+        help="overrides of a sweep, with spaces between them",
+    )
     parser.add_argument("--script")
     arguments = parser.parse_args()
     if arguments.script:
@@ -103,11 +120,12 @@ def main() -> None:
         overrides += ["--multirun", f"loss.bbox_weight={weights}"]
         overrides += ["seed=" + ",".join(map(str, range(arguments.seeds)))] if arguments.seeds > 1 else []
         print(
-            f"{common.machine()}\n{jobs} runs, 5 epochs of {len(x_train):,} images: {' '.join(overrides[-2:])}",
+            f"{common.machine()}\n{jobs} runs of {len(x_train):,} images: {' '.join(overrides[-2:])}",
             flush=True,
         )
         rounds: list[list[float]] = []
-        ours: dict[str, list[float]] = {name: [] for name in arguments.precisions}
+        pairs: list[float] = []
+        ours: dict[str, list[float]] = {name: [] for name in arguments.variants}
         for _ in range(arguments.repeats):
             plain: list[float] = []
             rounds.append(plain)
@@ -119,13 +137,18 @@ def main() -> None:
                     left -= 1
                     print(f"  plain script {plain[-1]:.1f} s", flush=True)
                 if name is not None:
-                    taken.append(timed(["-m", "locexp.train", *overrides, f"trainer.precision={name}"]))
-                    print(f"  sweep in {name} {taken[-1]:.1f} s", flush=True)
+                    taken.append(timed(["-m", "locexp.train", *overrides, *name.split()]))
+                    print(f"  sweep with {name} {taken[-1]:.1f} s", flush=True)
+            for _ in range(arguments.pairs):
+                pairs.append(pair_timed(script))
+                print(f"  two plain scripts side by side {pairs[-1]:.1f} s", flush=True)
     every = [seconds for plain in rounds for seconds in plain]
     print(f"plain script: {common.spread(every, 1)} s; {jobs} times its mean is {jobs * statistics.mean(every):,.0f} s")
+    if pairs:
+        print(f"two side by side: {common.spread(pairs, 1)} s; {jobs / 2 * statistics.mean(pairs):,.0f} s for {jobs}")
     for name, taken in ours.items():
         ratios = [jobs * statistics.mean(plain) / seconds for plain, seconds in zip(rounds, taken, strict=True)]
-        print(f"sweep in {name:15} {common.spread(taken, 1)} s, {common.spread(ratios)} times as fast")
+        print(f"sweep with {name} {common.spread(taken, 1)} s, {common.spread(ratios)} times as fast")
 
 
 if __name__ == "__main__":
