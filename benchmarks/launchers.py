@@ -6,7 +6,8 @@ The sweep is 16 jobs (four weights, four seeds) of 4,000 digits for three epochs
 jobs, comparison and report included. joblib has two workers; submitit's local executor starts two tasks at a time; Ray
 has a cluster of two nodes with one core each, which is there before. --before adds the stacked launcher of another
 checkout, such as ``git worktree add ../before COMMIT``. Each repeat takes all of them in turn, in fresh folders whose
-store exists. Memory is the proportional share (PSS) of all processes, sampled twice a second; Ray's own count.
+store exists. Memory is the proportional share (PSS) of all processes, sampled twice a second; Ray's own count. Busy cores
+are the seconds of processors of a whole command, which starts up and compares, too, over its own; without Ray's nodes.
 """
 
 from __future__ import annotations
@@ -73,13 +74,21 @@ def held(roots: list[psutil.Process]) -> int:
     return total
 
 
-def command(checkout: Path, overrides: list[str], nodes: list[psutil.Process], most: list[int]) -> float:
-    """Return the seconds of a sweep; appends the bytes that were held at most."""
+def processor_seconds() -> float:
+    """Return the seconds of processors that all children took which have ended."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+def command(
+    checkout: Path, overrides: list[str], nodes: list[psutil.Process], most: list[int], cores: list[float]
+) -> float:
+    """Return the seconds of a sweep; appends the bytes that were held at most, and how many cores were busy."""
     environment = {**os.environ, "PYTHONPATH": str(checkout / "src")}
     with tempfile.TemporaryDirectory() as folder:
         first = [sys.executable, "-m", "locexp.train", *DIGITS, "data.limit=320", "trainer.epochs=1"]
         subprocess.run(first, cwd=folder, env=environment, capture_output=True, check=True)  # makes the store
-        start = time.perf_counter()
+        before, start = processor_seconds(), time.perf_counter()
         process = psutil.Popen(
             [sys.executable, "-m", "locexp.train", *overrides],
             cwd=folder,
@@ -103,6 +112,7 @@ def command(checkout: Path, overrides: list[str], nodes: list[psutil.Process], m
         if process.returncode:
             sys.exit(f"{' '.join(overrides)} failed:\n{output.decode()}")
     most.append(peak)
+    cores.append((processor_seconds() - before) / seconds)
     return seconds
 
 
@@ -120,18 +130,21 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         address, nodes = stack.enter_context(cluster()) if "ray" in names else ("", [])
         memory: dict[str, list[int]] = {name: [] for name in names}
+        cores: dict[str, list[float]] = {name: [] for name in names}
         measures = {}
         for name in names:
             words = [*(README if arguments.readme else JOBS), *LAUNCHERS[name]]
             words += [f"hydra.launcher.ray.init.address={address}"] if name == "ray" else []
             checkout = arguments.before.resolve() if name == "before" else HERE
-            measures[name] = partial(command, checkout, words, nodes if name == "ray" else [], memory[name])
+            used = nodes if name == "ray" else []
+            measures[name] = partial(command, checkout, words, used, memory[name], cores[name])
         taken = common.alternate(arguments.repeats, measures)
     base = taken["before" if "before" in taken else names[0]]
     for name, seconds in taken.items():
         ratios = [mine / theirs for mine, theirs in zip(seconds, base, strict=True)]
         gib = common.spread([bytes_ / 2**30 for bytes_ in memory[name]])
-        print(f"{name:9} {common.spread(seconds, 1)} s, ratio {common.spread(ratios)}, {gib} GiB", flush=True)
+        busy = common.spread(cores[name])
+        print(f"{name:9} {common.spread(seconds, 1)} s, ratio {common.spread(ratios)}, {gib} GiB, {busy} cores busy")
 
 
 if __name__ == "__main__":
