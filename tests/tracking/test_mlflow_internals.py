@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import logging
 import os
@@ -15,6 +16,7 @@ import pytest
 from mlflow import MlflowClient
 
 from locexp.errors import UserError
+from locexp.system.tensorflow import start_tensorflow
 from locexp.tracking import limits, mlflow_internals
 
 
@@ -49,6 +51,27 @@ def test_the_monitors_logger_has_a_level_of_its_own() -> None:
     assert monitor._logger.name in mlflow_internals.LOGGERS
     mlflow_internals.silence_loggers()
     assert not any(logging.getLogger(name).isEnabledFor(logging.WARNING) for name in mlflow_internals.LOGGERS)
+
+
+def test_requirements_that_are_given_are_not_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow.utils import requirements_utils
+
+    def packages() -> dict[str, list[str]]:
+        looked_up.append(True)
+        return {}
+
+    looked_up: list[bool] = []
+    start_tensorflow()
+    import keras
+
+    monkeypatch.setattr(requirements_utils, "_MODULES_TO_PACKAGES", None)
+    monkeypatch.setattr("importlib_metadata.packages_distributions", packages)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    for inside, lookups in ((True, 0), (False, 1)):
+        with mlflow_internals.trusting_requirements() if inside else contextlib.nullcontext():
+            mlflow.tensorflow.save_model(model, str(tmp_path / str(inside)), pip_requirements=["numpy==1.0"])
+        assert "numpy==1.0" in (tmp_path / str(inside) / "requirements.txt").read_text().splitlines()
+        assert len(looked_up) == lookups, "save_model: when it looks at installed packages"
 
 
 @pytest.mark.parametrize("given", [None, "http://user:5000"])

@@ -16,6 +16,7 @@ import shlex
 import sqlite3
 import sys
 import urllib.parse
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -100,6 +101,27 @@ def list_output(client: MlflowClient, run_id: str, output: LoggedModelOutput) ->
     body = {"run_id": run_id, "models": [{"model_id": output.model_id, "step": output.step}]}
     server = get_default_host_creds(client.tracking_uri)
     http_request_safe(server, "/api/2.0/mlflow/runs/outputs", "POST", max_retries=0, json=body)
+
+
+@contextlib.contextmanager
+def trusting_requirements() -> Iterator[None]:
+    """Let MLflow save a model without a look at whether its requirements are installed.
+
+    For that it reads the list of files of every package that is, .3 s of a short run, only to warn, on a logger that is
+    silent here; and what locexp requires of a model is what is installed.
+    """
+    from mlflow.utils import environment
+
+    name = "warn_dependency_requirement_mismatches"
+    check = getattr(environment, name, None)
+    if check is None:  # then it is called something else, and takes its time
+        yield
+        return
+    setattr(environment, name, lambda requirements: None)
+    try:
+        yield
+    finally:
+        setattr(environment, name, check)
 
 
 class StoredExperiment(NamedTuple):
