@@ -9,6 +9,7 @@ All read 60,000 images to train and 10,000 to test (repeated digits in a Keras `
 from __future__ import annotations
 
 import argparse
+import shlex
 import tempfile
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def main() -> None:
     """Measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--variants", nargs="+", default=["trainer=fast"], help="overrides, with spaces between them")
+    parser.add_argument("--variants", nargs="+", default=["trainer=fast"], help="overrides, as in a shell")
     arguments = parser.parse_args()
     print(common.machine(), flush=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -30,7 +31,7 @@ def main() -> None:
         np.savez(path, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
         ours = ["-m", "locexp.train", "data=file", f"data.path={path}", "data.validation=test"]
         commands = {"plain script": [sweeps.__file__, "--script", str(path)]}
-        commands |= {variant: [*ours, *variant.split()] for variant in arguments.variants}
+        commands |= {variant: [*ours, *shlex.split(variant)] for variant in arguments.variants}
         taken = common.alternate(
             arguments.repeats,
             {name: (lambda command=command: sweeps.timed(command)) for name, command in commands.items()},

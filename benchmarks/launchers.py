@@ -6,8 +6,8 @@ The sweep is 16 jobs (four weights, four seeds) of 4,000 digits for three epochs
 jobs, comparison and report included. joblib has two workers; submitit's local executor starts two tasks at a time; Ray
 has a cluster of two nodes with one core each, which is there before. --before adds the stacked launcher of another
 checkout, such as ``git worktree add ../before COMMIT``. Each repeat takes all of them in turn, in fresh folders whose
-store exists. Memory is the proportional share (PSS) of all processes, sampled twice a second; Ray's own count. Busy cores
-are the seconds of processors of a whole command, which starts up and compares, too, over its own; without Ray's nodes.
+store exists. Memory is the proportional share (PSS) of all processes, sampled twice a second; Ray's own count. Busy
+cores are the CPU seconds of a whole command, which starts up and compares, too, over its own; without Ray's nodes.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ def held(roots: list[psutil.Process]) -> int:
     return total
 
 
-def processor_seconds() -> float:
-    """Return the seconds of processors that all children took which have ended."""
+def cpu_seconds() -> float:
+    """Return the CPU seconds of all children that have ended, and of theirs."""
     times = os.times()
     return times.children_user + times.children_system
 
@@ -88,7 +88,7 @@ def command(
     with tempfile.TemporaryDirectory() as folder:
         first = [sys.executable, "-m", "locexp.train", *DIGITS, "data.limit=320", "trainer.epochs=1"]
         subprocess.run(first, cwd=folder, env=environment, capture_output=True, check=True)  # makes the store
-        before, start = processor_seconds(), time.perf_counter()
+        before, start = cpu_seconds(), time.perf_counter()
         process = psutil.Popen(
             [sys.executable, "-m", "locexp.train", *overrides],
             cwd=folder,
@@ -112,7 +112,7 @@ def command(
         if process.returncode:
             sys.exit(f"{' '.join(overrides)} failed:\n{output.decode()}")
     most.append(peak)
-    cores.append((processor_seconds() - before) / seconds)
+    cores.append((cpu_seconds() - before) / seconds)
     return seconds
 
 

@@ -1,6 +1,6 @@
 """A whole sweep by one command, over the plain script once for each of its runs.
 
-    python benchmarks/sweeps.py [--size 60000] [--weights 8] [--seeds 1] [--plain 2] [--pairs 1] [--repeats 1]
+    python benchmarks/sweeps.py [--size 60000] [--weights 8] [--seeds 1] [--plain 2] [--pairs 0] [--repeats 1]
     python benchmarks/sweeps.py --size 5000 --weights 9 --seeds 10 --plain 5
     python benchmarks/sweeps.py --variants trainer=fast "trainer=fast trainer.epochs=1"
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import statistics
 import subprocess
 import sys
@@ -89,12 +90,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--plain", type=int, default=2, help="runs of the plain script for each repeat")
     parser.add_argument("--repeats", type=int, default=1)
-    parser.add_argument("--pairs", type=int, default=0, help="two plain scripts side by side, so often a repeat")
+    parser.add_argument("--pairs", type=int, default=0, help="how often a repeat runs two scripts side by side")
     parser.add_argument(
         "--variants",
         nargs="+",
         default=["trainer.precision=float32", "trainer.precision=mixed_bfloat16"],
-        help="overrides of a sweep, with spaces between them",
+        help="overrides of a sweep, as in a shell",
     )
     parser.add_argument("--script")
     arguments = parser.parse_args()
@@ -137,7 +138,7 @@ def main() -> None:
                     left -= 1
                     print(f"  plain script {plain[-1]:.1f} s", flush=True)
                 if name is not None:
-                    taken.append(timed(["-m", "locexp.train", *overrides, *name.split()]))
+                    taken.append(timed(["-m", "locexp.train", *overrides, *shlex.split(name)]))
                     print(f"  sweep with {name} {taken[-1]:.1f} s", flush=True)
             for _ in range(arguments.pairs):
                 pairs.append(pair_timed(script))

@@ -29,7 +29,7 @@ BAD = {
     "+foo=1": r"foo=1: unknown key; allowed: data, bbox",
     "~seed": r"seed is required",
     "data=mnst": r"data=mnst: expected one of .*Did you mean 'mnist'",
-    "optimizer=sdg": r"optimizer=sdg: expected one of adam, adamw, sgd",
+    "optimizer=sdg": r"optimizer=sdg: expected one of adam, adam_short, adamw, sgd",
     "experiment=sed": r"Did you mean 'seed'",
     "trainer.epochs=abc": r"trainer.epochs=abc: expected a whole number >= 1\.",
     "trainer.epochs=null": r"trainer.epochs=null: expected a whole number >= 1\.",
@@ -42,7 +42,7 @@ BAD = {
     "trainer.batch_size=-1": r"trainer.batch_size=-1: expected a whole number >= 1",
     "trainer.threads=0": r"trainer.threads=0: expected auto",
     "trainer.precision=float16": r"expected one of float32, mixed_bfloat16, float64",
-    "optimizer=3": r"optimizer=3: expected one of adam, adamw, sgd",
+    "optimizer=3": r"optimizer=3: expected one of adam, adam_short, adamw, sgd",
     "trainer.keep=first": r"expected one of best, last",
     "trainer.monitor=val/loss": r"trainer.monitor=val/loss: expected one of val/accuracy",
     "trainer.monitor=val/mean_iuo": r"Did you mean 'val/mean_iou'",
@@ -298,20 +298,10 @@ def test_the_fast_trainer_sets_its_keys_and_gives_way_to_the_command_line() -> N
     assert mine.optimizer._target_ == "keras.optimizers.AdamW"
 
 
-@pytest.mark.parametrize(
-    ("overrides", "params"),
-    [
-        (["trainer=fast"], {"beta_1": 0.7, "beta_2": 0.97}),
-        (["trainer=fast", "optimizer.params.beta_1=0.9"], {"beta_1": 0.9, "beta_2": 0.97}),
-        (["trainer=fast", "experiment=clutter"], {"beta_1": 0.7, "beta_2": 0.97}),
-        (["trainer=fast", "optimizer=adamw"], {"weight_decay": 0.004, "beta_1": 0.7, "beta_2": 0.97}),
-        (["trainer=fast", "optimizer=sgd"], {"momentum": 0.9}),
-        (["optimizer=adamw"], {"weight_decay": 0.004}),
-        ([], {}),
-    ],
-)
-def test_the_fast_trainer_sets_the_moments_of_adam_alone(overrides: list[str], params: dict[str, float]) -> None:
-    assert compose_one(*overrides).cfg.optimizer.params == params
+def test_adam_for_short_trainings_goes_with_the_fast_trainer() -> None:
+    cfg = compose_one("trainer=fast", "optimizer=adam_short", "optimizer.params.beta_1=0.8").cfg
+    assert (cfg.optimizer._target_, cfg.optimizer.learning_rate) == ("keras.optimizers.Adam", 0.006)
+    assert cfg.optimizer.params == {"beta_1": 0.8, "beta_2": 0.97}
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     "two": (GLOBAL + "defaults:\n  - tiny\n  - {a: b, c: d}\n", "line 4: defaults: expected a list, each item as"),
     "choice": (
         GLOBAL + "defaults:\n  - override /optimizer: nop\n",
-        "line 3: optimizer=nop: expected one of adam, adamw",
+        "line 3: optimizer=nop: expected one of adam, adam_short",
     ),
     "relative": (
         GLOBAL + "defaults:\n  - optimizer: adamw\n",

@@ -24,18 +24,18 @@ SETTINGS = {"image_data_format": "channels_last", "epsilon": 1e-7, "floatx": "fl
 """What Keras's own settings file may say otherwise; all of it is set for each run."""
 
 UNUSED = "jax", "sklearn"
-"""What TensorFlow and Keras import where it is installed, for a converter and wrappers that no run uses: a fifth of the
-time of their import, and 60 MB."""
+"""What TensorFlow and Keras import where it is installed, for a converter and wrappers that no run uses. scikit-learn
+comes with MLflow, and is a fifth of the time that importing both takes, and 60 MB."""
 
 
 class _WithoutUnused(importlib.abc.MetaPathFinder):
-    """Lets this thread find none of :data:`UNUSED`, and others all: MLflow is imported beside TensorFlow."""
+    """Lets this thread find none of :data:`UNUSED`, and others all, for they may import what they need meanwhile."""
 
     def __init__(self) -> None:
         self._thread = threading.get_ident()
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
-        """Find nothing, as any finder does that knows no such module; raises where there is to be none."""
+        """Raise for :data:`UNUSED` on this thread, so that later finders are not asked; leave all others to them."""
         if name in UNUSED and threading.get_ident() == self._thread:
             raise ModuleNotFoundError(f"{name} is not imported with TensorFlow", name=name)
 
