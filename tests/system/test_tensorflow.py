@@ -139,3 +139,37 @@ def test_what_no_run_uses_is_not_imported_with_tensorflow_but_is_there_for_all_o
         check=True,
     )
     assert json.loads(done.stdout) == [[True, True], [], True, True]
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "expected"),
+    [
+        ("vendor_id\t: GenuineIntel\nflags\t\t: fpu avx512f avx512_bf16 amx_bf16 amx_tile\n", True),
+        ("vendor_id\t: GenuineIntel\nflags\t\t: fpu avx512f avx512_bf16\n", False),
+        ("vendor_id\t: GenuineIntel\nflags\t\t: fpu avx2\nbugs\t\t: amx_bf16\n", False),
+        ("vendor_id\t: AuthenticAMD\nflags\t\t: fpu avx512_bf16\n", True),
+        ("vendor_id\t: AuthenticAMD\nflags\t\t: fpu avx2\n", False),
+        ("Features\t: fp asimd bf16\nCPU implementer\t: 0x41\n", None),
+        ("", None),
+    ],
+)
+def test_which_processors_are_faster_in_bfloat16(cpuinfo: str, expected: bool | None) -> None:
+    assert runtime.has_fast_bfloat16(cpuinfo) is expected
+
+
+@pytest.mark.parametrize(
+    ("fast", "precision", "notes"),
+    [(False, "mixed_bfloat16", 1), (True, "mixed_bfloat16", 0), (None, "mixed_bfloat16", 0), (False, "float32", 0)],
+)
+def test_a_slow_precision_is_said_to_be_slow_once(
+    fast: bool | None, precision: str, notes: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(runtime, "has_fast_bfloat16", lambda cpuinfo: fast)
+    runtime._note_slow_bfloat16.cache_clear()
+    try:
+        for _ in range(2):
+            runtime.start_tensorflow(precision=precision)
+    finally:
+        runtime.start_tensorflow()
+        runtime._note_slow_bfloat16.cache_clear()
+    assert sum("trainer.precision=float32 may take less time" in text for text in caplog.messages) == notes

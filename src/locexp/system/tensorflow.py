@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.abc
 import json
 import logging
 import os
+import re
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from locexp.errors import UserError, listed, worded
@@ -109,6 +112,8 @@ def start_tensorflow(
     keras.config.set_image_data_format(SETTINGS["image_data_format"])
     keras.config.set_epsilon(SETTINGS["epsilon"])
     keras.config.set_dtype_policy(precision)
+    if precision == "mixed_bfloat16":
+        _note_slow_bfloat16()
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     return tf
@@ -130,6 +135,31 @@ def _import_keras() -> Any:
             "KERAS_BACKEND=tensorflow before it is."
         )
     return keras
+
+
+def has_fast_bfloat16(cpuinfo: str) -> bool | None:
+    """Whether a processor is faster in bfloat16 than in float32; ``None`` where that is not known, as of ARM.
+
+    Intel's without AMX have instructions for it, too, but took 1.4 times as long with them (docs/speed.md).
+
+    Args:
+        cpuinfo: what Linux says in ``/proc/cpuinfo``.
+    """
+    line = re.search(r"^flags\s*:(.*)$", cpuinfo, re.MULTILINE)
+    if line is None:
+        return None
+    flags = line[1].split()
+    return "amx_bf16" in flags or ("avx512_bf16" in flags and "AuthenticAMD" in cpuinfo)
+
+
+@functools.cache
+def _note_slow_bfloat16() -> None:
+    with contextlib.suppress(OSError):
+        if has_fast_bfloat16(Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")) is False:
+            logger.warning(
+                "trainer.precision=mixed_bfloat16 is usually slower than float32 on this processor, which has neither "
+                "AMX nor AMD's AVX512_BF16; trainer.precision=float32 may take less time"
+            )
 
 
 def _note_settings() -> None:
