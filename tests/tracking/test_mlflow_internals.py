@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import logging
 import os
@@ -18,6 +17,8 @@ from mlflow import MlflowClient
 from locexp.errors import UserError
 from locexp.system.tensorflow import start_tensorflow
 from locexp.tracking import limits, mlflow_internals
+
+CHECK = "warn_dependency_requirement_mismatches"
 
 
 def scripts() -> str:
@@ -54,7 +55,7 @@ def test_the_monitors_logger_has_a_level_of_its_own() -> None:
 
 
 def test_requirements_that_are_given_are_not_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mlflow.utils import requirements_utils
+    from mlflow.utils import environment, requirements_utils
 
     def packages() -> dict[str, list[str]]:
         looked_up.append(True)
@@ -64,14 +65,16 @@ def test_requirements_that_are_given_are_not_looked_up(tmp_path: Path, monkeypat
     start_tensorflow()
     import keras
 
+    monkeypatch.setattr(environment, CHECK, requirements_utils.warn_dependency_requirement_mismatches)
     monkeypatch.setattr(requirements_utils, "_MODULES_TO_PACKAGES", None)
     monkeypatch.setattr("importlib_metadata.packages_distributions", packages)
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    for inside, lookups in ((True, 0), (False, 1)):
-        with mlflow_internals.trusting_requirements() if inside else contextlib.nullcontext():
-            mlflow.tensorflow.save_model(model, str(tmp_path / str(inside)), pip_requirements=["numpy==1.0"])
-        assert "numpy==1.0" in (tmp_path / str(inside) / "requirements.txt").read_text().splitlines()
-        assert len(looked_up) == lookups, "save_model: when it looks at installed packages"
+    for name in ("looks it up", "does not"):
+        mlflow.tensorflow.save_model(model, str(tmp_path / name), pip_requirements=["numpy==1.0"])
+        assert "numpy==1.0" in (tmp_path / name / "requirements.txt").read_text().splitlines()
+        assert len(looked_up) == 1, "save_model: when it looks at installed packages"
+        mlflow_internals.trust_requirements()
+        requirements_utils._MODULES_TO_PACKAGES = None
 
 
 @pytest.mark.parametrize("given", [None, "http://user:5000"])

@@ -15,9 +15,7 @@ import re
 import shlex
 import sqlite3
 import sys
-import threading
 import urllib.parse
-from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -41,8 +39,6 @@ CHECKED_BYTES = 50_000_000
 """A SQLite store up to this size is looked through for damage before a run, which takes .3 s."""
 SERVER_KEEPS = tuple(f"MLFLOW_{name}_" for name in ("S3", "BOTO", "GCS", "KERBEROS", "SQLALCHEMYSTORE", "MYSQL"))
 """Prefixes of the variables that our server gets: it reads others as options, such as to which machines it listens."""
-
-_trusting = threading.Lock()
 
 
 class SystemMetrics:
@@ -106,27 +102,15 @@ def list_output(client: MlflowClient, run_id: str, output: LoggedModelOutput) ->
     http_request_safe(server, "/api/2.0/mlflow/runs/outputs", "POST", max_retries=0, json=body)
 
 
-@contextlib.contextmanager
-def trusting_requirements() -> Iterator[None]:
-    """Let MLflow save a model without a look at whether its requirements are installed.
+def trust_requirements() -> None:
+    """Let MLflow save models without a look at whether their requirements are installed.
 
     For that it reads the list of files of every package that is, .3 s of a short run, only to warn, on a logger that is
-    silent here; and what locexp requires of a model is what is installed. One thread at a time: a second one would take
-    what the first has set for what is to be set again.
+    silent here; and what locexp requires of a model is what is installed.
     """
     from mlflow.utils import environment
 
-    name = "warn_dependency_requirement_mismatches"
-    with _trusting:
-        check = getattr(environment, name, None)
-        if check is None:  # then it is called something else, and takes its time
-            yield
-            return
-        setattr(environment, name, lambda *_, **__: None)
-        try:
-            yield
-        finally:
-            setattr(environment, name, check)
+    environment.warn_dependency_requirement_mismatches = lambda *_, **__: None
 
 
 class StoredExperiment(NamedTuple):

@@ -26,7 +26,7 @@ from locexp.system.files import share
 from locexp.tracking import locexp_model
 from locexp.tracking.artifacts import artifact_folder
 from locexp.tracking.limits import PARAMETER, cut
-from locexp.tracking.mlflow_internals import list_output, trusting_requirements
+from locexp.tracking.mlflow_internals import list_output, trust_requirements
 
 MODEL = "model"
 IN_MODEL = f"data/{FILE}"
@@ -111,17 +111,17 @@ def _save(model: Any, folder: str, dataset: Mapping[str, Any], entity: Any, run_
             ]
         ),
     )
-    with trusting_requirements():
-        mlflow.tensorflow.save_model(
-            model,
-            folder,
-            mlflow_model=saved,
-            signature=signature,
-            input_example=np.zeros((1, *image.shape[1:]), np.float32),
-            # With the requirements given, MLflow need not import the model in a new process to find them (7 s).
-            pip_requirements=requirements(),
-            code_paths=[locexp_model.__file__],
-        )
+    trust_requirements()
+    mlflow.tensorflow.save_model(
+        model,
+        folder,
+        mlflow_model=saved,
+        signature=signature,
+        input_example=np.zeros((1, *image.shape[1:]), np.float32),
+        # With the requirements given, MLflow need not import the model in a new process to find them (7 s).
+        pip_requirements=requirements(),
+        code_paths=[locexp_model.__file__],
+    )
     saved.signature = ModelSignature(outputs=signature.outputs)
     saved.flavors["python_function"]["loader_module"] = Path(locexp_model.__file__).stem
     saved.save(str(Path(folder) / "MLmodel"))
