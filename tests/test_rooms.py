@@ -242,7 +242,6 @@ STATE = {
     "locexp.system.process._asked": "the signal that asked this process to end: what it raised may have been swallowed",
     "locexp.system.process._where": "the machine, its start and its process numbers, which do not change",
     "locexp.system.process._watched": "processes that are watched already",
-    "locexp.system.tensorflow._note_slow_bfloat16": "that a precision is slow here: said once",
     "locexp.tracking.mlflow_internals._revisions": "what the installed MLflow can read: a walk of its files",
     "locexp.tracking.tracker._one_at_a_time": "a lock: one database has one writer at a time",
     "locexp.training.program.shared_program": "traced graphs, for later stacks: a trace takes seconds",

@@ -24,6 +24,22 @@ def everything(place: Path) -> list[str]:
     return sorted(str(path.relative_to(place)) for path in place.rglob("*"))
 
 
+LOOKS = """
+import sys
+from locexp.cli.train import train_command
+status = train_command(sys.argv[1:])
+from mlflow.utils import requirements_utils
+imported = [name for name in ("jax", "sklearn") if name in sys.modules]
+print("looked up:", status, requirements_utils._MODULES_TO_PACKAGES, imported)
+"""
+
+
+def test_a_run_imports_no_library_in_vain_and_reads_no_list_of_packages(workplace: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", LOOKS, *TINY], capture_output=True, text=True, timeout=300, check=True)
+    assert done.stdout.splitlines()[-1] == "looked up: 0 None []"
+    assert list(workplace.glob("mlruns/**/requirements.txt"))  # of the model, which was saved nevertheless
+
+
 REFUSED: list[tuple[list[str], str]] = [
     (["loss.bbox_wieght=1"], "Did you mean 'bbox_weight'?"),
     (["--multirun", "loss.bbox_weight=0.1,-1"], "loss.bbox_weight=-1.0: expected"),

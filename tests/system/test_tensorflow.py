@@ -165,11 +165,10 @@ def test_a_slow_precision_is_said_to_be_slow_once(
     fast: bool | None, precision: str, notes: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(runtime, "has_fast_bfloat16", lambda cpuinfo: fast)
-    runtime._note_slow_bfloat16.cache_clear()
+    runtime.start_tensorflow()
     try:
         for _ in range(2):
             runtime.start_tensorflow(precision=precision)
     finally:
         runtime.start_tensorflow()
-        runtime._note_slow_bfloat16.cache_clear()
     assert sum("trainer.precision=float32 may take less time" in text for text in caplog.messages) == notes

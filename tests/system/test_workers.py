@@ -137,13 +137,19 @@ def slow_sum(data: np.ndarray) -> int:
     return int(data.sum())
 
 
-def test_where_no_process_can_be_started_this_one_does_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_no_process_can_be_started_this_one_does_the_work(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def refuse(self: SpawnProcess) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(SpawnProcess, "start", refuse)
     with Workers(2) as workers:
         assert workers.submit(os.getpid).result() == os.getpid()
+    assert caplog.messages == [
+        "worker processes could not be started (BlockingIOError: [Errno 11] Resource temporarily unavailable): this "
+        "process does the work"
+    ]
 
 
 def in_a_daemonic_process(answer: Callable[[bool], None]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib.abc
 import json
 import logging
@@ -111,9 +110,9 @@ def start_tensorflow(
     keras.config.set_floatx("float64" if precision == "float64" else "float32")
     keras.config.set_image_data_format(SETTINGS["image_data_format"])
     keras.config.set_epsilon(SETTINGS["epsilon"])
-    keras.config.set_dtype_policy(precision)
-    if precision == "mixed_bfloat16":
+    if precision == "mixed_bfloat16" != keras.config.dtype_policy().name:  # not for each run of a sweep
         _note_slow_bfloat16()
+    keras.config.set_dtype_policy(precision)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     return tf
@@ -152,7 +151,6 @@ def has_fast_bfloat16(cpuinfo: str) -> bool | None:
     return "amx_bf16" in flags or ("avx512_bf16" in flags and "AuthenticAMD" in cpuinfo)
 
 
-@functools.cache
 def _note_slow_bfloat16() -> None:
     with contextlib.suppress(OSError):
         if has_fast_bfloat16(Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")) is False:

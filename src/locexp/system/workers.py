@@ -18,6 +18,8 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 from types import ModuleType
 from typing import Any, Generic, ParamSpec, Self, TypeVar
 
+from locexp.errors import worded
+
 logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
@@ -76,8 +78,8 @@ class Workers:
             self._pool = ProcessPoolExecutor(processes, self._context, _begin, (tuple(modules),))
             for _ in range(processes):  # the pool starts a process for each task that finds no idle one
                 self._pool.submit(int)
-        except (OSError, NotImplementedError, BrokenProcessPool):  # no process or no semaphore is to be had
-            logger.info("worker processes could not be started", exc_info=True)
+        except (OSError, NotImplementedError, BrokenProcessPool) as error:  # no process or no semaphore is to be had
+            logger.warning("worker processes could not be started (%s): this process does the work", worded(error))
             self._end()
 
     def __enter__(self) -> Self:
